@@ -1,0 +1,3 @@
+//! media.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! outbound-calls.
+
+fn main() {}

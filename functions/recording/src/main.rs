@@ -1,0 +1,3 @@
+//! recording.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! status.
+
+fn main() {}

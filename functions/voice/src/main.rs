@@ -1,0 +1,3 @@
+//! voice.
+
+fn main() {}

@@ -1,0 +1,232 @@
+use std::{fmt, str::FromStr};
+
+use email_address::{EmailAddress, Options};
+use serde::{Deserialize, Serialize};
+
+use super::{InvalidValue, from_json_string};
+
+/// A telephone number in E.164 form: `+`, a country code that does not begin with 0, at most 15 digits in all.
+///
+/// It never prints whole: `Debug` and `Display` show the last two digits.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PhoneNumber(String);
+
+/// Shorter numbers exist inside countries, but none that can be reached from another one.
+const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
+
+impl PhoneNumber {
+    /// The whole number, for Twilio and for the caller who gave it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PhoneNumber {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let digits = text.strip_prefix('+').unwrap_or_default();
+        let valid = PHONE_DIGITS.contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|b| b.is_ascii_digit());
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidValue::new(
+                "must be a telephone number in E.164 form, such as +12125550123",
+            ))
+        }
+    }
+}
+
+impl fmt::Display for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tail = self.0.char_indices().rev().nth(1).map_or(0, |(at, _)| at);
+        write!(f, "{}{}", "*".repeat(tail), &self.0[tail..])
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PhoneNumber({self})")
+    }
+}
+
+/// An e-mail address (RFC 5321) with a domain name; two addresses are the same when they differ in case alone.
+///
+/// It never prints whole: `Debug` and `Display` show the first letter and the domain.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Email(String);
+
+impl Email {
+    /// The address as its owner wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What two spellings of one address have in common: the stored field `email_lower`.
+    #[must_use]
+    pub fn lower(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl FromStr for Email {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let options = Options::default()
+            .with_required_tld()
+            .without_domain_literal()
+            .without_display_text();
+        EmailAddress::parse_with_options(text, options)
+            .map(|_| Self(text.to_owned()))
+            .map_err(|_| InvalidValue::new("must be an e-mail address, such as ada@example.com"))
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        write!(f, "{}***@{domain}", local.chars().next().unwrap_or('*'))
+    }
+}
+
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Email({self})")
+    }
+}
+
+/// A person's name: 1–200 characters once trimmed, no control characters.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserName(String);
+
+const USER_NAME_MAX: usize = 200;
+
+impl UserName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for UserName {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let name = text.trim();
+        if name.is_empty() || name.chars().count() > USER_NAME_MAX {
+            return Err(InvalidValue::new(format!(
+                "must have 1 to {USER_NAME_MAX} characters"
+            )));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(InvalidValue::new("must not contain control characters"));
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl fmt::Debug for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserName(***)")
+    }
+}
+
+from_json_string!(PhoneNumber, Email, UserName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_e_164() {
+        for good in [
+            "+12125550123",
+            "+442079460000",
+            "+2901234",
+            "+123456789012345",
+        ] {
+            assert!(good.parse::<PhoneNumber>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "+",
+            "12125550123",
+            "+02125550123",
+            "+1 212 555 0123",
+            "+1212555012a",
+            "+123456",
+            "+1234567890123456",
+            "tel:+12125550123",
+            "+１２１２５５５０１２３",
+            "+12125550123\n",
+        ] {
+            assert!(bad.parse::<PhoneNumber>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_number_never_prints_whole() {
+        let number: PhoneNumber = "+12125550123".parse().unwrap();
+        assert_eq!(number.to_string(), "**********23");
+        assert_eq!(format!("{number:?}"), "PhoneNumber(**********23)");
+    }
+
+    #[test]
+    fn an_address_has_a_local_part_and_a_domain_name() {
+        for good in [
+            "ada@example.com",
+            "a.b+c@sub.example.org",
+            "Ada.L@EXAMPLE.com",
+        ] {
+            assert!(good.parse::<Email>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@localhost",
+            "a b@example.com",
+            "Ada <ada@example.com>",
+            "ada@[127.0.0.1]",
+            "ada@example.com ",
+            "ada@@example.com",
+        ] {
+            assert!(bad.parse::<Email>().is_err(), "{bad}");
+        }
+        assert!(
+            format!("{}@example.com", "a".repeat(300))
+                .parse::<Email>()
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn an_address_never_prints_whole() {
+        let email: Email = "ada@example.com".parse().unwrap();
+        assert_eq!(email.to_string(), "a***@example.com");
+    }
+
+    #[test]
+    fn a_name_is_trimmed_and_bounded() {
+        assert_eq!(" Ada ".parse::<UserName>().unwrap().as_str(), "Ada");
+        assert!("é".repeat(200).parse::<UserName>().is_ok());
+        for bad in [
+            String::new(),
+            "  ".into(),
+            "a".repeat(201),
+            "a\u{7}b".into(),
+        ] {
+            assert!(bad.parse::<UserName>().is_err());
+        }
+    }
+}

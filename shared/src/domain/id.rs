@@ -1,0 +1,217 @@
+use std::{fmt, str::FromStr};
+
+use mongodb::bson::oid::ObjectId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::InvalidValue;
+
+/// The public name of a call, ours from before Twilio has named it: a UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallId(Uuid);
+
+impl CallId {
+    /// A new, random name.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for CallId {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match Uuid::try_parse(text) {
+            Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(uuid)),
+            _ => Err(InvalidValue::new("must be a UUID with hyphens")),
+        }
+    }
+}
+
+impl Serialize for CallId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for CallId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+macro_rules! object_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name(ObjectId);
+
+        impl $name {
+            /// A new name, from the clock and chance.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(ObjectId::new())
+            }
+
+            /// The database's form.
+            #[must_use]
+            pub fn object_id(self) -> ObjectId {
+                self.0
+            }
+        }
+
+        impl From<ObjectId> for $name {
+            fn from(id: ObjectId) -> Self {
+                Self(id)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidValue;
+
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
+                ObjectId::parse_str(text)
+                    .map(Self)
+                    .map_err(|_| InvalidValue::new("must be 24 hexadecimal digits"))
+            }
+        }
+    };
+}
+
+object_id!(
+    /// The name of a user: an ObjectId, 24 hexadecimal digits outside the database.
+    UserId
+);
+object_id!(
+    /// The name of a recording: an ObjectId, 24 hexadecimal digits outside the database.
+    RecordingId
+);
+
+macro_rules! twilio_sid {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The SID as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidValue;
+
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
+                match text.strip_prefix($prefix) {
+                    Some(hex) if hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                        Ok(Self(text.to_owned()))
+                    }
+                    _ => Err(InvalidValue::new(concat!(
+                        "must be ", $prefix, " and 32 hexadecimal digits"
+                    ))),
+                }
+            }
+        }
+    };
+}
+
+twilio_sid!(
+    /// Twilio's name of a call.
+    CallSid,
+    "CA"
+);
+twilio_sid!(
+    /// Twilio's name of a recording.
+    RecordingSid,
+    "RE"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_id_is_a_hyphenated_uuid_in_lower_case() {
+        let id = CallId::generate();
+        assert_eq!(id.to_string().parse::<CallId>().unwrap(), id);
+        let upper = "6BA7B810-9DAD-11D1-80B4-00C04FD430C8"
+            .parse::<CallId>()
+            .unwrap();
+        assert_eq!(upper.to_string(), "6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+        for bad in [
+            "",
+            "1",
+            "6ba7b8109dad11d180b400c04fd430c8",
+            "{6ba7b810-9dad-11d1-80b4-00c04fd430c8}",
+            "urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+        ] {
+            assert!(bad.parse::<CallId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_sid_has_its_prefix_and_32_hexadecimal_digits() {
+        assert!(
+            "CA0123456789abcdef0123456789abcdef"
+                .parse::<CallSid>()
+                .is_ok()
+        );
+        for bad in [
+            "",
+            "CA",
+            "RE0123456789abcdef0123456789abcdef",
+            "CA0123456789abcdef0123456789abcdeg",
+            "CA0123456789abcdef0123456789abcdef0",
+        ] {
+            assert!(bad.parse::<CallSid>().is_err(), "{bad}");
+        }
+        assert!(
+            "RE0123456789abcdef0123456789abcdef"
+                .parse::<RecordingSid>()
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn an_object_id_is_24_hexadecimal_digits() {
+        assert_eq!(
+            "65f0a1b2c3d4e5f601234567"
+                .parse::<UserId>()
+                .unwrap()
+                .to_string(),
+            "65f0a1b2c3d4e5f601234567"
+        );
+        for bad in [
+            "",
+            "65f0a1b2c3d4e5f60123456",
+            "65f0a1b2c3d4e5f60123456z",
+            "../../etc",
+        ] {
+            assert!(bad.parse::<UserId>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Types that cannot be wrong: what comes from outside is parsed into them once, at the edge.
+//!
+//! Reading a stored document does not validate again: the database may hold what an earlier service wrote.
+
+mod call;
+mod contact;
+mod id;
+mod recording;
+mod request;
+mod text;
+mod update;
+mod user;
+
+pub use call::{Call, CallEvent, CallStatus, DialOutcome, EventSource};
+pub use contact::{Email, PhoneNumber, UserName};
+pub use id::{CallId, CallSid, RecordingId, RecordingSid, UserId};
+pub use recording::{Recording, RecordingStatus};
+pub use request::{Changed, MachineDetection, OutboundCallRequest, UserCreate, UserUpdate};
+pub use text::{Language, Metadata, Script, Voice};
+pub use update::{DialResult, RecordingUpdate, Refusal, StatusUpdate};
+pub use user::User;
+
+/// Why a value was refused, as a sentence without its subject: `must be …`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidValue(pub String);
+
+impl InvalidValue {
+    fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// Lets a field error of a domain type take its place among all the errors of a JSON body.
+macro_rules! from_json_string {
+    ($($name:ty),+) => {$(
+        impl<E: deserr::DeserializeError + deserr::MergeWithError<crate::domain::InvalidValue>> deserr::Deserr<E> for $name {
+            fn deserialize_from_value<V: deserr::IntoValue>(
+                value: deserr::Value<V>,
+                location: deserr::ValuePointerRef,
+            ) -> Result<Self, E> {
+                let text = String::deserialize_from_value(value, location)?;
+                text.parse()
+                    .map_err(|error| deserr::take_cf_content(E::merge(None, error, location)))
+            }
+        }
+    )+};
+}
+use from_json_string;

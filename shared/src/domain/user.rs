@@ -1,0 +1,36 @@
+use mongodb::bson::{DateTime, oid::ObjectId};
+use serde::{Deserialize, Serialize};
+
+use super::{Email, PhoneNumber, UserId, UserName};
+
+/// A person who is called: a document of `users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The database's name of the document; outside it is [`UserId`].
+    #[serde(rename = "_id")]
+    pub id: ObjectId,
+    /// The person's name.
+    pub name: UserName,
+    /// The address as it was given.
+    pub email: Email,
+    /// [`Email::lower`] of `email`: unique. Documents of the earlier service have none until the indexes are made.
+    #[serde(default)]
+    pub email_lower: String,
+    /// The person's number.
+    pub phone_number: PhoneNumber,
+    /// The name of the API key that created the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// When the user was created, UTC.
+    pub created_at: DateTime,
+    /// When the user was last changed, UTC.
+    pub updated_at: DateTime,
+}
+
+impl User {
+    /// The public name.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        self.id.into()
+    }
+}
