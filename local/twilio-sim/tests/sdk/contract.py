@@ -1,0 +1,104 @@
+"""Checks REST answers against Twilio's OpenAPI description, where TWILIO_OPENAPI names that file."""
+
+import json
+import re
+from email.utils import parsedate_to_datetime
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+FORMATS = FormatChecker(formats=())
+
+
+@FORMATS.checks("date-time-rfc-2822", raises=(TypeError, ValueError))
+def _is_rfc_2822(value):
+    return not isinstance(value, str) or parsedate_to_datetime(value) is not None
+
+
+@FORMATS.checks("currency")
+def _is_currency(value):
+    return not isinstance(value, str) or re.fullmatch("[A-Za-z]{3}", value) is not None
+
+
+ERROR = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["code", "message", "more_info", "status"],
+        "additionalProperties": False,
+        "properties": {
+            "code": {"type": "integer"},
+            "message": {"type": "string", "minLength": 1},
+            "more_info": {"type": "string", "pattern": r"^https://www\.twilio\.com/docs/errors/\d+$"},
+            "status": {"type": "integer"},
+        },
+    }
+)
+
+
+class Contract:
+    """Every operation of the file, by method and path."""
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            self._document = json.load(file)
+        self.answers_checked = 0
+        self.operations_seen = set()
+        self._operations = [
+            (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace(".", r"\."))), operation)
+            for path, methods in self._document["paths"].items()
+            for method, operation in methods.items()
+            if method in ("get", "post", "delete")
+        ]
+        self._validators = {}
+
+    def check(self, method, path, status, body):
+        """Fails unless Twilio documents this answer to this request."""
+        operation = self._operation(method, path)
+        assert operation, f"{method} {path} answered {status}, and Twilio has no such operation"
+        name = operation["operationId"]
+        self.answers_checked += 1
+        self.operations_seen.add(name)
+        response = operation["responses"].get(str(status))
+        assert response, f"{name} answered {status}; Twilio answers {sorted(operation['responses'])}"
+        if "content" not in response:
+            assert body == "", f"{name} answered {status} with a body: {body[:200]}"
+            return
+        validator = self._validator(name, status, response)
+        faults = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(json.loads(body))]
+        assert not faults, f"{name} answered {status} against Twilio's schema: {faults}"
+
+    def _operation(self, method, path):
+        fitting = (op for verb, pattern, op in self._operations if verb == method and pattern.fullmatch(path))
+        return next(fitting, None)
+
+    def _validator(self, name, status, response):
+        if (name, status) not in self._validators:
+            schema = self._json_schema(response["content"]["application/json"]["schema"])
+            self._validators[name, status] = Draft202012Validator(schema, format_checker=FORMATS)
+        return self._validators[name, status]
+
+    def _json_schema(self, node):
+        """OpenAPI 3.0 as JSON Schema; stricter: each documented property must be there, and no other."""
+        if "$ref" in node:
+            return self._json_schema(self._document["components"]["schemas"][node["$ref"].rpartition("/")[2]])
+        schema = {key: value for key, value in node.items() if key in KEPT}
+        if "items" in node:
+            schema["items"] = self._json_schema(node["items"])
+        if "properties" in node:
+            schema["properties"] = {key: self._json_schema(value) for key, value in node["properties"].items()}
+            schema["required"] = list(node["properties"])
+            schema["additionalProperties"] = False
+        if node.get("nullable"):
+            return {"anyOf": [schema, {"type": "null"}]}
+        return schema
+
+
+KEPT = ("type", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum")
+
+
+def check_error(status, body):
+    """Fails unless `body` is the document that Twilio sends with a refusal."""
+    document = json.loads(body)
+    faults = [f"{error.json_path}: {error.message}" for error in ERROR.iter_errors(document)]
+    assert not faults, f"an error answer unlike Twilio's: {faults}: {body[:200]}"
+    assert document["status"] == status
+    assert document["more_info"].endswith(f"/{document['code']}")

@@ -1,0 +1,96 @@
+"""Starts the simulator, and points Twilio's official SDK at it."""
+
+import json
+import os
+import re
+import subprocess
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from requests.auth import HTTPBasicAuth
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+
+from contract import check_error
+
+ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
+AUTH_TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
+API_KEY_SID = "SK" + "fedcba9876543210" * 2
+API_KEY_SECRET = "the-secret-of-the-api-key"
+TWILIO_ORIGIN = "https://api.twilio.com"
+START_SECONDS = 20
+SPEED = 20
+
+
+def binary():
+    """The simulator's path, from TWILIO_SIM; without it the run ends here, and says why."""
+    path = os.environ.get("TWILIO_SIM")
+    if not path:
+        raise pytest.UsageError("TWILIO_SIM is not set: it must name the twilio-sim binary that is to be tested")
+    if not os.access(path, os.X_OK):
+        raise pytest.UsageError(
+            f"TWILIO_SIM={path}: there is no such executable; build it with `cargo build -p twilio-sim`"
+        )
+    return Path(path).resolve()
+
+
+class Simulator:
+    """A running simulator."""
+
+    def __init__(self, *options):
+        arguments = ["--listen", "127.0.0.1:0", "--account-sid", ACCOUNT_SID, "--auth-token", AUTH_TOKEN, *options]
+        self._process = subprocess.Popen([binary(), *arguments], stdout=subprocess.PIPE, text=True)
+        self.origin = self._announced_origin()
+        threading.Thread(target=self._process.stdout.read, daemon=True).start()
+
+    def _announced_origin(self):
+        impatience = threading.Timer(START_SECONDS, self._process.kill)
+        impatience.start()
+        for line in self._process.stdout:
+            if match := re.search(r"twilio-sim listening on (http://127\.0\.0\.1:\d+)", line):
+                impatience.cancel()
+                return match[1]
+        raise AssertionError(f"the simulator did not say where it listens; it ended with {self._process.wait()}")
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(timeout=10)
+
+    def get(self, path, **options):
+        """A request without the SDK, as the account unless `auth` says otherwise."""
+        options.setdefault("auth", HTTPBasicAuth(ACCOUNT_SID, AUTH_TOKEN))
+        return requests.get(self.origin + path, timeout=10, **options)
+
+    def log(self, call=None):
+        """What `GET /_sim/log` tells, of one call if one is named."""
+        lines = self.get("/_sim/log").text.splitlines()
+        return [json.loads(line) for line in lines if call is None or call.sid in line]
+
+    def client(self, contract=None, user=ACCOUNT_SID, password=AUTH_TOKEN):
+        """The official client, its requests sent here."""
+        http_client = RedirectingHttpClient(self.origin, contract)
+        return Client(user, password, ACCOUNT_SID, http_client=http_client)
+
+
+class RedirectingHttpClient(TwilioHttpClient):
+    """The SDK's own HTTP client, but for the origin; it holds each answer against the contract."""
+
+    def __init__(self, origin, contract):
+        super().__init__(timeout=15)
+        self.session.trust_env = False
+        self.exchanges = []
+        self._origin = origin
+        self._contract = contract
+
+    def request(self, method, url, *positional, **named):
+        assert url.startswith(TWILIO_ORIGIN + "/"), url
+        response = super().request(method, self._origin + url[len(TWILIO_ORIGIN) :], *positional, **named)
+        self.exchanges.append((method.upper(), url, response.status_code))
+        if response.status_code >= 400:
+            check_error(response.status_code, response.text)
+        elif self._contract:
+            self._contract.check(method.upper(), urlsplit(url).path, response.status_code, response.text)
+        return response
