@@ -16,7 +16,7 @@ pub use contact::{Email, PhoneNumber, UserName};
 pub use id::{CallId, CallSid, RecordingId, RecordingSid, UserId};
 pub use recording::{Recording, RecordingStatus};
 pub use request::{Changed, MachineDetection, OutboundCallRequest, UserCreate, UserUpdate};
-pub use text::{Language, Metadata, Script, Voice};
+pub use text::{Language, Metadata, Script, Voice, is_xml_char};
 pub use update::{DialResult, RecordingUpdate, Refusal, StatusUpdate};
 pub use user::User;
 

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use mongodb::bson::DateTime;
 
 use super::{CallSid, CallStatus, EventSource, RecordingSid, RecordingStatus};
@@ -59,13 +61,14 @@ pub enum DialResult {
     Accepted(CallSid),
     /// Twilio has not taken it, and we know it.
     Refused(Refusal),
-    /// The answer was lost; nobody knows yet.
-    Unknown,
+    /// The answer was lost, in this way; nobody knows yet.
+    Unknown(String),
 }
 
 /// Why Twilio did not take a request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+///
+/// Twilio's words may repeat a telephone number: `Debug` and `Display` show its last two digits.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Twilio's HTTP status; none where Twilio could not be reached.
     pub http_status: Option<u16>,
@@ -73,4 +76,57 @@ pub struct Refusal {
     pub code: Option<i32>,
     /// Twilio's words, or ours where it was not reached.
     pub message: String,
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&mask_numbers(&self.message))
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("http_status", &self.http_status)
+            .field("code", &self.code)
+            .field("message", &mask_numbers(&self.message))
+            .finish()
+    }
+}
+
+/// The text with all but the last two digits of each longer number replaced; error codes stay whole.
+fn mask_numbers(text: &str) -> String {
+    const LONGEST_CODE: usize = 5;
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        let end = from
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(from.len());
+        let (digits, after) = from.split_at(end);
+        let hidden = if end > LONGEST_CODE { end - 2 } else { 0 };
+        masked.extend([before, &"*".repeat(hidden), &digits[hidden..]]);
+        rest = after;
+    }
+    masked + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_prints_codes_whole_and_telephone_numbers_never() {
+        let refusal = Refusal {
+            http_status: Some(400),
+            code: Some(21211),
+            message: "21211: The 'To' number +15005550001, é, is not valid 12".into(),
+        };
+        let shown = "21211: The 'To' number +*********01, é, is not valid 12";
+        assert_eq!(refusal.to_string(), shown);
+        assert!(format!("{refusal:?}").contains(shown));
+    }
 }
