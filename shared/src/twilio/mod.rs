@@ -1,1 +1,15 @@
-//! twilio/mod.
+//! Twilio: its REST API, the TwiML that we answer, the webhooks that it sends, and the proof that they are its own.
+
+mod client;
+mod rest;
+mod signature;
+mod twiml;
+mod webhook;
+
+pub use client::{BuildError, CallDetails, OutboundCall, TwilioClient, TwilioError};
+pub use rest::Timeouts;
+pub use signature::{Signed, sign};
+pub use twiml::{Element, empty, generate_twiml_response, hangup, response, say_and_hang_up};
+pub use webhook::{
+    InvalidForm, VoiceRequest, account_sid, form_pairs, parse_recording, parse_status,
+};

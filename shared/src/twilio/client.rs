@@ -1,0 +1,373 @@
+use mongodb::bson::DateTime;
+use reqwest::{Method, Response, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{
+    Timeouts,
+    rest::{Failure, Plan, Rest},
+    webhook::rfc2822,
+};
+use crate::{
+    config::TwilioConfig,
+    domain::{
+        CallId, CallSid, CallStatus, DialResult, EventSource, MachineDetection, PhoneNumber,
+        RecordingSid, Refusal, StatusUpdate,
+    },
+};
+
+/// Twilio's REST API, as much of it as we use.
+pub struct TwilioClient {
+    rest: Rest,
+    timeouts: Timeouts,
+    /// Whether an API key stands for the account.
+    api_key: bool,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Neither an API key nor an auth token.
+    #[error("the Twilio client needs an auth token or an API key")]
+    NoCredentials,
+    /// The base URL has no path.
+    #[error("the base URL of Twilio's API must be an http or https URL")]
+    BaseUrl,
+    /// The TLS stack refused its configuration.
+    #[error("TLS could not be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP client refused its configuration.
+    #[error("the HTTP client could not be built: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Why a request other than dialling failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TwilioError {
+    /// Twilio has said no.
+    #[error("Twilio refused: {0}")]
+    Refused(Refusal),
+    /// Twilio is away, slow, or makes no sense; whether the request was done is not known.
+    #[error("Twilio is unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl From<Failure> for TwilioError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotTaken(refusal) if refusal.http_status.is_none() => {
+                Self::Unavailable(refusal.message)
+            }
+            Failure::NotTaken(refusal) | Failure::Refused(refusal) => Self::Refused(refusal),
+            Failure::Lost(reason) => Self::Unavailable(reason),
+        }
+    }
+}
+
+/// A call to be placed. The URLs are those of the webhooks, whole; `call_id` is added to them here.
+#[derive(Debug, Clone, Copy)]
+pub struct OutboundCall<'a> {
+    /// Our name of the call.
+    pub call_id: CallId,
+    /// Who is called.
+    pub to: &'a PhoneNumber,
+    /// The number that is shown.
+    pub from: &'a PhoneNumber,
+    /// Where Twilio asks what to say.
+    pub voice_url: &'a str,
+    /// Where Twilio tells how the call goes.
+    pub status_url: &'a str,
+    /// Where Twilio tells of recordings.
+    pub recording_url: &'a str,
+    /// Whether the call is recorded.
+    pub record: bool,
+    /// Whether Twilio listens for an answering machine.
+    pub machine_detection: Option<MachineDetection>,
+    /// How long it rings, in seconds.
+    pub ring_timeout_seconds: u32,
+    /// How long the call may last, in seconds.
+    pub time_limit_seconds: u32,
+}
+
+/// A call as Twilio's REST API tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallDetails {
+    /// Twilio's name of the call.
+    pub sid: CallSid,
+    /// Where it stands.
+    pub status: CallStatus,
+    /// Length in seconds, once it has ended.
+    pub duration_seconds: Option<i64>,
+    /// human, machine_start, fax, … where machine detection was asked for.
+    pub answered_by: Option<String>,
+    /// When it ended, UTC.
+    pub ended_at: Option<DateTime>,
+}
+
+impl CallDetails {
+    /// What the answer tells of the call, in the form in which callbacks are applied. `now` is when it was given.
+    #[must_use]
+    pub fn to_status_update(&self, now: DateTime) -> StatusUpdate {
+        StatusUpdate {
+            call_sid: self.sid.clone(),
+            status: self.status,
+            at: self.ended_at.unwrap_or(now),
+            source: EventSource::Api,
+            sequence: None,
+            token: None,
+            duration_seconds: self.duration_seconds,
+            answered_by: self.answered_by.clone(),
+            sip_response_code: None,
+            error_code: None,
+            error_message: None,
+        }
+    }
+}
+
+impl TwilioClient {
+    /// A client with the time-outs that the functions run with. No connection is made.
+    ///
+    /// # Errors
+    ///
+    /// Without credentials, or with a base URL that is none.
+    pub fn new(config: &TwilioConfig) -> Result<Self, BuildError> {
+        Self::with_timeouts(config, Timeouts::default())
+    }
+
+    /// A client with other time-outs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn with_timeouts(config: &TwilioConfig, timeouts: Timeouts) -> Result<Self, BuildError> {
+        Ok(Self {
+            rest: Rest::new(config, timeouts)?,
+            timeouts,
+            api_key: config.api_key.is_some(),
+        })
+    }
+
+    /// Dials. The request is repeated only where it is certain that Twilio has not taken it: a repeated one would dial
+    /// twice.
+    pub async fn make_outbound_call(&self, call: &OutboundCall<'_>) -> DialResult {
+        let plan = Plan {
+            tries: 5,
+            budget: self.timeouts.dial_budget,
+            again: |failure| matches!(failure, Failure::NotTaken(_)),
+        };
+        let url = self.rest.resource(&["Calls.json"]);
+        let answer = self.rest.send(plan, Method::POST, &url, &form(call)).await;
+        match answer.and_then(|body| parse(&body)) {
+            Ok(Placed { sid }) => match sid.parse() {
+                Ok(sid) => DialResult::Accepted(sid),
+                Err(_) => DialResult::Unknown("Twilio's answer names no call".to_owned()),
+            },
+            Err(Failure::NotTaken(refusal) | Failure::Refused(refusal)) => {
+                DialResult::Refused(refusal)
+            }
+            Err(Failure::Lost(reason)) => DialResult::Unknown(reason),
+        }
+    }
+
+    /// What Twilio knows of a call.
+    ///
+    /// # Errors
+    ///
+    /// When Twilio refuses (404: it has no such call) or is unavailable.
+    pub async fn get_call_details(&self, sid: &CallSid) -> Result<CallDetails, TwilioError> {
+        let body = self
+            .rest
+            .send(self.read_plan(), Method::GET, &self.call_url(sid), &[])
+            .await?;
+        details(&body)
+    }
+
+    /// Ends a call: one that is answered or rings with `completed`, and where Twilio refuses that, one that still waits
+    /// with `canceled`. Returns what Twilio says of the call then, which may be the status that it is about to leave.
+    ///
+    /// # Errors
+    ///
+    /// When Twilio refuses both (21220: the call has ended) or is unavailable.
+    pub async fn hangup_call(&self, sid: &CallSid) -> Result<CallDetails, TwilioError> {
+        match self.set_status(sid, CallStatus::Completed).await {
+            Err(TwilioError::Refused(refusal)) if refusal.http_status != Some(429) => {
+                self.set_status(sid, CallStatus::Canceled).await
+            }
+            result => result,
+        }
+    }
+
+    /// Whether Twilio is there and takes our credentials, in one try.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, or is unavailable.
+    pub async fn ping(&self) -> Result<(), TwilioError> {
+        let plan = Plan {
+            tries: 1,
+            budget: self.timeouts.ping,
+            again: |_| false,
+        };
+        // A standard API key may do all that we do, but not read the account.
+        let url = if self.api_key {
+            let mut url = self.rest.resource(&["Calls.json"]);
+            url.set_query(Some("PageSize=1"));
+            url
+        } else {
+            self.rest.account()
+        };
+        let body = self.rest.send(plan, Method::GET, &url, &[]).await?;
+        parse::<Map<String, Value>>(&body)?;
+        Ok(())
+    }
+
+    /// Twilio's resource of a recording, as callbacks name it.
+    #[must_use]
+    pub fn get_recording_url(&self, sid: &RecordingSid) -> Url {
+        self.rest.resource(&["Recordings", sid.as_str()])
+    }
+
+    /// Deletes a recording; one that is gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// When Twilio refuses or is unavailable.
+    pub async fn delete_recording(&self, sid: &RecordingSid) -> Result<(), TwilioError> {
+        let url = self.rest.resource(&["Recordings", &format!("{sid}.json")]);
+        let answer = self
+            .rest
+            .send(self.read_plan(), Method::DELETE, &url, &[])
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(Failure::Refused(refusal)) if refusal.http_status == Some(404) => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// The audio of a recording as WAV, its body still to come: 200, 206 to a range, 404 or 416.
+    ///
+    /// # Errors
+    ///
+    /// When Twilio refuses otherwise or is unavailable.
+    pub async fn fetch_media(
+        &self,
+        sid: &RecordingSid,
+        range: Option<&str>,
+    ) -> Result<Response, TwilioError> {
+        let url = self.rest.resource(&["Recordings", &format!("{sid}.wav")]);
+        let wanted = [
+            StatusCode::OK,
+            StatusCode::PARTIAL_CONTENT,
+            StatusCode::NOT_FOUND,
+            StatusCode::RANGE_NOT_SATISFIABLE,
+        ];
+        Ok(self
+            .rest
+            .open(self.read_plan(), &url, range, &wanted)
+            .await?)
+    }
+
+    async fn set_status(
+        &self,
+        sid: &CallSid,
+        status: CallStatus,
+    ) -> Result<CallDetails, TwilioError> {
+        let form = [("Status", status.as_str().to_owned())];
+        let body = self
+            .rest
+            .send(self.read_plan(), Method::POST, &self.call_url(sid), &form)
+            .await?;
+        details(&body)
+    }
+
+    fn call_url(&self, sid: &CallSid) -> Url {
+        self.rest.resource(&["Calls", &format!("{sid}.json")])
+    }
+
+    /// For what may be done twice without harm.
+    fn read_plan(&self) -> Plan {
+        Plan {
+            tries: 3,
+            budget: self.timeouts.read_budget,
+            again: |failure| !matches!(failure, Failure::Refused(_)),
+        }
+    }
+}
+
+/// Each event is a parameter of its own: Twilio ignores a list in one.
+fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
+    let mut form = vec![
+        ("To", call.to.as_str().to_owned()),
+        ("From", call.from.as_str().to_owned()),
+        ("Url", callback(call.voice_url, call.call_id)),
+        ("Method", "POST".to_owned()),
+        ("StatusCallback", callback(call.status_url, call.call_id)),
+        ("StatusCallbackMethod", "POST".to_owned()),
+        ("Timeout", call.ring_timeout_seconds.to_string()),
+        ("TimeLimit", call.time_limit_seconds.to_string()),
+    ];
+    let events = ["initiated", "ringing", "answered", "completed"];
+    form.extend(events.map(|event| ("StatusCallbackEvent", event.to_owned())));
+    if call.record {
+        form.push(("Record", "true".to_owned()));
+        form.push((
+            "RecordingStatusCallback",
+            callback(call.recording_url, call.call_id),
+        ));
+        form.push(("RecordingStatusCallbackMethod", "POST".to_owned()));
+        let events = ["in-progress", "completed", "absent"];
+        form.extend(events.map(|event| ("RecordingStatusCallbackEvent", event.to_owned())));
+    }
+    if let Some(detection) = call.machine_detection {
+        form.push(("MachineDetection", detection.as_str().to_owned()));
+    }
+    form
+}
+
+/// The URL, to the letter, for that is what Twilio signs, with the call's name in the query and a fragment that asks
+/// for two more deliveries after any failure, each within 6.5 s and all within Twilio's 15 s.
+fn callback(url: &str, call_id: CallId) -> String {
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    let separator = match url.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some(_) => "&",
+    };
+    format!("{url}{separator}call_id={call_id}#rc=2&rp=all&ct=2000&rt=6500&tt=15000")
+}
+
+#[derive(Deserialize)]
+struct Placed {
+    sid: String,
+}
+
+#[derive(Deserialize)]
+struct CallResource {
+    sid: String,
+    status: String,
+    duration: Option<String>,
+    answered_by: Option<String>,
+    end_time: Option<String>,
+}
+
+fn details(body: &[u8]) -> Result<CallDetails, TwilioError> {
+    let call: CallResource = parse(body)?;
+    let (Ok(sid), Some(status)) = (call.sid.parse(), CallStatus::from_word(&call.status)) else {
+        return Err(TwilioError::Unavailable(GARBLED.to_owned()));
+    };
+    Ok(CallDetails {
+        sid,
+        status,
+        duration_seconds: call.duration.and_then(|seconds| seconds.parse().ok()),
+        answered_by: call.answered_by,
+        ended_at: call.end_time.as_deref().and_then(rfc2822),
+    })
+}
+
+const GARBLED: &str = "Twilio's answer could not be read";
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|_| Failure::Lost(GARBLED.to_owned()))
+}

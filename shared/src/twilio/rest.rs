@@ -1,0 +1,319 @@
+//! How a request reaches Twilio, and what its failure means: whether it was taken is told apart from what it said.
+
+use std::{error::Error, iter, time::Duration};
+
+use reqwest::{
+    Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect::Policy,
+};
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use url::Url;
+use uuid::Uuid;
+
+use super::BuildError;
+use crate::{config::TwilioConfig, domain::Refusal, tls};
+
+/// How long Twilio may take. The defaults are what the functions run with.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// For the answer to one request, its connection included.
+    pub answer: Duration,
+    /// For dialling, all tries and pauses included.
+    pub dial_budget: Duration,
+    /// For any other request, all tries and pauses included.
+    pub read_budget: Duration,
+    /// For the one try of a health check.
+    pub ping: Duration,
+    /// The pause before the second try; it doubles with each more.
+    pub first_pause: Duration,
+}
+
+/// Twilio's share of the time in which an API function answers.
+const DIAL_BUDGET: Duration = Duration::from_secs(12);
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            answer: Duration::from_secs(8),
+            dial_budget: DIAL_BUDGET,
+            read_budget: Duration::from_secs(5),
+            ping: Duration::from_secs(2),
+            first_pause: Duration::from_millis(100),
+        }
+    }
+}
+
+/// Why a request has no result.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It never got there, or Twilio was too busy to look at it: repeating it does nothing twice.
+    NotTaken(Refusal),
+    /// Twilio has said no.
+    Refused(Refusal),
+    /// It may have been done: the answer was lost, or makes no sense.
+    Lost(String),
+}
+
+/// How often a request is tried.
+#[derive(Clone, Copy)]
+pub(super) struct Plan {
+    pub tries: u32,
+    pub budget: Duration,
+    pub again: fn(&Failure) -> bool,
+}
+
+/// An answer of Twilio's REST API takes some kilobytes.
+const BODY_MAX: usize = 64 * 1024;
+/// More of Twilio's words than any of its messages has.
+const MESSAGE_MAX: usize = 500;
+const REDIRECTS_MAX: usize = 3;
+
+pub(super) struct Rest {
+    http: Client,
+    media: Client,
+    api: Url,
+    account_sid: String,
+    user: String,
+    password: SecretString,
+    timeouts: Timeouts,
+}
+
+impl Rest {
+    pub fn new(config: &TwilioConfig, timeouts: Timeouts) -> Result<Self, BuildError> {
+        let (user, password) = match (&config.api_key, config.auth_tokens.first()) {
+            (Some((sid, secret)), _) => (sid, secret),
+            (None, Some(token)) => (&config.account_sid, token),
+            (None, None) => return Err(BuildError::NoCredentials),
+        };
+        if config.api_base_url.cannot_be_a_base() {
+            return Err(BuildError::BaseUrl);
+        }
+        let tls = tls::client_config()?;
+        let insecure = config.api_base_url.scheme() == "http";
+        Ok(Self {
+            http: client(tls.clone(), &timeouts)
+                .redirect(Policy::none())
+                .build()?,
+            media: client(tls, &timeouts)
+                .redirect(media_redirects(insecure))
+                .read_timeout(timeouts.answer)
+                .build()?,
+            api: config.api_base_url.clone(),
+            account_sid: config.account_sid.clone(),
+            user: user.clone(),
+            password: password.clone(),
+            timeouts,
+        })
+    }
+
+    /// The account's own resource.
+    pub fn account(&self) -> Url {
+        self.url(&[&format!("{}.json", self.account_sid)])
+    }
+
+    /// A resource of the account, by the segments of its path; whatever they hold, they stay segments.
+    pub fn resource(&self, segments: &[&str]) -> Url {
+        self.url(&[&[self.account_sid.as_str()], segments].concat())
+    }
+
+    fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.api.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty()
+                .extend(["2010-04-01", "Accounts"])
+                .extend(segments);
+        }
+        url
+    }
+
+    /// The body of a 2xx answer.
+    pub async fn send(
+        &self,
+        plan: Plan,
+        method: Method,
+        url: &Url,
+        form: &[(&str, String)],
+    ) -> Result<Vec<u8>, Failure> {
+        self.retried(plan, |limit| {
+            let request = self
+                .http
+                .request(method.clone(), url.clone())
+                .timeout(limit);
+            let request = self.authorized(request);
+            let request = if form.is_empty() {
+                request
+            } else {
+                request.form(form)
+            };
+            async move { body(accepted(answer(request).await?).await?).await }
+        })
+        .await
+    }
+
+    /// The answer itself, its body still to come, where its status is one of these. A redirect is followed.
+    pub async fn open(
+        &self,
+        plan: Plan,
+        url: &Url,
+        range: Option<&str>,
+        wanted: &[StatusCode],
+    ) -> Result<Response, Failure> {
+        self.retried(plan, |_| {
+            let request = self.authorized(self.media.get(url.clone()));
+            let request = match range {
+                Some(range) => request.header(http::header::RANGE, range),
+                None => request,
+            };
+            async move {
+                let response = answer(request).await?;
+                if wanted.contains(&response.status()) {
+                    return Ok(response);
+                }
+                let response = accepted(response).await?;
+                Err(Failure::Lost(answered(response.status())))
+            }
+        })
+        .await
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        request.basic_auth(&self.user, Some(self.password.expose_secret()))
+    }
+
+    /// Tries as planned. After a pause there is always time left to connect: so a time-out in a later try never leaves
+    /// open whether the request was sent.
+    async fn retried<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        plan: Plan,
+        attempt: impl Fn(Duration) -> F,
+    ) -> Result<T, Failure> {
+        let deadline = Instant::now() + plan.budget;
+        let mut tries = 1;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let failure = match attempt(left.min(self.timeouts.answer)).await {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            let pause = with_jitter(self.timeouts.first_pause * 2_u32.pow(tries - 1));
+            let fits = Instant::now() + pause + self.timeouts.connect <= deadline;
+            if tries >= plan.tries || !fits || !(plan.again)(&failure) {
+                return Err(failure);
+            }
+            sleep(pause).await;
+            tries += 1;
+        }
+    }
+}
+
+/// Each request has a connection of its own: one that has idled while its environment was frozen may be dead, and
+/// then nobody knows whether the request arrived.
+fn client(tls: ClientConfig, timeouts: &Timeouts) -> ClientBuilder {
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .http1_only()
+        .no_proxy()
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(0)
+        .connect_timeout(timeouts.connect)
+        .user_agent(concat!("outdial/", env!("CARGO_PKG_VERSION")))
+}
+
+/// Twilio sends to a store of audio. The client keeps our credentials from every other host by itself.
+fn media_redirects(insecure: bool) -> Policy {
+    Policy::custom(move |attempt| {
+        if attempt.previous().len() > REDIRECTS_MAX {
+            attempt.error("too many redirects")
+        } else if attempt.url().scheme() == "https" || insecure {
+            attempt.follow()
+        } else {
+            attempt.error("a redirect to what is not https")
+        }
+    })
+}
+
+async fn answer(request: RequestBuilder) -> Result<Response, Failure> {
+    request.send().await.map_err(|error| {
+        if error.is_connect() || error.is_builder() {
+            Failure::NotTaken(Refusal {
+                http_status: None,
+                code: None,
+                message: format!("Twilio could not be reached: {}", reason(error)),
+            })
+        } else {
+            Failure::Lost(reason(error))
+        }
+    })
+}
+
+/// The answer, if its status is 2xx.
+async fn accepted(response: Response) -> Result<Response, Failure> {
+    let status = response.status();
+    match status.as_u16() {
+        200..=299 => Ok(response),
+        // Time-outs on Twilio's side: what became of the request is not said.
+        408 | 425 => Err(Failure::Lost(answered(status))),
+        429 => Err(Failure::NotTaken(refusal(response).await)),
+        400..=499 => Err(Failure::Refused(refusal(response).await)),
+        _ => Err(Failure::Lost(answered(status))),
+    }
+}
+
+/// Twilio's `{code, message}`; the status alone says enough where they cannot be read.
+async fn refusal(response: Response) -> Refusal {
+    let status = response.status();
+    let said: Value = match body(response).await {
+        Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
+        Err(_) => Value::Null,
+    };
+    let message = said["message"].as_str().filter(|text| !text.is_empty());
+    Refusal {
+        http_status: Some(status.as_u16()),
+        code: said["code"].as_i64().and_then(|code| code.try_into().ok()),
+        message: match message {
+            Some(text) => text.chars().take(MESSAGE_MAX).collect(),
+            None => answered(status),
+        },
+    }
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| Failure::Lost(reason(error)))?
+    {
+        if body.len() + chunk.len() > BODY_MAX {
+            return Err(Failure::Lost("Twilio's answer was too long".to_owned()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn answered(status: StatusCode) -> String {
+    format!("Twilio answered {}", status.as_u16())
+}
+
+/// An error with all its causes, and without its URL, which may hold names of calls.
+fn reason(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let causes = iter::successors(Some(&error as &dyn Error), |&error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// The pause, longer by up to itself: callers that were refused together do not come back together.
+fn with_jitter(pause: Duration) -> Duration {
+    let [chance, ..] = Uuid::new_v4().into_bytes();
+    pause + pause * u32::from(chance) / 255
+}
