@@ -1,0 +1,209 @@
+//! `cargo xtask demo`: one recorded call through the whole service, and what is left of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::api::Api;
+use crate::output::Output;
+use crate::prerequisites;
+use crate::stack::environment::{Twilio, missing_account_variables};
+use crate::stack::functions::Hosting;
+use crate::stack::{self, Plan, Stack};
+use crate::steps::{Steps, seconds};
+use crate::venv::{self, Venv};
+use crate::wav;
+use crate::workspace::Workspace;
+
+const SCRIPT: &str = "Hello! This is outdial, calling from your own machine. Nobody paid for this call, and nobody \
+    had to pick up a phone. Goodbye!";
+const SIMULATED_CALLEE: &str = "+14155552671";
+const DATABASE: &str = "outdial_demo";
+
+/// How long a call may take from placing to its end, by the clock on the wall.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[derive(Args)]
+pub struct Arguments {
+    /// How many times as fast as life the simulated call runs
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    speed: u32,
+    /// Dial a real phone. Needs --to, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM_NUMBER, and a public https
+    /// BASE_URL that leads to --port on this machine
+    #[arg(long, requires = "to")]
+    real_twilio: bool,
+    /// The real phone's number, such as +14155552671
+    #[arg(long, requires = "real_twilio", value_name = "NUMBER")]
+    to: Option<String>,
+    /// Where the API listens on 127.0.0.1 [default: a free port; 9000 with --real-twilio]
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let started = Instant::now();
+    let mut steps = Steps::new(11);
+    steps.next("checking what this machine has");
+    prerequisites::check()?;
+    let public_url = arguments.real_twilio.then(public_url).transpose()?;
+    let port = match arguments.port {
+        Some(port) => port,
+        None if arguments.real_twilio => 9000,
+        None => stack::free_port()?,
+    };
+    stack::must_be_free(port)?;
+
+    let workspace = Workspace::find()?;
+    let run = RunFolder::new(&workspace)?;
+    steps.next("preparing the Python environment (the database and the Lambda emulator)");
+    let venv = Venv::ensure(&workspace, venv::STACK).await?;
+    steps.next("building the functions and the simulator");
+    stack::build(&workspace).await?;
+
+    let output = Output::file(&run.path.join("log.txt"))?;
+    let twilio = if arguments.real_twilio {
+        Twilio::Real
+    } else {
+        Twilio::Simulated { speed: arguments.speed }
+    };
+    let plan = Plan {
+        workspace: &workspace,
+        venv: &venv,
+        output: output.clone(),
+        port,
+        public_url,
+        twilio,
+        hosting: Hosting::Built,
+        storage: run.path.join("database"),
+        database_name: DATABASE,
+    };
+    let stack = Stack::start(plan, |what| steps.next(what)).await?;
+
+    let api = Api::new(&stack.url, &stack.api_key)?;
+    let callee = arguments.to.as_deref().unwrap_or(SIMULATED_CALLEE);
+    let told = tell_the_story(&api, &mut steps, callee, &run.path).await;
+    told.map_err(|error| format!("{error}{}", output.last_lines(30)))?;
+    println!("\nThe whole service worked, in {}. Its log: {}", seconds(started.elapsed()), run.path.join("log.txt").display());
+    Ok(())
+}
+
+/// From a new user to the recording on disk.
+async fn tell_the_story(api: &Api, steps: &mut Steps, callee: &str, folder: &Path) -> Result<()> {
+    steps.next("POST /users");
+    let email = format!("ada.{}@example.com", Utc::now().timestamp_millis());
+    let user = json!({ "name": "Ada Lovelace", "email": email, "phone_number": SIMULATED_CALLEE });
+    let user = api.post("/users", &user).await?;
+    let user_id = text(&user, "id")?;
+    steps.note(format!("user {user_id}"));
+
+    steps.next(format!("POST /calls/outbound to {callee}, recorded"));
+    let call = json!({ "user_id": user_id, "to_number": callee, "script": SCRIPT, "recording_enabled": true });
+    let call = api.post("/calls/outbound", &call).await?;
+    let call_id = text(&call, "call_id")?;
+    steps.note(format!("call {call_id}; its timeline as it happens:"));
+    let call = follow(api, steps, call_id).await?;
+
+    steps.next(format!("GET /calls/{call_id}"));
+    println!("{}", serde_json::to_string_pretty(&call)?);
+    let status = text(&call, "status")?;
+    if status != "completed" {
+        return Err(format!("the call ended {status}").into());
+    }
+
+    steps.next(format!("GET /calls/{call_id}/recordings, then its audio"));
+    let recording = finished_recording(api, call_id).await?;
+    let recording_id = text(&recording, "id")?;
+    let media = api.location(&format!("/recordings/{recording_id}/media")).await?;
+    let audio = api.download(&media).await?;
+    let length = wav::duration(&audio).ok_or("the recording is no WAV file")?;
+    let file = folder.join(format!("recording-{recording_id}.wav"));
+    fs::write(&file, &audio)?;
+    steps.note(format!("a recording of {} in {}", seconds(length), file.display()));
+    Ok(())
+}
+
+/// Prints each event of the call when it is stored, until the call has ended.
+async fn follow(api: &Api, steps: &Steps, call_id: &str) -> Result<Value> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut shown = Vec::new();
+    loop {
+        let call = api.get(&format!("/calls/{call_id}")).await?;
+        for event in call["events"].as_array().into_iter().flatten() {
+            if !shown.contains(event) {
+                let [status, at, source] = ["status", "at", "source"].map(|key| event[key].as_str().unwrap_or("?"));
+                steps.note(format!("  {at}  {status:<12} ({source})"));
+                shown.push(event.clone());
+            }
+        }
+        let status = text(&call, "status")?;
+        if ["completed", "busy", "failed", "no-answer", "canceled"].contains(&status) {
+            return Ok(call);
+        }
+        if Instant::now() > deadline {
+            return Err(format!("the call is still {status} after {}", seconds(PATIENCE)).into());
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+}
+
+/// Twilio tells about the recording some time after the call has ended.
+async fn finished_recording(api: &Api, call_id: &str) -> Result<Value> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = api.get(&format!("/calls/{call_id}/recordings")).await?;
+        let recordings = answer["recordings"].as_array();
+        let finished = recordings.into_iter().flatten().find(|one| one["status"] == "completed");
+        if let Some(recording) = finished {
+            return Ok(recording.clone());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("no finished recording after {}: {answer}", seconds(PATIENCE)).into());
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+}
+
+fn text<'a>(document: &'a Value, key: &str) -> Result<&'a str> {
+    let value = document[key].as_str();
+    value.ok_or_else(|| format!("the answer has no {key}: {document}").into())
+}
+
+/// Twilio must reach this machine, under the account's own name.
+fn public_url() -> Result<String> {
+    let missing = missing_account_variables();
+    if !missing.is_empty() {
+        return Err(format!("--real-twilio needs {}", missing.join(", ")).into());
+    }
+    let url = std::env::var("BASE_URL").unwrap_or_default();
+    let url = url.trim_end_matches('/');
+    if !url.starts_with("https://") {
+        return Err("--real-twilio needs BASE_URL, the public https origin that leads to --port on this machine".into());
+    }
+    Ok(url.to_owned())
+}
+
+/// Where one run keeps its database, its log and the recording. The database goes when the run ends.
+struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    fn new(workspace: &Workspace) -> Result<Self> {
+        let name = format!("{}-{}", Utc::now().format("%Y%m%dT%H%M%SZ"), std::process::id());
+        let path = workspace.target.join("demo").join(name);
+        fs::create_dir_all(&path)?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // The database still runs, and misses nothing that anybody needs.
+        let _ = fs::remove_dir_all(self.path.join("database"));
+    }
+}

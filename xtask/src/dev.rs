@@ -1,0 +1,66 @@
+//! `cargo xtask dev`: the stack, left running, with each function rebuilt when its code changes.
+
+use clap::Args;
+
+use crate::Result;
+use crate::output::Output;
+use crate::prerequisites;
+use crate::stack::environment::Twilio;
+use crate::stack::functions::Hosting;
+use crate::stack::{self, Plan, Stack};
+use crate::steps::Steps;
+use crate::venv::{self, Venv};
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Where the API listens on 127.0.0.1
+    #[arg(long, default_value_t = 9000)]
+    port: u16,
+    /// How many times as fast as life simulated calls run
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    speed: u32,
+}
+
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let mut steps = Steps::new(7);
+    steps.next("checking what this machine has");
+    prerequisites::check()?;
+    stack::must_be_free(arguments.port)?;
+    let workspace = Workspace::find()?;
+    steps.next("preparing the Python environment (the database and the Lambda emulator)");
+    let venv = Venv::ensure(&workspace, venv::STACK).await?;
+    steps.next("building the functions and the simulator");
+    stack::build(&workspace).await?;
+    let plan = Plan {
+        workspace: &workspace,
+        venv: &venv,
+        output: Output::terminal(),
+        port: arguments.port,
+        public_url: None,
+        twilio: Twilio::Simulated { speed: arguments.speed },
+        hosting: Hosting::Watched,
+        storage: workspace.target.join("dev").join("database"),
+        database_name: "outdial_dev",
+    };
+    let stack = Stack::start(plan, |what| steps.next(what)).await?;
+    greet(&stack);
+    std::future::pending().await
+}
+
+fn greet(stack: &Stack) {
+    let Stack { url, api_key } = stack;
+    println!(
+        r#"
+  API   {url}
+  docs  {url}/docs
+  key   {api_key}
+
+  curl -s {url}/users -H 'Authorization: Bearer {api_key}' --json '{{"name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+14155552671"}}'
+  curl -s {url}/calls/outbound -H 'Authorization: Bearer {api_key}' --json '{{"user_id": "ID OF THE USER", "to_number": "+14155552671", "script": "Hello!", "recording_enabled": true}}'
+  curl -s {url}/calls/ID_OF_THE_CALL -H 'Authorization: Bearer {api_key}'
+
+  Ctrl-C ends everything.
+"#
+    );
+}

@@ -1,0 +1,23 @@
+//! `cargo xtask indexes`.
+
+use clap::Args;
+
+use crate::Result;
+use crate::output::Output;
+use crate::stack::database::Database;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// The database's connection string
+    #[arg(long, env = "MONGO_URI", hide_env_values = true)]
+    uri: String,
+    /// The database's name
+    #[arg(long, env = "MONGO_DB", default_value = "atlas")]
+    database: String,
+}
+
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let database = Database::connect(arguments.uri, None, &Output::terminal()).await?;
+    println!("{}", database.make_indexes(&arguments.database).await?);
+    Ok(())
+}

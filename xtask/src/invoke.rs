@@ -1,0 +1,152 @@
+//! `cargo xtask invoke`: one function, one event, under AWS's own runtime interface emulator.
+
+mod emulator;
+mod recording;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::Result;
+use crate::output::Output;
+use crate::prerequisites;
+use crate::stack::database::{self, Database};
+use crate::stack::environment::Credentials;
+use crate::stack::{self, simulator};
+use crate::venv::{self, Venv};
+use crate::workspace::Workspace;
+
+/// Variables by the function's logical id in the template.
+type Environments = BTreeMap<String, BTreeMap<String, String>>;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// The function: its folder's name (outbound-calls) or its logical id in template.yaml (OutboundCalls)
+    name: String,
+    /// A file with the event, such as events/users-create.json
+    event: PathBuf,
+    /// A file with each function's variables
+    #[arg(long, value_name = "FILE", default_value = "events/env.json")]
+    env: PathBuf,
+    /// What the database holds beforehand, unless MONGO_URI names one of your own
+    #[arg(long, value_name = "FILE", default_value = "events/seed.json")]
+    seed: PathBuf,
+}
+
+pub async fn run(arguments: Arguments) -> Result<()> {
+    prerequisites::check()?;
+    let workspace = Workspace::find()?;
+    let (logical_id, name) = both_names(&arguments.name);
+    let mut environments: Environments = serde_json::from_str(&read(&workspace, &arguments.env)?)?;
+    let mut variables = environments.remove(&logical_id).ok_or_else(|| {
+        let known: Vec<_> = environments.keys().map(String::as_str).collect();
+        format!("{} has no {logical_id}; it has {}", arguments.env.display(), known.join(", "))
+    })?;
+    let mut event: Value = serde_json::from_str(&read(&workspace, &arguments.event)?)?;
+
+    stack::build(&workspace).await?;
+    let output = Output::Stderr;
+    if variables.contains_key("MONGO_URI") {
+        let uri = database_for(&workspace, &arguments.seed, &variables, &output).await?;
+        variables.insert("MONGO_URI".to_owned(), uri);
+    }
+    if variables.contains_key("TWILIO_API_BASE_URL") {
+        let url = twilio_for(&workspace, &variables, &mut event, &output).await?;
+        variables.insert("TWILIO_API_BASE_URL".to_owned(), url);
+    }
+    let venv = Venv::ensure(&workspace, venv::EMULATOR).await?;
+    let emulator = emulator::start(&workspace, &venv, &output, &name, &variables).await?;
+    let answer = emulator.invoke(&event).await?;
+    println!("{}", answer.text);
+    if answer.is_error {
+        return Err(format!("{name} failed").into());
+    }
+    Ok(())
+}
+
+/// The caller's database, else a fresh one with the indexes and the seed.
+async fn database_for(
+    workspace: &Workspace,
+    seed: &Path,
+    variables: &BTreeMap<String, String>,
+    output: &Output,
+) -> Result<String> {
+    if let Some(uri) = database::callers_uri() {
+        return Ok(uri);
+    }
+    let venv = Venv::ensure(workspace, venv::STACK).await?;
+    let storage = workspace.target.join("invoke").join(format!("database-{}", std::process::id()));
+    let database = Database::start(&venv, output, &storage, &[]).await?;
+    // It has been opened, and dies with this program: nothing needs its name any more.
+    let name = variables.get("MONGO_DB").map_or("atlas", String::as_str);
+    database.make_indexes(name).await?;
+    database.load(name, &read(workspace, seed)?).await?;
+    Ok(database.uri)
+}
+
+/// The caller's Twilio, else a simulator with the event's account, and with a recording where the event asks for one.
+async fn twilio_for(
+    workspace: &Workspace,
+    variables: &BTreeMap<String, String>,
+    event: &mut Value,
+    output: &Output,
+) -> Result<String> {
+    if let Ok(url) = std::env::var("TWILIO_API_BASE_URL") {
+        return Ok(url);
+    }
+    let variable = |name: &str| variables.get(name).cloned().unwrap_or_default();
+    let account = Credentials {
+        account_sid: variable("TWILIO_ACCOUNT_SID"),
+        auth_token: variable("TWILIO_AUTH_TOKEN"),
+    };
+    let url = simulator::start(workspace, output, &account, simulator::AT_ONCE).await?;
+    let signing_key = variable("MEDIA_SIGNING_KEY");
+    if recording::is_asked_for(event, &signing_key) {
+        let sid = recording::play_one(&url, &account).await?;
+        recording::ask_for(event, &sid, &signing_key);
+    }
+    Ok(url)
+}
+
+/// A path as the caller gave it, else below the workspace's root.
+fn read(workspace: &Workspace, path: &Path) -> Result<String> {
+    let path = if path.exists() { path.to_path_buf() } else { workspace.root.join(path) };
+    std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()).into())
+}
+
+/// `outbound-calls` and `OutboundCalls` name the same function.
+fn both_names(name: &str) -> (String, String) {
+    let mut logical_id = String::new();
+    let mut folder = String::new();
+    for character in name.chars() {
+        let starts_word = folder.is_empty() || folder.ends_with('-');
+        if character == '-' {
+            folder.push('-');
+        } else if starts_word || character.is_uppercase() {
+            if !starts_word {
+                folder.push('-');
+            }
+            logical_id.extend(character.to_uppercase());
+            folder.extend(character.to_lowercase());
+        } else {
+            logical_id.push(character);
+            folder.push(character);
+        }
+    }
+    (logical_id, folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::both_names;
+
+    #[test]
+    fn a_function_goes_by_its_folder_or_its_logical_id() {
+        for name in ["outbound-calls", "OutboundCalls"] {
+            assert_eq!(both_names(name), ("OutboundCalls".to_owned(), "outbound-calls".to_owned()));
+        }
+        assert_eq!(both_names("users"), ("Users".to_owned(), "users".to_owned()));
+    }
+}

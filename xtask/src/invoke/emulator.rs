@@ -1,0 +1,141 @@
+//! AWS's runtime interface emulator around one function.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+use crate::Result;
+use crate::http;
+use crate::output::Output;
+use crate::processes;
+use crate::stack::environment::hide_callers_settings;
+use crate::stack::{free_port, spawn};
+use crate::venv::Venv;
+use crate::workspace::Workspace;
+
+/// Between the head of a streamed answer and its body.
+const STREAM_SEPARATOR: [u8; 8] = [0; 8];
+
+/// A running emulator.
+pub struct Emulator {
+    port: u16,
+}
+
+/// What a function answered.
+pub struct Answer {
+    /// The answer as a person reads it.
+    pub text: String,
+    /// The function failed, which is not the same as a refusal.
+    pub is_error: bool,
+}
+
+/// Starts the emulator and waits until it listens. The function starts with the first event.
+pub async fn start(
+    workspace: &Workspace,
+    venv: &Venv,
+    output: &Output,
+    name: &str,
+    variables: &BTreeMap<String, String>,
+) -> Result<Emulator> {
+    let binary = workspace.binary(name);
+    if !binary.is_file() {
+        return Err(format!("there is no function {name}: {} does not exist", binary.display()).into());
+    }
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "x86_64",
+        "aarch64" => "arm64",
+        other => return Err(format!("AWS ships no emulator for {other}").into()),
+    };
+    if !cfg!(target_os = "linux") {
+        return Err("AWS's emulator runs on Linux alone: use sam local invoke here".into());
+    }
+    let emulator = venv.package_file(&format!("samcli/local/rapid/aws-lambda-rie-{architecture}"))?;
+    let port = free_port()?;
+    let mut command = processes::command(program(&emulator)?);
+    hide_callers_settings(&mut command);
+    command
+        .envs(variables)
+        .env("AWS_LAMBDA_FUNCTION_NAME", name)
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "30")
+        .args(["--runtime-interface-emulator-address", &format!("127.0.0.1:{port}")])
+        .args(["--runtime-api-address", &format!("127.0.0.1:{}", free_port()?)])
+        .args(["--log-level", "error"])
+        .arg(binary);
+    let mut child = spawn(output, name, &mut command)?;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        if child.try_wait()?.is_some() || Instant::now() > deadline {
+            return Err("the emulator does not listen".into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(Emulator { port })
+}
+
+/// The wheel carries the emulator without the permission to run it.
+fn program(emulator: &std::path::Path) -> Result<std::path::PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut permissions = std::fs::metadata(emulator)?.permissions();
+    if permissions.mode() & 0o111 == 0 {
+        permissions.set_mode(0o755);
+        std::fs::set_permissions(emulator, permissions)?;
+    }
+    Ok(emulator.to_path_buf())
+}
+
+impl Emulator {
+    /// Has the function answer one event.
+    pub async fn invoke(&self, event: &Value) -> Result<Answer> {
+        let url = format!("http://127.0.0.1:{}/2015-03-31/functions/function/invocations", self.port);
+        let answer = http::client()?.post(url).json(event).send().await?;
+        let body = answer.bytes().await?;
+        Ok(read(&body))
+    }
+}
+
+fn read(body: &[u8]) -> Answer {
+    let separator = body.windows(STREAM_SEPARATOR.len()).position(|window| window == STREAM_SEPARATOR);
+    let (head, streamed) = match separator {
+        Some(at) => (&body[..at], Some(&body[at + STREAM_SEPARATOR.len()..])),
+        None => (body, None),
+    };
+    let Ok(mut document) = serde_json::from_slice::<Value>(head) else {
+        return Answer {
+            text: String::from_utf8_lossy(body).into_owned(),
+            is_error: true,
+        };
+    };
+    if let Some(streamed) = streamed {
+        document["streamedBytes"] = streamed.len().into();
+    }
+    Answer {
+        text: format!("{document:#}"),
+        is_error: document["statusCode"].is_null() && !document["errorType"].is_null(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn a_refusal_is_an_answer_and_no_error() {
+        assert!(!read(br#"{"statusCode": 403, "body": "{}"}"#).is_error);
+    }
+
+    #[test]
+    fn a_function_that_ends_is_an_error() {
+        assert!(read(br#"{"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}"#).is_error);
+    }
+
+    #[test]
+    fn a_streamed_answer_shows_its_head_and_the_length_of_its_body() {
+        let answer = read(b"{\"statusCode\": 206}\0\0\0\0\0\0\0\0\x01\0\xff");
+        assert!(!answer.is_error);
+        assert!(answer.text.contains("\"streamedBytes\": 3"), "{}", answer.text);
+    }
+}

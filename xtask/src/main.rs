@@ -1,0 +1,124 @@
+//! What a person does with this project: `cargo xtask demo`, `dev`, `test`, and their smaller siblings.
+
+mod api;
+mod demo;
+mod dev;
+mod http;
+mod indexes;
+mod invoke;
+mod openapi;
+mod output;
+mod prerequisites;
+mod processes;
+mod stack;
+mod steps;
+mod test;
+mod venv;
+mod wav;
+mod workspace;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use processes::Descendants;
+
+/// What can go wrong is told to a person, in words.
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// Runs, tests and looks after outdial on this machine.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Places a recorded call, end to end, with everything on this machine
+    Demo(demo::Arguments),
+    /// Keeps the whole stack running, and rebuilds a function when its code changes
+    Dev(dev::Arguments),
+    /// Runs everything that must pass
+    Test(test::Arguments),
+    /// Runs one function on one event, under AWS's own runtime interface emulator
+    Invoke(invoke::Arguments),
+    /// Makes the database's indexes, and replaces those of earlier versions
+    Indexes(indexes::Arguments),
+    /// Writes the API document that the health function serves
+    Openapi(openapi::Arguments),
+    #[command(hide = true)]
+    BoundToParent {
+        program: OsString,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    #[command(hide = true)]
+    Label {
+        program: PathBuf,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let command = match Cli::parse().command {
+        Command::BoundToParent { program, arguments } => {
+            return processes::bound_to_parent(&program, &arguments);
+        }
+        Command::Label { program, arguments } => return output::label(&program, &arguments),
+        command => command,
+    };
+    let _children_end_with_us = Descendants::end_on_drop();
+    match run(command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Children are bound to the thread that starts them, so everything happens on this one.
+fn run(command: Command) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let code = runtime.block_on(async {
+        tokio::select! {
+            result = perform(command) => result.map(|()| ExitCode::SUCCESS),
+            code = told_to_stop() => {
+                println!("\nstopping");
+                code
+            }
+        }
+    });
+    runtime.shutdown_background();
+    code
+}
+
+async fn perform(command: Command) -> Result<()> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Dev(arguments) => dev::run(arguments).await,
+        Command::Test(arguments) => test::run(arguments).await,
+        Command::Invoke(arguments) => invoke::run(arguments).await,
+        Command::Indexes(arguments) => indexes::run(arguments).await,
+        Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::BoundToParent { .. } | Command::Label { .. } => Ok(()),
+    }
+}
+
+/// Waits for the first signal to end, and names the exit code that a shell expects then.
+async fn told_to_stop() -> Result<ExitCode> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => Ok(ExitCode::from(130)),
+        _ = terminate.recv() => Ok(ExitCode::from(143)),
+        _ = hangup.recv() => Ok(ExitCode::from(129)),
+    }
+}

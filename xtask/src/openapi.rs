@@ -1,0 +1,43 @@
+//! `cargo xtask openapi`: the API document, from the functions' own code.
+
+use std::fs;
+
+use clap::Args;
+
+use crate::Result;
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Fail if the file is stale, and write nothing
+    #[arg(long)]
+    pub check: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let file = Workspace::find()?.root.join("functions/health/openapi.json");
+    let wanted = document()?;
+    if fs::read_to_string(&file).is_ok_and(|written| written == wanted) {
+        println!("{} is up to date", file.display());
+    } else if arguments.check {
+        return Err(format!("{} is stale: run cargo xtask openapi", file.display()).into());
+    } else {
+        fs::write(&file, wanted)?;
+        println!("wrote {}", file.display());
+    }
+    Ok(())
+}
+
+/// Health's document holds what all share: title, servers, the way to authenticate.
+fn document() -> Result<String> {
+    let parts = [
+        users::openapi(),
+        outbound_calls::openapi(),
+        voice::openapi(),
+        status::openapi(),
+        recording::openapi(),
+        media::openapi(),
+    ];
+    let whole = parts.into_iter().fold(health::openapi(), |whole, part| whole.merge_from(part));
+    Ok(format!("{}\n", whole.to_pretty_json()?))
+}

@@ -1,0 +1,219 @@
+//! What child processes print: kept in a file, or shown line by line under the process's name.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Map, Value};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+use crate::Result;
+
+const COLOURS: [&str; 6] = ["36", "33", "35", "32", "34", "96"];
+
+/// Between a process's name and its line, where one process passes on the lines of several.
+const LABEL: char = '\u{1e}';
+
+/// Where the lines of child processes go.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// To the terminal, interleaved, JSON log lines made readable.
+    Terminal {
+        /// Whether names and levels are coloured.
+        colour: bool,
+    },
+    /// To standard error, for a command whose own result goes to standard output.
+    Stderr,
+    /// To this file, as they are but for the name before them.
+    File(Arc<LogFile>),
+}
+
+/// A log that several processes write to.
+#[derive(Debug)]
+pub struct LogFile {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl Output {
+    /// Shown, in colour where a terminal shows it.
+    pub fn terminal() -> Self {
+        Self::Terminal {
+            colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+
+    /// Kept in a new file.
+    pub fn file(path: &Path) -> Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(Self::File(Arc::new(LogFile {
+            path: path.to_path_buf(),
+            file: Mutex::new(File::create(path)?),
+        })))
+    }
+
+    /// Passes one line on.
+    pub fn line(&self, name: &str, line: &str) {
+        match self {
+            Self::Terminal { colour } => {
+                let colour = colour.then(|| colour_of(name));
+                println!("{} {}", paint(&format!("{name:<14}│"), colour), readable(line, colour.is_some()));
+            }
+            Self::Stderr => eprintln!("{name:<14}│ {}", readable(line, false)),
+            Self::File(log) => {
+                let mut file = log.file.lock().unwrap_or_else(PoisonError::into_inner);
+                // A full disk must not end what is being logged.
+                let _ = writeln!(file, "{name:<14}| {line}");
+            }
+        }
+    }
+
+    /// Passes every line of a stream on, until its end, in a task of its own.
+    pub fn follow(&self, name: &str, stream: impl AsyncRead + Send + Unpin + 'static) {
+        let (output, name) = (self.clone(), name.to_owned());
+        tokio::spawn(async move {
+            let mut reader = BufReader::new(stream);
+            let mut bytes = Vec::new();
+            while reader.read_until(b'\n', &mut bytes).await.is_ok_and(|read| read > 0) {
+                let line = String::from_utf8_lossy(&bytes);
+                let (name, line) = line.split_once(LABEL).unwrap_or((&name, &line));
+                output.line(name, line.trim_end());
+                bytes.clear();
+            }
+        });
+    }
+
+    /// For a message about a failure: the last lines of the log, where they are not on the screen already.
+    pub fn last_lines(&self, count: usize) -> String {
+        let Self::File(log) = self else {
+            return String::new();
+        };
+        let text = std::fs::read_to_string(&log.path).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        let tail = lines[lines.len().saturating_sub(count)..].join("\n");
+        format!("\nThe end of {}:\n{tail}", log.path.display())
+    }
+}
+
+/// Runs a program and passes its lines on under its name, for an [`Output`] that follows this process.
+pub fn label(program: &Path, arguments: &[OsString]) -> ExitCode {
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let child = std::process::Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("cannot run {}: {error}", program.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        scope.spawn(|| pass_on(&name, stdout));
+        scope.spawn(|| pass_on(&name, stderr));
+    });
+    match child.wait() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn pass_on(name: &str, stream: Option<impl Read>) {
+    let Some(stream) = stream else { return };
+    for line in std::io::BufReader::new(stream).split(b'\n') {
+        let Ok(line) = line else { return };
+        println!("{name}{LABEL}{}", String::from_utf8_lossy(&line));
+    }
+}
+
+/// A JSON log line as a person reads it; any other line as it is.
+pub fn readable(line: &str, colour: bool) -> String {
+    let Ok(Value::Object(mut log)) = serde_json::from_str::<Value>(line) else {
+        return line.to_owned();
+    };
+    let Some(level) = text_of(&mut log, "level") else {
+        return line.to_owned();
+    };
+    let time = text_of(&mut log, "timestamp").or_else(|| text_of(&mut log, "time"));
+    let clock = time.as_deref().and_then(|time| time.get(11..23)).unwrap_or_default();
+    let fields = match log.remove("fields") {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    for noise in ["target", "spans", "filename", "line_number", "threadId"] {
+        log.remove(noise);
+    }
+    let span = match log.remove("span") {
+        Some(Value::Object(span)) => span,
+        _ => Map::new(),
+    };
+    let mut all = span;
+    all.extend(log);
+    all.extend(fields);
+    all.remove("name");
+    let message = text_of(&mut all, "message").unwrap_or_default();
+    let pairs: Vec<_> = all
+        .iter()
+        .map(|(key, value)| match value {
+            Value::String(text) => format!("{key}={text}"),
+            other => format!("{key}={other}"),
+        })
+        .collect();
+    let level_colour = match level.as_str() {
+        "ERROR" => "31",
+        "WARN" => "33",
+        "INFO" => "32",
+        _ => "2",
+    };
+    format!(
+        "{clock} {} {message} {}",
+        paint(&format!("{level:<5}"), colour.then_some(level_colour)),
+        paint(&pairs.join(" "), colour.then_some("2"))
+    )
+    .trim_end()
+    .to_owned()
+}
+
+fn text_of(log: &mut Map<String, Value>, key: &str) -> Option<String> {
+    match log.remove(key)? {
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    }
+}
+
+fn paint(text: &str, colour: Option<&str>) -> String {
+    match colour {
+        Some(code) => format!("\x1b[{code}m{text}\x1b[0m"),
+        None => text.to_owned(),
+    }
+}
+
+fn colour_of(name: &str) -> &'static str {
+    COLOURS[name.bytes().map(usize::from).sum::<usize>() % COLOURS.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn a_json_log_line_reads_as_a_sentence() {
+        let line = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"INFO","fields":{"message":"dialled","elapsed_ms":12},"target":"x","span":{"call_id":"c1","name":"request"}}"#;
+        assert_eq!(readable(line, false), "03:04:05.678 INFO  dialled call_id=c1 elapsed_ms=12");
+    }
+
+    #[test]
+    fn a_line_that_is_no_log_record_stays_as_it_is() {
+        for line in ["thread 'main' panicked", "[1, 2]", r#"{"no": "level"}"#, ""] {
+            assert_eq!(readable(line, true), line);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The whole service on this machine: a database, a Twilio, and the functions behind a gateway.
+
+pub mod database;
+pub mod environment;
+pub mod functions;
+pub mod simulator;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use tokio::process::{Child, Command};
+
+use crate::Result;
+use crate::output::Output;
+use crate::venv::Venv;
+use crate::workspace::{PROFILE, Workspace, cargo};
+use database::Database;
+use environment::{Environment, Twilio};
+use functions::Hosting;
+
+/// What to start.
+pub struct Plan<'a> {
+    /// Where everything lies.
+    pub workspace: &'a Workspace,
+    /// The environment that has the database and the Lambda emulator.
+    pub venv: &'a Venv,
+    /// Where the processes' output goes.
+    pub output: Output,
+    /// Where the API listens on 127.0.0.1.
+    pub port: u16,
+    /// The API's public origin, where it isn't the local one.
+    pub public_url: Option<String>,
+    /// Who dials.
+    pub twilio: Twilio,
+    /// How the functions run.
+    pub hosting: Hosting,
+    /// Where an embedded database keeps its data.
+    pub storage: PathBuf,
+    /// The name of the database.
+    pub database_name: &'static str,
+}
+
+/// A running stack. It runs until this program ends.
+pub struct Stack {
+    /// The API's local origin.
+    pub url: String,
+    /// A key that the API takes.
+    pub api_key: String,
+}
+
+impl Stack {
+    /// Starts everything, in order, each part when the one before it is ready; `announce` is told what comes next.
+    pub async fn start(plan: Plan<'_>, mut announce: impl FnMut(String)) -> Result<Self> {
+        announce(format!("starting the database: {}", database::choice()));
+        let database = Database::start(plan.venv, &plan.output, &plan.storage, &[]).await?;
+        announce(format!("making the indexes of the database {}", plan.database_name));
+        let report = database.make_indexes(plan.database_name).await?;
+        plan.output.line("indexes", &report);
+
+        let url = format!("http://127.0.0.1:{}", plan.port);
+        let public_url = plan.public_url.as_deref().unwrap_or(&url);
+        let mut environment = Environment::new(&database.uri, plan.database_name, public_url);
+        match &plan.twilio {
+            Twilio::Simulated { speed } => {
+                announce(format!("starting the Twilio simulator, {speed} times as fast as life"));
+                let credentials = environment.invent_twilio_account();
+                let simulator = simulator::start(plan.workspace, &plan.output, &credentials, *speed).await?;
+                environment.set("TWILIO_API_BASE_URL", simulator);
+            }
+            Twilio::Real => announce("using Twilio itself, with the account in the environment".to_owned()),
+        }
+        announce(format!("starting the functions behind {url}"));
+        functions::start(&plan, &environment).await?;
+        Ok(Self {
+            url,
+            api_key: environment.api_key,
+        })
+    }
+}
+
+/// Builds every binary with cargo's own progress on the screen.
+pub async fn build(workspace: &Workspace) -> Result<()> {
+    let status = crate::processes::command(cargo())
+        .args(["build", "--workspace", "--bins", "--profile", PROFILE])
+        .current_dir(&workspace.root)
+        .status()
+        .await?;
+    if !status.success() {
+        return Err("the build failed: see above".into());
+    }
+    Ok(())
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Fails, saying so, when somebody else listens there.
+pub fn must_be_free(port: u16) -> Result<()> {
+    TcpListener::bind(("127.0.0.1", port))
+        .map(drop)
+        .map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}; choose another with --port").into())
+}
+
+/// Starts a child whose lines go to `output` under its name.
+pub fn spawn(output: &Output, name: &str, command: &mut Command) -> Result<Child> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot start {name}: {error}"))?;
+    if let Some(stdout) = child.stdout.take() {
+        output.follow(name, stdout);
+    }
+    if let Some(stderr) = child.stderr.take() {
+        output.follow(name, stderr);
+    }
+    Ok(child)
+}

@@ -1,0 +1,121 @@
+//! The database: the caller's own, a `mongod` from the PATH, or the embedded one.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mongodb::Client;
+use mongodb::bson::{Bson, Document, doc};
+use tokio::process::Child;
+
+use super::{free_port, spawn};
+use crate::Result;
+use crate::output::Output;
+use crate::processes;
+use crate::venv::Venv;
+
+/// How long a database may take to answer its first ping.
+const START_TIME: Duration = Duration::from_secs(60);
+
+/// A database that answers.
+pub struct Database {
+    /// Its connection string.
+    pub uri: String,
+    client: Client,
+}
+
+/// Which database [`Database::start`] will use, in words.
+pub fn choice() -> &'static str {
+    if callers_uri().is_some() {
+        "the one in MONGO_URI"
+    } else if mongod_is_installed() {
+        "mongod from the PATH"
+    } else {
+        "SecantusDB, embedded (set MONGO_URI for another)"
+    }
+}
+
+impl Database {
+    /// The caller's `MONGO_URI`, else `mongod`, else the embedded database.
+    pub async fn start(venv: &Venv, output: &Output, storage: &Path, options: &[&str]) -> Result<Self> {
+        if let Some(uri) = callers_uri() {
+            return Self::connect(uri, None, output).await;
+        }
+        if !mongod_is_installed() {
+            return Self::start_embedded(venv, output, storage, options).await;
+        }
+        std::fs::create_dir_all(storage)?;
+        let port = free_port()?;
+        let mut command = processes::command("mongod");
+        command
+            .args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--dbpath"])
+            .arg(storage);
+        let child = spawn(output, "database", &mut command)?;
+        Self::connect(local_uri(port), Some(child), output).await
+    }
+
+    /// The embedded database, whatever else there is.
+    pub async fn start_embedded(venv: &Venv, output: &Output, storage: &Path, options: &[&str]) -> Result<Self> {
+        std::fs::create_dir_all(storage)?;
+        let port = free_port()?;
+        let mut command = processes::command(venv.program("secantusd-py"));
+        command
+            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--storage-path"])
+            .arg(storage)
+            .args(["--log-level", "WARNING"])
+            .args(options);
+        let child = spawn(output, "database", &mut command)?;
+        Self::connect(local_uri(port), Some(child), output).await
+    }
+
+    /// Makes the indexes of one of its databases, and says what was done.
+    pub async fn make_indexes(&self, name: &str) -> Result<String> {
+        let report = outdial::dao::indexes::ensure(&self.client.database(name)).await?;
+        Ok(report.to_string())
+    }
+
+    /// Stores documents in extended JSON: an object of collections, each a list.
+    pub async fn load(&self, name: &str, documents: &str) -> Result<()> {
+        let collections: Document = serde_json::from_str(documents)?;
+        for (collection, documents) in &collections {
+            let documents = documents.as_array().into_iter().flatten();
+            let documents: Vec<_> = documents.filter_map(Bson::as_document).cloned().collect();
+            let collection = self.client.database(name).collection::<Document>(collection);
+            collection.insert_many(documents).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the first answer, or for the process to give up.
+    pub async fn connect(uri: String, mut child: Option<Child>, output: &Output) -> Result<Self> {
+        outdial::tls::install_provider();
+        let mut options = mongodb::options::ClientOptions::parse(&uri).await?;
+        options.server_selection_timeout = Some(Duration::from_secs(2));
+        let client = Client::with_options(options)?;
+        let deadline = Instant::now() + START_TIME;
+        loop {
+            let Err(error) = client.database("admin").run_command(doc! { "ping": 1 }).await else {
+                return Ok(Self { uri, client });
+            };
+            let ended = child.as_mut().and_then(|child| child.try_wait().transpose());
+            if ended.is_some() || Instant::now() > deadline {
+                let tail = output.last_lines(15);
+                return Err(format!("the database does not answer: {error}{tail}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// `MONGO_URI`, where the caller has set it.
+pub fn callers_uri() -> Option<String> {
+    std::env::var("MONGO_URI").ok().filter(|uri| !uri.is_empty())
+}
+
+fn mongod_is_installed() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join("mongod").is_file())
+}
+
+fn local_uri(port: u16) -> String {
+    format!("mongodb://127.0.0.1:{port}/?directConnection=true")
+}

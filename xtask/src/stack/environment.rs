@@ -1,0 +1,158 @@
+//! The variables that the functions run with here.
+
+use std::collections::BTreeMap;
+
+use ring::digest::{SHA256, digest};
+use uuid::Uuid;
+
+/// Every variable that a function reads. The caller's own values of them must not leak into a local stack.
+const READ_BY_FUNCTIONS: [&str; 36] = [
+    "ALLOWED_COUNTRIES",
+    "API_KEYS",
+    "APOLOGY",
+    "AWS_ENDPOINT_URL",
+    "BASE_URL",
+    "BLOCKED_NUMBERS",
+    "CALLING_HOURS",
+    "CALL_RING_TIMEOUT_SECONDS",
+    "CALL_TIME_LIMIT_SECONDS",
+    "DEFAULT_TIME_ZONE",
+    "ENVIRONMENT",
+    "LANGUAGE",
+    "LOG_LEVEL",
+    "MAX_CALLS_PER_DAY",
+    "MAX_CALLS_PER_USER_PER_DAY",
+    "MEDIA_SIGNING_KEY",
+    "MEDIA_URL",
+    "MONGO_DB",
+    "MONGO_URI",
+    "RECONCILE_PAGE",
+    "RECONCILE_UNKNOWN_AFTER_SECONDS",
+    "RECORDING_NOTICE",
+    "RECORDING_URL",
+    "SECRET_ID",
+    "STATUS_URL",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_API_BASE_URL",
+    "TWILIO_API_KEY_SECRET",
+    "TWILIO_API_KEY_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_AUTH_TOKEN_SECONDARY",
+    "TWILIO_FROM_NUMBER",
+    "VOICE",
+    "VOICE_URL",
+    "WEBHOOK_QUEUE_URL",
+    "_X_AMZN_TRACE_ID",
+];
+
+/// What a real Twilio account is told by.
+pub const TWILIO_ACCOUNT: [&str; 3] = [
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_FROM_NUMBER",
+];
+
+/// Who dials.
+pub enum Twilio {
+    /// The simulator, this many times as fast as life.
+    Simulated {
+        /// 1 is life.
+        speed: u32,
+    },
+    /// Twilio itself; the caller's environment names the account.
+    Real,
+}
+
+/// An account of the simulator.
+#[derive(Clone)]
+pub struct Credentials {
+    /// `AC` and 32 hex digits.
+    pub account_sid: String,
+    /// 32 hex digits.
+    pub auth_token: String,
+}
+
+/// Variables for every function of one run.
+pub struct Environment {
+    variables: BTreeMap<&'static str, String>,
+    keep_callers: bool,
+    /// The key whose hash is in `API_KEYS`.
+    pub api_key: String,
+}
+
+impl Environment {
+    /// For functions that use this database and are reached at `public_url`. The caller's own variables show through
+    /// until [`Environment::invent_twilio_account`] is called.
+    pub fn new(mongo_uri: &str, database: &str, public_url: &str) -> Self {
+        let api_key = format!("local_{}", secret());
+        let mut environment = Self {
+            variables: BTreeMap::new(),
+            keep_callers: true,
+            api_key,
+        };
+        let hash = hex(digest(&SHA256, environment.api_key.as_bytes()).as_ref());
+        environment.set("API_KEYS", format!("local:{hash}"));
+        environment.set("BASE_URL", public_url);
+        environment.set("ENVIRONMENT", "development");
+        environment.set("LOG_LEVEL", std::env::var("LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned()));
+        environment.set("MEDIA_SIGNING_KEY", secret());
+        environment.set("MONGO_DB", database);
+        environment.set("MONGO_URI", mongo_uri);
+        environment
+    }
+
+    /// Sets one variable.
+    pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.variables.insert(name, value.into());
+    }
+
+    /// Makes up an account for the simulator, and hides the caller's own settings.
+    pub fn invent_twilio_account(&mut self) -> Credentials {
+        let credentials = Credentials {
+            account_sid: format!("AC{}", secret()),
+            auth_token: secret(),
+        };
+        self.keep_callers = false;
+        self.set("TWILIO_ACCOUNT_SID", &credentials.account_sid);
+        self.set("TWILIO_AUTH_TOKEN", &credentials.auth_token);
+        // One of Twilio's own test numbers, valid as a caller.
+        self.set("TWILIO_FROM_NUMBER", "+15005550006");
+        credentials
+    }
+
+    /// Gives a command these variables.
+    pub fn apply(&self, command: &mut tokio::process::Command) {
+        if !self.keep_callers {
+            hide_callers_settings(command);
+        }
+        command.envs(&self.variables);
+    }
+}
+
+/// Keeps the caller's service settings from a child process, and proxies off this machine's own addresses.
+pub fn hide_callers_settings(command: &mut tokio::process::Command) {
+    for name in READ_BY_FUNCTIONS {
+        command.env_remove(name);
+    }
+    command.env("NO_PROXY", "127.0.0.1,localhost");
+}
+
+/// The variables of [`TWILIO_ACCOUNT`] that the caller has not set.
+pub fn missing_account_variables() -> Vec<&'static str> {
+    let is_missing = |name: &&str| std::env::var(name).unwrap_or_default().is_empty();
+    TWILIO_ACCOUNT.into_iter().filter(is_missing).collect()
+}
+
+/// 32 hex digits that nobody can guess.
+fn secret() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
