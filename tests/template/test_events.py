@@ -90,12 +90,13 @@ def test_the_committed_signatures_are_right():
 @pytest.mark.parametrize("file", [it for it in FILES if load(it)["rawPath"].startswith("/twilio/")], ids=lambda it: it.stem)
 def test_a_webhook_is_signed_by_twilio_unless_it_is_forged(file, function_of):
     event = load(file)
-    environment = load(EVENTS / "env.json")[function_of(file)]
+    environments = load(EVENTS / "env.json")
+    environment = environments[function_of(file)]
     tokens = (environment["TWILIO_AUTH_TOKEN"], environment["TWILIO_AUTH_TOKEN_SECONDARY"])
     genuine = event["headers"]["x-twilio-signature"] in [sign.twilio_signature(event, token) for token in tokens]
     assert genuine != file.stem.endswith("-forged")
     form = parse_qsl(sign.body_of(event).decode(), keep_blank_values=True)
-    assert dict(form)["AccountSid"] == environment["TWILIO_ACCOUNT_SID"]
+    assert dict(form)["AccountSid"] == environments["OutboundCalls"]["TWILIO_ACCOUNT_SID"]
     assert ("From", "") not in form
 
 
