@@ -84,22 +84,56 @@ impl Log {
     }
 }
 
-/// An entry as a person reads it: time, call, kind, and the rest as `name=value`.
+/// An entry as a person reads it: the time, the call, and what happened.
 fn readable(entry: &Value) -> String {
     let text = |name: &str| entry[name].as_str().unwrap_or_default();
     let time = text("at").get(11..23).unwrap_or_default();
-    let call = text("call_sid").get(..8).unwrap_or("        ");
-    let details: Vec<String> = entry
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(name, value)| {
-            !matches!(name.as_str(), "n" | "at" | "kind" | "call_sid") && !value.is_null()
-        })
-        .map(|(name, value)| match value {
-            Value::String(plain) if !plain.contains(' ') => format!("{name}={plain}"),
-            other => format!("{name}={other}"),
-        })
-        .collect();
-    format!("{time}  {call}  {:<18} {}", text("kind"), details.join(" "))
+    let call = text("call_sid").get(..8).unwrap_or_default();
+    format!("{time}  {call:<8}  {}", sentence(entry, text))
+}
+
+fn sentence<'a>(entry: &'a Value, text: impl Fn(&str) -> &'a str) -> String {
+    let outcome = match &entry["status"] {
+        Value::Number(status) => status.to_string(),
+        _ => format!("{} ({})", text("error"), entry["error_code"]),
+    };
+    match text("kind") {
+        "rest" => format!(
+            "{} {} -> {outcome}  ({} ms)",
+            text("method"),
+            text("path"),
+            entry["elapsed_ms"]
+        ),
+        "call.status" => match text("to") {
+            "" => format!("== {}", text("status")),
+            to => format!("== {}: {} -> {to}", text("status"), text("from")),
+        },
+        "webhook" => format!(
+            "   {} {}: {} {} -> {outcome}  (attempt {}, {} ms{})",
+            text("webhook"),
+            text("event"),
+            text("method"),
+            text("url"),
+            entry["attempt"],
+            entry["elapsed_ms"],
+            if entry["retry"] == true {
+                ", to be repeated"
+            } else {
+                ""
+            },
+        ),
+        "verb" => format!("   <{}> {}{}", text("verb"), text("text"), text("url")),
+        kind @ ("warning" | "error") => format!("!! {kind} {}: {}", entry["code"], text("message")),
+        kind => format!("   {kind} {}", details(entry)),
+    }
+}
+
+fn details(entry: &Value) -> String {
+    let fields = entry.as_object().into_iter().flatten();
+    let told = fields.filter(|(name, value)| {
+        !matches!(name.as_str(), "n" | "at" | "kind" | "call_sid") && !value.is_null()
+    });
+    told.map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

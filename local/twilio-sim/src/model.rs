@@ -212,7 +212,7 @@ pub struct Recording {
     pub seconds: Option<u32>,
     /// 1 or 2.
     pub channels: u16,
-    /// `OutboundAPI`, `RecordVerb` or `StartCallRecordingAPI`.
+    /// `OutboundAPI` or `RecordVerb`.
     pub source: &'static str,
     /// `both`, `inbound` or `outbound`.
     pub track: String,

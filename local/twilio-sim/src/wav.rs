@@ -37,7 +37,7 @@ pub struct Wav {
     pub channels: u16,
     /// Whole seconds.
     pub seconds: u32,
-    /// What is heard; a dual recording has the called party in its first channel and the application in its second.
+    /// What is heard, by its beginning; a dual recording has the called party in its first channel and the application in its second.
     pub sounds: Vec<Sound>,
 }
 
@@ -57,24 +57,23 @@ impl Wav {
     /// The bytes of the file in `range`, which is cut off at the end of the file.
     #[must_use]
     pub fn bytes(&self, range: Range<u64>) -> Vec<u8> {
-        let end = range.end.min(self.len());
-        let header = self.header();
-        let mut bytes = Vec::new();
-        let mut at = range.start;
-        while at < end {
-            if at < HEADER {
-                let stop = end.min(HEADER);
-                bytes.extend(&header[offset(at)..offset(stop)]);
-                at = stop;
-            } else {
-                let sample = (at - HEADER) / SAMPLE_BYTES;
-                let within = (at - HEADER) % SAMPLE_BYTES;
-                let frame = sample / u64::from(self.channels);
-                let channel = sample % u64::from(self.channels);
-                bytes.push(self.sample(frame, channel).to_le_bytes()[offset(within)]);
-                at += 1;
-            }
+        let (start, end) = (range.start, range.end.min(self.len()));
+        if start >= end {
+            return Vec::new();
         }
+        let mut bytes = if start < HEADER {
+            self.header().split_off(offset(start))
+        } else {
+            Vec::new()
+        };
+        let first = start.saturating_sub(HEADER) / SAMPLE_BYTES;
+        let last = end.saturating_sub(HEADER).div_ceil(SAMPLE_BYTES);
+        let channels = u64::from(self.channels);
+        let samples =
+            (first..last).flat_map(|at| self.sample(at / channels, at % channels).to_le_bytes());
+        // A range may begin and end in the middle of a sample.
+        bytes.extend(samples.skip(offset(start.saturating_sub(HEADER) % SAMPLE_BYTES)));
+        bytes.truncate(offset(end - start));
         bytes
     }
 
@@ -103,12 +102,16 @@ impl Wav {
 
     fn sample(&self, frame: u64, channel: u64) -> i16 {
         let at = Duration::from_micros(frame * 1_000_000 / u64::from(SAMPLE_RATE));
+        let begun = self.sounds.partition_point(|sound| sound.at.start <= at);
         let heard = |sound: &&Sound| {
             let own_channel = if sound.voice == Voice::Callee { 0 } else { 1 };
             sound.at.contains(&at) && (self.channels == 1 || channel == own_channel)
         };
-        self.sounds
+        // At most two are heard at a time, one from each side.
+        self.sounds[..begun]
             .iter()
+            .rev()
+            .take(2)
             .find(heard)
             .map_or(0, |sound| tone(sound.voice, at))
     }

@@ -9,7 +9,6 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{Method, StatusCode};
 use reqwest::redirect::Policy;
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::log::Log;
 use crate::model::Hook;
@@ -50,10 +49,14 @@ pub struct Ask<'a> {
     pub call_sid: &'a str,
     /// `voice`, `status`, `recording` or `amd`, for the log.
     pub kind: &'static str,
+    /// The status that it tells, for the log.
+    pub event: &'a str,
     /// Where.
     pub hook: &'a Hook,
     /// The form.
     pub params: &'a [(String, String)],
+    /// The `I-Twilio-Idempotency-Token`: the same on every attempt, and on a duplicate.
+    pub token: &'a str,
 }
 
 /// Sends webhooks.
@@ -98,13 +101,11 @@ impl Webhooks {
     pub async fn send(&self, ask: Ask<'_>) -> Result<Answer, Trouble> {
         let overrides = Overrides::of(&ask.hook.url);
         let deadline = Instant::now() + overrides.total;
-        let token = Uuid::new_v4().to_string();
         let mut attempt = 1;
         loop {
             let started = Instant::now();
             let result =
-                tokio::time::timeout_at(deadline.into(), self.attempt(&ask, &overrides, &token))
-                    .await;
+                tokio::time::timeout_at(deadline.into(), self.attempt(&ask, &overrides)).await;
             let result =
                 result.unwrap_or_else(|_| Err(timed_out("no answer within the total time")));
             let retry = attempt <= overrides.retries
@@ -118,21 +119,14 @@ impl Webhooks {
         }
     }
 
-    async fn attempt(
-        &self,
-        ask: &Ask<'_>,
-        overrides: &Overrides,
-        token: &str,
-    ) -> Result<Answer, Trouble> {
+    async fn attempt(&self, ask: &Ask<'_>, overrides: &Overrides) -> Result<Answer, Trouble> {
         let mut url = without_fragment(&ask.hook.url).to_owned();
         let mut get = ask.hook.get;
         if get {
             url = with_query(&url, ask.params);
         }
         for _ in 0..=MAX_REDIRECTS {
-            let answer = self
-                .request(&url, get, ask.params, overrides, token)
-                .await?;
+            let answer = self.request(&url, get, ask, overrides).await?;
             let Some(location) = answer
                 .headers()
                 .get(LOCATION)
@@ -160,18 +154,17 @@ impl Webhooks {
         &self,
         url: &str,
         get: bool,
-        params: &[(String, String)],
+        ask: &Ask<'_>,
         overrides: &Overrides,
-        token: &str,
     ) -> Result<reqwest::Response, Trouble> {
         let client = self
             .client(overrides.connect)
             .map_err(|error| unusable(11200, error.to_string()))?;
-        let signature = sign(&self.auth_token, url, if get { &[] } else { params });
+        let signature = sign(&self.auth_token, url, if get { &[] } else { ask.params });
         let request = client
             .request(if get { Method::GET } else { Method::POST }, url)
             .header("X-Twilio-Signature", signature)
-            .header("I-Twilio-Idempotency-Token", token);
+            .header("I-Twilio-Idempotency-Token", ask.token);
         let request = if get {
             request
         } else {
@@ -180,7 +173,11 @@ impl Webhooks {
                     CONTENT_TYPE,
                     "application/x-www-form-urlencoded; charset=UTF-8",
                 )
-                .body(Serializer::new(String::new()).extend_pairs(params).finish())
+                .body(
+                    Serializer::new(String::new())
+                        .extend_pairs(ask.params)
+                        .finish(),
+                )
         };
         let answer = tokio::time::timeout(overrides.connect + overrides.read, request.send());
         match answer.await {
@@ -224,6 +221,7 @@ impl Webhooks {
             "webhook": ask.kind,
             "method": if ask.hook.get { "GET" } else { "POST" },
             "url": ask.hook.url,
+            "event": ask.event,
             "attempt": attempt,
             "elapsed_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "params": ask.params.iter().cloned().collect::<HashMap<_, _>>(),

@@ -1,9 +1,12 @@
 //! Getting instructions, and what happens where there are none.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::form::{self, Form};
-use super::outbox::{ask, tell_fault};
+use super::outbox::{Callback, ask, new_token, tell_fault};
 use super::player::{HUNG_UP, Player, Stop};
 use crate::faults::{About, CallbackAction, CallbackKind};
 use crate::model::Hook;
@@ -11,7 +14,7 @@ use crate::twiml::{self, Document, MAX_DOCUMENT, Say, Source, TwimlError, Verb};
 use crate::webhook::Answer;
 
 /// What is spoken before a call ends for want of instructions.
-const APPLICATION_ERROR: &str = "We are sorry. An application error has occurred. Goodbye.";
+const APPLICATION_ERROR: &str = "We are sorry, an application error has occurred. Goodbye.";
 /// How many documents one call may go through: more is a loop.
 const MAX_DOCUMENTS: u32 = 1_000;
 
@@ -57,7 +60,7 @@ impl Player {
         }
         self.say(&Say {
             text: APPLICATION_ERROR.to_owned(),
-            breaks: std::time::Duration::ZERO,
+            breaks: Duration::ZERO,
             times: 1,
         })
         .await?;
@@ -116,26 +119,26 @@ impl Player {
                 delay,
             );
         }
-        let (sim, sid, hook) = (
-            std::sync::Arc::clone(&self.sim),
-            self.sid.clone(),
-            hook.clone(),
-        );
+        let (sim, sid) = (Arc::clone(&self.sim), self.sid.clone());
+        let (kind, event, hook) = (CallbackKind::Voice, "in-progress".to_owned(), hook.clone());
+        let request = Callback {
+            kind,
+            event,
+            hook,
+            form,
+        };
         let asked = self.during(async move {
-            let again = match fault {
+            let token = new_token();
+            match fault {
                 Some((CallbackAction::Drop, _)) => {
                     return Err(error(11205, "the fault plan dropped the request"));
                 }
-                Some((CallbackAction::Delay, delay)) => {
-                    tokio::time::sleep(delay).await;
-                    false
-                }
-                Some((CallbackAction::Duplicate, _)) => true,
-                _ => false,
-            };
-            let answer = ask(&sim, &sid, CallbackKind::Voice, &hook, &form).await;
-            if again {
-                let _ = ask(&sim, &sid, CallbackKind::Voice, &hook, &form).await;
+                Some((CallbackAction::Delay, delay)) => tokio::time::sleep(delay).await,
+                _ => {}
+            }
+            let answer = ask(&sim, &sid, &request, &token).await;
+            if matches!(fault, Some((CallbackAction::Duplicate, _))) {
+                let _ = ask(&sim, &sid, &request, &token).await;
             }
             answer.map_err(|trouble| error(trouble.code, trouble.message))
         });
@@ -183,7 +186,7 @@ fn interpret(answer: &Answer) -> Result<Document, TwimlError> {
         },
         "text/plain" => only(Verb::Say(Say {
             text: text.into_owned(),
-            breaks: std::time::Duration::ZERO,
+            breaks: Duration::ZERO,
             times: 1,
         })),
         audio if audio.starts_with("audio/") => only(Verb::Play(twiml::Play {

@@ -6,8 +6,10 @@ use serde_json::json;
 
 use super::document::Loaded;
 use super::form::{self, Form};
+use super::outbox::Callback;
 use super::player::{Player, Stop, hook};
-use crate::model::RecordingOptions;
+use crate::faults::CallbackKind;
+use crate::model::{Hook, RecordingOptions};
 use crate::twiml::{Gather, Play, Prompt, Record, Say, Source, Verb};
 use crate::wav::Voice;
 use crate::webhook::resolve;
@@ -22,6 +24,9 @@ const INPUT_AFTER: Duration = Duration::from_secs(1);
 const MESSAGE: Duration = Duration::from_secs(3);
 /// How often "for ever" repeats.
 const FOR_EVER: u32 = 1_000;
+
+/// How much of what was spoken is kept.
+const KEPT_SENTENCES: usize = 1_000;
 
 /// Where a document leads.
 enum Next {
@@ -80,9 +85,7 @@ impl Player {
     /// Speaks.
     pub(super) async fn say(&mut self, say: &Say) -> Result<(), Stop> {
         self.tell_verb("Say", json!({ "text": say.text, "loop": say.times }));
-        self.sim
-            .store
-            .call(&self.sid, |call| call.spoken.push(say.text.clone()));
+        self.heard(&say.text);
         #[expect(
             clippy::cast_precision_loss,
             reason = "a text has at most some thousand characters"
@@ -161,9 +164,7 @@ impl Player {
         for prompt in prompts {
             if let Prompt::Say(say) = prompt {
                 self.tell_verb("Say", json!({ "text": say.text, "interrupted": true }));
-                self.sim
-                    .store
-                    .call(&self.sid, |call| call.spoken.push(say.text.clone()));
+                self.heard(&say.text);
             }
         }
         self.sound(Voice::Application, INPUT_AFTER);
@@ -192,19 +193,43 @@ impl Player {
         };
         let silence = record.timeout.min(record.max_length.saturating_sub(spoken));
         self.sound(Voice::Callee, spoken);
-        self.wait(spoken + silence).await?;
+        let began = self.clock.passed();
+        let waited = self.wait(spoken + silence).await;
         let own = self.tapes.iter().position(|tape| tape.sid == sid);
         let Some(mut tape) = own.map(|at| self.tapes.remove(at)) else {
             return Ok(Next::On);
         };
-        self.stop_tape(&mut tape, Some(spoken));
-        let mut form = self.recorded_form(&sid);
+        self.stop_tape(&mut tape, Some(spoken.min(self.clock.passed() - began)));
+        let recorded = self.recorded_form(&sid);
         self.process(&tape);
-        if form.is_empty() {
-            return Ok(Next::On);
+        let next = if recorded.is_empty() {
+            Next::On
+        } else {
+            let mut form = recorded;
+            form.extend(form::pairs([(
+                "Digits",
+                if waited.is_err() { "hangup" } else { "" },
+            )]));
+            self.go(record.action.as_ref(), record.get, loaded, form)
+        };
+        if let (Err(Stop::End(_)), Next::To(Source::Url(hook), extra)) = (&waited, &next) {
+            self.tell_after_hangup(hook.clone(), extra.clone());
         }
-        form.extend(form::pairs([("Digits", "")]));
-        Ok(self.go(record.action.as_ref(), record.get, loaded, form))
+        waited.map(|()| next)
+    }
+
+    /// The action of a verb during which the call ended is asked all the same; its answer changes nothing.
+    fn tell_after_hangup(&self, hook: Hook, extra: Form) {
+        let mut form = self.form();
+        form.retain(|(name, _)| name != "CallStatus");
+        form.extend(form::pairs([("CallStatus", "completed")]));
+        form.extend(extra);
+        self.enqueue(Callback {
+            kind: CallbackKind::Voice,
+            event: "completed".to_owned(),
+            hook,
+            form,
+        });
     }
 
     /// To a URL as a document names it: relative to that document, which is meant itself where it names none.
@@ -222,6 +247,14 @@ impl Player {
             (None, Source::Inline(text)) => Next::To(Source::Inline(text.clone()), form),
             (None, Source::Url(_)) => Next::End,
         }
+    }
+
+    fn heard(&self, text: &str) {
+        self.sim.store.call(&self.sid, |call| {
+            if call.spoken.len() < KEPT_SENTENCES {
+                call.spoken.push(text.to_owned());
+            }
+        });
     }
 
     fn tell_verb(&self, verb: &str, mut detail: serde_json::Value) {

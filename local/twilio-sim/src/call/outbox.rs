@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use serde_json::json;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::form::Form;
 use crate::clock::rfc2822;
@@ -57,6 +58,7 @@ impl Outbox {
         let mut ordinal = 0;
         while let Some(callback) = callbacks.recv().await {
             ordinal += 1;
+            let token = new_token();
             let about = About {
                 kind: callback.kind,
                 event: &callback.event,
@@ -76,17 +78,17 @@ impl Outbox {
                 );
             }
             match fault {
-                None => self.send(&callback).await,
+                None => self.send(&callback, &token).await,
                 Some((CallbackAction::Drop, _)) => continue,
                 Some((CallbackAction::Duplicate, _)) => {
-                    self.send(&callback).await;
-                    self.send(&callback).await;
+                    self.send(&callback, &token).await;
+                    self.send(&callback, &token).await;
                 }
                 Some((CallbackAction::Delay, delay)) => {
                     let (later, callback) = (self.clone(), callback.clone());
                     tokio::spawn(async move {
                         tokio::time::sleep(delay).await;
-                        later.send(&callback).await;
+                        later.send(&callback, &token).await;
                     });
                     continue;
                 }
@@ -96,26 +98,20 @@ impl Outbox {
                 }
             }
             for late in held.extract_if(.., |late| late.kind == callback.kind) {
-                self.send(&late).await;
+                self.send(&late, &new_token()).await;
             }
         }
         for late in held {
-            self.send(&late).await;
+            self.send(&late, &new_token()).await;
         }
     }
 
-    async fn send(&self, callback: &Callback) {
+    /// `token` tells one delivery from another, and a duplicate from a new one.
+    async fn send(&self, callback: &Callback, token: &str) {
         self.sim
             .store
             .call(&self.sid, |call| call.callbacks_sent += 1);
-        let result = ask(
-            &self.sim,
-            &self.sid,
-            callback.kind,
-            &callback.hook,
-            &callback.form,
-        )
-        .await;
+        let result = ask(&self.sim, &self.sid, callback, token).await;
         let warning = match &result {
             Ok(answer) if answer.status.is_success() => {
                 self.sim
@@ -152,21 +148,26 @@ impl Outbox {
 pub(super) async fn ask(
     sim: &Sim,
     sid: &str,
-    kind: CallbackKind,
-    hook: &Hook,
-    form: &Form,
+    callback: &Callback,
+    token: &str,
 ) -> Result<Answer, Trouble> {
+    let Callback {
+        kind,
+        event,
+        hook,
+        form,
+    } = callback;
     let (asked_at, started) = (rfc2822(Utc::now()), Instant::now());
-    let result = sim
-        .webhooks
-        .send(Ask {
-            call_sid: sid,
-            kind: kind.word(),
-            hook,
-            params: form,
-        })
-        .await;
-    let event = events::webhook(
+    let asked = Ask {
+        call_sid: sid,
+        kind: kind.word(),
+        event,
+        hook,
+        params: form,
+        token,
+    };
+    let result = sim.webhooks.send(asked).await;
+    let told = events::webhook(
         hook,
         form,
         &asked_at,
@@ -174,8 +175,13 @@ pub(super) async fn ask(
         result.as_ref().ok(),
     );
     sim.store
-        .call(sid, |call| events::note(&mut call.events, event));
+        .call(sid, |call| events::note(&mut call.events, told));
     result
+}
+
+/// A new `I-Twilio-Idempotency-Token`.
+pub(super) fn new_token() -> String {
+    Uuid::new_v4().to_string()
 }
 
 /// Tells of a fault that strikes a webhook.

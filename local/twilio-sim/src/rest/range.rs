@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use http::HeaderMap;
 use http::header::RANGE;
+use http_range_header::parse_range_header;
 
 /// How much of a file is wanted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// All of it: no range, or one in a form that need not be understood.
+    /// All of it: no range, several, or one in a form that need not be understood.
     All,
     /// These bytes.
     Part(Range<u64>),
@@ -19,21 +20,12 @@ pub(super) enum Wanted {
 /// What the headers want of a file of `size` bytes.
 pub(super) fn wanted(headers: &HeaderMap, size: u64) -> Wanted {
     let header = headers.get(RANGE).and_then(|value| value.to_str().ok());
-    let Some((first, last)) = header
-        .and_then(|text| text.strip_prefix("bytes="))
-        .and_then(|text| text.split_once('-'))
-    else {
+    let Some(asked) = header.and_then(|text| parse_range_header(text).ok()) else {
         return Wanted::All;
     };
-    let part = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => first..size.min(last.saturating_add(1)),
-        (Ok(first), Err(_)) if last.trim().is_empty() => first..size,
-        (Err(_), Ok(count)) if first.trim().is_empty() => size.saturating_sub(count)..size,
-        _ => return Wanted::All,
-    };
-    if part.is_empty() {
-        Wanted::Nothing
-    } else {
-        Wanted::Part(part)
+    match asked.validate(size).as_deref() {
+        Ok([part]) => Wanted::Part(*part.start()..part.end() + 1),
+        Ok(_) => Wanted::All,
+        Err(_) => Wanted::Nothing,
     }
 }
