@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// Twilio's REST API, as much of it as we use.
+#[derive(Clone)]
 pub struct TwilioClient {
     rest: Rest,
     timeouts: Timeouts,
@@ -99,7 +100,7 @@ pub struct CallDetails {
     pub status: CallStatus,
     /// Length in seconds, once it has ended.
     pub duration_seconds: Option<i64>,
-    /// human, machine_start, fax, … where machine detection was asked for.
+    /// `human`, `machine_start`, `fax`, … where machine detection was asked for.
     pub answered_by: Option<String>,
     /// When it ended, UTC.
     pub ended_at: Option<DateTime>,

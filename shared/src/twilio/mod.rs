@@ -1,4 +1,4 @@
-//! Twilio: its REST API, the TwiML that we answer, the webhooks that it sends, and the proof that they are its own.
+//! Twilio: its REST API, the `TwiML` that we answer, the webhooks that it sends, and the proof that they are its own.
 
 mod client;
 mod rest;

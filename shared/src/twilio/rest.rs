@@ -73,6 +73,7 @@ const BODY_MAX: usize = 64 * 1024;
 const MESSAGE_MAX: usize = 500;
 const REDIRECTS_MAX: usize = 3;
 
+#[derive(Clone)]
 pub(super) struct Rest {
     http: Client,
     media: Client,
@@ -228,14 +229,22 @@ fn client(tls: ClientConfig, timeouts: &Timeouts) -> ClientBuilder {
 /// Twilio sends to a store of audio. The client keeps our credentials from every other host by itself.
 fn media_redirects(insecure: bool) -> Policy {
     Policy::custom(move |attempt| {
-        if attempt.previous().len() > REDIRECTS_MAX {
-            attempt.error("too many redirects")
-        } else if attempt.url().scheme() == "https" || insecure {
-            attempt.follow()
-        } else {
-            attempt.error("a redirect to what is not https")
+        match refused_redirect(attempt.previous().len(), attempt.url(), insecure) {
+            Some(reason) => attempt.error(reason),
+            None => attempt.follow(),
         }
     })
+}
+
+/// `insecure`: the API itself is spoken to without TLS, as a simulator on this machine is.
+fn refused_redirect(visited: usize, next: &Url, insecure: bool) -> Option<&'static str> {
+    if visited > REDIRECTS_MAX {
+        Some("too many redirects")
+    } else if next.scheme() == "https" || insecure {
+        None
+    } else {
+        Some("a redirect to what is not https")
+    }
 }
 
 async fn answer(request: RequestBuilder) -> Result<Response, Failure> {
@@ -316,4 +325,48 @@ fn reason(error: reqwest::Error) -> String {
 fn with_jitter(pause: Duration) -> Duration {
     let [chance, ..] = Uuid::new_v4().into_bytes();
     pause + pause * u32::from(chance) / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_leads_to_https_and_at_most_three_times() {
+        let https = Url::parse("https://media.example.com/a").unwrap();
+        let http = Url::parse("http://media.example.com/a").unwrap();
+        assert_eq!(refused_redirect(3, &https, false), None);
+        assert!(refused_redirect(4, &https, false).is_some());
+        assert!(refused_redirect(1, &http, false).is_some());
+        assert_eq!(refused_redirect(1, &http, true), None);
+    }
+
+    #[test]
+    fn a_pause_grows_by_up_to_itself() {
+        let pause = Duration::from_millis(100);
+        for _ in 0..1_000 {
+            let longer = with_jitter(pause);
+            assert!((pause..=pause * 2).contains(&longer), "{longer:?}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_lead_out_of_the_account() {
+        let config = TwilioConfig {
+            account_sid: "AC1".to_owned(),
+            auth_tokens: vec!["token".into()],
+            api_key: None,
+            api_base_url: Url::parse("https://api.example.com/proxy/").unwrap(),
+        };
+        let rest = Rest::new(&config, Timeouts::default()).unwrap();
+        assert_eq!(
+            rest.resource(&["Calls", "//evil.example.com/?x#y.json"])
+                .as_str(),
+            "https://api.example.com/proxy/2010-04-01/Accounts/AC1/Calls/%2F%2Fevil.example.com%2F%3Fx%23y.json"
+        );
+        assert_eq!(
+            rest.account().as_str(),
+            "https://api.example.com/proxy/2010-04-01/Accounts/AC1.json"
+        );
+    }
 }
