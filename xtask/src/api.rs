@@ -45,7 +45,12 @@ impl Api {
     pub async fn download(&self, url: &str) -> Result<Vec<u8>> {
         let answer = self.client.get(url).send().await?;
         if !answer.status().is_success() {
-            return Err(format!("the download answered {}: {}", answer.status(), answer.text().await?).into());
+            return Err(format!(
+                "the download answered {}: {}",
+                answer.status(),
+                answer.text().await?
+            )
+            .into());
         }
         Ok(answer.bytes().await?.to_vec())
     }
@@ -65,7 +70,11 @@ impl Api {
         let answer = request.send().await?;
         let status = answer.status();
         if status.is_client_error() || status.is_server_error() {
-            return Err(format!("{method} {path} answered {status}: {}", answer.text().await?).into());
+            return Err(format!(
+                "{method} {path} answered {status}: {}",
+                answer.text().await?
+            )
+            .into());
         }
         Ok(answer)
     }

@@ -69,7 +69,9 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let twilio = if arguments.real_twilio {
         Twilio::Real
     } else {
-        Twilio::Simulated { speed: arguments.speed }
+        Twilio::Simulated {
+            speed: arguments.speed,
+        }
     };
     let plan = Plan {
         workspace: &workspace,
@@ -88,7 +90,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let callee = arguments.to.as_deref().unwrap_or(SIMULATED_CALLEE);
     let told = tell_the_story(&api, &mut steps, callee, &run.path).await;
     told.map_err(|error| format!("{error}{}", output.last_lines(30)))?;
-    println!("\nThe whole service worked, in {}. Its log: {}", seconds(started.elapsed()), run.path.join("log.txt").display());
+    println!(
+        "\nThe whole service worked, in {}. Its log: {}",
+        seconds(started.elapsed()),
+        run.path.join("log.txt").display()
+    );
     Ok(())
 }
 
@@ -118,12 +124,18 @@ async fn tell_the_story(api: &Api, steps: &mut Steps, callee: &str, folder: &Pat
     steps.next(format!("GET /calls/{call_id}/recordings, then its audio"));
     let recording = finished_recording(api, call_id).await?;
     let recording_id = text(&recording, "id")?;
-    let media = api.location(&format!("/recordings/{recording_id}/media")).await?;
+    let media = api
+        .location(&format!("/recordings/{recording_id}/media"))
+        .await?;
     let audio = api.download(&media).await?;
     let length = wav::duration(&audio).ok_or("the recording is no WAV file")?;
     let file = folder.join(format!("recording-{recording_id}.wav"));
     fs::write(&file, &audio)?;
-    steps.note(format!("a recording of {} in {}", seconds(length), file.display()));
+    steps.note(format!(
+        "a recording of {} in {}",
+        seconds(length),
+        file.display()
+    ));
     Ok(())
 }
 
@@ -135,7 +147,8 @@ async fn follow(api: &Api, steps: &Steps, call_id: &str) -> Result<Value> {
         let call = api.get(&format!("/calls/{call_id}")).await?;
         for event in call["events"].as_array().into_iter().flatten() {
             if !shown.contains(event) {
-                let [status, at, source] = ["status", "at", "source"].map(|key| event[key].as_str().unwrap_or("?"));
+                let [status, at, source] =
+                    ["status", "at", "source"].map(|key| event[key].as_str().unwrap_or("?"));
                 steps.note(format!("  {at}  {status:<12} ({source})"));
                 shown.push(event.clone());
             }
@@ -157,12 +170,19 @@ async fn finished_recording(api: &Api, call_id: &str) -> Result<Value> {
     loop {
         let answer = api.get(&format!("/calls/{call_id}/recordings")).await?;
         let recordings = answer["recordings"].as_array();
-        let finished = recordings.into_iter().flatten().find(|one| one["status"] == "completed");
+        let finished = recordings
+            .into_iter()
+            .flatten()
+            .find(|one| one["status"] == "completed");
         if let Some(recording) = finished {
             return Ok(recording.clone());
         }
         if Instant::now() > deadline {
-            return Err(format!("no finished recording after {}: {answer}", seconds(PATIENCE)).into());
+            return Err(format!(
+                "no finished recording after {}: {answer}",
+                seconds(PATIENCE)
+            )
+            .into());
         }
         tokio::time::sleep(Duration::from_millis(150)).await;
     }
@@ -194,7 +214,11 @@ struct RunFolder {
 
 impl RunFolder {
     fn new(workspace: &Workspace) -> Result<Self> {
-        let name = format!("{}-{}", Utc::now().format("%Y%m%dT%H%M%SZ"), std::process::id());
+        let name = format!(
+            "{}-{}",
+            Utc::now().format("%Y%m%dT%H%M%SZ"),
+            std::process::id()
+        );
         let path = workspace.target.join("demo").join(name);
         fs::create_dir_all(&path)?;
         Ok(Self { path })

@@ -38,9 +38,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         output: Output::terminal(),
         port: arguments.port,
         public_url: None,
-        twilio: Twilio::Simulated { speed: arguments.speed },
+        twilio: Twilio::Simulated {
+            speed: arguments.speed,
+        },
         hosting: Hosting::Watched,
-        storage: workspace.target.join("dev").join("database"),
+        storage: workspace
+            .target
+            .join(format!("dev/{}/database", arguments.port)),
         database_name: "outdial_dev",
     };
     let stack = Stack::start(plan, |what| steps.next(what)).await?;

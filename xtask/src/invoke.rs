@@ -42,7 +42,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut environments: Environments = serde_json::from_str(&read(&workspace, &arguments.env)?)?;
     let mut variables = environments.remove(&logical_id).ok_or_else(|| {
         let known: Vec<_> = environments.keys().map(String::as_str).collect();
-        format!("{} has no {logical_id}; it has {}", arguments.env.display(), known.join(", "))
+        format!(
+            "{} has no {logical_id}; it has {}",
+            arguments.env.display(),
+            known.join(", ")
+        )
     })?;
     let mut event: Value = serde_json::from_str(&read(&workspace, &arguments.event)?)?;
 
@@ -77,7 +81,10 @@ async fn database_for(
         return Ok(uri);
     }
     let venv = Venv::ensure(workspace, venv::STACK).await?;
-    let storage = workspace.target.join("invoke").join(format!("database-{}", std::process::id()));
+    let storage = workspace
+        .target
+        .join("invoke")
+        .join(format!("database-{}", std::process::id()));
     let database = Database::start(&venv, output, &storage, &[]).await?;
     // It has been opened, and dies with this program: nothing needs its name any more.
     let name = variables.get("MONGO_DB").map_or("atlas", String::as_str);
@@ -112,8 +119,13 @@ async fn twilio_for(
 
 /// A path as the caller gave it, else below the workspace's root.
 fn read(workspace: &Workspace, path: &Path) -> Result<String> {
-    let path = if path.exists() { path.to_path_buf() } else { workspace.root.join(path) };
-    std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()).into())
+    let path = if path.exists() {
+        path.to_path_buf()
+    } else {
+        workspace.root.join(path)
+    };
+    std::fs::read_to_string(&path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()).into())
 }
 
 /// `outbound-calls` and `OutboundCalls` name the same function.
@@ -145,8 +157,14 @@ mod tests {
     #[test]
     fn a_function_goes_by_its_folder_or_its_logical_id() {
         for name in ["outbound-calls", "OutboundCalls"] {
-            assert_eq!(both_names(name), ("OutboundCalls".to_owned(), "outbound-calls".to_owned()));
+            assert_eq!(
+                both_names(name),
+                ("OutboundCalls".to_owned(), "outbound-calls".to_owned())
+            );
         }
-        assert_eq!(both_names("users"), ("Users".to_owned(), "users".to_owned()));
+        assert_eq!(
+            both_names("users"),
+            ("Users".to_owned(), "users".to_owned())
+        );
     }
 }

@@ -31,7 +31,7 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 
 /// Runs, tests and looks after outdial on this machine.
 #[derive(Parser)]
-#[command(bin_name = "cargo xtask", version, max_term_width = 100)]
+#[command(bin_name = "cargo xtask", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -85,13 +85,16 @@ fn main() -> ExitCode {
 
 /// Children are bound to the thread that starts them, so everything happens on this one.
 fn run(command: Command) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let meant_to_be_stopped = matches!(command, Command::Dev(_));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let code = runtime.block_on(async {
         tokio::select! {
             result = perform(command) => result.map(|()| ExitCode::SUCCESS),
             code = told_to_stop() => {
                 println!("\nstopping");
-                code
+                if meant_to_be_stopped { Ok(ExitCode::SUCCESS) } else { code }
             }
         }
     });

@@ -15,7 +15,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let file = Workspace::find()?.root.join("functions/health/openapi.json");
+    let file = Workspace::find()?
+        .root
+        .join("functions/health/openapi.json");
     let wanted = document()?;
     if fs::read_to_string(&file).is_ok_and(|written| written == wanted) {
         println!("{} is up to date", file.display());
@@ -38,6 +40,8 @@ fn document() -> Result<String> {
         recording::openapi(),
         media::openapi(),
     ];
-    let whole = parts.into_iter().fold(health::openapi(), |whole, part| whole.merge_from(part));
+    let whole = parts
+        .into_iter()
+        .fold(health::openapi(), |whole, part| whole.merge_from(part));
     Ok(format!("{}\n", whole.to_pretty_json()?))
 }

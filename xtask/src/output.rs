@@ -62,7 +62,11 @@ impl Output {
         match self {
             Self::Terminal { colour } => {
                 let colour = colour.then(|| colour_of(name));
-                println!("{} {}", paint(&format!("{name:<14}│"), colour), readable(line, colour.is_some()));
+                println!(
+                    "{} {}",
+                    paint(&format!("{name:<14}│"), colour),
+                    readable(line, colour.is_some())
+                );
             }
             Self::Stderr => eprintln!("{name:<14}│ {}", readable(line, false)),
             Self::File(log) => {
@@ -79,10 +83,17 @@ impl Output {
         tokio::spawn(async move {
             let mut reader = BufReader::new(stream);
             let mut bytes = Vec::new();
-            while reader.read_until(b'\n', &mut bytes).await.is_ok_and(|read| read > 0) {
+            while reader
+                .read_until(b'\n', &mut bytes)
+                .await
+                .is_ok_and(|read| read > 0)
+            {
                 let line = String::from_utf8_lossy(&bytes);
                 let (name, line) = line.split_once(LABEL).unwrap_or((&name, &line));
-                output.line(name, line.trim_end());
+                let line = line.trim_end();
+                if !(matches!(output, Self::Terminal { .. }) && is_noise(line)) {
+                    output.line(name, line);
+                }
                 bytes.clear();
             }
         });
@@ -98,6 +109,23 @@ impl Output {
         let tail = lines[lines.len().saturating_sub(count)..].join("\n");
         format!("\nThe end of {}:\n{tail}", log.path.display())
     }
+}
+
+/// What cargo and cargo-lambda say of each of seven functions, each time that any file changes.
+fn is_noise(line: &str) -> bool {
+    let line = line.trim_start();
+    let beginnings = [
+        "AWS_LAMBDA_MAX_CONCURRENCY is set",
+        "Blocking waiting for file lock",
+        "ERROR command killed",
+        "Finished `",
+        "INFO spawning function instance",
+        "INFO starting lambda function instance",
+        "Running `",
+    ];
+    beginnings
+        .iter()
+        .any(|beginning| line.starts_with(beginning))
 }
 
 /// Runs a program and passes its lines on under its name, for an [`Output`] that follows this process.
@@ -143,7 +171,10 @@ pub fn readable(line: &str, colour: bool) -> String {
         return line.to_owned();
     };
     let time = text_of(&mut log, "timestamp").or_else(|| text_of(&mut log, "time"));
-    let clock = time.as_deref().and_then(|time| time.get(11..23)).unwrap_or_default();
+    let clock = time
+        .as_deref()
+        .and_then(|time| time.get(11..23))
+        .unwrap_or_default();
     let fields = match log.remove("fields") {
         Some(Value::Object(fields)) => fields,
         _ => Map::new(),
@@ -207,7 +238,10 @@ mod tests {
     #[test]
     fn a_json_log_line_reads_as_a_sentence() {
         let line = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"INFO","fields":{"message":"dialled","elapsed_ms":12},"target":"x","span":{"call_id":"c1","name":"request"}}"#;
-        assert_eq!(readable(line, false), "03:04:05.678 INFO  dialled call_id=c1 elapsed_ms=12");
+        assert_eq!(
+            readable(line, false),
+            "03:04:05.678 INFO  dialled call_id=c1 elapsed_ms=12"
+        );
     }
 
     #[test]

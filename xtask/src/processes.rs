@@ -8,11 +8,12 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, test_kill_process};
 use tokio::process::Command;
 
 use crate::Result;
@@ -20,19 +21,42 @@ use crate::Result;
 /// How long a process may take to end on its own once told to.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// This program's file. Asked for once, at the start: cargo may put a new one in its place while this one runs.
+pub fn this_program() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        let asked = std::env::current_exe();
+        asked.unwrap_or_else(|_| std::env::args_os().next().unwrap_or_default().into())
+    });
+    &PROGRAM
+}
+
 /// A command for a child process: its own process group, no input, gone when this program is.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
-    let mut command = match std::env::current_exe() {
-        Ok(this) if cfg!(target_os = "linux") => {
-            let mut command = Command::new(this);
-            command.arg("bound-to-parent").arg(program);
-            command
-        }
-        _ => Command::new(program),
+    let mut command = if cfg!(target_os = "linux") {
+        let mut command = Command::new(this_program());
+        command.arg("bound-to-parent").arg(program);
+        command
+    } else {
+        Command::new(program)
     };
-    command
-        .process_group(0)
-        .stdin(std::process::Stdio::null());
+    // What cargo tells this program about itself would make another cargo build some dependencies anew.
+    for (name, _) in std::env::vars_os() {
+        let told_by_cargo = name.to_str().is_some_and(|name| {
+            [
+                "CARGO_PKG_",
+                "CARGO_MANIFEST_",
+                "CARGO_BIN_",
+                "CARGO_CRATE_",
+                "CARGO_PRIMARY_",
+            ]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        });
+        if told_by_cargo {
+            command.env_remove(name);
+        }
+    }
+    command.process_group(0).stdin(std::process::Stdio::null());
     command
 }
 
@@ -63,6 +87,7 @@ pub struct Descendants(());
 impl Descendants {
     /// To be made before the first child is started.
     pub fn end_on_drop() -> Self {
+        this_program();
         #[cfg(target_os = "linux")]
         if let Err(error) = rustix::process::set_child_subreaper(Some(getpid())) {
             eprintln!("orphans of children cannot be adopted: {error}");
@@ -76,6 +101,7 @@ impl Drop for Descendants {
         let deadline = Instant::now() + PATIENCE;
         let mut told: Vec<Pid> = Vec::new();
         loop {
+            reap();
             let alive = descendants(getpid());
             if alive.is_empty() {
                 return;
@@ -96,6 +122,11 @@ impl Drop for Descendants {
             std::thread::sleep(Duration::from_millis(30));
         }
     }
+}
+
+/// Takes note of the children that have ended, which stay in the process table until then.
+fn reap() {
+    while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
 }
 
 /// The living processes below `root`; zombies do not count.

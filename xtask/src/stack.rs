@@ -54,7 +54,10 @@ impl Stack {
     pub async fn start(plan: Plan<'_>, mut announce: impl FnMut(String)) -> Result<Self> {
         announce(format!("starting the database: {}", database::choice()));
         let database = Database::start(plan.venv, &plan.output, &plan.storage, &[]).await?;
-        announce(format!("making the indexes of the database {}", plan.database_name));
+        announce(format!(
+            "making the indexes of the database {}",
+            plan.database_name
+        ));
         let report = database.make_indexes(plan.database_name).await?;
         plan.output.line("indexes", &report);
 
@@ -63,12 +66,15 @@ impl Stack {
         let mut environment = Environment::new(&database.uri, plan.database_name, public_url);
         match &plan.twilio {
             Twilio::Simulated { speed } => {
-                announce(format!("starting the Twilio simulator, {speed} times as fast as life"));
+                announce(format!("starting the Twilio simulator, at {speed}x speed"));
                 let credentials = environment.invent_twilio_account();
-                let simulator = simulator::start(plan.workspace, &plan.output, &credentials, *speed).await?;
+                let simulator =
+                    simulator::start(plan.workspace, &plan.output, &credentials, *speed).await?;
                 environment.set("TWILIO_API_BASE_URL", simulator);
             }
-            Twilio::Real => announce("using Twilio itself, with the account in the environment".to_owned()),
+            Twilio::Real => {
+                announce("using Twilio itself, with the account in the environment".to_owned())
+            }
         }
         announce(format!("starting the functions behind {url}"));
         functions::start(&plan, &environment).await?;
@@ -101,7 +107,9 @@ pub fn free_port() -> Result<u16> {
 pub fn must_be_free(port: u16) -> Result<()> {
     TcpListener::bind(("127.0.0.1", port))
         .map(drop)
-        .map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}; choose another with --port").into())
+        .map_err(|error| {
+            format!("cannot listen on 127.0.0.1:{port}: {error}; choose another with --port").into()
+        })
 }
 
 /// Starts a child whose lines go to `output` under its name.

@@ -37,18 +37,61 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     };
     let everything = !arguments.quick && arguments.filter.is_none();
     if arguments.filter.is_none() {
-        suite.cargo("formatting", &["fmt", "--all", "--check"]).await;
-        suite.cargo("clippy", &["clippy", "--workspace", "--all-targets", "--profile", PROFILE, "--", "-D", "warnings"]).await;
-        suite.check("API document", || openapi::run(&openapi::Arguments { check: true }));
+        suite
+            .cargo("formatting", &["fmt", "--all", "--check"])
+            .await;
+        suite
+            .cargo(
+                "clippy",
+                &[
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--profile",
+                    PROFILE,
+                    "--",
+                    "-D",
+                    "warnings",
+                ],
+            )
+            .await;
+        suite.check("API document", || {
+            openapi::run(&openapi::Arguments { check: true })
+        });
     }
     if everything {
-        suite.cargo("documentation", &["doc", "--workspace", "--no-deps", "--document-private-items", "--profile", PROFILE]).await;
+        suite
+            .cargo(
+                "documentation",
+                &[
+                    "doc",
+                    "--workspace",
+                    "--no-deps",
+                    "--document-private-items",
+                    "--profile",
+                    PROFILE,
+                ],
+            )
+            .await;
     }
-    suite.cargo("build", &["build", "--workspace", "--bins", "--profile", PROFILE]).await;
+    suite
+        .cargo(
+            "build",
+            &["build", "--workspace", "--bins", "--profile", PROFILE],
+        )
+        .await;
     suite.rust_tests(&arguments).await?;
     if everything {
-        suite.pytest("simulator against Twilio's SDK", venv::SDK_TESTS, "local/twilio-sim/tests/sdk").await;
-        suite.pytest("SAM template", venv::TEMPLATE_TESTS, "tests/template").await;
+        suite
+            .pytest(
+                "simulator against Twilio's SDK",
+                venv::SDK_TESTS,
+                "local/twilio-sim/tests/sdk",
+            )
+            .await;
+        suite
+            .pytest("SAM template", venv::TEMPLATE_TESTS, "tests/template")
+            .await;
     }
     suite.finish()
 }
@@ -71,12 +114,26 @@ impl Suite<'_> {
     async fn rust_tests(&mut self, arguments: &Arguments) -> Result<()> {
         let uri = self.database().await?;
         if std::env::var_os("TWILIO_OPENAPI").is_none() {
-            eprintln!("TWILIO_OPENAPI names no file: the simulator's answers are not checked against Twilio's schemas");
+            eprintln!(
+                "TWILIO_OPENAPI names no file: the simulator's answers are not checked against Twilio's schemas"
+            );
         }
         let mut command = processes::command(cargo());
         command
-            .args(["test", "--workspace", "--no-fail-fast", "--profile", PROFILE])
-            .args(arguments.quick.then_some(["--exclude", "xtask"]).into_iter().flatten())
+            .args([
+                "test",
+                "--workspace",
+                "--no-fail-fast",
+                "--profile",
+                PROFILE,
+            ])
+            .args(
+                arguments
+                    .quick
+                    .then_some(["--exclude", "xtask"])
+                    .into_iter()
+                    .flatten(),
+            )
             .args(&arguments.filter)
             .env(TEST_DATABASE, uri)
             .env("OUTDIAL_BIN_DIR", &self.workspace.bin);
@@ -97,7 +154,8 @@ impl Suite<'_> {
         }
         let venv = Venv::ensure(self.workspace, venv::STACK).await?;
         let log = Output::file(&folder.join("database.log"))?;
-        let database = Database::start_embedded(&venv, &log, &storage, &["--enable-test-commands"]).await?;
+        let database =
+            Database::start_embedded(&venv, &log, &storage, &["--enable-test-commands"]).await?;
         self.record("database", true, started);
         Ok(database.uri)
     }
@@ -135,7 +193,9 @@ impl Suite<'_> {
     async fn command(&mut self, name: &str, command: &mut Command) {
         let started = Instant::now();
         heading(name);
-        let command = command.current_dir(&self.workspace.root).stderr(Stdio::inherit());
+        let command = command
+            .current_dir(&self.workspace.root)
+            .stderr(Stdio::inherit());
         let passed = match command.status().await {
             Ok(status) => status.success(),
             Err(error) => {
@@ -147,7 +207,8 @@ impl Suite<'_> {
     }
 
     fn record(&mut self, name: &str, passed: bool, started: Instant) {
-        self.results.push((name.to_owned(), passed, started.elapsed()));
+        self.results
+            .push((name.to_owned(), passed, started.elapsed()));
     }
 
     fn finish(self) -> Result<()> {
@@ -158,7 +219,11 @@ impl Suite<'_> {
         }
         let failed = self.results.iter().filter(|(_, passed, _)| !passed).count();
         let passed = self.results.len() - failed;
-        println!("{:<32}        {:>8}\n", "in all", seconds(self.started.elapsed()));
+        println!(
+            "{:<32}        {:>8}\n",
+            "in all",
+            seconds(self.started.elapsed())
+        );
         println!("steps: {passed} passed, {failed} failed");
         if failed > 0 {
             return Err(format!("{failed} of the steps failed").into());

@@ -73,9 +73,18 @@ impl Venv {
         if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             let from = requirements.file;
             println!("installing {from} into {}", folder.display());
-            run(processes::command("python3").args(["-m", "venv", "--clear"]).arg(&folder)).await?;
+            run(processes::command("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&folder))
+            .await?;
             run(processes::command(folder.join("bin/python"))
-                .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--disable-pip-version-check",
+                    "--no-input",
+                ])
                 .args((!std::io::stdout().is_terminal()).then_some("--quiet"))
                 .args(requirements.options)
                 .arg("--requirement")

@@ -39,7 +39,8 @@ mod tests {
     use super::duration;
 
     fn wav(bytes_per_second: u32, data: usize) -> Vec<u8> {
-        let mut file = b"RIFF\0\0\0\0WAVELIST\x03\0\0\0abc\0fmt \x10\0\0\0\x01\0\x01\0\0\0\0\0".to_vec();
+        let mut file =
+            b"RIFF\0\0\0\0WAVELIST\x03\0\0\0abc\0fmt \x10\0\0\0\x01\0\x01\0\0\0\0\0".to_vec();
         file.extend(bytes_per_second.to_le_bytes());
         file.extend([0; 4]);
         file.extend(b"data");
@@ -50,7 +51,10 @@ mod tests {
 
     #[test]
     fn the_length_is_the_data_over_the_byte_rate() {
-        assert_eq!(duration(&wav(16_000, 40_000)), Some(Duration::from_millis(2_500)));
+        assert_eq!(
+            duration(&wav(16_000, 40_000)),
+            Some(Duration::from_millis(2_500))
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use crate::Result;
+use crate::processes;
 
 /// The one profile that everything here is built with, so that nothing is compiled twice.
 pub const PROFILE: &str = "fast";
@@ -41,11 +42,8 @@ impl Workspace {
             return Err(format!("cargo metadata failed: {stderr}").into());
         }
         let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
-        let program = std::env::current_exe()?;
-        let bin = program
-            .parent()
-            .ok_or("this program lies in no folder")?
-            .to_path_buf();
+        let bin = processes::this_program().parent();
+        let bin = bin.ok_or("this program lies in no folder")?.to_path_buf();
         Ok(Self {
             root: metadata.workspace_root,
             target: metadata.target_directory,

@@ -41,7 +41,11 @@ pub async fn start(
 ) -> Result<Emulator> {
     let binary = workspace.binary(name);
     if !binary.is_file() {
-        return Err(format!("there is no function {name}: {} does not exist", binary.display()).into());
+        return Err(format!(
+            "there is no function {name}: {} does not exist",
+            binary.display()
+        )
+        .into());
     }
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "x86_64",
@@ -51,7 +55,8 @@ pub async fn start(
     if !cfg!(target_os = "linux") {
         return Err("AWS's emulator runs on Linux alone: use sam local invoke here".into());
     }
-    let emulator = venv.package_file(&format!("samcli/local/rapid/aws-lambda-rie-{architecture}"))?;
+    let emulator =
+        venv.package_file(&format!("samcli/local/rapid/aws-lambda-rie-{architecture}"))?;
     let port = free_port()?;
     let mut command = processes::command(program(&emulator)?);
     hide_callers_settings(&mut command);
@@ -61,8 +66,14 @@ pub async fn start(
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
         .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "30")
-        .args(["--runtime-interface-emulator-address", &format!("127.0.0.1:{port}")])
-        .args(["--runtime-api-address", &format!("127.0.0.1:{}", free_port()?)])
+        .args([
+            "--runtime-interface-emulator-address",
+            &format!("127.0.0.1:{port}"),
+        ])
+        .args([
+            "--runtime-api-address",
+            &format!("127.0.0.1:{}", free_port()?),
+        ])
         .args(["--log-level", "error"])
         .arg(binary);
     let mut child = spawn(output, name, &mut command)?;
@@ -90,7 +101,10 @@ fn program(emulator: &std::path::Path) -> Result<std::path::PathBuf> {
 impl Emulator {
     /// Has the function answer one event.
     pub async fn invoke(&self, event: &Value) -> Result<Answer> {
-        let url = format!("http://127.0.0.1:{}/2015-03-31/functions/function/invocations", self.port);
+        let url = format!(
+            "http://127.0.0.1:{}/2015-03-31/functions/function/invocations",
+            self.port
+        );
         let answer = http::client()?.post(url).json(event).send().await?;
         let body = answer.bytes().await?;
         Ok(read(&body))
@@ -98,7 +112,9 @@ impl Emulator {
 }
 
 fn read(body: &[u8]) -> Answer {
-    let separator = body.windows(STREAM_SEPARATOR.len()).position(|window| window == STREAM_SEPARATOR);
+    let separator = body
+        .windows(STREAM_SEPARATOR.len())
+        .position(|window| window == STREAM_SEPARATOR);
     let (head, streamed) = match separator {
         Some(at) => (&body[..at], Some(&body[at + STREAM_SEPARATOR.len()..])),
         None => (body, None),
@@ -129,13 +145,20 @@ mod tests {
 
     #[test]
     fn a_function_that_ends_is_an_error() {
-        assert!(read(br#"{"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}"#).is_error);
+        assert!(
+            read(br#"{"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}"#)
+                .is_error
+        );
     }
 
     #[test]
     fn a_streamed_answer_shows_its_head_and_the_length_of_its_body() {
         let answer = read(b"{\"statusCode\": 206}\0\0\0\0\0\0\0\0\x01\0\xff");
         assert!(!answer.is_error);
-        assert!(answer.text.contains("\"streamedBytes\": 3"), "{}", answer.text);
+        assert!(
+            answer.text.contains("\"streamedBytes\": 3"),
+            "{}",
+            answer.text
+        );
     }
 }

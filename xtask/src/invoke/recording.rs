@@ -15,14 +15,20 @@ use crate::Result;
 use crate::http;
 use crate::stack::environment::Credentials;
 
-const TWIML: &str = "<Response><Say>This is the recording that the event asks for.</Say></Response>";
+const TWIML: &str =
+    "<Response><Say>This is the recording that the event asks for.</Say></Response>";
 
 /// Whether the event carries a genuine signature for a recording's audio.
 pub fn is_asked_for(event: &Value, signing_key: &str) -> bool {
     let query = &event["queryStringParameters"];
     let parameter = |name: &str| query[name].as_str().unwrap_or_default();
     event["rawPath"] == "/media"
-        && parameter("signature") == signature(parameter("recording_sid"), parameter("expires"), signing_key)
+        && parameter("signature")
+            == signature(
+                parameter("recording_sid"),
+                parameter("expires"),
+                signing_key,
+            )
 }
 
 /// Asks for another recording, with the signature that this takes.
@@ -33,7 +39,9 @@ pub fn ask_for(event: &mut Value, sid: &str, signing_key: &str) {
     query["signature"] = signature(sid, &expires, signing_key).into();
     let pairs = query.as_object().into_iter().flatten();
     let pairs = pairs.map(|(name, value)| (name, value.as_str().unwrap_or_default()));
-    let raw = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let raw = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish();
     event["rawQueryString"] = raw.into();
 }
 
@@ -44,21 +52,40 @@ fn signature(sid: &str, expires: &str, signing_key: &str) -> String {
 
 /// Plays a recorded call at the simulator, and returns the recording's SID once its audio is there.
 pub async fn play_one(url: &str, account: &Credentials) -> Result<String> {
-    let Credentials { account_sid, auth_token } = account;
+    let Credentials {
+        account_sid,
+        auth_token,
+    } = account;
     let client = http::client()?;
     let resources = format!("{url}/2010-04-01/Accounts/{account_sid}");
-    let call = [("To", "+14155552671"), ("From", "+15005550006"), ("Twiml", TWIML), ("Record", "true")];
+    let call = [
+        ("To", "+14155552671"),
+        ("From", "+15005550006"),
+        ("Twiml", TWIML),
+        ("Record", "true"),
+    ];
     let placed = client.post(format!("{resources}/Calls.json"));
-    let placed = placed.basic_auth(account_sid, Some(auth_token)).form(&call).send().await?;
+    let placed = placed
+        .basic_auth(account_sid, Some(auth_token))
+        .form(&call)
+        .send()
+        .await?;
     if !placed.status().is_success() {
         return Err(format!("the simulator refused a call: {}", placed.text().await?).into());
     }
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let list = client.get(format!("{resources}/Recordings.json"));
-        let list: Value = list.basic_auth(account_sid, Some(auth_token)).send().await?.json().await?;
+        let list: Value = list
+            .basic_auth(account_sid, Some(auth_token))
+            .send()
+            .await?
+            .json()
+            .await?;
         let recording = &list["recordings"][0];
-        if let (Some(sid), Some("completed")) = (recording["sid"].as_str(), recording["status"].as_str()) {
+        if let (Some(sid), Some("completed")) =
+            (recording["sid"].as_str(), recording["status"].as_str())
+        {
             return Ok(sid.to_owned());
         }
         if Instant::now() > deadline {

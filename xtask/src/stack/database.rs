@@ -36,7 +36,12 @@ pub fn choice() -> &'static str {
 
 impl Database {
     /// The caller's `MONGO_URI`, else `mongod`, else the embedded database.
-    pub async fn start(venv: &Venv, output: &Output, storage: &Path, options: &[&str]) -> Result<Self> {
+    pub async fn start(
+        venv: &Venv,
+        output: &Output,
+        storage: &Path,
+        options: &[&str],
+    ) -> Result<Self> {
         if let Some(uri) = callers_uri() {
             return Self::connect(uri, None, output).await;
         }
@@ -47,19 +52,36 @@ impl Database {
         let port = free_port()?;
         let mut command = processes::command("mongod");
         command
-            .args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--dbpath"])
+            .args([
+                "--bind_ip",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+                "--dbpath",
+            ])
             .arg(storage);
         let child = spawn(output, "database", &mut command)?;
         Self::connect(local_uri(port), Some(child), output).await
     }
 
     /// The embedded database, whatever else there is.
-    pub async fn start_embedded(venv: &Venv, output: &Output, storage: &Path, options: &[&str]) -> Result<Self> {
+    pub async fn start_embedded(
+        venv: &Venv,
+        output: &Output,
+        storage: &Path,
+        options: &[&str],
+    ) -> Result<Self> {
         std::fs::create_dir_all(storage)?;
         let port = free_port()?;
         let mut command = processes::command(venv.program("secantusd-py"));
         command
-            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--storage-path"])
+            .args([
+                "--host",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+                "--storage-path",
+            ])
             .arg(storage)
             .args(["--log-level", "WARNING"])
             .args(options);
@@ -79,7 +101,10 @@ impl Database {
         for (collection, documents) in &collections {
             let documents = documents.as_array().into_iter().flatten();
             let documents: Vec<_> = documents.filter_map(Bson::as_document).cloned().collect();
-            let collection = self.client.database(name).collection::<Document>(collection);
+            let collection = self
+                .client
+                .database(name)
+                .collection::<Document>(collection);
             collection.insert_many(documents).await?;
         }
         Ok(())
@@ -93,10 +118,16 @@ impl Database {
         let client = Client::with_options(options)?;
         let deadline = Instant::now() + START_TIME;
         loop {
-            let Err(error) = client.database("admin").run_command(doc! { "ping": 1 }).await else {
+            let Err(error) = client
+                .database("admin")
+                .run_command(doc! { "ping": 1 })
+                .await
+            else {
                 return Ok(Self { uri, client });
             };
-            let ended = child.as_mut().and_then(|child| child.try_wait().transpose());
+            let ended = child
+                .as_mut()
+                .and_then(|child| child.try_wait().transpose());
             if ended.is_some() || Instant::now() > deadline {
                 let tail = output.last_lines(15);
                 return Err(format!("the database does not answer: {error}{tail}").into());
@@ -108,7 +139,9 @@ impl Database {
 
 /// `MONGO_URI`, where the caller has set it.
 pub fn callers_uri() -> Option<String> {
-    std::env::var("MONGO_URI").ok().filter(|uri| !uri.is_empty())
+    std::env::var("MONGO_URI")
+        .ok()
+        .filter(|uri| !uri.is_empty())
 }
 
 fn mongod_is_installed() -> bool {

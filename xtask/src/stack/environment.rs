@@ -94,7 +94,10 @@ impl Environment {
         environment.set("API_KEYS", format!("local:{hash}"));
         environment.set("BASE_URL", public_url);
         environment.set("ENVIRONMENT", "development");
-        environment.set("LOG_LEVEL", std::env::var("LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned()));
+        environment.set(
+            "LOG_LEVEL",
+            std::env::var("LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned()),
+        );
         environment.set("MEDIA_SIGNING_KEY", secret());
         environment.set("MONGO_DB", database);
         environment.set("MONGO_URI", mongo_uri);

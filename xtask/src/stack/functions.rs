@@ -11,7 +11,15 @@ use crate::processes;
 use crate::workspace::PROFILE;
 
 /// Every function that the gateway reaches, as its folder and its binary are called.
-pub const NAMES: [&str; 7] = ["health", "users", "outbound-calls", "voice", "status", "recording", "media"];
+pub const NAMES: [&str; 7] = [
+    "health",
+    "users",
+    "outbound-calls",
+    "voice",
+    "status",
+    "recording",
+    "media",
+];
 
 /// How many environments of each function run side by side, so that one request need not wait for another.
 const ENVIRONMENTS: usize = 2;
@@ -32,7 +40,13 @@ pub enum Hosting {
 pub async fn start(plan: &Plan<'_>, environment: &Environment) -> Result<()> {
     let mut command = processes::command(plan.venv.program("cargo-lambda"));
     command
-        .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--disable-cors"])
+        .args([
+            "lambda",
+            "watch",
+            "--invoke-address",
+            "127.0.0.1",
+            "--disable-cors",
+        ])
         .args(["--invoke-port", &plan.port.to_string()])
         .current_dir(&plan.workspace.root);
     match plan.hosting {
@@ -40,7 +54,10 @@ pub async fn start(plan: &Plan<'_>, environment: &Environment) -> Result<()> {
             command.arg("--only-lambda-apis");
         }
         Hosting::Watched => {
-            let label = format!("target.'cfg(unix)'.runner = [{:?}, \"label\"]", std::env::current_exe()?);
+            let label = format!(
+                "target.'cfg(unix)'.runner = [{:?}, \"label\"]",
+                processes::this_program()
+            );
             command.args(["--profile", PROFILE, "--config", &label]);
         }
     }
@@ -65,7 +82,10 @@ fn keep_running(plan: &Plan<'_>, environment: &Environment, name: &'static str) 
     let mut command = processes::command(plan.workspace.binary(name));
     environment.apply(&mut command);
     command
-        .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{}/.rt/{name}", plan.port))
+        .env(
+            "AWS_LAMBDA_RUNTIME_API",
+            format!("http://127.0.0.1:{}/.rt/{name}", plan.port),
+        )
         .env("AWS_LAMBDA_FUNCTION_NAME", name)
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256");
@@ -75,7 +95,10 @@ fn keep_running(plan: &Plan<'_>, environment: &Environment, name: &'static str) 
             match spawn(&output, name, &mut command) {
                 Ok(mut child) => {
                     if let Ok(status) = child.wait().await {
-                        output.line(name, &format!("the environment ended, {status}; starting a new one"));
+                        output.line(
+                            name,
+                            &format!("the environment ended, {status}; starting a new one"),
+                        );
                     }
                 }
                 Err(error) => output.line(name, &error.to_string()),
@@ -89,16 +112,36 @@ fn keep_running(plan: &Plan<'_>, environment: &Environment, name: &'static str) 
 async fn all_answer(url: &str, output: &Output) -> Result<()> {
     let client = http::client()?;
     let deadline = Instant::now() + START_TIME;
-    for path in ["/health", "/users", "/calls/x", "/recordings/x", "/media", "/twilio/voice", "/twilio/status", "/twilio/recording"] {
+    for path in [
+        "/health",
+        "/users",
+        "/calls/x",
+        "/recordings/x",
+        "/media",
+        "/twilio/voice",
+        "/twilio/status",
+        "/twilio/recording",
+    ] {
         loop {
-            let error = match client.get(format!("{url}{path}")).timeout(START_TIME / 4).send().await {
+            let error = match client
+                .get(format!("{url}{path}"))
+                .timeout(START_TIME / 4)
+                .send()
+                .await
+            {
                 Ok(answer) if path != "/health" && answer.status().as_u16() < 500 => break,
                 Ok(answer) if answer.status().is_success() => break,
-                Ok(answer) => format!("{}: {}", answer.status(), answer.text().await.unwrap_or_default()),
+                Ok(answer) => format!(
+                    "{}: {}",
+                    answer.status(),
+                    answer.text().await.unwrap_or_default()
+                ),
                 Err(error) => error.to_string(),
             };
             if Instant::now() > deadline {
-                return Err(format!("GET {path} does not work: {error}{}", output.last_lines(15)).into());
+                return Err(
+                    format!("GET {path} does not work: {error}{}", output.last_lines(15)).into(),
+                );
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }

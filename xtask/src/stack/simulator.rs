@@ -17,12 +17,28 @@ const GREETING: &str = "twilio-sim listening on ";
 pub const AT_ONCE: u32 = 100;
 
 /// Starts it and returns its origin once it listens.
-pub async fn start(workspace: &Workspace, output: &Output, account: &Credentials, speed: u32) -> Result<String> {
+pub async fn start(
+    workspace: &Workspace,
+    output: &Output,
+    account: &Credentials,
+    speed: u32,
+) -> Result<String> {
     let mut command = processes::command(workspace.binary("twilio-sim"));
     hide_callers_settings(&mut command);
     let mut child = command
-        .args(["--listen", "127.0.0.1:0", "--verbose", "--speed", &speed.to_string()])
-        .args(["--account-sid", &account.account_sid, "--auth-token", &account.auth_token])
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--verbose",
+            "--speed",
+            &speed.to_string(),
+        ])
+        .args([
+            "--account-sid",
+            &account.account_sid,
+            "--auth-token",
+            &account.auth_token,
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -38,6 +54,10 @@ pub async fn start(workspace: &Workspace, output: &Output, account: &Credentials
     output.follow("twilio-sim", reader);
     match (read, url) {
         (Ok(Ok(_)), Some(url)) => Ok(url),
-        _ => Err(format!("the simulator did not say where it listens: {line:?}{}", output.last_lines(10)).into()),
+        _ => Err(format!(
+            "the simulator did not say where it listens: {line:?}{}",
+            output.last_lines(10)
+        )
+        .into()),
     }
 }

@@ -1,0 +1,268 @@
+//! Doing what a document says.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::document::Loaded;
+use super::form::{self, Form};
+use super::outbox::Callback;
+use super::player::{Player, Stop, hook};
+use crate::faults::CallbackKind;
+use crate::model::{Hook, RecordingOptions};
+use crate::twiml::{Gather, Play, Prompt, Record, Say, Source, Verb};
+use crate::wav::Voice;
+use crate::webhook::resolve;
+
+/// How fast text is spoken, in characters a second.
+const SPEAKING_RATE: f64 = 15.0;
+/// How long audio is taken to last: it is not fetched.
+const AUDIO: Duration = Duration::from_secs(5);
+/// When a scripted caller enters something, after a Gather began.
+const INPUT_AFTER: Duration = Duration::from_secs(1);
+/// How long the called party talks to a Record.
+const MESSAGE: Duration = Duration::from_secs(3);
+/// How often "for ever" repeats.
+const FOR_EVER: u32 = 1_000;
+
+/// How much of what was spoken is kept.
+const KEPT_SENTENCES: usize = 1_000;
+
+/// Where a document leads.
+enum Next {
+    /// To the next verb.
+    On,
+    /// To the end of the call.
+    End,
+    /// To another document.
+    To(Source, Form),
+}
+
+impl Player {
+    /// Executes documents until one of them ends the call.
+    pub(super) async fn follow(&mut self, mut source: Source) -> Result<(), Stop> {
+        let mut extra = Form::new();
+        loop {
+            let loaded = self.load(&source, &extra).await?;
+            match self.execute(&loaded).await? {
+                Next::To(other, form) => (source, extra) = (other, form),
+                Next::On | Next::End => return Ok(()),
+            }
+        }
+    }
+
+    async fn execute(&mut self, loaded: &Loaded) -> Result<Next, Stop> {
+        for verb in &loaded.verbs {
+            let next = match verb {
+                Verb::Say(say) => self.say(say).await.map(|()| Next::On)?,
+                Verb::Play(play) => self.play_audio(play).await.map(|()| Next::On)?,
+                Verb::Pause(length) => self.pause(*length).await.map(|()| Next::On)?,
+                Verb::Record(record) => self.record(record, loaded).await?,
+                Verb::Gather(gather) => self.gather(gather, loaded).await?,
+                Verb::Redirect { url, get } => {
+                    self.tell_verb("Redirect", json!({ "url": url }));
+                    self.go(Some(url), *get, loaded, Form::new())
+                }
+                Verb::Hangup | Verb::Reject => {
+                    self.tell_verb(
+                        if matches!(verb, Verb::Hangup) {
+                            "Hangup"
+                        } else {
+                            "Reject"
+                        },
+                        json!({}),
+                    );
+                    Next::End
+                }
+            };
+            if !matches!(next, Next::On) {
+                return Ok(next);
+            }
+        }
+        Ok(Next::End)
+    }
+
+    /// Speaks.
+    pub(super) async fn say(&mut self, say: &Say) -> Result<(), Stop> {
+        self.tell_verb("Say", json!({ "text": say.text, "loop": say.times }));
+        self.heard(&say.text);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a text has at most some thousand characters"
+        )]
+        let seconds = say.text.chars().count() as f64 / SPEAKING_RATE;
+        let length = Duration::from_secs_f64(seconds) + say.breaks;
+        for _ in 0..times(say.times) {
+            self.sound(Voice::Application, length);
+            self.wait(length).await?;
+        }
+        Ok(())
+    }
+
+    async fn play_audio(&mut self, play: &Play) -> Result<(), Stop> {
+        self.tell_verb(
+            "Play",
+            json!({ "url": play.url, "digits": play.digits, "loop": play.times }),
+        );
+        if let Some(digits) = &play.digits {
+            return self.send_digits(digits).await;
+        }
+        for _ in 0..times(play.times) {
+            self.sound(Voice::Application, AUDIO);
+            self.wait(AUDIO).await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, length: Duration) -> Result<(), Stop> {
+        self.tell_verb("Pause", json!({ "seconds": length.as_secs() }));
+        self.wait(length).await
+    }
+
+    async fn gather(&mut self, gather: &Gather, loaded: &Loaded) -> Result<Next, Stop> {
+        self.tell_verb(
+            "Gather",
+            json!({ "keys": gather.keys, "speech": gather.speech }),
+        );
+        let entered = match (self.callee.presses, self.callee.says) {
+            (Some(keys), _) if gather.keys => {
+                Some(form::pairs([("Digits", keys), ("FinishedOnKey", "")]))
+            }
+            (_, Some(words)) if gather.speech => Some(form::pairs([
+                ("SpeechResult", words),
+                ("Confidence", "0.92"),
+            ])),
+            _ => None,
+        };
+        if let Some(mut entered) = entered {
+            self.interrupted_prompts(&gather.prompts);
+            self.wait(INPUT_AFTER).await?;
+            if self.callee.says.is_some() && gather.speech {
+                self.sound(Voice::Callee, INPUT_AFTER);
+                self.wait(INPUT_AFTER).await?;
+            }
+            entered.extend(form::pairs([("msg", "Gather End")]));
+            return Ok(self.go(gather.action.as_ref(), gather.get, loaded, entered));
+        }
+        for prompt in &gather.prompts {
+            match prompt {
+                Prompt::Say(say) => self.say(say).await?,
+                Prompt::Play(play) => self.play_audio(play).await?,
+                Prompt::Pause(length) => self.pause(*length).await?,
+            }
+        }
+        self.wait(gather.timeout).await?;
+        if !gather.even_if_empty {
+            return Ok(Next::On);
+        }
+        let nothing = form::pairs([("Digits", ""), ("msg", "Gather End")]);
+        Ok(self.go(gather.action.as_ref(), gather.get, loaded, nothing))
+    }
+
+    /// The prompts that a caller who enters something at once talks over count as spoken.
+    fn interrupted_prompts(&mut self, prompts: &[Prompt]) {
+        for prompt in prompts {
+            if let Prompt::Say(say) = prompt {
+                self.tell_verb("Say", json!({ "text": say.text, "interrupted": true }));
+                self.heard(&say.text);
+            }
+        }
+        self.sound(Voice::Application, INPUT_AFTER);
+    }
+
+    async fn record(&mut self, record: &Record, loaded: &Loaded) -> Result<Next, Stop> {
+        self.tell_verb(
+            "Record",
+            json!({ "max_seconds": record.max_length.as_secs() }),
+        );
+        let callback = record
+            .callback
+            .as_ref()
+            .and_then(|url| resolve(&loaded.url, url));
+        let options = RecordingOptions {
+            channels: 1,
+            track: "inbound".to_owned(),
+            callback: callback.map(|url| hook(url, record.callback_get)),
+            events: record.callback_events.clone(),
+        };
+        let sid = self.start_tape(options, "RecordVerb");
+        let spoken = if self.callee.silent {
+            Duration::ZERO
+        } else {
+            MESSAGE.min(record.max_length)
+        };
+        let silence = record.timeout.min(record.max_length.saturating_sub(spoken));
+        self.sound(Voice::Callee, spoken);
+        let began = self.clock.passed();
+        let waited = self.wait(spoken + silence).await;
+        let own = self.tapes.iter().position(|tape| tape.sid == sid);
+        let Some(mut tape) = own.map(|at| self.tapes.remove(at)) else {
+            return Ok(Next::On);
+        };
+        self.stop_tape(&mut tape, Some(spoken.min(self.clock.passed() - began)));
+        let recorded = self.recorded_form(&sid);
+        self.process(&tape);
+        let next = if recorded.is_empty() {
+            Next::On
+        } else {
+            let mut form = recorded;
+            form.extend(form::pairs([(
+                "Digits",
+                if waited.is_err() { "hangup" } else { "" },
+            )]));
+            self.go(record.action.as_ref(), record.get, loaded, form)
+        };
+        if let (Err(Stop::End(_)), Next::To(Source::Url(hook), extra)) = (&waited, &next) {
+            self.tell_after_hangup(hook.clone(), extra.clone());
+        }
+        waited.map(|()| next)
+    }
+
+    /// The action of a verb during which the call ended is asked all the same; its answer changes nothing.
+    fn tell_after_hangup(&self, hook: Hook, extra: Form) {
+        let mut form = self.form();
+        form.retain(|(name, _)| name != "CallStatus");
+        form.extend(form::pairs([("CallStatus", "completed")]));
+        form.extend(extra);
+        self.enqueue(Callback {
+            kind: CallbackKind::Voice,
+            event: "completed".to_owned(),
+            hook,
+            form,
+        });
+    }
+
+    /// To a URL as a document names it: relative to that document, which is meant itself where it names none.
+    fn go(&self, url: Option<&String>, get: bool, loaded: &Loaded, form: Form) -> Next {
+        let base = match (&self.request.source, loaded.url.as_str()) {
+            (Source::Url(own), "") => own.url.as_str(),
+            (_, base) => base,
+        };
+        let url = match url.map(String::as_str) {
+            None | Some("") => Some(base.to_owned()),
+            Some(url) => resolve(base, url),
+        };
+        match (url.filter(|url| !url.is_empty()), &self.request.source) {
+            (Some(url), _) => Next::To(Source::Url(hook(url, get)), form),
+            (None, Source::Inline(text)) => Next::To(Source::Inline(text.clone()), form),
+            (None, Source::Url(_)) => Next::End,
+        }
+    }
+
+    fn heard(&self, text: &str) {
+        self.sim.store.call(&self.sid, |call| {
+            if call.spoken.len() < KEPT_SENTENCES {
+                call.spoken.push(text.to_owned());
+            }
+        });
+    }
+
+    fn tell_verb(&self, verb: &str, mut detail: serde_json::Value) {
+        detail["verb"] = verb.into();
+        self.sim.log.write("verb", Some(&self.sid), detail);
+    }
+}
+
+fn times(given: u32) -> u32 {
+    if given == 0 { FOR_EVER } else { given }
+}

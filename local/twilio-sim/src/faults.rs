@@ -1,0 +1,340 @@
+//! The fault plan: what goes wrong on purpose, reproducibly.
+//!
+//! A rule applies to what it names, always or with a probability. Whether it strikes is computed from the seed, the
+//! rule's place in the plan and what it is about (the how-manieth call and callback, the how-manieth request), so the
+//! same plan and the same calls meet the same faults, whatever runs beside them.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A fault plan, as written in the file and in `PUT /_sim/faults`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FaultPlan {
+    /// Chooses among the possible courses; the simulator's own seed where it is absent.
+    pub seed: Option<u64>,
+    /// What happens to webhooks.
+    pub callbacks: Vec<CallbackRule>,
+    /// What happens to REST requests.
+    pub rest: Vec<RestRule>,
+}
+
+/// One fault among the webhooks.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallbackRule {
+    /// Which webhooks; all of them where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<CallbackKind>,
+    /// The CallStatus or RecordingStatus that it tells; any where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// Only calls to this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Only these calls, counted from 1 in the order in which they were accepted; all where it is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<u64>,
+    /// How often it strikes, 0 to 1.
+    #[serde(default = "always")]
+    pub probability: f64,
+    /// What happens.
+    pub action: CallbackAction,
+    /// How long a delay is, in milliseconds of the wall clock.
+    #[serde(default = "a_second")]
+    pub delay_ms: u64,
+}
+
+/// The kinds of webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallbackKind {
+    /// The request for instructions.
+    Voice,
+    /// A status callback.
+    Status,
+    /// A recording status callback.
+    Recording,
+    /// The result of a background machine detection.
+    Amd,
+}
+
+impl CallbackKind {
+    /// The word in plans and logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Voice => "voice",
+            Self::Status => "status",
+            Self::Recording => "recording",
+            Self::Amd => "amd",
+        }
+    }
+}
+
+/// What can happen to a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallbackAction {
+    /// It never arrives. For `voice` that is a failed connection.
+    Drop,
+    /// It arrives twice.
+    Duplicate,
+    /// It arrives later, while the others go on.
+    Delay,
+    /// It arrives after the next one of its kind.
+    Reorder,
+}
+
+/// One fault among the REST requests.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestRule {
+    /// Which requests.
+    #[serde(default)]
+    pub on: RestOperation,
+    /// Only requests whose `To` is this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Only these matching requests, counted from 1; all where it is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<u64>,
+    /// How often it strikes, 0 to 1.
+    #[serde(default = "always")]
+    pub probability: f64,
+    /// Before the request takes effect, or after it has.
+    #[serde(default)]
+    pub when: When,
+    /// What happens.
+    pub action: RestAction,
+    /// The HTTP status of `refuse` and `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Twilio's code in a `refuse`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u32>,
+    /// How long a `stall` is, in milliseconds of the wall clock; the request is then answered as usual.
+    #[serde(default = "a_minute")]
+    pub delay_ms: u64,
+}
+
+/// The REST requests that can be told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RestOperation {
+    /// Every one.
+    #[default]
+    Any,
+    /// POST Calls.json.
+    Create,
+    /// GET of one call.
+    Fetch,
+    /// GET Calls.json.
+    List,
+    /// POST to one call.
+    Update,
+    /// Recordings: fetch and list.
+    Recordings,
+    /// DELETE of a recording.
+    Delete,
+    /// A recording's audio.
+    Media,
+    /// The account.
+    Account,
+    /// A call's events.
+    Events,
+}
+
+/// When a REST fault strikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    /// Nothing has happened yet, and nothing will but for a `stall`.
+    #[default]
+    Before,
+    /// The call was accepted, ended, and so on; its answer is what breaks.
+    After,
+}
+
+/// What can happen to a REST request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestAction {
+    /// An error document; 400 and 20001 by default.
+    Refuse,
+    /// 429 with 20429.
+    RateLimit,
+    /// No answer for a while.
+    Stall,
+    /// The connection is reset.
+    Reset,
+    /// A server's error, 500 by default, with a page that is not JSON.
+    Error,
+    /// The right status and a body that is not JSON.
+    Garbage,
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+fn a_second() -> u64 {
+    1_000
+}
+
+fn a_minute() -> u64 {
+    60_000
+}
+
+impl FaultPlan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let plan: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let mut probabilities = plan
+            .callbacks
+            .iter()
+            .map(|r| r.probability)
+            .chain(plan.rest.iter().map(|r| r.probability));
+        if probabilities.any(|p| !(0.0..=1.0).contains(&p)) {
+            return Err("a probability must be between 0 and 1".to_owned());
+        }
+        if plan
+            .callbacks
+            .iter()
+            .any(|r| r.action == CallbackAction::Reorder && r.kind == Some(CallbackKind::Voice))
+        {
+            return Err("a voice request can't be reordered: the call waits for it".to_owned());
+        }
+        if plan
+            .rest
+            .iter()
+            .any(|r| r.status.is_some_and(|status| !(400..600).contains(&status)))
+        {
+            return Err("the status of a fault must be between 400 and 599".to_owned());
+        }
+        Ok(plan)
+    }
+}
+
+/// The plan in force, and how often its rules have been looked at.
+#[derive(Debug)]
+pub struct Faults {
+    default_seed: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    plan: FaultPlan,
+    rest_seen: Vec<u64>,
+}
+
+/// Which webhook a fault may strike.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// Its kind.
+    pub kind: CallbackKind,
+    /// The status that it tells.
+    pub event: &'a str,
+    /// The call's number.
+    pub to: &'a str,
+    /// The how-manieth call it is of.
+    pub call: u64,
+    /// The how-manieth webhook of that call it is.
+    pub ordinal: u64,
+}
+
+impl Faults {
+    /// Puts a plan into force.
+    #[must_use]
+    pub fn new(plan: FaultPlan, default_seed: u64) -> Self {
+        let faults = Self {
+            default_seed,
+            state: Mutex::default(),
+        };
+        faults.replace(plan);
+        faults
+    }
+
+    /// The plan in force.
+    #[must_use]
+    pub fn plan(&self) -> FaultPlan {
+        self.lock().plan.clone()
+    }
+
+    /// Puts another plan into force and counts requests from 1 again.
+    pub fn replace(&self, plan: FaultPlan) {
+        let rest_seen = vec![0; plan.rest.len()];
+        *self.lock() = State { plan, rest_seen };
+    }
+
+    /// What happens to this webhook: the first rule that strikes, with its delay.
+    #[must_use]
+    pub fn on_callback(&self, about: About<'_>) -> Option<(CallbackAction, Duration)> {
+        let state = self.lock();
+        let seed = state.plan.seed.unwrap_or(self.default_seed);
+        let rules = state.plan.callbacks.iter().enumerate();
+        let (_, rule) = rules.into_iter().find(|(place, rule)| {
+            rule.kind.is_none_or(|kind| kind == about.kind)
+                && rule
+                    .event
+                    .as_deref()
+                    .is_none_or(|event| event == about.event)
+                && rule.to.as_deref().is_none_or(|to| to == about.to)
+                && (rule.calls.is_empty() || rule.calls.contains(&about.call))
+                && strikes(
+                    rule.probability,
+                    [seed, *place as u64, about.call, about.ordinal],
+                )
+        })?;
+        Some((rule.action, Duration::from_millis(rule.delay_ms)))
+    }
+
+    /// What happens to this REST request, whose form names `to`. Counts the request for every rule that it matches.
+    #[must_use]
+    pub fn on_request(&self, operation: RestOperation, to: Option<&str>) -> Option<RestRule> {
+        let mut guard = self.lock();
+        let State { plan, rest_seen } = &mut *guard;
+        let seed = plan.seed.unwrap_or(self.default_seed);
+        let mut struck = None;
+        for (place, (rule, seen)) in plan.rest.iter().zip(rest_seen).enumerate() {
+            let matches = (rule.on == RestOperation::Any || rule.on == operation)
+                && (rule.to.is_none() || rule.to.as_deref() == to);
+            if !matches {
+                continue;
+            }
+            *seen += 1;
+            let named = rule.requests.is_empty() || rule.requests.contains(seen);
+            if struck.is_none()
+                && named
+                && strikes(rule.probability, [seed, 1_000 + place as u64, *seen, 0])
+            {
+                struck = Some(rule.clone());
+            }
+        }
+        struck
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A coin that falls the same way for the same `key`: SplitMix64's finaliser over its parts.
+fn strikes(probability: f64, key: [u64; 4]) -> bool {
+    let mixed = key.into_iter().fold(0_u64, |state, part| {
+        let mut z = state.wrapping_add(part).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    });
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
+    let coin = (mixed >> 11) as f64 / (1_u64 << 53) as f64;
+    coin < probability
+}

@@ -1,0 +1,140 @@
+//! `/_sim/…`: what only a simulator can tell.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::{StreamExt as _, stream};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use crate::faults::FaultPlan;
+use crate::model::Call;
+use crate::sim::Sim;
+use crate::store::Tables;
+use crate::twiml::Source;
+
+/// The routes.
+pub fn router() -> Router<Arc<Sim>> {
+    Router::new()
+        .route(
+            "/_sim/health",
+            get(async || Json(json!({ "status": "ok" }))),
+        )
+        .route("/_sim/log", get(log))
+        .route("/_sim/calls", get(calls))
+        .route("/_sim/faults", get(faults).put(replace_faults))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+struct LogQuery {
+    call_sid: Option<String>,
+    since: u64,
+    follow: bool,
+}
+
+impl Default for LogQuery {
+    fn default() -> Self {
+        Self {
+            call_sid: None,
+            since: 0,
+            follow: false,
+        }
+    }
+}
+
+async fn log(State(sim): State<Arc<Sim>>, Query(query): Query<LogQuery>) -> Response {
+    let (kept, live) = sim.log.read(query.since);
+    let wanted = query.call_sid;
+    let line = move |entry: Value| {
+        let matches = wanted.as_ref().is_none_or(|sid| entry["call_sid"] == **sid);
+        std::future::ready(matches.then(|| Ok::<_, Infallible>(Bytes::from(format!("{entry}\n")))))
+    };
+    let kept = stream::iter(kept);
+    let body = if query.follow {
+        Body::from_stream(kept.chain(stream::unfold(live, next)).filter_map(line))
+    } else {
+        Body::from_stream(kept.filter_map(line))
+    };
+    ([(CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
+/// The next entry; a reader too slow to get all of them goes on with those that are left.
+async fn next(mut live: Receiver<Value>) -> Option<(Value, Receiver<Value>)> {
+    loop {
+        match live.recv().await {
+            Ok(entry) => return Some((entry, live)),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+async fn calls(State(sim): State<Arc<Sim>>) -> Json<Value> {
+    let tables = sim.store.lock();
+    Json(json!({ "calls": tables.calls().map(|call| truth(&tables, call)).collect::<Vec<_>>() }))
+}
+
+fn truth(tables: &Tables, call: &Call) -> Value {
+    let date = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let url = match &call.request.source {
+        Source::Url(hook) => Some(hook.url.as_str()),
+        Source::Inline(_) => None,
+    };
+    let recordings = tables
+        .recordings()
+        .filter(|recording| recording.call_sid == call.sid);
+    json!({
+        "sid": call.sid,
+        "to": call.request.to,
+        "from": call.request.from,
+        "status": call.status.word(),
+        "url": url,
+        "created": date(call.created),
+        "answered_at": call.answered.map(date),
+        "ended_at": call.ended.map(date),
+        "duration": call.duration,
+        "answered_by": call.answered_by,
+        "spoken": call.spoken,
+        "callbacks": { "sent": call.callbacks_sent, "delivered": call.callbacks_delivered },
+        "recordings": recordings
+            .map(|recording| json!({
+                "sid": recording.sid,
+                "status": recording.status,
+                "duration": recording.seconds,
+                "error_code": recording.error_code,
+            }))
+            .collect::<Vec<_>>(),
+    })
+}
+
+async fn faults(State(sim): State<Arc<Sim>>) -> Json<FaultPlan> {
+    Json(sim.faults.plan())
+}
+
+async fn replace_faults(State(sim): State<Arc<Sim>>, body: Bytes) -> Response {
+    match FaultPlan::parse(&body) {
+        Ok(plan) => {
+            sim.log.write(
+                "faults",
+                None,
+                json!({ "callbacks": plan.callbacks.len(), "rest": plan.rest.len() }),
+            );
+            sim.faults.replace(plan.clone());
+            Json(plan).into_response()
+        }
+        Err(message) => {
+            (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response()
+        }
+    }
+}

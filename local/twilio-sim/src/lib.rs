@@ -1,0 +1,80 @@
+//! A Twilio Programmable Voice that plays calls on this machine.
+//!
+//! It speaks Twilio's REST API, fetches TwiML, executes it, sends signed callbacks and makes recordings, at any speed.
+//! What happens to a call is told by the number that it goes to; what goes wrong is told by a fault plan.
+
+pub mod clock;
+pub mod faults;
+pub mod log;
+pub mod model;
+pub mod numbers;
+pub mod overrides;
+pub mod signature;
+pub mod sim;
+pub mod store;
+pub mod twiml;
+pub mod wav;
+pub mod webhook;
+
+mod call;
+mod events;
+mod inspect;
+mod rest;
+mod server;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::server::{Door, Line};
+pub use crate::sim::Config;
+use crate::sim::Sim;
+
+/// A simulator that has its port.
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    door: Door,
+    sim: Arc<Sim>,
+}
+
+impl Simulator {
+    /// Takes the port; connections wait until [`Simulator::run`].
+    ///
+    /// # Errors
+    ///
+    /// Where the address can't be listened on, or TLS not be set up.
+    pub async fn bind(config: Config) -> io::Result<Self> {
+        let door = Door(TcpListener::bind(config.listen).await?);
+        let address = door.address()?;
+        let sim = Sim::new(config, format!("http://{address}")).map_err(io::Error::other)?;
+        Ok(Self {
+            address,
+            door,
+            sim: Arc::new(sim),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the process ends or the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket fails.
+    pub async fn run(self) -> io::Result<()> {
+        let router: Router = inspect::router().fallback(rest::serve).with_state(self.sim);
+        axum::serve(
+            self.door,
+            router.into_make_service_with_connect_info::<Line>(),
+        )
+        .await
+    }
+}

@@ -1,0 +1,134 @@
+//! The command line of twilio-sim.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use twilio_sim::clock::Speed;
+use twilio_sim::faults::FaultPlan;
+use twilio_sim::numbers::TABLE;
+use twilio_sim::sim::{DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN};
+use twilio_sim::{Config, Simulator};
+
+/// A Twilio Programmable Voice that plays calls on this machine: REST API in, TwiML fetched, signed callbacks out.
+///
+/// Give your application this address instead of <https://api.twilio.com>, with the account SID and auth token below.
+#[derive(Debug, Parser)]
+#[command(version, after_help = numbers_help())]
+struct Args {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// The account that exists
+    #[arg(long, value_name = "AC…", env = "TWILIO_ACCOUNT_SID", default_value = DEFAULT_ACCOUNT_SID, value_parser = account_sid)]
+    account_sid: String,
+    /// Its auth token, which also signs the webhooks
+    #[arg(long, value_name = "TOKEN", env = "TWILIO_AUTH_TOKEN", default_value = DEFAULT_AUTH_TOKEN, hide_env_values = true)]
+    auth_token: String,
+    /// An API key and its secret, accepted like the auth token; may be given several times
+    #[arg(long = "api-key", value_name = "SK…:SECRET", value_parser = api_key)]
+    api_keys: Vec<(String, String)>,
+    /// How many seconds of a call pass in one second
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = Speed::parse)]
+    speed: Speed,
+    /// Chooses the course of a fault plan that has no seed of its own
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// A fault plan in JSON: what goes wrong on purpose
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    /// Tell everything that happens, readably, on standard output
+    #[arg(long)]
+    verbose: bool,
+    /// Dial no more calls than this in a second of call time, and queue the others; Twilio's default is 1, ours is no limit
+    #[arg(long, value_name = "N", value_parser = rate)]
+    max_calls_per_second: Option<f64>,
+    /// Refuse webhook URLs that are not https or are on this machine (21205), as Twilio does
+    #[arg(long)]
+    strict_urls: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("twilio-sim: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<(), String> {
+    let faults = match &args.faults {
+        None => FaultPlan::default(),
+        Some(path) => {
+            let json =
+                std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            FaultPlan::parse(&json).map_err(|error| format!("{}: {error}", path.display()))?
+        }
+    };
+    let config = Config {
+        listen: args.listen,
+        account_sid: args.account_sid,
+        auth_token: args.auth_token,
+        api_keys: args.api_keys,
+        speed: args.speed,
+        seed: args.seed,
+        faults,
+        verbose: args.verbose,
+        max_calls_per_second: args.max_calls_per_second,
+        strict_urls: args.strict_urls,
+    };
+    let listen = config.listen;
+    let simulator = Simulator::bind(config)
+        .await
+        .map_err(|error| format!("can't listen on {listen}: {error}"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    // Standard output is line-buffered, so that this line is out at once.
+    println!("twilio-sim listening on http://{}", simulator.address());
+    tokio::select! {
+        served = simulator.run() => served.map_err(|error| error.to_string()),
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn numbers_help() -> String {
+    let lines: Vec<String> = TABLE
+        .iter()
+        .map(|(number, what)| format!("  {number}  {what}"))
+        .collect();
+    format!(
+        "What happens to a call is told by its number (To):\n{}\n  any other     answers after 3 seconds and listens",
+        lines.join("\n")
+    )
+}
+
+fn account_sid(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("AC").unwrap_or_default();
+    if digits.len() == 32 && digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be AC and 32 hex digits".to_owned())
+    }
+}
+
+fn api_key(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((sid, secret)) if !sid.is_empty() && !secret.is_empty() => {
+            Ok((sid.to_owned(), secret.to_owned()))
+        }
+        _ => Err("must be the key's SID, a colon and its secret".to_owned()),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("must be a number greater than 0".to_owned()),
+    }
+}

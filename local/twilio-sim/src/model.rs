@@ -1,0 +1,235 @@
+//! Calls and recordings, as they stand.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::twiml::Source;
+use crate::wav::{Sound, Wav};
+
+/// A new identifier such as `CA0123…`: the prefix and 32 hex digits.
+#[must_use]
+pub fn new_sid(prefix: &str) -> String {
+    format!("{prefix}{}", Uuid::new_v4().simple())
+}
+
+/// Where a call stands. Twilio's REST API says `queued` of a call that has been initiated but doesn't ring yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Accepted, not dialled yet.
+    Queued,
+    /// Being dialled.
+    Initiated,
+    /// Ringing.
+    Ringing,
+    /// Answered.
+    InProgress,
+    /// Ended after it was answered.
+    Completed,
+    /// The line was busy.
+    Busy,
+    /// The carrier couldn't place it.
+    Failed,
+    /// Nobody picked up in time.
+    NoAnswer,
+    /// Given up by the caller before it was answered.
+    Canceled,
+}
+
+impl Status {
+    /// The word in a callback.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Initiated => "initiated",
+            Self::Ringing => "ringing",
+            Self::InProgress => "in-progress",
+            Self::Completed => "completed",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+            Self::NoAnswer => "no-answer",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// The word in the REST API.
+    #[must_use]
+    pub fn rest_word(self) -> &'static str {
+        if self == Self::Initiated {
+            "queued"
+        } else {
+            self.word()
+        }
+    }
+
+    /// Whether nothing more will come.
+    #[must_use]
+    pub fn has_ended(self) -> bool {
+        !matches!(
+            self,
+            Self::Queued | Self::Initiated | Self::Ringing | Self::InProgress
+        )
+    }
+}
+
+/// A webhook as the application configured it.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// As given, with its fragment.
+    pub url: String,
+    /// Whether it is asked with GET; POST otherwise.
+    pub get: bool,
+}
+
+/// What was asked for when the call was made.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The called number.
+    pub to: String,
+    /// The calling number.
+    pub from: String,
+    /// Where the first instructions come from.
+    pub source: Source,
+    /// Asked where the instructions can't be had or read.
+    pub fallback: Option<Hook>,
+    /// The status events wanted; none where a wrong one was named.
+    pub status_events: Vec<String>,
+    /// Whether the whole call is recorded, and how.
+    pub recording: Option<RecordingOptions>,
+    /// How long it may ring.
+    pub timeout: Duration,
+    /// How long it may last.
+    pub time_limit: Duration,
+    /// Keys to send once it is answered.
+    pub send_digits: Option<String>,
+    /// Answering machine detection.
+    pub detection: Option<Detection>,
+}
+
+/// How to record.
+#[derive(Clone, Debug)]
+pub struct RecordingOptions {
+    /// 1 or 2.
+    pub channels: u16,
+    /// `both`, `inbound` or `outbound`.
+    pub track: String,
+    /// Where to tell about it.
+    pub callback: Option<Hook>,
+    /// Which of in-progress, completed and absent to tell.
+    pub events: Vec<String>,
+}
+
+/// Answering machine detection, as asked for.
+#[derive(Clone, Debug)]
+pub struct Detection {
+    /// Wait for the end of a machine's greeting.
+    pub message_end: bool,
+    /// Don't hold the call up for it.
+    pub in_background: bool,
+    /// Where the result of a background detection goes.
+    pub callback: Option<Hook>,
+}
+
+/// What the REST API asks of a call while it is played.
+#[derive(Debug)]
+pub struct Command {
+    /// What to do.
+    pub order: Order,
+    /// Answered once it is done.
+    pub done: oneshot::Sender<()>,
+}
+
+/// See [`Command`].
+#[derive(Debug)]
+pub enum Order {
+    /// Hang up if the call has not been answered.
+    Cancel,
+    /// Hang up.
+    Complete,
+    /// Go on with other instructions.
+    Redirect(Source),
+    /// The time limit is another one now.
+    Limit(Duration),
+}
+
+/// A call and what is known about it.
+#[derive(Debug)]
+pub struct Call {
+    /// `CA…`.
+    pub sid: String,
+    /// What was asked for.
+    pub request: Request,
+    /// Where status callbacks go; an update may change it.
+    pub status_callback: Option<Hook>,
+    /// Where it stands.
+    pub status: Status,
+    /// When it was accepted.
+    pub created: DateTime<Utc>,
+    /// When it last changed.
+    pub updated: DateTime<Utc>,
+    /// When it was dialled.
+    pub started: Option<DateTime<Utc>>,
+    /// When it was answered.
+    pub answered: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended: Option<DateTime<Utc>>,
+    /// Whole seconds from answer to end.
+    pub duration: Option<u64>,
+    /// What machine detection found.
+    pub answered_by: Option<&'static str>,
+    /// What the called party heard, sentence by sentence.
+    pub spoken: Vec<String>,
+    /// Callbacks sent, each counted once however often it was tried.
+    pub callbacks_sent: u64,
+    /// Callbacks answered with 2xx.
+    pub callbacks_delivered: u64,
+    /// The requests made on behalf of this call and their answers, as the Events resource tells them.
+    pub events: Vec<Value>,
+    /// Reaches whoever plays the call.
+    pub commands: mpsc::UnboundedSender<Command>,
+}
+
+/// A recording.
+#[derive(Debug)]
+pub struct Recording {
+    /// `RE…`.
+    pub sid: String,
+    /// The call it is of.
+    pub call_sid: String,
+    /// in-progress, processing, completed or absent.
+    pub status: &'static str,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// When it last changed.
+    pub updated: DateTime<Utc>,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// Whole seconds, once it has ended.
+    pub seconds: Option<u32>,
+    /// 1 or 2.
+    pub channels: u16,
+    /// `OutboundAPI` or `RecordVerb`.
+    pub source: &'static str,
+    /// `both`, `inbound` or `outbound`.
+    pub track: String,
+    /// Why it is absent: 16101 too short, 16102 silent.
+    pub error_code: Option<u32>,
+    /// What is heard in it.
+    pub sounds: Vec<Sound>,
+}
+
+impl Recording {
+    /// Its audio, once it has been completed.
+    #[must_use]
+    pub fn audio(&self) -> Option<Wav> {
+        (self.status == "completed").then(|| Wav {
+            channels: self.channels,
+            seconds: self.seconds.unwrap_or_default(),
+            sounds: self.sounds.clone(),
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! Refusals in Twilio's form.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use serde_json::json;
+
+/// A refusal: `{code, message, more_info, status}`.
+#[derive(Clone, Debug)]
+pub struct RestError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// Twilio's code.
+    pub code: u32,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl RestError {
+    /// 400 with one of Twilio's codes.
+    pub fn bad(code: u32, message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// 404, 20404.
+    #[must_use]
+    pub fn not_found(path: &str) -> Self {
+        let message = format!("The requested resource {path} was not found");
+        Self {
+            status: StatusCode::NOT_FOUND,
+            code: 20404,
+            message,
+        }
+    }
+
+    /// 401, 20003.
+    #[must_use]
+    pub fn unauthenticated() -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            code: 20003,
+            message: "Authenticate".to_owned(),
+        }
+    }
+
+    /// 405, 20004.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            code: 20004,
+            message: "Method not allowed".to_owned(),
+        }
+    }
+
+    /// 429, 20429: nothing was done, and trying again is safe.
+    #[must_use]
+    pub fn too_many_requests() -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            code: 20429,
+            message: "Too Many Requests".to_owned(),
+        }
+    }
+}
+
+impl IntoResponse for RestError {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "code": self.code,
+            "message": self.message,
+            "more_info": format!("https://www.twilio.com/docs/errors/{}", self.code),
+            "status": self.status.as_u16(),
+        });
+        let mut response = (
+            self.status,
+            [(CONTENT_TYPE, "application/json")],
+            body.to_string(),
+        )
+            .into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = http::HeaderValue::from_static("Basic realm=\"Twilio API\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}

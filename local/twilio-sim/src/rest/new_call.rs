@@ -1,0 +1,183 @@
+//! What a new call must be, and what is refused.
+
+use std::time::Duration;
+
+use super::error::RestError;
+use super::params::Params;
+use crate::model::{Detection, Hook, RecordingOptions, Request};
+use crate::numbers::e164;
+use crate::sim::Sim;
+use crate::twiml::{MAX_INLINE, Source};
+
+const STATUS_EVENTS: &[&str] = &["initiated", "ringing", "answered", "completed"];
+const RECORDING_EVENTS: &[&str] = &["in-progress", "completed", "absent"];
+const RING_TIMEOUT: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(4 * 3_600);
+/// The number that Twilio refuses as `From` of test calls.
+const INVALID_FROM: &str = "+15005550001";
+
+/// Reads the form of POST Calls.json: the call, and where its status callbacks go.
+pub(super) fn read(sim: &Sim, form: &Params) -> Result<(Request, Option<Hook>), RestError> {
+    let to = called(form)?;
+    let from = calling(form)?;
+    let url = form.hook(sim, "Url", "Method", 21205)?;
+    let source = match (url, form.get("Twiml"), form.get("ApplicationSid")) {
+        (Some(hook), ..) => Source::Url(hook),
+        (None, Some(twiml), _) if twiml.chars().count() > MAX_INLINE => {
+            return Err(RestError::bad(
+                20001,
+                format!("Twiml is longer than {MAX_INLINE} characters"),
+            ));
+        }
+        (None, Some(twiml), _) => Source::Inline(twiml.to_owned()),
+        (None, None, Some(sid)) => {
+            return Err(RestError::bad(
+                21218,
+                format!("ApplicationSid {sid} is not valid"),
+            ));
+        }
+        (None, None, None) => return Err(RestError::bad(21205, "Url parameter is required.")),
+    };
+    let status_callback = form.hook(sim, "StatusCallback", "StatusCallbackMethod", 21609)?;
+    let request = Request {
+        to,
+        from,
+        source,
+        fallback: form.hook(sim, "FallbackUrl", "FallbackMethod", 21205)?,
+        status_events: events(form.all("StatusCallbackEvent"), STATUS_EVENTS),
+        recording: recording(sim, form)?,
+        timeout: form
+            .seconds("Timeout", 1..=600, 21208)?
+            .unwrap_or(RING_TIMEOUT),
+        time_limit: form
+            .seconds("TimeLimit", 1..=86_400, 20001)?
+            .unwrap_or(TIME_LIMIT),
+        send_digits: send_digits(form)?,
+        detection: detection(sim, form)?,
+    };
+    Ok((request, status_callback))
+}
+
+fn called(form: &Params) -> Result<String, RestError> {
+    let Some(text) = form.get("To") else {
+        return Err(RestError::bad(21201, "No 'To' number is specified"));
+    };
+    let Some(to) = endpoint(text) else {
+        let message = format!("The phone number you are attempting to call, {text}, is not valid.");
+        return Err(RestError::bad(21211, message));
+    };
+    let refusal = match to.as_str() {
+        "+15005550001" => (
+            21217,
+            format!("Phone number {to} does not appear to be valid"),
+        ),
+        "+15005550002" => (21214, format!("'To' phone number {to} cannot be reached")),
+        "+15005550003" => (
+            21215,
+            format!("Account not authorized to call {to}. Geo permission is not enabled"),
+        ),
+        "+15005550004" => (
+            21216,
+            format!("Account not allowed to call {to}: it is blocked"),
+        ),
+        _ => return Ok(to),
+    };
+    Err(RestError::bad(refusal.0, refusal.1))
+}
+
+fn calling(form: &Params) -> Result<String, RestError> {
+    let Some(text) = form.get("From") else {
+        return Err(RestError::bad(21213, "No 'From' number is specified"));
+    };
+    match endpoint(text) {
+        Some(from) if from != INVALID_FROM => Ok(from),
+        _ => Err(RestError::bad(
+            21212,
+            format!("The 'From' phone number provided ({text}) is not a valid phone number."),
+        )),
+    }
+}
+
+/// A phone number, a SIP address or a client.
+fn endpoint(text: &str) -> Option<String> {
+    let other = ["sip:", "sips:", "client:"].iter().any(|scheme| {
+        text.strip_prefix(scheme)
+            .is_some_and(|rest| !rest.is_empty())
+    });
+    if other {
+        Some(text.to_owned())
+    } else {
+        e164(text)
+    }
+}
+
+/// The events wanted: completed by default, and none at all where one of them does not exist.
+fn events(given: Vec<String>, known: &[&str]) -> Vec<String> {
+    match given {
+        given if given.is_empty() => vec!["completed".to_owned()],
+        given if given.iter().any(|event| !known.contains(&event.as_str())) => Vec::new(),
+        given => given,
+    }
+}
+
+fn recording(sim: &Sim, form: &Params) -> Result<Option<RecordingOptions>, RestError> {
+    let callback = form.hook(
+        sim,
+        "RecordingStatusCallback",
+        "RecordingStatusCallbackMethod",
+        21609,
+    )?;
+    let channels = if form.word("RecordingChannels", &["mono", "dual"])? == "dual" {
+        2
+    } else {
+        1
+    };
+    let track = form
+        .word("RecordingTrack", &["both", "inbound", "outbound"])?
+        .to_owned();
+    form.word("Trim", &["trim-silence", "do-not-trim"])?;
+    let named = form.all("RecordingStatusCallbackEvent");
+    let named = named
+        .iter()
+        .flat_map(|value| value.split_whitespace())
+        .map(str::to_owned)
+        .collect();
+    let options = RecordingOptions {
+        channels,
+        track,
+        callback,
+        events: events(named, RECORDING_EVENTS),
+    };
+    Ok(form.flag("Record")?.then_some(options))
+}
+
+fn send_digits(form: &Params) -> Result<Option<String>, RestError> {
+    match form.get("SendDigits") {
+        Some(keys)
+            if keys.len() > 32 || !keys.chars().all(|c| "0123456789ABCD#*wW".contains(c)) =>
+        {
+            Err(RestError::bad(
+                21206,
+                format!("SendDigits is not valid: {keys}"),
+            ))
+        }
+        keys => Ok(keys.map(str::to_owned)),
+    }
+}
+
+fn detection(sim: &Sim, form: &Params) -> Result<Option<Detection>, RestError> {
+    let callback = form.hook(
+        sim,
+        "AsyncAmdStatusCallback",
+        "AsyncAmdStatusCallbackMethod",
+        21609,
+    )?;
+    let mode = form.word("MachineDetection", &["none", "Enable", "DetectMessageEnd"])?;
+    let in_background = form.flag("AsyncAmd")?;
+    let detection = Detection {
+        message_end: mode == "DetectMessageEnd",
+        in_background,
+        callback,
+    };
+    Ok((mode != "none").then_some(detection))
+}

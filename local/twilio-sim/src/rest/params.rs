@@ -1,0 +1,135 @@
+//! Parameters of a form or a query, and Twilio's rules for their values.
+
+use std::time::Duration;
+
+use super::error::RestError;
+use crate::model::Hook;
+use crate::sim::Sim;
+
+/// Decoded names and values, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Params(pub(super) Vec<(String, String)>);
+
+impl Params {
+    pub(super) fn parse(encoded: &[u8]) -> Self {
+        Self(form_urlencoded::parse(encoded).into_owned().collect())
+    }
+
+    /// The last value of a name, if it is not empty.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// All values of a name.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        self.0
+            .iter()
+            .filter(|(own, value)| own == name && !value.is_empty())
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    /// Whether a method parameter says GET.
+    fn is_get(&self, name: &str) -> Result<bool, RestError> {
+        match self.get(name).map(str::to_ascii_uppercase).as_deref() {
+            None | Some("POST") => Ok(false),
+            Some("GET") => Ok(true),
+            Some(other) => Err(RestError::bad(
+                21209,
+                format!("{name} is not a valid HTTP method: {other}"),
+            )),
+        }
+    }
+
+    /// A webhook's URL and method; `code` is the refusal of a URL that can't be asked.
+    pub(super) fn hook(
+        &self,
+        sim: &Sim,
+        url: &str,
+        method: &str,
+        code: u32,
+    ) -> Result<Option<Hook>, RestError> {
+        let get = self.is_get(method)?;
+        let Some(value) = self.get(url) else {
+            return Ok(None);
+        };
+        if !is_reachable(value, sim.config.strict_urls) {
+            return Err(RestError::bad(
+                code,
+                format!("{url} is not a valid URL: {value}"),
+            ));
+        }
+        Ok(Some(Hook {
+            url: value.to_owned(),
+            get,
+        }))
+    }
+
+    /// Whole seconds within `range`.
+    pub(super) fn seconds(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<u64>,
+        code: u32,
+    ) -> Result<Option<Duration>, RestError> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(seconds) if range.contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
+            _ => Err(RestError::bad(code, format!("{name} is not valid: {text}"))),
+        }
+    }
+
+    /// `true` or `false`, in any case.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, RestError> {
+        match self.get(name).map(str::to_ascii_lowercase).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => Err(RestError::bad(
+                20001,
+                format!("{name} must be true or false, not {other}"),
+            )),
+        }
+    }
+
+    /// One of a few words; the first of them by default.
+    pub(super) fn word(
+        &self,
+        name: &str,
+        words: &[&'static str],
+    ) -> Result<&'static str, RestError> {
+        let Some(text) = self.get(name) else {
+            return Ok(words[0]);
+        };
+        let known = words.iter().find(|word| word.eq_ignore_ascii_case(text));
+        known
+            .copied()
+            .ok_or_else(|| RestError::bad(20001, format!("{name} is not valid: {text}")))
+    }
+}
+
+/// Whether Twilio would take a URL: http or https with a host without underscores. `strict`: https, and not this
+/// machine.
+fn is_reachable(text: &str, strict: bool) -> bool {
+    let Ok(url) = url::Url::parse(text) else {
+        return false;
+    };
+    let local = match url.host() {
+        None => return false,
+        Some(url::Host::Domain(name)) if name.contains('_') => return false,
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified(),
+    };
+    match url.scheme() {
+        "https" => !(strict && local),
+        "http" => !strict,
+        _ => false,
+    }
+}

@@ -1,0 +1,122 @@
+//! All calls and recordings, in the order in which they were made.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::{Call, Recording};
+
+/// How many calls are kept; beyond that the oldest ended ones are forgotten together with their recordings.
+pub const KEPT_CALLS: usize = 10_000;
+
+/// The calls and recordings that the REST API serves.
+#[derive(Debug, Default)]
+pub struct Store(Mutex<Tables>);
+
+/// What [`Store::lock`] gives access to.
+#[derive(Debug, Default)]
+pub struct Tables {
+    next: u64,
+    calls_made: u64,
+    calls: BTreeMap<u64, Call>,
+    call_keys: HashMap<String, u64>,
+    recordings: BTreeMap<u64, Recording>,
+    recording_keys: HashMap<String, u64>,
+}
+
+impl Store {
+    /// Exclusive access; never held across an await.
+    pub fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies `change` to a call and returns its result, if the call is still known.
+    pub fn call<T>(&self, sid: &str, change: impl FnOnce(&mut Call) -> T) -> Option<T> {
+        self.lock().call_mut(sid).map(change)
+    }
+
+    /// Applies `change` to a recording, if it has not been deleted.
+    pub fn recording<T>(&self, sid: &str, change: impl FnOnce(&mut Recording) -> T) -> Option<T> {
+        self.lock().recording_mut(sid).map(change)
+    }
+}
+
+impl Tables {
+    /// Adds a call and says the how-manieth it is, from 1.
+    pub fn add_call(&mut self, call: Call) -> u64 {
+        self.next += 1;
+        self.calls_made += 1;
+        self.call_keys.insert(call.sid.clone(), self.next);
+        self.calls.insert(self.next, call);
+        self.forget_the_oldest();
+        self.calls_made
+    }
+
+    /// A call by its SID.
+    #[must_use]
+    pub fn call(&self, sid: &str) -> Option<&Call> {
+        self.calls.get(self.call_keys.get(sid)?)
+    }
+
+    /// A call by its SID, to change it.
+    pub fn call_mut(&mut self, sid: &str) -> Option<&mut Call> {
+        self.calls.get_mut(self.call_keys.get(sid)?)
+    }
+
+    /// All calls, newest first.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values().rev()
+    }
+
+    /// Adds a recording.
+    pub fn add_recording(&mut self, recording: Recording) {
+        self.next += 1;
+        self.recording_keys.insert(recording.sid.clone(), self.next);
+        self.recordings.insert(self.next, recording);
+    }
+
+    /// A recording by its SID.
+    #[must_use]
+    pub fn recording(&self, sid: &str) -> Option<&Recording> {
+        self.recordings.get(self.recording_keys.get(sid)?)
+    }
+
+    /// A recording by its SID, to change it.
+    pub fn recording_mut(&mut self, sid: &str) -> Option<&mut Recording> {
+        self.recordings.get_mut(self.recording_keys.get(sid)?)
+    }
+
+    /// All recordings, newest first.
+    pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
+        self.recordings.values().rev()
+    }
+
+    /// Deletes a recording and its audio; false if there was none.
+    pub fn delete_recording(&mut self, sid: &str) -> bool {
+        let key = self.recording_keys.remove(sid);
+        key.and_then(|key| self.recordings.remove(&key)).is_some()
+    }
+
+    fn forget_the_oldest(&mut self) {
+        if self.calls.len() <= KEPT_CALLS {
+            return;
+        }
+        let oldest = self
+            .calls
+            .iter()
+            .find(|(_, call)| call.status.has_ended())
+            .map(|(key, _)| *key);
+        let Some(call) = oldest.and_then(|key| self.calls.remove(&key)) else {
+            return;
+        };
+        self.call_keys.remove(&call.sid);
+        let recordings: Vec<String> = self
+            .recordings
+            .values()
+            .filter(|r| r.call_sid == call.sid)
+            .map(|r| r.sid.clone())
+            .collect();
+        for sid in recordings {
+            self.delete_recording(&sid);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+use mongodb::bson::{Bson, DateTime, Document, bson, doc};
+
+use super::{
+    Dao, DaoError, DuplicateKey, List, Page, PageRequest, insert_once, limited, page::find_page,
+    status,
+};
+use crate::domain::{
+    Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, StatusUpdate, UserId,
+};
+
+/// What an update from Twilio did to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// The call has changed.
+    Changed,
+    /// Everything was known already; nothing has changed.
+    Duplicate,
+    /// There is no such call.
+    UnknownCall,
+    /// The call goes by another `CallSid`, or the `CallSid` is another call's: perhaps it was dialled twice. Nothing
+    /// has changed.
+    OtherCall,
+}
+
+impl Dao {
+    /// Stores a new call.
+    ///
+    /// # Errors
+    ///
+    /// [`DaoError::Duplicate`] when its idempotency key, its `call_id` or its `twilio_sid` is another call's.
+    pub async fn create_call(&self, call: &Call) -> Result<(), DaoError> {
+        limited(async { insert_once(&self.calls().await?, call.id, call).await }).await
+    }
+
+    /// The call of that public name.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn get_call(&self, id: CallId) -> Result<Option<Call>, DaoError> {
+        self.find_call(by_id(id)).await
+    }
+
+    /// The call of that name of Twilio's.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn get_call_by_twilio_sid(&self, sid: &CallSid) -> Result<Option<Call>, DaoError> {
+        self.find_call(by_sid(sid)).await
+    }
+
+    /// The call that was placed with that idempotency key: [`Call::idempotency_scope`].
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn get_call_by_idempotency_scope(
+        &self,
+        scope: &str,
+    ) -> Result<Option<Call>, DaoError> {
+        self.find_call(doc! { "idempotency_scope": scope }).await
+    }
+
+    async fn find_call(&self, filter: Document) -> Result<Option<Call>, DaoError> {
+        limited(async { Ok(self.calls().await?.find_one(filter).await?) }).await
+    }
+
+    /// A part of a user's calls, newest first, of one status or of all.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn list_user_calls(
+        &self,
+        user: UserId,
+        status: Option<CallStatus>,
+        request: &PageRequest,
+    ) -> Result<Page<Call>, DaoError> {
+        let mut filter = doc! { "user_id": user.to_string() };
+        if let Some(status) = status {
+            filter.insert("status", status.as_str());
+        }
+        limited(async {
+            let list = List::UserCalls(user, status);
+            let place = |call: &Call| (call.created_at, call.id);
+            find_page(&self.calls().await?, filter, list, request, place).await
+        })
+        .await
+    }
+
+    /// Applies what Twilio tells of a call. Any order and any repetition of updates end in the same call: a status never
+    /// gives way to a lower one, and a callback that was heard before changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn update_call(
+        &self,
+        id: CallId,
+        update: &StatusUpdate,
+    ) -> Result<Applied, DaoError> {
+        let stages = status::apply(update)?;
+        self.apply(by_id(id), &update.call_sid, stages).await
+    }
+
+    /// [`Dao::update_call`] for a callback that does not carry our name of the call.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn update_call_by_twilio_sid(
+        &self,
+        sid: &CallSid,
+        update: &StatusUpdate,
+    ) -> Result<Applied, DaoError> {
+        let stages = status::apply(update)?;
+        limited(async {
+            let calls = self.calls().await?;
+            let result = calls.update_one(by_sid(sid), stages).await?;
+            Ok(match (result.matched_count, result.modified_count) {
+                (0, _) => Applied::UnknownCall,
+                (_, 0) => Applied::Duplicate,
+                _ => Applied::Changed,
+            })
+        })
+        .await
+    }
+
+    /// Stores Twilio's name of a call where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn record_call_sid(&self, id: CallId, sid: &CallSid) -> Result<Applied, DaoError> {
+        let mut changes = status::learn_sid(sid);
+        let updated_at = status::if_else(status::learn_sid_is_news(), "$$NOW", "$updated_at");
+        changes.insert("updated_at", updated_at);
+        self.apply(by_id(id), sid, vec![doc! { "$set": changes }])
+            .await
+    }
+
+    /// Updates the call if it has no other `CallSid`; only where that is not so a second look tells why.
+    async fn apply(
+        &self,
+        this: Document,
+        sid: &CallSid,
+        stages: Vec<Document>,
+    ) -> Result<Applied, DaoError> {
+        limited(async {
+            let calls = self.calls().await?.clone_with_type::<Document>();
+            let mut named_so = this.clone();
+            named_so.insert("twilio_sid", doc! { "$in": [Bson::Null, "", sid.as_str()] });
+            let result = match calls
+                .update_one(named_so, stages)
+                .await
+                .map_err(DaoError::from)
+            {
+                Err(DaoError::Duplicate(DuplicateKey::CallSid)) => return Ok(Applied::OtherCall),
+                result => result?,
+            };
+            if result.matched_count > 0 {
+                return Ok(match result.modified_count {
+                    0 => Applied::Duplicate,
+                    _ => Applied::Changed,
+                });
+            }
+            let exists = calls.find_one(this).projection(doc! { "_id": 1 }).await?;
+            Ok(match exists {
+                Some(_) => Applied::OtherCall,
+                None => Applied::UnknownCall,
+            })
+        })
+        .await
+    }
+
+    /// Records how our request to dial ended, and returns the call as it is then; none where there is no such call.
+    ///
+    /// Webhooks may have been faster, and know better: a call that goes by a `CallSid` keeps it, and is not refused any
+    /// more. `answered_status` is the HTTP status that the caller of our API gets.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn record_dial(
+        &self,
+        id: CallId,
+        result: &DialResult,
+        answered_status: u16,
+    ) -> Result<Option<Call>, DaoError> {
+        let answered = i32::from(answered_status);
+        let mut this = by_id(id);
+        let stages = match result {
+            DialResult::Accepted(sid) => {
+                let mut changes = status::learn_sid(sid);
+                changes.insert("dial_outcome", DialOutcome::Accepted.as_str());
+                changes.insert("answered_status", answered);
+                changes.insert("updated_at", "$$NOW");
+                vec![doc! { "$set": changes }]
+            }
+            DialResult::Refused(refusal) => {
+                this.extend(sid_unknown());
+                this.insert(
+                    "dial_outcome",
+                    doc! { "$ne": DialOutcome::Accepted.as_str() },
+                );
+                status::refuse(refusal, answered_status, DateTime::now())?
+            }
+            DialResult::Unknown(_) => {
+                let is_pending = bson!({ "$eq": ["$dial_outcome", DialOutcome::Pending.as_str()] });
+                let outcome =
+                    status::if_else(is_pending, DialOutcome::Unknown.as_str(), "$dial_outcome");
+                vec![doc! { "$set": {
+                    "dial_outcome": outcome,
+                    "answered_status": answered,
+                    "updated_at": "$$NOW",
+                } }]
+            }
+        };
+        limited(async {
+            let calls = self.calls().await?;
+            calls.update_one(this, stages).await?;
+            Ok(calls.find_one(by_id(id)).await?)
+        })
+        .await
+    }
+
+    /// Asks whoever learns Twilio's name of the call to hang up, unless the name is known or the call has ended; returns
+    /// the call as it is then.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn request_hangup(&self, id: CallId) -> Result<Option<Call>, DaoError> {
+        let going_on: Vec<_> = CallStatus::ALL
+            .into_iter()
+            .filter(|status| !status.is_terminal())
+            .map(CallStatus::as_str)
+            .collect();
+        let mut unnamed = by_id(id);
+        unnamed.extend(sid_unknown());
+        unnamed.insert("status", doc! { "$in": going_on });
+        let request = doc! {
+            "$set": { "hangup_requested": true },
+            "$currentDate": { "updated_at": true },
+        };
+        limited(async {
+            let calls = self.calls().await?;
+            calls.update_one(unnamed, request).await?;
+            Ok(calls.find_one(by_id(id)).await?)
+        })
+        .await
+    }
+
+    /// Whether a hang-up waits for whoever learns Twilio's name of the call.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn hangup_waits(&self, id: CallId) -> Result<bool, DaoError> {
+        let mut waiting = by_id(id);
+        waiting.insert("hangup_requested", true);
+        limited(async {
+            let calls = self.calls().await?.clone_with_type::<Document>();
+            let found = calls
+                .find_one(waiting)
+                .projection(doc! { "_id": 1 })
+                .await?;
+            Ok(found.is_some())
+        })
+        .await
+    }
+}
+
+fn by_id(id: CallId) -> Document {
+    doc! { "call_id": id.to_string() }
+}
+
+fn by_sid(sid: &CallSid) -> Document {
+    doc! { "twilio_sid": sid.as_str() }
+}
+
+/// The earlier service may have left an empty text.
+fn sid_unknown() -> Document {
+    doc! { "twilio_sid": { "$in": [Bson::Null, ""] } }
+}

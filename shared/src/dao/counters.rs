@@ -1,0 +1,128 @@
+use std::time::Duration;
+
+use mongodb::{
+    Collection,
+    bson::{DateTime, Document, doc},
+};
+
+use super::{Dao, DaoError, limited};
+use crate::domain::UserId;
+
+/// Whether one more call may be placed today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It may, and is counted.
+    Taken,
+    /// The user has had all of today's; nothing is counted.
+    UserCapReached,
+    /// All users together have had all of today's; nothing is counted.
+    CapReached,
+}
+
+/// Counters of past days are of no use, but to a person who asks what happened.
+const KEPT: Duration = Duration::from_hours(72);
+
+impl Dao {
+    /// Counts one more call of the user on the UTC day of `now`, unless the user's or the common cap is reached.
+    ///
+    /// Concurrent callers never pass a cap together.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away; then at most one count too many is left.
+    pub async fn take_calls(
+        &self,
+        user: UserId,
+        now: DateTime,
+        per_user: u32,
+        in_all: u32,
+    ) -> Result<Taken, DaoError> {
+        limited(async {
+            let counters = self.counters().await?;
+            let [of_all, of_user] = counter_ids(user, now);
+            let (all, own) = tokio::join!(
+                take(&counters, &of_all, in_all, now),
+                take(&counters, &of_user, per_user, now),
+            );
+            match (&all, &own) {
+                (Ok(true), Ok(false) | Err(_)) => give_back(&counters, &of_all).await?,
+                (Ok(false) | Err(_), Ok(true)) => give_back(&counters, &of_user).await?,
+                _ => {}
+            }
+            Ok(match (all?, own?) {
+                (true, true) => Taken::Taken,
+                (_, false) => Taken::UserCapReached,
+                (false, true) => Taken::CapReached,
+            })
+        })
+        .await
+    }
+
+    /// Takes back a count of [`Dao::take_calls`], for a call that Twilio refused.
+    ///
+    /// `taken_at` is the `now` of the taking: midnight may have passed since.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn give_back_calls(&self, user: UserId, taken_at: DateTime) -> Result<(), DaoError> {
+        limited(async {
+            let counters = self.counters().await?;
+            let [of_all, of_user] = counter_ids(user, taken_at);
+            let (all, own) = tokio::join!(
+                give_back(&counters, &of_all),
+                give_back(&counters, &of_user),
+            );
+            all.and(own)
+        })
+        .await
+    }
+}
+
+fn counter_ids(user: UserId, now: DateTime) -> [String; 2] {
+    let day = chrono::DateTime::from_timestamp_millis(now.timestamp_millis())
+        .unwrap_or_default()
+        .format("%Y-%m-%d");
+    [format!("calls:{day}"), format!("calls:{day}:{user}")]
+}
+
+async fn take(
+    counters: &Collection<Document>,
+    id: &str,
+    max: u32,
+    now: DateTime,
+) -> Result<bool, DaoError> {
+    // An upsert would begin with 1, whatever the cap.
+    if max == 0 {
+        return Ok(false);
+    }
+    let below_cap = doc! { "_id": id, "count": { "$lt": i64::from(max) } };
+    let expires_at = DateTime::from_millis(
+        now.timestamp_millis()
+            .saturating_add(i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX)),
+    );
+    let one_more =
+        doc! { "$inc": { "count": 1_i64 }, "$setOnInsert": { "expires_at": expires_at } };
+    let upserted = counters
+        .update_one(below_cap.clone(), one_more.clone())
+        .upsert(true)
+        .await
+        .map_err(DaoError::from);
+    match upserted {
+        Ok(_) => Ok(true),
+        // Either the cap is reached, or another request has made the counter at the same moment.
+        Err(DaoError::Duplicate(_)) => {
+            let updated = counters.update_one(below_cap, one_more).await?;
+            Ok(updated.matched_count == 1)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn give_back(counters: &Collection<Document>, id: &str) -> Result<(), DaoError> {
+    let taken = doc! { "_id": id, "count": { "$gt": 0 } };
+    counters
+        .update_one(taken, doc! { "$inc": { "count": -1_i64 } })
+        .await?;
+    Ok(())
+}

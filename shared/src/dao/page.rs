@@ -1,0 +1,222 @@
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use mongodb::{
+    Collection,
+    bson::{DateTime, Document, doc, oid::ObjectId},
+};
+use serde::de::DeserializeOwned;
+
+use super::DaoError;
+use crate::domain::{CallStatus, InvalidValue, UserId};
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// How many items, 1–100.
+    pub size: u32,
+    /// Where they begin.
+    pub from: Position,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// A page by its number, from 1. Its cost grows with the number.
+    Page(u32),
+    /// Just behind the last item of another page.
+    Cursor(Cursor),
+}
+
+/// A part of a list, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// How many there are in the whole list; told only for [`Position::Page`].
+    pub total: Option<u64>,
+    /// Where the next page begins, if there is one.
+    pub next_cursor: Option<String>,
+}
+
+/// A list that can be asked for by cursor. A cursor of one list is refused by every other one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// All users.
+    Users,
+    /// The calls of one user, all or those of one status.
+    UserCalls(UserId, Option<CallStatus>),
+}
+
+impl List {
+    fn name(self) -> String {
+        match self {
+            Self::Users => "users".to_owned(),
+            Self::UserCalls(user, status) => {
+                format!(
+                    "users/{user}/calls/{}",
+                    status.map_or("", CallStatus::as_str)
+                )
+            }
+        }
+    }
+}
+
+/// The place of an item in a list that is sorted by `created_at` and `_id`, both descending.
+///
+/// Outside it is an opaque text: base64url of a checksum (4 bytes), milliseconds (8) and the `ObjectId` (12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    created_at: DateTime,
+    id: ObjectId,
+}
+
+const CHECKSUM_LEN: usize = 4;
+const MILLIS_LEN: usize = 8;
+
+impl Cursor {
+    /// Reads a cursor of that list.
+    ///
+    /// # Errors
+    ///
+    /// When it is of another list, or was not made by us.
+    pub fn parse(text: &str, list: List) -> Result<Self, InvalidValue> {
+        Self::read(text, list)
+            .ok_or_else(|| InvalidValue("must be the next_cursor of this very list".to_owned()))
+    }
+
+    fn read(text: &str, list: List) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (checksum, place) = bytes.split_at_checked(CHECKSUM_LEN)?;
+        let (millis, id) = place.split_at_checked(MILLIS_LEN)?;
+        let cursor = Self {
+            created_at: DateTime::from_millis(i64::from_be_bytes(millis.try_into().ok()?)),
+            id: ObjectId::from_bytes(id.try_into().ok()?),
+        };
+        (checksum == cursor.checksum(list)).then_some(cursor)
+    }
+
+    fn write(self, list: List) -> String {
+        let bytes = [&self.checksum(list)[..], &self.place()].concat();
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn place(self) -> Vec<u8> {
+        let millis = self.created_at.timestamp_millis().to_be_bytes();
+        [&millis[..], &self.id.bytes()].concat()
+    }
+
+    /// Tells our cursors from others; it is no secret, for a cursor grants nothing.
+    fn checksum(self, list: List) -> [u8; CHECKSUM_LEN] {
+        let bytes = [list.name().as_bytes(), &self.place()].concat();
+        let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
+        let mut checksum = [0; CHECKSUM_LEN];
+        checksum.copy_from_slice(&digest.as_ref()[..CHECKSUM_LEN]);
+        checksum
+    }
+}
+
+/// Reads a part of what `filter` matches, which is `list`.
+///
+/// `place` tells `created_at` and `_id` of an item.
+pub(super) async fn find_page<T>(
+    collection: &Collection<T>,
+    filter: Document,
+    list: List,
+    request: &PageRequest,
+    place: impl Fn(&T) -> (DateTime, ObjectId),
+) -> Result<Page<T>, DaoError>
+where
+    T: DeserializeOwned + Send + Sync,
+{
+    let (mut items, total) = match request.from {
+        Position::Page(page) => {
+            let skip = u64::from(page.saturating_sub(1)) * u64::from(request.size);
+            let (items, total) = tokio::join!(
+                find(collection, filter.clone(), skip, request.size),
+                collection.count_documents(filter),
+            );
+            (items?, Some(total?))
+        }
+        Position::Cursor(cursor) => {
+            let mut behind = filter;
+            behind.insert("created_at", doc! { "$lte": cursor.created_at });
+            behind.insert(
+                "$nor",
+                [doc! { "created_at": cursor.created_at, "_id": { "$gte": cursor.id } }],
+            );
+            (find(collection, behind, 0, request.size).await?, None)
+        }
+    };
+    let more = items.len() > request.size as usize;
+    items.truncate(request.size as usize);
+    let next_cursor = items.last().filter(|_| more).map(|last| {
+        let (created_at, id) = place(last);
+        Cursor { created_at, id }.write(list)
+    });
+    Ok(Page {
+        items,
+        total,
+        next_cursor,
+    })
+}
+
+/// One item more than a page has tells whether another page follows.
+async fn find<T>(
+    collection: &Collection<T>,
+    filter: Document,
+    skip: u64,
+    size: u32,
+) -> Result<Vec<T>, DaoError>
+where
+    T: DeserializeOwned + Send + Sync,
+{
+    let wanted = i64::from(size) + 1;
+    let mut found = collection
+        .find(filter)
+        .sort(doc! { "created_at": -1, "_id": -1 })
+        .skip(skip)
+        .limit(wanted)
+        .await?;
+    let mut items = Vec::new();
+    while found.advance().await? {
+        items.push(found.deserialize_current()?);
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursor() -> Cursor {
+        Cursor {
+            created_at: DateTime::from_millis(1_795_000_000_123),
+            id: ObjectId::from_bytes([7; 12]),
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_read_back_by_its_list_alone() {
+        let user = UserId::generate();
+        let list = List::UserCalls(user, None);
+        let text = cursor().write(list);
+        assert_eq!(text.len(), 32);
+        assert_eq!(Cursor::parse(&text, list), Ok(cursor()));
+        for foreign in [
+            List::Users,
+            List::UserCalls(UserId::generate(), None),
+            List::UserCalls(user, Some(CallStatus::Busy)),
+        ] {
+            assert!(Cursor::parse(&text, foreign).is_err());
+        }
+    }
+
+    #[test]
+    fn a_broken_cursor_is_refused() {
+        let text = cursor().write(List::Users);
+        let altered = text.replace(text.chars().next_back().unwrap(), "_");
+        let long = format!("{text}AAAA");
+        for broken in ["", "x", "=", "😀", &text[..31], &altered, &long] {
+            assert!(Cursor::parse(broken, List::Users).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+use mongodb::bson::{Bson, Document, bson, doc, oid::ObjectId};
+
+use super::{Dao, DaoError, DuplicateKey, limited, status::if_else};
+use crate::domain::{Call, Recording, RecordingId, RecordingStatus, RecordingUpdate};
+
+/// The most recordings of one call that are listed; Twilio makes one, unless somebody records it by hand too.
+const LIST_MAX: i64 = 100;
+
+impl Dao {
+    /// Stores what Twilio tells of a call's recording, and gives the call the URL of its first completed one.
+    ///
+    /// Callbacks come in any order and more than once: a status gives way to a higher one alone
+    /// ([`RecordingStatus::rank`]), other updates only fill in what is absent, and a deleted recording stays deleted.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away; the recording may have been stored then, and the call not: repeat it.
+    pub async fn create_recording(
+        &self,
+        call: &Call,
+        update: &RecordingUpdate,
+    ) -> Result<(), DaoError> {
+        limited(async {
+            let exists = self.upsert_recording(call, update).await?;
+            if exists && update.status == RecordingStatus::Completed {
+                let unset = doc! { "_id": call.id, "recording_url": Bson::Null };
+                let change = doc! {
+                    "$set": { "recording_url": update.recording_url.as_deref() },
+                    "$currentDate": { "updated_at": true },
+                };
+                self.calls().await?.update_one(unset, change).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether there is such a recording now: a deleted one is none.
+    async fn upsert_recording(
+        &self,
+        call: &Call,
+        update: &RecordingUpdate,
+    ) -> Result<bool, DaoError> {
+        let recordings = self.recordings().await?;
+        let this = doc! {
+            "twilio_sid": update.recording_sid.as_str(),
+            "status": { "$ne": word(RecordingStatus::Deleted) },
+        };
+        let change = vec![doc! { "$set": recording_changes(call, update) }];
+        let upserted = recordings
+            .update_one(this.clone(), change.clone())
+            .upsert(true)
+            .await
+            .map_err(DaoError::from);
+        match upserted {
+            Ok(_) => Ok(true),
+            // Either it is deleted, or another callback has made it at the same moment.
+            Err(DaoError::Duplicate(DuplicateKey::RecordingSid)) => {
+                let updated = recordings.update_one(this, change).await?;
+                Ok(updated.matched_count == 1)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The recording of that name, unless it was deleted.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn get_recording(&self, id: RecordingId) -> Result<Option<Recording>, DaoError> {
+        let this = doc! { "_id": id.object_id(), "status": not_deleted() };
+        limited(async { Ok(self.recordings().await?.find_one(this).await?) }).await
+    }
+
+    /// A call's first completed recording; `call` is the call's `_id`.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn get_recording_by_call_id(
+        &self,
+        call: ObjectId,
+    ) -> Result<Option<Recording>, DaoError> {
+        let completed =
+            doc! { "call_id": call.to_hex(), "status": word(RecordingStatus::Completed) };
+        limited(async {
+            let recordings = self.recordings().await?;
+            Ok(recordings.find_one(completed).sort(oldest_first()).await?)
+        })
+        .await
+    }
+
+    /// A call's recordings without the deleted ones, oldest first, at most 100; `call` is the call's `_id`.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn list_call_recordings(&self, call: ObjectId) -> Result<Vec<Recording>, DaoError> {
+        limited(async {
+            let mut found = self
+                .recordings()
+                .await?
+                .find(doc! { "call_id": call.to_hex(), "status": not_deleted() })
+                .sort(oldest_first())
+                .limit(LIST_MAX)
+                .await?;
+            let mut recordings = Vec::new();
+            while found.advance().await? {
+                recordings.push(found.deserialize_current()?);
+            }
+            Ok(recordings)
+        })
+        .await
+    }
+
+    /// Sets a recording's status, and returns it as it is then; none where there is none, or a deleted one.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn update_recording(
+        &self,
+        id: RecordingId,
+        status: RecordingStatus,
+    ) -> Result<Option<Recording>, DaoError> {
+        limited(async {
+            let recordings = self.recordings().await?;
+            let this = doc! { "_id": id.object_id() };
+            let mut alive = this.clone();
+            alive.insert("status", not_deleted());
+            let change = doc! {
+                "$set": { "status": word(status) },
+                "$currentDate": { "updated_at": true },
+            };
+            let updated = recordings.update_one(alive, change).await?;
+            if updated.matched_count == 0 {
+                return Ok(None);
+            }
+            Ok(recordings.find_one(this).await?)
+        })
+        .await
+    }
+
+    /// Sets the URL that a call shows as its recording, once the recording that it showed is gone; `call` is the call's
+    /// `_id`.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn set_recording_url(
+        &self,
+        call: ObjectId,
+        url: Option<&str>,
+    ) -> Result<(), DaoError> {
+        let change = doc! {
+            "$set": { "recording_url": url },
+            "$currentDate": { "updated_at": true },
+        };
+        limited(async {
+            let calls = self.calls().await?;
+            calls.update_one(doc! { "_id": call }, change).await?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn oldest_first() -> Document {
+    doc! { "created_at": 1, "_id": 1 }
+}
+
+fn not_deleted() -> Bson {
+    bson!({ "$ne": word(RecordingStatus::Deleted) })
+}
+
+const ALL: [RecordingStatus; 5] = [
+    RecordingStatus::Processing,
+    RecordingStatus::Absent,
+    RecordingStatus::Failed,
+    RecordingStatus::Completed,
+    RecordingStatus::Deleted,
+];
+
+/// The word that serde writes, too.
+fn word(status: RecordingStatus) -> &'static str {
+    match status {
+        RecordingStatus::Processing => "processing",
+        RecordingStatus::Completed => "completed",
+        RecordingStatus::Failed => "failed",
+        RecordingStatus::Absent => "absent",
+        RecordingStatus::Deleted => "deleted",
+    }
+}
+
+fn recording_changes(call: &Call, update: &RecordingUpdate) -> Document {
+    let branches: Vec<_> = ALL
+        .into_iter()
+        .map(|status| doc! { "case": { "$eq": ["$status", word(status)] }, "then": status.rank() })
+        .collect();
+    let stored_rank = bson!({ "$switch": { "branches": branches, "default": -1 } });
+    let wins = bson!({ "$gt": [update.status.rank(), stored_rank] });
+    let mut changes = doc! {
+        "call_id": call.id.to_hex(),
+        "call_uuid": call.call_id.to_string(),
+        "status": if_else(wins.clone(), word(update.status), "$status"),
+        "created_at": { "$ifNull": ["$created_at", "$$NOW"] },
+        "updated_at": "$$NOW",
+    };
+    let told = [
+        (
+            "recording_url",
+            update.recording_url.clone().map(Bson::from),
+        ),
+        (
+            "recording_status",
+            Some(update.recording_status.clone().into()),
+        ),
+        ("duration_seconds", update.duration_seconds.map(Bson::from)),
+        ("channels", update.channels.map(Bson::from)),
+        ("error_code", update.error_code.map(Bson::from)),
+        ("started_at", update.started_at.map(Bson::from)),
+    ];
+    for (name, value) in told {
+        let stored = format!("${name}");
+        let change = match value {
+            Some(value) => {
+                let value = bson!({ "$literal": value });
+                let filled = bson!({ "$ifNull": [stored, value.clone()] });
+                if_else(wins.clone(), value, filled)
+            }
+            None => bson!({ "$ifNull": [stored, Bson::Null] }),
+        };
+        changes.insert(name, change);
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_that_serde_writes() {
+        for status in ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), word(status));
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The one update that a status callback makes: an aggregation pipeline, so that reading and deciding happen inside the
+//! database, atomically, and any order of any number of callbacks ends in the same document.
+//!
+//! Each update has a precedence, an array that the database compares element by element. Status and every field
+//! that callbacks tell remember the precedence of the update that set them (`precedence.status`,
+//! `precedence.duration_seconds`, …) and give way to a higher one alone.
+
+use mongodb::bson::{Bson, DateTime, Document, bson, doc, serialize_to_bson};
+
+use super::DaoError;
+use crate::domain::{
+    Call, CallEvent, CallSid, CallStatus, DialOutcome, EventSource, Refusal, StatusUpdate,
+};
+
+/// Applies a status callback, or what Twilio's REST API has told.
+pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
+    let event = CallEvent {
+        status: update.status,
+        at: update.at,
+        source: update.source,
+        sequence: update.sequence,
+        token: update.token.clone(),
+    };
+    let facts = [
+        ("duration_seconds", update.duration_seconds.map(Bson::from)),
+        ("answered_by", update.answered_by.clone().map(Bson::from)),
+        (
+            "sip_response_code",
+            update.sip_response_code.map(Bson::from),
+        ),
+        ("error_code", update.error_code.map(Bson::from)),
+        (
+            "error_message",
+            update.error_message.clone().map(Bson::from),
+        ),
+    ];
+    let told = Told::new(&event, &facts)?;
+    Ok(told.stages(learn_sid(&update.call_sid)))
+}
+
+/// Records that Twilio has not taken the call. The caller makes sure that nothing better is known.
+pub(super) fn refuse(
+    refusal: &Refusal,
+    answered_status: u16,
+    now: DateTime,
+) -> Result<Vec<Document>, DaoError> {
+    let event = CallEvent {
+        status: CallStatus::Failed,
+        at: now,
+        source: EventSource::Api,
+        sequence: None,
+        token: None,
+    };
+    let facts = [
+        ("error_code", refusal.code.map(Bson::from)),
+        ("error_message", Some(refusal.message.clone().into())),
+        (
+            "error_status",
+            refusal.http_status.map(|status| i32::from(status).into()),
+        ),
+    ];
+    let also = doc! {
+        "dial_outcome": DialOutcome::Refused.as_str(),
+        "answered_status": i32::from(answered_status),
+    };
+    Ok(Told::new(&event, &facts)?.stages(also))
+}
+
+/// Sets Twilio's name of the call where there is none yet; whoever knows it knows that Twilio has the call.
+pub(super) fn learn_sid(sid: &CallSid) -> Document {
+    let unsettled = [DialOutcome::Pending, DialOutcome::Unknown].map(DialOutcome::as_str);
+    doc! {
+        "twilio_sid": if_else(sid_is_absent(), literal(sid.as_str()), "$twilio_sid"),
+        "dial_outcome": if_else(
+            bson!({ "$in": ["$dial_outcome", unsettled.to_vec()] }),
+            DialOutcome::Accepted.as_str(),
+            "$dial_outcome",
+        ),
+    }
+}
+
+/// Whether something of that changes: `updated_at` then tells when.
+pub(super) fn learn_sid_is_news() -> Bson {
+    bson!({ "$or": [
+        sid_is_absent(),
+        { "$in": ["$dial_outcome", [DialOutcome::Pending.as_str(), DialOutcome::Unknown.as_str()]] },
+    ] })
+}
+
+pub(super) fn if_else(
+    condition: impl Into<Bson>,
+    then: impl Into<Bson>,
+    otherwise: impl Into<Bson>,
+) -> Bson {
+    let arms = [condition.into(), then.into(), otherwise.into()];
+    bson!({ "$cond": arms.to_vec() })
+}
+
+fn sid_is_absent() -> Bson {
+    bson!({ "$eq": [{ "$ifNull": ["$twilio_sid", ""] }, ""] })
+}
+
+/// A value from outside: without this the database would read a text that begins with `$` as an expression.
+fn literal(value: impl Into<Bson>) -> Bson {
+    bson!({ "$literal": value.into() })
+}
+
+/// Where the first stage leaves its decisions for the second one; the third removes it.
+const SCRATCH: &str = "_told";
+
+/// An update in the form of expressions.
+struct Told<'a> {
+    event: Bson,
+    status: CallStatus,
+    is_new: Bson,
+    /// Whether an update without a new event may tell facts all the same.
+    counts: Bson,
+    precedence: Bson,
+    facts: Vec<(&'a str, Bson)>,
+    sequence: i64,
+}
+
+impl<'a> Told<'a> {
+    fn new(event: &CallEvent, facts: &[(&'a str, Option<Bson>)]) -> Result<Self, DaoError> {
+        let stored = serialize_to_bson(event).map_err(mongodb::error::Error::from)?;
+        let is_new = match event.source {
+            EventSource::Twilio => is_new_callback(event, &stored),
+            EventSource::Api => is_new_conclusion(event),
+        };
+        Ok(Self {
+            status: event.status,
+            counts: match event.source {
+                EventSource::Twilio => is_new.clone(),
+                EventSource::Api => true.into(),
+            },
+            is_new,
+            event: stored,
+            precedence: precedence(event),
+            facts: facts
+                .iter()
+                .filter_map(|(name, value)| Some((*name, value.clone()?)))
+                .collect(),
+            sequence: event.sequence.unwrap_or(NO_SEQUENCE),
+        })
+    }
+
+    /// `also` is set by the same stage.
+    fn stages(self, also: Document) -> Vec<Document> {
+        let learns_sid = also.contains_key("twilio_sid");
+        let mut news = vec![flag("is_new"), flag("status")];
+        let mut decisions = doc! {
+            "is_new": self.is_new.clone(),
+            "status": self.outranks(stored_status_precedence()),
+            "events": other_events(self.status),
+        };
+        let mut changes = doc! {
+            "status": if_else(flag("status"), self.status.as_str(), "$status"),
+            "status_rank": if_else(flag("status"), self.status.rank(), "$status_rank"),
+            "status_sequence": if_else(flag("status"), self.sequence, "$status_sequence"),
+        };
+        let mut precedences = vec![
+            Bson::from("$precedence"),
+            if_else(
+                flag("status"),
+                bson!({ "status": self.precedence.clone() }),
+                bson!({}),
+            ),
+        ];
+        for (name, value) in &self.facts {
+            let stored = bson!({ "$ifNull": [format!("$precedence.{name}"), []] });
+            decisions.insert(*name, self.outranks(stored));
+            changes.insert(
+                *name,
+                if_else(flag(name), literal(value.clone()), format!("${name}")),
+            );
+            let mine = Bson::Document(doc! { *name: self.precedence.clone() });
+            precedences.push(if_else(flag(name), mine, bson!({})));
+            news.push(flag(name));
+        }
+        if learns_sid {
+            decisions.insert("sid", learn_sid_is_news());
+            news.push(flag("sid"));
+        }
+        changes.extend(also);
+        changes.insert("precedence", bson!({ "$mergeObjects": precedences }));
+        changes.extend(self.event_changes());
+        changes.insert(
+            "updated_at",
+            if_else(bson!({ "$or": news }), "$$NOW", "$updated_at"),
+        );
+        vec![
+            doc! { "$set": { SCRATCH: decisions } },
+            doc! { "$set": changes },
+            doc! { "$unset": SCRATCH },
+        ]
+    }
+
+    fn outranks(&self, stored: Bson) -> Bson {
+        bson!({ "$and": [
+            self.counts.clone(),
+            { "$gt": [literal(self.precedence.clone()), stored] },
+        ] })
+    }
+
+    fn event_changes(&self) -> Document {
+        let kept = format!("${SCRATCH}.events");
+        let max = i64::try_from(Call::EVENTS_MAX).unwrap_or(i64::MAX);
+        let has_room = bson!({ "$lt": [{ "$size": kept.clone() }, max] });
+        let longer = bson!({ "$concatArrays": [kept.clone(), [literal(self.event.clone())]] });
+        let one_more = bson!({ "$add": [{ "$ifNull": ["$events_dropped", 0_i64] }, 1_i64] });
+        doc! {
+            "events": if_else(flag("is_new"), if_else(has_room.clone(), longer, kept), "$events"),
+            "events_dropped": if_else(
+                bson!({ "$and": [flag("is_new"), { "$not": [has_room] }] }),
+                one_more,
+                "$events_dropped",
+            ),
+        }
+    }
+}
+
+fn flag(name: &str) -> Bson {
+    format!("${SCRATCH}.{name}").into()
+}
+
+/// An update without a `SequenceNumber` comes before those that have one.
+const NO_SEQUENCE: i64 = -1;
+
+/// Rank, then sequence. The rest only decides between updates that contradict each other, so that their order of
+/// arrival does not: the earlier one wins.
+fn precedence(event: &CallEvent) -> Bson {
+    bson!([
+        event.status.rank(),
+        event.sequence.unwrap_or(NO_SEQUENCE),
+        event.at.timestamp_millis().saturating_neg(),
+        event.status.as_str(),
+        event.source.as_str(),
+        event.token.as_deref().unwrap_or_default(),
+    ])
+}
+
+/// A document that no update has touched holds its status by rank alone, and keeps it against an equal rank: 1 is more
+/// than any negative time. The earlier service stored no rank; it follows from the word.
+fn stored_status_precedence() -> Bson {
+    let branches: Vec<_> = CallStatus::ALL
+        .into_iter()
+        .map(|status| {
+            doc! { "case": { "$eq": ["$status", status.as_str()] }, "then": status.rank() }
+        })
+        .collect();
+    let rank = bson!({ "$switch": { "branches": branches, "default": 0 } });
+    bson!({ "$ifNull": [
+        "$precedence.status",
+        [{ "$ifNull": ["$status_rank", rank] }, NO_SEQUENCE, 1],
+    ] })
+}
+
+/// A callback comes again with the same `SequenceNumber` and the same token.
+fn is_new_callback(event: &CallEvent, stored: &Bson) -> Bson {
+    let among = |value: Bson, field: &str| bson!({ "$in": [value, { "$ifNull": [field, []] }] });
+    let mut same = Vec::new();
+    if let Some(sequence) = event.sequence {
+        same.push(among(sequence.into(), "$events.sequence"));
+    }
+    if let Some(token) = &event.token {
+        same.push(among(literal(token.as_str()), "$events.token"));
+    }
+    if same.is_empty() {
+        same.push(among(literal(stored.clone()), "$events"));
+    }
+    bson!({ "$not": [{ "$or": same }] })
+}
+
+/// What we conclude from an answer is an event only while no callback tells the same, and only the earliest is kept.
+fn is_new_conclusion(event: &CallEvent) -> Bson {
+    let known = bson!({ "$and": [
+        { "$eq": ["$$event.status", event.status.as_str()] },
+        { "$or": [
+            { "$ne": ["$$event.source", event.source.as_str()] },
+            { "$lte": ["$$event.at", event.at] },
+        ] },
+    ] });
+    let stored = bson!({ "$ifNull": ["$events", []] });
+    let all = bson!({ "$map": { "input": stored, "as": "event", "in": known } });
+    bson!({ "$not": [{ "$anyElementTrue": [all] }] })
+}
+
+/// The timeline without our own conclusion of that status: the new event takes its place.
+fn other_events(status: CallStatus) -> Bson {
+    let is_other = bson!({ "$or": [
+        { "$ne": ["$$event.status", status.as_str()] },
+        { "$ne": ["$$event.source", EventSource::Api.as_str()] },
+    ] });
+    let stored = bson!({ "$ifNull": ["$events", []] });
+    bson!({ "$filter": { "input": stored, "as": "event", "cond": is_other } })
+}

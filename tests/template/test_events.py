@@ -1,0 +1,147 @@
+"""The sample events are what the gateway and the function URLs would send, and are signed for env.json's account."""
+
+import base64
+import json
+import subprocess
+import sys
+from urllib.parse import parse_qsl
+
+import pytest
+from conftest import ROOT
+
+EVENTS = ROOT / "events"
+sys.path.insert(0, str(EVENTS))
+
+import sign  # noqa: E402
+
+FILES = sign.event_files()
+REFUSED = ("-refused", "-forged", "-expired", "-no-key", "-unknown-route")
+
+
+def load(file):
+    return json.loads(file.read_text())
+
+
+@pytest.fixture(scope="session")
+def function_of(binaries):
+    """Which function an event's file is for: the longest binary's name that the file's name begins with."""
+
+    def find(file):
+        names = [name for name, binary in binaries.items() if f"{file.stem}-".startswith(f"{binary}-")]
+        return max(names, key=lambda name: len(binaries[name]), default=None)
+
+    return find
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_an_event_is_a_whole_document_of_payload_2_0(file, function_of, functions):
+    event = load(file)
+    context = event["requestContext"]
+    assert event["version"] == "2.0"
+    assert set(context) == {
+        *("accountId", "apiId", "domainName", "domainPrefix", "http"),
+        *("requestId", "routeKey", "stage", "time", "timeEpoch"),
+    }
+    assert set(context["http"]) == {"method", "path", "protocol", "sourceIp", "userAgent"}
+    assert context["stage"] == "$default"
+    assert context["routeKey"] == event["routeKey"]
+    assert context["http"]["path"] == event["rawPath"]
+    assert context["domainName"].startswith(context["domainPrefix"] + ".")
+
+    headers = event["headers"]
+    assert all(name == name.lower() for name in headers)
+    assert headers["host"] == context["domainName"]
+    assert headers["user-agent"] == context["http"]["userAgent"]
+    query = dict(parse_qsl(event["rawQueryString"], keep_blank_values=True))
+    assert event.get("queryStringParameters", {}) == query
+    assert isinstance(event["isBase64Encoded"], bool)
+    if "body" in event:
+        assert headers["content-length"] == str(len(sign.body_of(event)))
+    else:
+        assert "content-type" not in headers
+
+    function = functions[function_of(file)]
+    if ".lambda-url." in context["domainName"]:
+        assert "FunctionUrlConfig" in function
+        assert event["routeKey"] == "$default"
+    else:
+        paths = [it["Properties"]["Path"] for it in function["Events"].values()]
+        route = event["routeKey"].removeprefix("ANY ")
+        assert route in paths
+        if "{proxy+}" in route:
+            proxy = event["pathParameters"]["proxy"]
+            assert route.replace("{proxy+}", proxy) == event["rawPath"]
+        elif route != "$default":
+            assert route == event["rawPath"]
+
+
+def test_each_function_has_an_event_that_succeeds_and_one_that_is_refused(function_of, binaries):
+    kinds = {name: set() for name in binaries}
+    for file in FILES:
+        kinds[function_of(file)].add(file.stem.endswith(REFUSED))
+    assert kinds == {name: {True, False} for name in binaries}
+
+
+def test_the_committed_signatures_are_right():
+    result = subprocess.run([sys.executable, EVENTS / "sign.py", "--check"], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("file", [it for it in FILES if load(it)["rawPath"].startswith("/twilio/")], ids=lambda it: it.stem)
+def test_a_webhook_is_signed_by_twilio_unless_it_is_forged(file, function_of):
+    event = load(file)
+    environments = load(EVENTS / "env.json")
+    environment = environments[function_of(file)]
+    tokens = (environment["TWILIO_AUTH_TOKEN"], environment["TWILIO_AUTH_TOKEN_SECONDARY"])
+    genuine = event["headers"]["x-twilio-signature"] in [sign.twilio_signature(event, token) for token in tokens]
+    assert genuine != file.stem.endswith("-forged")
+    form = parse_qsl(sign.body_of(event).decode(), keep_blank_values=True)
+    assert dict(form)["AccountSid"] == environments["OutboundCalls"]["TWILIO_ACCOUNT_SID"]
+    assert ("From", "") not in form
+
+
+def test_the_signature_is_the_one_that_twilio_s_documentation_computes():
+    event = {
+        "requestContext": {"domainName": "mycompany.com"},
+        "rawPath": "/myapp.php",
+        "rawQueryString": "foo=1&bar=2",
+        "body": "CallSid=CA1234567890ABCDE&Caller=%2B12349013030&Digits=1234&From=%2B12349013030&To=%2B18005551212",
+        "isBase64Encoded": False,
+    }
+    assert sign.twilio_signature(event, "12345") == "0/KCTR6DLpKmkAf8muzZqo1nDgQ="
+
+
+def test_a_media_url_lasts_unless_it_has_expired():
+    expiries = {file.stem: int(load(file)["queryStringParameters"]["expires"]) for file in FILES if load(file)["rawPath"] == "/media"}
+    assert set(expiries) == {"media", "media-range", "media-expired"}
+    for name, expires in expiries.items():
+        assert (expires < 1_750_000_000) if name.endswith("-expired") else (expires > 4_000_000_000)
+
+
+def test_env_json_gives_each_function_variables_that_the_template_names(functions, written):
+    common = written.document["Globals"]["Function"]["Environment"]["Variables"]
+    environments = load(EVENTS / "env.json")
+    assert set(environments) == set(functions)
+    for name, environment in environments.items():
+        named = set(common) | set(functions[name]["Environment"]["Variables"])
+        assert set(environment) <= named, f"{name}: sam local passes on only what the template names"
+
+
+def test_the_events_speak_of_what_the_seed_holds():
+    seed = load(EVENTS / "seed.json")
+    (user,), (call,), (recording,) = seed["users"], seed["calls"], seed["recordings"]
+    assert call["user_id"] == user["_id"]["$oid"]
+    assert recording["call_id"] == call["_id"]["$oid"]
+    assert load(EVENTS / "outbound-calls-get.json")["rawPath"] == f"/calls/{call['call_id']}"
+    assert json.loads(load(EVENTS / "outbound-calls-create.json")["body"])["user_id"] == user["_id"]["$oid"]
+    for name in ("voice", "status", "recording"):
+        event = load(EVENTS / f"{name}.json")
+        assert event["queryStringParameters"]["call_id"] == call["call_id"]
+        form = dict(parse_qsl(base64.b64decode(event["body"]).decode(), keep_blank_values=True))
+        assert form["CallSid"] == call["twilio_sid"]
+
+
+def test_the_folder_s_readme_tells_of_each_event():
+    text = (EVENTS / "README.md").read_text()
+    for file in FILES:
+        assert f"`{file.name}`" in text, file.name

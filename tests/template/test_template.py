@@ -1,0 +1,443 @@
+"""What `sam validate` and cfn-lint don't see: the rules that this template keeps."""
+
+import graphlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomlkit
+from conftest import ROOT
+
+ROUTES = {
+    "$default": "Health",
+    "/users": "Users",
+    "/users/{proxy+}": "Users",
+    "/calls": "OutboundCalls",
+    "/calls/{proxy+}": "OutboundCalls",
+    "/recordings/{proxy+}": "OutboundCalls",
+    "/twilio/voice": "Voice",
+    "/twilio/status": "Status",
+    "/twilio/recording": "Recording",
+}
+WEBHOOKS = {"Voice", "Status", "Recording"}
+FUNCTION_URLS = WEBHOOKS | {"Media"}
+FROM_THE_SECRET = {
+    "MONGO_URI",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_AUTH_TOKEN_SECONDARY",
+    "TWILIO_API_KEY_SID",
+    "TWILIO_API_KEY_SECRET",
+    "API_KEYS",
+    "MEDIA_SIGNING_KEY",
+}
+EVERYWHERE = {"ENVIRONMENT", "LOG_LEVEL", "SECRET_ID"}
+# What a function's code asks the configuration for, and the variables that this takes.
+READS = {
+    "settings.mongo()": {"MONGO_URI", "MONGO_DB"},
+    "settings.twilio()": {
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_AUTH_TOKEN",
+        "TWILIO_API_KEY_SID",
+        "TWILIO_API_KEY_SECRET",
+        "TWILIO_API_BASE_URL",
+    },
+    "SignatureCheck::from_settings(": {"TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_SECONDARY", "BASE_URL"},
+    "settings.api_keys()": {"API_KEYS"},
+    "settings.media_signing_key()": {"MEDIA_SIGNING_KEY"},
+    "settings.public_urls()": {"BASE_URL", "VOICE_URL", "STATUS_URL", "RECORDING_URL", "MEDIA_URL"},
+    "settings.calls()": {
+        "TWILIO_FROM_NUMBER",
+        "ALLOWED_COUNTRIES",
+        "MAX_CALLS_PER_USER_PER_DAY",
+        "MAX_CALLS_PER_DAY",
+        "CALL_TIME_LIMIT_SECONDS",
+        "CALL_RING_TIMEOUT_SECONDS",
+    },
+    "settings.speech()": {"VOICE", "LANGUAGE", "APOLOGY", "RECORDING_NOTICE"},
+}
+DEFAULTS = {
+    "ENVIRONMENT": "production",
+    "LOG_LEVEL": "INFO",
+    "MONGO_DB": "atlas",
+    "TWILIO_API_BASE_URL": "https://api.twilio.com",
+    "ALLOWED_COUNTRIES": "US,CA",
+    "MAX_CALLS_PER_USER_PER_DAY": 50,
+    "MAX_CALLS_PER_DAY": 5000,
+    "CALL_TIME_LIMIT_SECONDS": 600,
+    "CALL_RING_TIMEOUT_SECONDS": 30,
+    "VOICE": "woman",
+    "LANGUAGE": "en-US",
+}
+OPTIONAL = {
+    "HasSecret": "SecretArn",
+    "HasSecretKey": "SecretKeyArn",
+    "HasBaseUrl": "BaseUrl",
+    "HasCorsOrigins": "CorsOrigins",
+    "HasApology": "Apology",
+    "HasRecordingNotice": "RecordingNotice",
+    "HasReservedConcurrency": "ReservedConcurrency",
+    "HasAlarmTopic": "AlarmTopicArn",
+}
+
+
+def tool(name, *arguments):
+    return subprocess.run(
+        [Path(sys.executable).parent / name, *arguments],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def variables(function):
+    return function["Environment"]["Variables"]
+
+
+def references(node):
+    """Every name that a part of the template refers to."""
+    if isinstance(node, list):
+        for value in node:
+            yield from references(value)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Ref":
+                yield value
+            elif key == "Fn::GetAtt":
+                yield (value.split(".") if isinstance(value, str) else value)[0]
+            elif key == "Fn::Sub":
+                text, own = (value, {}) if isinstance(value, str) else value
+                yield from (name for name in re.findall(r"\$\{([\w:]+)", text) if name not in own)
+                yield from references(own)
+            elif key == "DependsOn":
+                yield from [value] if isinstance(value, str) else value
+            else:
+                yield from references(value)
+
+
+def conditions(node):
+    if isinstance(node, list):
+        for value in node:
+            yield from conditions(value)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Fn::If":
+                yield value[0]
+                yield from conditions(value[1:])
+            elif key == "Condition" and isinstance(value, str):
+                yield value
+            else:
+                yield from conditions(value)
+
+
+def test_sam_finds_nothing_to_complain_of():
+    result = tool("sam", "validate", "--lint", "--template", "template.yaml", "--region", "us-east-1")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_cfn_lint_finds_nothing_to_complain_of():
+    result = tool("cfn-lint", "--non-zero-exit-code", "informational", "template.yaml")
+    assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
+
+
+def test_each_folder_of_functions_is_one_function_of_the_template(binaries, written):
+    folders = {manifest.parent.name for manifest in ROOT.glob("functions/*/Cargo.toml")}
+    assert sorted(binaries.values()) == sorted(folders)
+    for name, binary in binaries.items():
+        assert written.resources[name]["Metadata"]["BuildMethod"] == "rust-cargolambda"
+        assert name == "".join(word.capitalize() for word in binary.split("-"))
+        manifest = tomlkit.parse((ROOT / "functions" / binary / "Cargo.toml").read_text())
+        assert manifest["package"]["name"] == binary, "the binary carries its folder's name"
+        assert (ROOT / "functions" / binary / "src/main.rs").exists()
+
+
+def test_every_function_is_a_bootstrap_on_al2023(deployed):
+    for function in deployed.of_type("AWS::Lambda::Function").values():
+        assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
+        assert function["Architectures"] == [{"Ref": "Architecture"}]
+        assert function["MemorySize"] == {"Ref": "MemorySize"}
+
+
+def test_the_processor_is_arm64_unless_x86_64_is_asked_for(written):
+    parameter = written.parameters["Architecture"]
+    assert (parameter["Default"], parameter["AllowedValues"]) == ("arm64", ["arm64", "x86_64"])
+
+
+def test_each_route_goes_to_its_function_whatever_the_method(functions):
+    routes = {}
+    for name, function in functions.items():
+        for event in function.get("Events", {}).values():
+            assert event["Type"] == "HttpApi"
+            assert event["Properties"]["ApiId"] == {"Ref": "Api"}
+            assert event["Properties"]["Method"] == "ANY"
+            assert event["Properties"]["Path"] not in routes
+            routes[event["Properties"]["Path"]] = name
+    assert routes == ROUTES
+
+
+def test_the_gateway_gets_each_route_with_payload_2_0_and_may_call_its_function(deployed):
+    (api,) = deployed.settled().of_type("AWS::ApiGatewayV2::Api").values()
+    paths = api["Body"]["paths"]
+    assert set(paths) == set(ROUTES)
+    permissions = deployed.of_type("AWS::Lambda::Permission").values()
+    for path, name in ROUTES.items():
+        (operation,) = paths[path].values()
+        integration = operation["x-amazon-apigateway-integration"]
+        assert integration["payloadFormatVersion"] == "2.0"
+        assert name in references(integration["uri"])
+        suffix = "${__Stage__}/*" if path == "$default" else "/*" + path.replace("{proxy+}", "*")
+        assert any(
+            permission["Principal"] == "apigateway.amazonaws.com"
+            and permission["FunctionName"] == {"Ref": name}
+            and permission["SourceArn"]["Fn::Sub"][0].endswith(suffix)
+            for permission in permissions
+        ), path
+
+
+def test_the_stage_is_the_default_one(deployed):
+    (stage,) = deployed.of_type("AWS::ApiGatewayV2::Stage").values()
+    assert (stage["StageName"], stage["AutoDeploy"]) == ("$default", True)
+
+
+def test_browsers_of_other_origins_are_let_in_only_by_the_parameter(deployed):
+    cors = "x-amazon-apigateway-cors"
+    assert cors not in deployed.settled().resources["Api"]["Properties"]["Body"]
+    given = deployed.settled("HasCorsOrigins").resources["Api"]["Properties"]["Body"][cors]
+    assert given["allowOrigins"] == {"Fn::Split": [",", "https://app.example,https://other.example"]}
+    assert "allowCredentials" not in given
+    assert {"authorization", "content-type", "idempotency-key", "x-api-key"} <= set(given["allowHeaders"])
+    assert {"GET", "POST", "PATCH", "DELETE"} == set(given["allowMethods"])
+
+
+def test_the_webhooks_and_media_have_urls_of_their_own(deployed, functions):
+    urls = deployed.of_type("AWS::Lambda::Url")
+    assert set(urls) == {f"{name}Url" for name in FUNCTION_URLS}
+    for name in FUNCTION_URLS:
+        assert urls[f"{name}Url"]["AuthType"] == "NONE", "the signature is the authentication"
+        assert urls[f"{name}Url"].get("InvokeMode", "BUFFERED") == ("RESPONSE_STREAM" if name == "Media" else "BUFFERED")
+        assert "FunctionUrlConfig" in functions[name]
+
+
+def test_the_public_may_call_the_function_urls_and_only_through_them(deployed):
+    public = {}
+    for permission in deployed.of_type("AWS::Lambda::Permission").values():
+        if permission["Principal"] == "*":
+            public.setdefault(permission["FunctionName"]["Ref"], {})[permission["Action"]] = permission
+    assert set(public) == FUNCTION_URLS
+    for permissions in public.values():
+        assert set(permissions) == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+        assert permissions["lambda:InvokeFunctionUrl"]["FunctionUrlAuthType"] == "NONE"
+        assert permissions["lambda:InvokeFunction"]["InvokedViaFunctionUrl"] is True
+
+
+def statement(actions, resource):
+    return {"Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+@pytest.mark.parametrize("given", [(), ("HasSecret",), ("HasSecret", "HasSecretKey")], ids=lambda given: "+".join(given) or "nothing")
+def test_each_function_may_write_its_log_and_its_traces_and_read_the_secret_and_no_more(deployed, given):
+    template = deployed.settled(*given)
+    roles = template.of_type("AWS::IAM::Role")
+    functions = template.of_type("AWS::Lambda::Function")
+    assert set(roles) == {f"{name}Role" for name in functions}
+    for name, function in functions.items():
+        assert function["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
+        role = roles[f"{name}Role"]
+        assert set(role) == {"AssumeRolePolicyDocument", "Policies"}, "no managed policies"
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust == {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        (policy,) = role["Policies"]
+        expected = [
+            statement(["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::GetAtt": [f"{name}Logs", "Arn"]}),
+            statement(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
+        ]
+        if "HasSecret" in given:
+            expected.append(statement("secretsmanager:GetSecretValue", {"Ref": "SecretArn"}))
+        if "HasSecretKey" in given:
+            expected.append(statement("kms:Decrypt", {"Ref": "SecretKeyArn"}))
+        assert policy["PolicyDocument"]["Statement"] == expected
+        assert variables(function).get("SECRET_ID") == ({"Ref": "SecretArn"} if "HasSecret" in given else None)
+
+
+def test_the_secret_is_named_by_its_whole_arn(written):
+    pattern = re.compile(written.parameters["SecretArn"]["AllowedPattern"])
+    assert pattern.search("arn:aws:secretsmanager:us-east-1:123456789012:secret:outdial-AbC123")
+    for bad in ["outdial", "*", "arn:aws:secretsmanager:us-east-1:123456789012:secret:*", "arn:aws:secretsmanager:us-east-1:123456789012:secret:outdial"]:
+        assert not pattern.search(bad), bad
+
+
+def test_no_secret_is_a_parameter(written, deployed):
+    assert not [name for name, it in written.parameters.items() if "NoEcho" in it]
+    for name, function in deployed.settled(*OPTIONAL).of_type("AWS::Lambda::Function").items():
+        assert not FROM_THE_SECRET & set(variables(function)), name
+
+
+def test_each_function_logs_json_into_a_group_of_its_own_that_forgets(deployed, binaries):
+    groups = deployed.of_type("AWS::Logs::LogGroup")
+    assert set(groups) == {f"{name}Logs" for name in binaries}
+    for name, function in deployed.of_type("AWS::Lambda::Function").items():
+        assert function["LoggingConfig"] == {
+            "LogFormat": "JSON",
+            "ApplicationLogLevel": "TRACE",
+            "SystemLogLevel": "INFO",
+            "LogGroup": {"Ref": f"{name}Logs"},
+        }
+        group = groups[f"{name}Logs"]
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{binaries[name]}"}
+
+
+def test_each_function_is_traced(deployed):
+    for function in deployed.of_type("AWS::Lambda::Function").values():
+        assert function["TracingConfig"] == {"Mode": "Active"}
+
+
+def alarms(template, namespace, metric):
+    """The names of what the alarms on a metric watch."""
+    watched = []
+    for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
+        if (alarm["Namespace"], alarm["MetricName"]) == (namespace, metric):
+            assert alarm["Statistic"] == "Sum"
+            assert alarm["Threshold"] == 1
+            assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+            assert alarm["TreatMissingData"] == "notBreaching"
+            (dimension,) = alarm["Dimensions"]
+            assert dimension["Name"] == ("ApiId" if namespace == "AWS/ApiGateway" else "FunctionName")
+            watched.append(dimension["Value"]["Ref"])
+    return sorted(watched)
+
+
+def test_every_function_that_fails_raises_an_alarm(deployed, binaries):
+    assert alarms(deployed, "AWS/Lambda", "Errors") == sorted(binaries)
+    assert alarms(deployed, "AWS/ApiGateway", "5xx") == ["Api"]
+    assert alarms(deployed, "AWS/Lambda", "Url5xxCount") == sorted(FUNCTION_URLS - {"Voice"}), "voice always answers 200"
+    assert alarms(deployed, "AWS/Lambda", "Throttles") == sorted(WEBHOOKS | {"OutboundCalls"})
+
+
+def test_alarms_report_to_the_topic_where_there_is_one(deployed):
+    for alarm in deployed.settled().of_type("AWS::CloudWatch::Alarm").values():
+        assert "AlarmActions" not in alarm
+    for alarm in deployed.settled("HasAlarmTopic").of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopicArn"}]
+
+
+def test_time_outs_leave_room_for_the_answer_and_end_before_the_other_side_stops_waiting(deployed):
+    timeouts = {name: it["Timeout"] for name, it in deployed.of_type("AWS::Lambda::Function").items()}
+    for name in ("Users", "OutboundCalls"):
+        assert 28 < timeouts[name] < 30, "28 s for the answer; the gateway waits 30"
+    for name in WEBHOOKS:
+        assert 6.5 < timeouts[name] < 15, "6.5 s for the answer; Twilio waits 15 in all"
+    assert 2 < timeouts["Health"] < 30, "its checks take 2 s"
+    assert 30 < timeouts["Media"] <= 900, "a recording is streamed as slowly as it is heard"
+
+
+def test_concurrency_is_reserved_only_by_the_parameter(deployed):
+    for function in deployed.settled().of_type("AWS::Lambda::Function").values():
+        assert "ReservedConcurrentExecutions" not in function
+    for function in deployed.settled("HasReservedConcurrency").of_type("AWS::Lambda::Function").values():
+        assert function["ReservedConcurrentExecutions"] == {"Ref": "ReservedConcurrency"}
+
+
+def rust(folder):
+    return "\n".join(file.read_text() for file in sorted((ROOT / folder).rglob("*.rs")))
+
+
+def test_each_function_is_told_what_its_code_reads_and_no_more(functions, written, binaries):
+    common = written.document["Globals"]["Function"]["Environment"]["Variables"]
+    assert set(common) == EVERYWHERE
+    for name, function in functions.items():
+        code = rust(f"functions/{binaries[name]}/src")
+        read = set().union(*(them for call, them in READS.items() if call in code))
+        assert set(variables(function)) == read, name
+
+
+def test_defaults_are_the_documented_ones(deployed, written):
+    for function in deployed.settled().of_type("AWS::Lambda::Function").values():
+        for name, default in DEFAULTS.items():
+            if name in variables(function):
+                assert written.parameters[variables(function)[name]["Ref"]]["Default"] == default, name
+
+
+def test_twilio_calls_the_function_urls_or_else_the_given_origin(deployed):
+    plain = deployed.settled().of_type("AWS::Lambda::Function")
+    fronted = deployed.settled("HasBaseUrl").of_type("AWS::Lambda::Function")
+    for name in WEBHOOKS:
+        variable, path = f"{name.upper()}_URL", f"twilio/{name.lower()}"
+        own = {"Fn::Sub": f"${{{name}Url.FunctionUrl}}{path}"}
+        assert variables(plain["OutboundCalls"])[variable] == own
+        assert variable not in variables(fronted["OutboundCalls"])
+        assert "BASE_URL" not in variables(plain[name]), "it believes the request context"
+        assert variables(fronted[name])["BASE_URL"] == {"Ref": "BaseUrl"}
+    assert "BASE_URL" not in variables(plain["OutboundCalls"])
+    assert variables(fronted["OutboundCalls"])["BASE_URL"] == {"Ref": "BaseUrl"}
+    for functions in (plain, fronted):
+        assert variables(functions["OutboundCalls"])["MEDIA_URL"] == {"Fn::Sub": "${MediaUrl.FunctionUrl}media"}
+
+
+def test_every_variable_is_one_that_the_configuration_reads(functions):
+    code = rust("shared/src")
+    for variable in EVERYWHERE.union(*(variables(function) for function in functions.values())):
+        assert f'"{variable}"' in code, variable
+
+
+def test_every_variable_is_in_the_readme_s_table(functions):
+    table = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("|")]
+    documented = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", "\n".join(table)))
+    named = EVERYWHERE.union(*(variables(function) for function in functions.values()))
+    assert named <= documented, f"undocumented: {sorted(named - documented)}"
+
+
+def test_every_reference_names_something(deployed):
+    known = set(deployed.resources) | set(deployed.parameters)
+    for name in set(references(deployed.document)):
+        assert name in known or name.startswith(("AWS::", "__")), name
+    assert set(conditions(deployed.document)) <= set(deployed.document["Conditions"])
+
+
+def test_what_is_optional_is_off_until_its_parameter_is_given(written):
+    is_given = {condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for condition, name in OPTIONAL.items()}
+    is_given["HasSecretKey"] = {"Fn::And": [{"Condition": "HasSecret"}, is_given["HasSecretKey"]]}
+    assert written.document["Conditions"] == is_given
+    for name in OPTIONAL.values():
+        assert written.parameters[name]["Default"] == "", name
+
+
+def test_every_parameter_is_used_and_described(written):
+    used = set(references(written.document))
+    for name, parameter in written.parameters.items():
+        assert name in used, name
+        assert parameter.get("Description"), name
+
+
+def test_nothing_depends_on_itself(deployed):
+    graph = {name: set(references(it)) & set(deployed.resources) for name, it in deployed.resources.items()}
+    try:
+        tuple(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
+
+
+def test_every_url_is_an_output(written):
+    outputs = {name: str(it["Value"]) for name, it in written.document["Outputs"].items()}
+    assert "Api" in outputs["ApiUrl"]
+    for name in FUNCTION_URLS:
+        assert any(f"${{{name}Url.FunctionUrl}}" in value for value in outputs.values()), name
+    for path in ("/health", "/docs", "/users", "/calls/outbound"):
+        assert f"${{Api.ApiEndpoint}}{path}" in "".join(outputs.values()), path
+
+
+def test_samconfig_deploys_with_parameters_that_exist(written):
+    config = tomlkit.parse((ROOT / "samconfig.toml").read_text())
+    assert {"default", "production"} <= set(config)
+    stacks = [config[name]["global"]["parameters"]["stack_name"] for name in ("default", "production")]
+    assert len(set(stacks)) == 2
+    for environment in set(config) - {"version"}:
+        for command in config[environment].values():
+            for pair in command["parameters"].get("parameter_overrides", "").split():
+                name, value = pair.split("=", 1)
+                parameter = written.parameters[name]
+                assert str(value) in map(str, parameter.get("AllowedValues", [value])), pair
+    assert "Environment=production" in config["production"]["deploy"]["parameters"]["parameter_overrides"]
