@@ -1,19 +1,21 @@
-//! How a request reaches Twilio, and what its failure means: whether it was taken is told apart from what it said.
+//! How a request reaches Twilio: over which connection, with which credentials, how often, and for how long.
 
-use std::{error::Error, iter, time::Duration};
+use std::time::Duration;
 
 use reqwest::{
     Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect::Policy,
 };
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 use uuid::Uuid;
 
-use super::BuildError;
-use crate::{config::TwilioConfig, domain::Refusal, tls};
+use super::{
+    BuildError,
+    answer::{Failure, accepted, answer, answered, body},
+};
+use crate::{config::TwilioConfig, tls};
 
 /// How long Twilio may take. The defaults are what the functions run with.
 #[derive(Debug, Clone, Copy)]
@@ -48,17 +50,6 @@ impl Default for Timeouts {
     }
 }
 
-/// Why a request has no result.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// It never got there, or Twilio was too busy to look at it: repeating it does nothing twice.
-    NotTaken(Refusal),
-    /// Twilio has said no.
-    Refused(Refusal),
-    /// It may have been done: the answer was lost, or makes no sense.
-    Lost(String),
-}
-
 /// How often a request is tried.
 #[derive(Clone, Copy)]
 pub(super) struct Plan {
@@ -67,10 +58,6 @@ pub(super) struct Plan {
     pub again: fn(&Failure) -> bool,
 }
 
-/// An answer of Twilio's REST API takes some kilobytes.
-const BODY_MAX: usize = 64 * 1024;
-/// More of Twilio's words than any of its messages has.
-const MESSAGE_MAX: usize = 500;
 const REDIRECTS_MAX: usize = 3;
 
 #[derive(Clone)]
@@ -164,14 +151,16 @@ impl Rest {
         range: Option<&str>,
         wanted: &[StatusCode],
     ) -> Result<Response, Failure> {
-        self.retried(plan, |_| {
+        self.retried(plan, |limit| {
             let request = self.authorized(self.media.get(url.clone()));
             let request = match range {
                 Some(range) => request.header(http::header::RANGE, range),
                 None => request,
             };
             async move {
-                let response = answer(request).await?;
+                let response = timeout(limit, answer(request))
+                    .await
+                    .map_err(|_| Failure::Lost("Twilio did not answer in time".to_owned()))??;
                 if wanted.contains(&response.status()) {
                     return Ok(response);
                 }
@@ -245,80 +234,6 @@ fn refused_redirect(visited: usize, next: &Url, insecure: bool) -> Option<&'stat
     } else {
         Some("a redirect to what is not https")
     }
-}
-
-async fn answer(request: RequestBuilder) -> Result<Response, Failure> {
-    request.send().await.map_err(|error| {
-        if error.is_connect() || error.is_builder() {
-            Failure::NotTaken(Refusal {
-                http_status: None,
-                code: None,
-                message: format!("Twilio could not be reached: {}", reason(error)),
-            })
-        } else {
-            Failure::Lost(reason(error))
-        }
-    })
-}
-
-/// The answer, if its status is 2xx.
-async fn accepted(response: Response) -> Result<Response, Failure> {
-    let status = response.status();
-    match status.as_u16() {
-        200..=299 => Ok(response),
-        // Time-outs on Twilio's side: what became of the request is not said.
-        408 | 425 => Err(Failure::Lost(answered(status))),
-        429 => Err(Failure::NotTaken(refusal(response).await)),
-        400..=499 => Err(Failure::Refused(refusal(response).await)),
-        _ => Err(Failure::Lost(answered(status))),
-    }
-}
-
-/// Twilio's `{code, message}`; the status alone says enough where they cannot be read.
-async fn refusal(response: Response) -> Refusal {
-    let status = response.status();
-    let said: Value = match body(response).await {
-        Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
-        Err(_) => Value::Null,
-    };
-    let message = said["message"].as_str().filter(|text| !text.is_empty());
-    Refusal {
-        http_status: Some(status.as_u16()),
-        code: said["code"].as_i64().and_then(|code| code.try_into().ok()),
-        message: match message {
-            Some(text) => text.chars().take(MESSAGE_MAX).collect(),
-            None => answered(status),
-        },
-    }
-}
-
-async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| Failure::Lost(reason(error)))?
-    {
-        if body.len() + chunk.len() > BODY_MAX {
-            return Err(Failure::Lost("Twilio's answer was too long".to_owned()));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn answered(status: StatusCode) -> String {
-    format!("Twilio answered {}", status.as_u16())
-}
-
-/// An error with all its causes, and without its URL, which may hold names of calls.
-fn reason(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let causes = iter::successors(Some(&error as &dyn Error), |&error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// The pause, longer by up to itself: callers that were refused together do not come back together.
