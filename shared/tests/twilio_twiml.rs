@@ -1,4 +1,5 @@
-//! The TwiML that we write: the official builder's documents, and text that tries to be more than text.
+//! The `TwiML` that we write: the official builder's documents, and text that tries to be more than text.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use outdial::{
     domain::{Script, is_xml_char},

@@ -1,4 +1,5 @@
 //! What Twilio's webhooks tell, and which of them make no sense.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use mongodb::bson::DateTime;
 use outdial::{

@@ -1,26 +1,25 @@
 use mongodb::bson::DateTime;
 use reqwest::{Method, Response, StatusCode};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
     Timeouts,
-    rest::{Failure, Plan, Rest},
+    answer::{Failure, GARBLED, parse},
+    rest::{Plan, Rest},
     webhook::rfc2822,
 };
 use crate::{
     config::TwilioConfig,
-    domain::{
-        CallId, CallSid, CallStatus, DialResult, EventSource, MachineDetection, PhoneNumber,
-        RecordingSid, Refusal, StatusUpdate,
-    },
+    domain::{CallSid, CallStatus, EventSource, RecordingSid, Refusal, StatusUpdate},
 };
 
 /// Twilio's REST API, as much of it as we use.
+#[derive(Clone)]
 pub struct TwilioClient {
-    rest: Rest,
-    timeouts: Timeouts,
+    pub(super) rest: Rest,
+    pub(super) timeouts: Timeouts,
     /// Whether an API key stands for the account.
     api_key: bool,
 }
@@ -65,31 +64,6 @@ impl From<Failure> for TwilioError {
     }
 }
 
-/// A call to be placed. The URLs are those of the webhooks, whole; `call_id` is added to them here.
-#[derive(Debug, Clone, Copy)]
-pub struct OutboundCall<'a> {
-    /// Our name of the call.
-    pub call_id: CallId,
-    /// Who is called.
-    pub to: &'a PhoneNumber,
-    /// The number that is shown.
-    pub from: &'a PhoneNumber,
-    /// Where Twilio asks what to say.
-    pub voice_url: &'a str,
-    /// Where Twilio tells how the call goes.
-    pub status_url: &'a str,
-    /// Where Twilio tells of recordings.
-    pub recording_url: &'a str,
-    /// Whether the call is recorded.
-    pub record: bool,
-    /// Whether Twilio listens for an answering machine.
-    pub machine_detection: Option<MachineDetection>,
-    /// How long it rings, in seconds.
-    pub ring_timeout_seconds: u32,
-    /// How long the call may last, in seconds.
-    pub time_limit_seconds: u32,
-}
-
 /// A call as Twilio's REST API tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallDetails {
@@ -99,7 +73,7 @@ pub struct CallDetails {
     pub status: CallStatus,
     /// Length in seconds, once it has ended.
     pub duration_seconds: Option<i64>,
-    /// human, machine_start, fax, … where machine detection was asked for.
+    /// `human`, `machine_start`, `fax`, … where machine detection was asked for.
     pub answered_by: Option<String>,
     /// When it ended, UTC.
     pub ended_at: Option<DateTime>,
@@ -146,28 +120,6 @@ impl TwilioClient {
             timeouts,
             api_key: config.api_key.is_some(),
         })
-    }
-
-    /// Dials. The request is repeated only where it is certain that Twilio has not taken it: a repeated one would dial
-    /// twice.
-    pub async fn make_outbound_call(&self, call: &OutboundCall<'_>) -> DialResult {
-        let plan = Plan {
-            tries: 5,
-            budget: self.timeouts.dial_budget,
-            again: |failure| matches!(failure, Failure::NotTaken(_)),
-        };
-        let url = self.rest.resource(&["Calls.json"]);
-        let answer = self.rest.send(plan, Method::POST, &url, &form(call)).await;
-        match answer.and_then(|body| parse(&body)) {
-            Ok(Placed { sid }) => match sid.parse() {
-                Ok(sid) => DialResult::Accepted(sid),
-                Err(_) => DialResult::Unknown("Twilio's answer names no call".to_owned()),
-            },
-            Err(Failure::NotTaken(refusal) | Failure::Refused(refusal)) => {
-                DialResult::Refused(refusal)
-            }
-            Err(Failure::Lost(reason)) => DialResult::Unknown(reason),
-        }
     }
 
     /// What Twilio knows of a call.
@@ -296,53 +248,6 @@ impl TwilioClient {
     }
 }
 
-/// Each event is a parameter of its own: Twilio ignores a list in one.
-fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
-    let mut form = vec![
-        ("To", call.to.as_str().to_owned()),
-        ("From", call.from.as_str().to_owned()),
-        ("Url", callback(call.voice_url, call.call_id)),
-        ("Method", "POST".to_owned()),
-        ("StatusCallback", callback(call.status_url, call.call_id)),
-        ("StatusCallbackMethod", "POST".to_owned()),
-        ("Timeout", call.ring_timeout_seconds.to_string()),
-        ("TimeLimit", call.time_limit_seconds.to_string()),
-    ];
-    let events = ["initiated", "ringing", "answered", "completed"];
-    form.extend(events.map(|event| ("StatusCallbackEvent", event.to_owned())));
-    if call.record {
-        form.push(("Record", "true".to_owned()));
-        form.push((
-            "RecordingStatusCallback",
-            callback(call.recording_url, call.call_id),
-        ));
-        form.push(("RecordingStatusCallbackMethod", "POST".to_owned()));
-        let events = ["in-progress", "completed", "absent"];
-        form.extend(events.map(|event| ("RecordingStatusCallbackEvent", event.to_owned())));
-    }
-    if let Some(detection) = call.machine_detection {
-        form.push(("MachineDetection", detection.as_str().to_owned()));
-    }
-    form
-}
-
-/// The URL, to the letter, for that is what Twilio signs, with the call's name in the query and a fragment that asks
-/// for two more deliveries after any failure, each within 6.5 s and all within Twilio's 15 s.
-fn callback(url: &str, call_id: CallId) -> String {
-    let url = url.split_once('#').map_or(url, |(url, _)| url);
-    let separator = match url.split_once('?') {
-        None => "?",
-        Some((_, "")) => "",
-        Some(_) => "&",
-    };
-    format!("{url}{separator}call_id={call_id}#rc=2&rp=all&ct=2000&rt=6500&tt=15000")
-}
-
-#[derive(Deserialize)]
-struct Placed {
-    sid: String,
-}
-
 #[derive(Deserialize)]
 struct CallResource {
     sid: String,
@@ -364,10 +269,4 @@ fn details(body: &[u8]) -> Result<CallDetails, TwilioError> {
         answered_by: call.answered_by,
         ended_at: call.end_time.as_deref().and_then(rfc2822),
     })
-}
-
-const GARBLED: &str = "Twilio's answer could not be read";
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|_| Failure::Lost(GARBLED.to_owned()))
 }

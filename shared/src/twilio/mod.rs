@@ -1,12 +1,15 @@
-//! Twilio: its REST API, the TwiML that we answer, the webhooks that it sends, and the proof that they are its own.
+//! Twilio: its REST API, the `TwiML` that we answer, the webhooks that it sends, and the proof that they are its own.
 
+mod answer;
 mod client;
+mod dial;
 mod rest;
 mod signature;
 mod twiml;
 mod webhook;
 
-pub use client::{BuildError, CallDetails, OutboundCall, TwilioClient, TwilioError};
+pub use client::{BuildError, CallDetails, TwilioClient, TwilioError};
+pub use dial::OutboundCall;
 pub use rest::Timeouts;
 pub use signature::{Signed, sign};
 pub use twiml::{Element, empty, generate_twiml_response, hangup, response, say_and_hang_up};

@@ -1,19 +1,21 @@
-//! How a request reaches Twilio, and what its failure means: whether it was taken is told apart from what it said.
+//! How a request reaches Twilio: over which connection, with which credentials, how often, and for how long.
 
-use std::{error::Error, iter, time::Duration};
+use std::time::Duration;
 
 use reqwest::{
     Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect::Policy,
 };
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 use uuid::Uuid;
 
-use super::BuildError;
-use crate::{config::TwilioConfig, domain::Refusal, tls};
+use super::{
+    BuildError,
+    answer::{Failure, accepted, answer, answered, body},
+};
+use crate::{config::TwilioConfig, tls};
 
 /// How long Twilio may take. The defaults are what the functions run with.
 #[derive(Debug, Clone, Copy)]
@@ -48,17 +50,6 @@ impl Default for Timeouts {
     }
 }
 
-/// Why a request has no result.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// It never got there, or Twilio was too busy to look at it: repeating it does nothing twice.
-    NotTaken(Refusal),
-    /// Twilio has said no.
-    Refused(Refusal),
-    /// It may have been done: the answer was lost, or makes no sense.
-    Lost(String),
-}
-
 /// How often a request is tried.
 #[derive(Clone, Copy)]
 pub(super) struct Plan {
@@ -67,12 +58,9 @@ pub(super) struct Plan {
     pub again: fn(&Failure) -> bool,
 }
 
-/// An answer of Twilio's REST API takes some kilobytes.
-const BODY_MAX: usize = 64 * 1024;
-/// More of Twilio's words than any of its messages has.
-const MESSAGE_MAX: usize = 500;
 const REDIRECTS_MAX: usize = 3;
 
+#[derive(Clone)]
 pub(super) struct Rest {
     http: Client,
     media: Client,
@@ -163,14 +151,16 @@ impl Rest {
         range: Option<&str>,
         wanted: &[StatusCode],
     ) -> Result<Response, Failure> {
-        self.retried(plan, |_| {
+        self.retried(plan, |limit| {
             let request = self.authorized(self.media.get(url.clone()));
             let request = match range {
                 Some(range) => request.header(http::header::RANGE, range),
                 None => request,
             };
             async move {
-                let response = answer(request).await?;
+                let response = timeout(limit, answer(request))
+                    .await
+                    .map_err(|_| Failure::Lost("Twilio did not answer in time".to_owned()))??;
                 if wanted.contains(&response.status()) {
                     return Ok(response);
                 }
@@ -228,92 +218,70 @@ fn client(tls: ClientConfig, timeouts: &Timeouts) -> ClientBuilder {
 /// Twilio sends to a store of audio. The client keeps our credentials from every other host by itself.
 fn media_redirects(insecure: bool) -> Policy {
     Policy::custom(move |attempt| {
-        if attempt.previous().len() > REDIRECTS_MAX {
-            attempt.error("too many redirects")
-        } else if attempt.url().scheme() == "https" || insecure {
-            attempt.follow()
-        } else {
-            attempt.error("a redirect to what is not https")
+        match refused_redirect(attempt.previous().len(), attempt.url(), insecure) {
+            Some(reason) => attempt.error(reason),
+            None => attempt.follow(),
         }
     })
 }
 
-async fn answer(request: RequestBuilder) -> Result<Response, Failure> {
-    request.send().await.map_err(|error| {
-        if error.is_connect() || error.is_builder() {
-            Failure::NotTaken(Refusal {
-                http_status: None,
-                code: None,
-                message: format!("Twilio could not be reached: {}", reason(error)),
-            })
-        } else {
-            Failure::Lost(reason(error))
-        }
-    })
-}
-
-/// The answer, if its status is 2xx.
-async fn accepted(response: Response) -> Result<Response, Failure> {
-    let status = response.status();
-    match status.as_u16() {
-        200..=299 => Ok(response),
-        // Time-outs on Twilio's side: what became of the request is not said.
-        408 | 425 => Err(Failure::Lost(answered(status))),
-        429 => Err(Failure::NotTaken(refusal(response).await)),
-        400..=499 => Err(Failure::Refused(refusal(response).await)),
-        _ => Err(Failure::Lost(answered(status))),
+/// `insecure`: the API itself is spoken to without TLS, as a simulator on this machine is.
+fn refused_redirect(visited: usize, next: &Url, insecure: bool) -> Option<&'static str> {
+    if visited > REDIRECTS_MAX {
+        Some("too many redirects")
+    } else if next.scheme() == "https" || insecure {
+        None
+    } else {
+        Some("a redirect to what is not https")
     }
-}
-
-/// Twilio's `{code, message}`; the status alone says enough where they cannot be read.
-async fn refusal(response: Response) -> Refusal {
-    let status = response.status();
-    let said: Value = match body(response).await {
-        Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
-        Err(_) => Value::Null,
-    };
-    let message = said["message"].as_str().filter(|text| !text.is_empty());
-    Refusal {
-        http_status: Some(status.as_u16()),
-        code: said["code"].as_i64().and_then(|code| code.try_into().ok()),
-        message: match message {
-            Some(text) => text.chars().take(MESSAGE_MAX).collect(),
-            None => answered(status),
-        },
-    }
-}
-
-async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| Failure::Lost(reason(error)))?
-    {
-        if body.len() + chunk.len() > BODY_MAX {
-            return Err(Failure::Lost("Twilio's answer was too long".to_owned()));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn answered(status: StatusCode) -> String {
-    format!("Twilio answered {}", status.as_u16())
-}
-
-/// An error with all its causes, and without its URL, which may hold names of calls.
-fn reason(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let causes = iter::successors(Some(&error as &dyn Error), |&error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// The pause, longer by up to itself: callers that were refused together do not come back together.
 fn with_jitter(pause: Duration) -> Duration {
     let [chance, ..] = Uuid::new_v4().into_bytes();
     pause + pause * u32::from(chance) / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_leads_to_https_and_at_most_three_times() {
+        let https = Url::parse("https://media.example.com/a").unwrap();
+        let http = Url::parse("http://media.example.com/a").unwrap();
+        assert_eq!(refused_redirect(3, &https, false), None);
+        assert!(refused_redirect(4, &https, false).is_some());
+        assert!(refused_redirect(1, &http, false).is_some());
+        assert_eq!(refused_redirect(1, &http, true), None);
+    }
+
+    #[test]
+    fn a_pause_grows_by_up_to_itself() {
+        let pause = Duration::from_millis(100);
+        for _ in 0..1_000 {
+            let longer = with_jitter(pause);
+            assert!((pause..=pause * 2).contains(&longer), "{longer:?}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_lead_out_of_the_account() {
+        let config = TwilioConfig {
+            account_sid: "AC1".to_owned(),
+            auth_tokens: vec!["token".into()],
+            api_key: None,
+            api_base_url: Url::parse("https://api.example.com/proxy/").unwrap(),
+        };
+        let rest = Rest::new(&config, Timeouts::default()).unwrap();
+        assert_eq!(
+            rest.resource(&["Calls", "//evil.example.com/?x#y.json"])
+                .as_str(),
+            "https://api.example.com/proxy/2010-04-01/Accounts/AC1/Calls/%2F%2Fevil.example.com%2F%3Fx%23y.json"
+        );
+        assert_eq!(
+            rest.account().as_str(),
+            "https://api.example.com/proxy/2010-04-01/Accounts/AC1.json"
+        );
+    }
 }

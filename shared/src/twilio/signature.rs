@@ -1,4 +1,4 @@
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, fmt::Write};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::{digest, hmac};
@@ -123,5 +123,8 @@ fn url_variants(url: &str) -> [String; 2] {
 
 fn sha256_hex(bytes: &[u8]) -> String {
     let hash = digest::digest(&digest::SHA256, bytes);
-    hash.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+    hash.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

@@ -43,7 +43,7 @@ pub fn empty() -> String {
     response([])
 }
 
-/// A TwiML document of these verbs, with attributes in order of their names, as canonical XML has them.
+/// A `TwiML` document of these verbs, with attributes in order of their names, as canonical XML has them.
 #[must_use]
 pub fn response<'a>(verbs: impl IntoIterator<Item = Element<'a>>) -> String {
     document(
@@ -62,7 +62,7 @@ fn document(root: &Element<'_>) -> String {
     String::from_utf8(writer.into_inner()).expect("what was written was text")
 }
 
-/// A verb or noun of TwiML. Text and values are escaped as they are written; characters that XML 1.0 forbids become
+/// A verb or noun of `TwiML`. Text and values are escaped as they are written; characters that XML 1.0 forbids become
 /// spaces, for a document that Twilio cannot read is worse than a word that it cannot speak.
 #[derive(Debug, Clone)]
 pub struct Element<'a> {
@@ -123,7 +123,8 @@ impl<'a> Element<'a> {
         for node in &self.content {
             match node {
                 Node::Text(text) => {
-                    writer.write_event(Event::Text(BytesText::from_escaped(escape_text(text))))?
+                    let text = BytesText::from_escaped(escape_text(text));
+                    writer.write_event(Event::Text(text))?;
                 }
                 Node::Element(element) => element.write(writer)?,
             }

@@ -18,6 +18,7 @@ pub struct InvalidForm {
 }
 
 /// The names and values of a form, in the order in which they came. Bytes that are not UTF-8 become U+FFFD.
+#[must_use]
 pub fn form_pairs(body: &[u8]) -> form_urlencoded::Parse<'_> {
     form_urlencoded::parse(body)
 }

@@ -87,11 +87,14 @@ class Contract:
             schema["properties"] = {key: self._json_schema(value) for key, value in node["properties"].items()}
             schema["required"] = list(node["properties"])
             schema["additionalProperties"] = False
+            schema["patternProperties"] = {UNTOLD: {"type": "null"}}
         if node.get("nullable"):
             return {"anyOf": [schema, {"type": "null"}]}
         return schema
 
 
+# Twilio sends it with every call; older versions of its libraries have it, the file has not.
+UNTOLD = "^annotation$"
 KEPT = ("type", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum")
 
 

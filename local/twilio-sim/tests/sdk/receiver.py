@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from requests.structures import CaseInsensitiveDict
 from twilio.request_validator import RequestValidator
 
 PATIENCE_SECONDS = 20
@@ -42,8 +43,12 @@ class Webhook:
     method: str
     url: str
     params: Parameters
-    headers: dict
+    headers: CaseInsensitiveDict
     genuine: bool
+
+    def __str__(self):
+        told = ("CallStatus", "RecordingStatus", "SequenceNumber", "ErrorCode")
+        return f"{self.method} {self.url} {({name: self.params[name] for name in told if name in self.params})}"
 
     def __getitem__(self, name):
         return self.params[name]
@@ -89,7 +94,7 @@ class Mailbox:
                 if len(fitting) >= count:
                     return fitting
                 if not self._arrival.wait(deadline - time.monotonic()) and time.monotonic() >= deadline:
-                    came = [(kind, dict(w.params)) for kind, w in self._letters]
+                    came = [f"{kind}: {w}" for kind, w in self._letters]
                     raise AssertionError(f"{name}: {len(fitting)} of {count} came; in all: {came}")
 
     def deliver(self, name, webhook):
@@ -130,7 +135,7 @@ class Receiver:
         query = Parameters(parse_qsl(urlsplit(target).query, keep_blank_values=True))
         genuine = self._validator.validate(url, form, headers.get("X-Twilio-Signature", ""))
         seen = form if method == "POST" else query
-        return mailbox.deliver(name, Webhook(method, url, seen, dict(headers), genuine))
+        return mailbox.deliver(name, Webhook(method, url, seen, CaseInsensitiveDict(headers), genuine))
 
     def _handler(receiver):
         class Handler(BaseHTTPRequestHandler):

@@ -44,7 +44,8 @@ class Simulator:
         arguments = ["--listen", "127.0.0.1:0", "--account-sid", ACCOUNT_SID, "--auth-token", AUTH_TOKEN, *options]
         self._process = subprocess.Popen([binary(), *arguments], stdout=subprocess.PIPE, text=True)
         self.origin = self._announced_origin()
-        threading.Thread(target=self._process.stdout.read, daemon=True).start()
+        self.said = []
+        threading.Thread(target=lambda: self.said.extend(self._process.stdout), daemon=True).start()
 
     def _announced_origin(self):
         impatience = threading.Timer(START_SECONDS, self._process.kill)
@@ -69,26 +70,32 @@ class Simulator:
         lines = self.get("/_sim/log").text.splitlines()
         return [json.loads(line) for line in lines if call is None or call.sid in line]
 
-    def client(self, contract=None, user=ACCOUNT_SID, password=AUTH_TOKEN):
+    def client(self, contract=None, user=ACCOUNT_SID, password=AUTH_TOKEN, **options):
         """The official client, its requests sent here."""
-        http_client = RedirectingHttpClient(self.origin, contract)
+        http_client = RedirectingHttpClient(self.origin, contract, **options)
         return Client(user, password, ACCOUNT_SID, http_client=http_client)
 
 
 class RedirectingHttpClient(TwilioHttpClient):
-    """The SDK's own HTTP client, but for the origin; it holds each answer against the contract."""
+    """The SDK's own HTTP client, but for the origin.
 
-    def __init__(self, origin, contract):
-        super().__init__(timeout=15)
+    It holds each answer against the contract, and each refusal against Twilio's form unless `broken` ones are due.
+    """
+
+    def __init__(self, origin, contract, broken=False, timeout=15):
+        super().__init__(timeout=timeout)
         self.session.trust_env = False
         self.exchanges = []
         self._origin = origin
         self._contract = contract
+        self._broken = broken
 
     def request(self, method, url, *positional, **named):
         assert url.startswith(TWILIO_ORIGIN + "/"), url
         response = super().request(method, self._origin + url[len(TWILIO_ORIGIN) :], *positional, **named)
         self.exchanges.append((method.upper(), url, response.status_code))
+        if self._broken:
+            return response
         if response.status_code >= 400:
             check_error(response.status_code, response.text)
         elif self._contract:

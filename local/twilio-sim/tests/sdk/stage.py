@@ -84,7 +84,7 @@ def eventually(look, holds):
         if holds(seen):
             return seen
         if time.monotonic() > deadline:
-            pytest.fail(f"after {PATIENCE_SECONDS} s it was still {vars(seen) if hasattr(seen, '__dict__') else seen}")
+            pytest.fail(f"after {PATIENCE_SECONDS} s it was still {seen!r:.2000}")
         time.sleep(0.03)
 
 

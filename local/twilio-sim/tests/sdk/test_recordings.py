@@ -169,7 +169,8 @@ def test_an_absent_recording_tells_why_and_has_no_media(stage, simulator):
 
 
 def test_without_chosen_events_only_the_finished_recording_is_told(stage, number):
-    call = stage.call(number, record=True, recording_status_callback=stage.mailbox.url("recording"))
+    spoken = twiml('<Pause length="4"/>')
+    call = stage.call(number, spoken, record=True, recording_status_callback=stage.mailbox.url("recording"))
     completed(stage, call)
     assert len(stage.mailbox.letters("recording")) == 1
 
@@ -201,3 +202,21 @@ def test_the_record_verb_tells_its_action_and_its_callback(stage, number):
     assert (done["RecordingSource"], done["RecordingSid"]) == ("RecordVerb", heard["RecordingSid"])
     fetched = eventually(stage.client.recordings(heard["RecordingSid"]).fetch, lambda r: r.status == "completed")
     assert fetched.source == "RecordVerb"
+
+
+def test_a_part_of_the_audio_is_the_same_as_in_the_whole(stage, simulator, number):
+    path = media(completed(stage, stage.recorded(to=number))["RecordingSid"]) + ".wav"
+    whole = simulator.get(path)
+    part = simulator.get(path, headers={"Range": "bytes=100-299"})
+    assert (whole.status_code, part.status_code) == (200, 206)
+    assert part.headers["Content-Range"] == f"bytes 100-299/{len(whole.content)}"
+    assert part.content == whole.content[100:300]
+
+
+def test_recordings_may_be_deleted_while_they_are_listed(stage, number):
+    sids = {completed(stage, stage.recorded(to=number))["RecordingSid"] for _ in range(3)}
+    for recording in stage.client.recordings.stream(page_size=1):
+        if recording.sid in sids:
+            recording.delete()
+            sids.remove(recording.sid)
+    assert sids == set()
