@@ -1,8 +1,9 @@
-use mongodb::bson::{Bson, DateTime, Document, bson, doc};
+use mongodb::bson::{DateTime, Document, bson, doc};
 
 use super::{
-    Dao, DaoError, DuplicateKey, List, Page, PageRequest, insert_once, limited, page::find_page,
-    status,
+    Dao, DaoError, DuplicateKey, List, Page, PageRequest, insert_once, limited,
+    page::find_page,
+    status::{self, if_else},
 };
 use crate::domain::{
     Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, StatusUpdate, UserId,
@@ -115,16 +116,7 @@ impl Dao {
         update: &StatusUpdate,
     ) -> Result<Applied, DaoError> {
         let stages = status::apply(update)?;
-        limited(async {
-            let calls = self.calls().await?;
-            let result = calls.update_one(by_sid(sid), stages).await?;
-            Ok(match (result.matched_count, result.modified_count) {
-                (0, _) => Applied::UnknownCall,
-                (_, 0) => Applied::Duplicate,
-                _ => Applied::Changed,
-            })
-        })
-        .await
+        self.apply(by_sid(sid), &update.call_sid, stages).await
     }
 
     /// Stores Twilio's name of a call where there is none yet.
@@ -134,13 +126,13 @@ impl Dao {
     /// When the database is away.
     pub async fn record_call_sid(&self, id: CallId, sid: &CallSid) -> Result<Applied, DaoError> {
         let mut changes = status::learn_sid(sid);
-        let updated_at = status::if_else(status::learn_sid_is_news(), "$$NOW", "$updated_at");
+        let updated_at = if_else(status::sid_is_news(sid), "$$NOW", "$updated_at");
         changes.insert("updated_at", updated_at);
         self.apply(by_id(id), sid, vec![doc! { "$set": changes }])
             .await
     }
 
-    /// Updates the call if it has no other `CallSid`; only where that is not so a second look tells why.
+    /// The stages leave a call alone that goes by another `CallSid`; only where nothing was changed a look tells why.
     async fn apply(
         &self,
         this: Document,
@@ -149,26 +141,29 @@ impl Dao {
     ) -> Result<Applied, DaoError> {
         limited(async {
             let calls = self.calls().await?.clone_with_type::<Document>();
-            let mut named_so = this.clone();
-            named_so.insert("twilio_sid", doc! { "$in": [Bson::Null, "", sid.as_str()] });
-            let result = match calls
-                .update_one(named_so, stages)
-                .await
-                .map_err(DaoError::from)
-            {
+            let updated = calls.update_one(this.clone(), stages).await;
+            let result = match updated.map_err(DaoError::from) {
                 Err(DaoError::Duplicate(DuplicateKey::CallSid)) => return Ok(Applied::OtherCall),
                 result => result?,
             };
-            if result.matched_count > 0 {
-                return Ok(match result.modified_count {
-                    0 => Applied::Duplicate,
-                    _ => Applied::Changed,
-                });
+            if result.matched_count == 0 {
+                return Ok(Applied::UnknownCall);
             }
-            let exists = calls.find_one(this).projection(doc! { "_id": 1 }).await?;
-            Ok(match exists {
-                Some(_) => Applied::OtherCall,
-                None => Applied::UnknownCall,
+            if result.modified_count > 0 {
+                return Ok(Applied::Changed);
+            }
+            let unchanged = calls
+                .find_one(this)
+                .projection(doc! { "_id": 0, "twilio_sid": 1 })
+                .await?;
+            let is_other = unchanged
+                .as_ref()
+                .and_then(|call| call.get_str("twilio_sid").ok())
+                .is_some_and(|known| known != sid.as_str());
+            Ok(if is_other {
+                Applied::OtherCall
+            } else {
+                Applied::Duplicate
             })
         })
         .await
@@ -189,7 +184,6 @@ impl Dao {
         answered_status: u16,
     ) -> Result<Option<Call>, DaoError> {
         let answered = i32::from(answered_status);
-        let mut this = by_id(id);
         let stages = match result {
             DialResult::Accepted(sid) => {
                 let mut changes = status::learn_sid(sid);
@@ -199,17 +193,11 @@ impl Dao {
                 vec![doc! { "$set": changes }]
             }
             DialResult::Refused(refusal) => {
-                this.extend(sid_unknown());
-                this.insert(
-                    "dial_outcome",
-                    doc! { "$ne": DialOutcome::Accepted.as_str() },
-                );
                 status::refuse(refusal, answered_status, DateTime::now())?
             }
             DialResult::Unknown(_) => {
                 let is_pending = bson!({ "$eq": ["$dial_outcome", DialOutcome::Pending.as_str()] });
-                let outcome =
-                    status::if_else(is_pending, DialOutcome::Unknown.as_str(), "$dial_outcome");
+                let outcome = if_else(is_pending, DialOutcome::Unknown.as_str(), "$dial_outcome");
                 vec![doc! { "$set": {
                     "dial_outcome": outcome,
                     "answered_status": answered,
@@ -219,7 +207,7 @@ impl Dao {
         };
         limited(async {
             let calls = self.calls().await?;
-            calls.update_one(this, stages).await?;
+            calls.update_one(by_id(id), stages).await?;
             Ok(calls.find_one(by_id(id)).await?)
         })
         .await
@@ -237,16 +225,17 @@ impl Dao {
             .filter(|status| !status.is_terminal())
             .map(CallStatus::as_str)
             .collect();
-        let mut unnamed = by_id(id);
-        unnamed.extend(sid_unknown());
-        unnamed.insert("status", doc! { "$in": going_on });
-        let request = doc! {
-            "$set": { "hangup_requested": true },
-            "$currentDate": { "updated_at": true },
-        };
+        let waits = bson!({ "$and": [
+            status::sid_is_absent(),
+            { "$in": ["$status", going_on] },
+        ] });
+        let request = vec![doc! { "$set": {
+            "hangup_requested": if_else(waits.clone(), true, "$hangup_requested"),
+            "updated_at": if_else(waits, "$$NOW", "$updated_at"),
+        } }];
         limited(async {
             let calls = self.calls().await?;
-            calls.update_one(unnamed, request).await?;
+            calls.update_one(by_id(id), request).await?;
             Ok(calls.find_one(by_id(id)).await?)
         })
         .await
@@ -258,15 +247,13 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn hangup_waits(&self, id: CallId) -> Result<bool, DaoError> {
-        let mut waiting = by_id(id);
-        waiting.insert("hangup_requested", true);
         limited(async {
             let calls = self.calls().await?.clone_with_type::<Document>();
-            let found = calls
-                .find_one(waiting)
-                .projection(doc! { "_id": 1 })
+            let call = calls
+                .find_one(by_id(id))
+                .projection(doc! { "_id": 0, "hangup_requested": 1 })
                 .await?;
-            Ok(found.is_some())
+            Ok(call.is_some_and(|call| call.get_bool("hangup_requested").unwrap_or(false)))
         })
         .await
     }
@@ -278,9 +265,4 @@ fn by_id(id: CallId) -> Document {
 
 fn by_sid(sid: &CallSid) -> Document {
     doc! { "twilio_sid": sid.as_str() }
-}
-
-/// The earlier service may have left an empty text.
-fn sid_unknown() -> Document {
-    doc! { "twilio_sid": { "$in": [Bson::Null, ""] } }
 }

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use mongodb::{
     Collection,
-    bson::{DateTime, Document, doc},
+    bson::{DateTime, Document, bson, doc},
 };
 
-use super::{Dao, DaoError, limited};
+use super::{Dao, DaoError, limited, status::if_else};
 use crate::domain::UserId;
 
 /// Whether one more call may be placed today.
@@ -92,37 +92,34 @@ async fn take(
     max: u32,
     now: DateTime,
 ) -> Result<bool, DaoError> {
-    // An upsert would begin with 1, whatever the cap.
     if max == 0 {
         return Ok(false);
     }
-    let below_cap = doc! { "_id": id, "count": { "$lt": i64::from(max) } };
-    let expires_at = DateTime::from_millis(
-        now.timestamp_millis()
-            .saturating_add(i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX)),
-    );
-    let one_more =
-        doc! { "$inc": { "count": 1_i64 }, "$setOnInsert": { "expires_at": expires_at } };
+    let kept = i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
+    let expires_at = DateTime::from_millis(now.timestamp_millis().saturating_add(kept));
+    let count = bson!({ "$ifNull": ["$count", 0_i64] });
+    let is_below = bson!({ "$lt": [count.clone(), i64::from(max)] });
+    let one_more = bson!({ "$add": [count.clone(), 1_i64] });
+    let change = vec![doc! { "$set": {
+        "count": if_else(is_below, one_more, count),
+        "expires_at": { "$ifNull": ["$expires_at", expires_at] },
+    } }];
     let upserted = counters
-        .update_one(below_cap.clone(), one_more.clone())
+        .update_one(doc! { "_id": id }, change.clone())
         .upsert(true)
         .await
         .map_err(DaoError::from);
-    match upserted {
-        Ok(_) => Ok(true),
-        // Either the cap is reached, or another request has made the counter at the same moment.
-        Err(DaoError::Duplicate(_)) => {
-            let updated = counters.update_one(below_cap, one_more).await?;
-            Ok(updated.matched_count == 1)
-        }
-        Err(error) => Err(error),
-    }
+    let result = match upserted {
+        // Another request has made the counter at the same moment.
+        Err(DaoError::Duplicate(_)) => counters.update_one(doc! { "_id": id }, change).await?,
+        result => result?,
+    };
+    Ok(result.upserted_id.is_some() || result.modified_count > 0)
 }
 
 async fn give_back(counters: &Collection<Document>, id: &str) -> Result<(), DaoError> {
-    let taken = doc! { "_id": id, "count": { "$gt": 0 } };
-    counters
-        .update_one(taken, doc! { "$inc": { "count": -1_i64 } })
-        .await?;
+    let one_less = bson!({ "$max": [0_i64, { "$subtract": ["$count", 1_i64] }] });
+    let change = vec![doc! { "$set": { "count": one_less } }];
+    counters.update_one(doc! { "_id": id }, change).await?;
     Ok(())
 }

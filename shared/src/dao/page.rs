@@ -114,12 +114,14 @@ impl Cursor {
     }
 }
 
-/// Reads a part of what `filter` matches, which is `list`.
+/// Reads a part of the list that `equal` picks, a filter of equalities: an index has its fields, then `created_at` and
+/// `_id`, both descending. `place` tells these two of an item.
 ///
-/// `place` tells `created_at` and `_id` of an item.
+/// A page behind a cursor is read in two ranges of the index at once: what was created in the same millisecond, and
+/// what before it.
 pub(super) async fn find_page<T>(
     collection: &Collection<T>,
-    filter: Document,
+    equal: Document,
     list: List,
     request: &PageRequest,
     place: impl Fn(&T) -> (DateTime, ObjectId),
@@ -127,23 +129,30 @@ pub(super) async fn find_page<T>(
 where
     T: DeserializeOwned + Send + Sync,
 {
+    let mut sort: Document = equal
+        .keys()
+        .map(|field| (field.clone(), 1.into()))
+        .collect();
+    sort.extend(doc! { "created_at": -1, "_id": -1 });
+    let range = |begin: Document, skip: u64| {
+        let mut filter = equal.clone();
+        filter.extend(begin);
+        find(collection, filter, sort.clone(), skip, request.size)
+    };
     let (mut items, total) = match request.from {
         Position::Page(page) => {
             let skip = u64::from(page.saturating_sub(1)) * u64::from(request.size);
-            let (items, total) = tokio::join!(
-                find(collection, filter.clone(), skip, request.size),
-                collection.count_documents(filter),
-            );
+            let counted = collection.count_documents(equal.clone());
+            let (items, total) = tokio::join!(range(doc! {}, skip), counted);
             (items?, Some(total?))
         }
-        Position::Cursor(cursor) => {
-            let mut behind = filter;
-            behind.insert("created_at", doc! { "$lte": cursor.created_at });
-            behind.insert(
-                "$nor",
-                [doc! { "created_at": cursor.created_at, "_id": { "$gte": cursor.id } }],
-            );
-            (find(collection, behind, 0, request.size).await?, None)
+        Position::Cursor(Cursor { created_at, id }) => {
+            let same_time = doc! { "created_at": created_at, "_id": { "$lt": id } };
+            let earlier = doc! { "created_at": { "$lt": created_at } };
+            let (same_time, earlier) = tokio::join!(range(same_time, 0), range(earlier, 0));
+            let mut items = same_time?;
+            items.extend(earlier?);
+            (items, None)
         }
     };
     let more = items.len() > request.size as usize;
@@ -163,6 +172,7 @@ where
 async fn find<T>(
     collection: &Collection<T>,
     filter: Document,
+    sort: Document,
     skip: u64,
     size: u32,
 ) -> Result<Vec<T>, DaoError>
@@ -172,7 +182,7 @@ where
     let wanted = i64::from(size) + 1;
     let mut found = collection
         .find(filter)
-        .sort(doc! { "created_at": -1, "_id": -1 })
+        .sort(sort)
         .skip(skip)
         .limit(wanted)
         .await?;

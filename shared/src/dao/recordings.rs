@@ -1,6 +1,12 @@
-use mongodb::bson::{Bson, Document, bson, doc, oid::ObjectId};
+use mongodb::{
+    Collection,
+    bson::{Bson, Document, bson, doc, oid::ObjectId},
+};
 
-use super::{Dao, DaoError, DuplicateKey, limited, status::if_else};
+use super::{
+    Dao, DaoError, DuplicateKey, limited,
+    status::{if_else, literal},
+};
 use crate::domain::{Call, Recording, RecordingId, RecordingStatus, RecordingUpdate};
 
 /// The most recordings of one call that are listed; Twilio makes one, unless somebody records it by hand too.
@@ -21,46 +27,24 @@ impl Dao {
         update: &RecordingUpdate,
     ) -> Result<(), DaoError> {
         limited(async {
-            let exists = self.upsert_recording(call, update).await?;
-            if exists && update.status == RecordingStatus::Completed {
-                let unset = doc! { "_id": call.id, "recording_url": Bson::Null };
-                let change = doc! {
-                    "$set": { "recording_url": update.recording_url.as_deref() },
-                    "$currentDate": { "updated_at": true },
-                };
-                self.calls().await?.update_one(unset, change).await?;
+            let recordings = self.recordings().await?;
+            let is_there = upsert(&recordings, call, update).await?;
+            if let (true, RecordingStatus::Completed, Some(url)) =
+                (is_there, update.status, update.recording_url.as_deref())
+            {
+                let has_none = bson!({ "$eq": [{ "$ifNull": ["$recording_url", ""] }, ""] });
+                let change = vec![doc! { "$set": {
+                    "recording_url": if_else(has_none.clone(), literal(url), "$recording_url"),
+                    "updated_at": if_else(has_none, "$$NOW", "$updated_at"),
+                } }];
+                self.calls()
+                    .await?
+                    .update_one(doc! { "_id": call.id }, change)
+                    .await?;
             }
             Ok(())
         })
         .await
-    }
-
-    /// Whether there is such a recording now: a deleted one is none.
-    async fn upsert_recording(
-        &self,
-        call: &Call,
-        update: &RecordingUpdate,
-    ) -> Result<bool, DaoError> {
-        let recordings = self.recordings().await?;
-        let this = doc! {
-            "twilio_sid": update.recording_sid.as_str(),
-            "status": { "$ne": word(RecordingStatus::Deleted) },
-        };
-        let change = vec![doc! { "$set": recording_changes(call, update) }];
-        let upserted = recordings
-            .update_one(this.clone(), change.clone())
-            .upsert(true)
-            .await
-            .map_err(DaoError::from);
-        match upserted {
-            Ok(_) => Ok(true),
-            // Either it is deleted, or another callback has made it at the same moment.
-            Err(DaoError::Duplicate(DuplicateKey::RecordingSid)) => {
-                let updated = recordings.update_one(this, change).await?;
-                Ok(updated.matched_count == 1)
-            }
-            Err(error) => Err(error),
-        }
     }
 
     /// The recording of that name, unless it was deleted.
@@ -69,8 +53,12 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn get_recording(&self, id: RecordingId) -> Result<Option<Recording>, DaoError> {
-        let this = doc! { "_id": id.object_id(), "status": not_deleted() };
-        limited(async { Ok(self.recordings().await?.find_one(this).await?) }).await
+        let this = doc! { "_id": id.object_id() };
+        limited(async {
+            let recording = self.recordings().await?.find_one(this).await?;
+            Ok(recording.filter(is_not_deleted))
+        })
+        .await
     }
 
     /// A call's first completed recording; `call` is the call's `_id`.
@@ -82,13 +70,8 @@ impl Dao {
         &self,
         call: ObjectId,
     ) -> Result<Option<Recording>, DaoError> {
-        let completed =
-            doc! { "call_id": call.to_hex(), "status": word(RecordingStatus::Completed) };
-        limited(async {
-            let recordings = self.recordings().await?;
-            Ok(recordings.find_one(completed).sort(oldest_first()).await?)
-        })
-        .await
+        let mut recordings = self.list_call_recordings(call).await?.into_iter();
+        Ok(recordings.find(|recording| recording.status == RecordingStatus::Completed))
     }
 
     /// A call's recordings without the deleted ones, oldest first, at most 100; `call` is the call's `_id`.
@@ -101,14 +84,15 @@ impl Dao {
             let mut found = self
                 .recordings()
                 .await?
-                .find(doc! { "call_id": call.to_hex(), "status": not_deleted() })
-                .sort(oldest_first())
+                .find(doc! { "call_id": call.to_hex() })
+                .sort(doc! { "call_id": 1, "created_at": 1, "_id": 1 })
                 .limit(LIST_MAX)
                 .await?;
             let mut recordings = Vec::new();
             while found.advance().await? {
                 recordings.push(found.deserialize_current()?);
             }
+            recordings.retain(is_not_deleted);
             Ok(recordings)
         })
         .await
@@ -124,20 +108,20 @@ impl Dao {
         id: RecordingId,
         status: RecordingStatus,
     ) -> Result<Option<Recording>, DaoError> {
+        let changes = bson!({ "$not": [{ "$in": [
+            "$status",
+            [word(RecordingStatus::Deleted), word(status)],
+        ] }] });
+        let change = vec![doc! { "$set": {
+            "status": if_else(changes.clone(), word(status), "$status"),
+            "updated_at": if_else(changes, "$$NOW", "$updated_at"),
+        } }];
         limited(async {
             let recordings = self.recordings().await?;
             let this = doc! { "_id": id.object_id() };
-            let mut alive = this.clone();
-            alive.insert("status", not_deleted());
-            let change = doc! {
-                "$set": { "status": word(status) },
-                "$currentDate": { "updated_at": true },
-            };
-            let updated = recordings.update_one(alive, change).await?;
-            if updated.matched_count == 0 {
-                return Ok(None);
-            }
-            Ok(recordings.find_one(this).await?)
+            let updated = recordings.update_one(this.clone(), change).await?;
+            let recording = recordings.find_one(this).await?;
+            Ok(recording.filter(|found| updated.modified_count > 0 || is_not_deleted(found)))
         })
         .await
     }
@@ -166,12 +150,37 @@ impl Dao {
     }
 }
 
-fn oldest_first() -> Document {
-    doc! { "created_at": 1, "_id": 1 }
+/// Whether there is such a recording afterwards: a deleted one is none.
+async fn upsert(
+    recordings: &Collection<Recording>,
+    call: &Call,
+    update: &RecordingUpdate,
+) -> Result<bool, DaoError> {
+    let this = doc! { "twilio_sid": update.recording_sid.as_str() };
+    let change = vec![doc! { "$set": recording_changes(call, update) }];
+    let upserted = recordings
+        .update_one(this.clone(), change.clone())
+        .upsert(true)
+        .await
+        .map_err(DaoError::from);
+    let result = match upserted {
+        // Another callback has made it at the same moment.
+        Err(DaoError::Duplicate(DuplicateKey::RecordingSid)) => {
+            recordings.update_one(this.clone(), change).await?
+        }
+        result => result?,
+    };
+    if result.upserted_id.is_some() || result.modified_count > 0 {
+        return Ok(true);
+    }
+    Ok(recordings
+        .find_one(this)
+        .await?
+        .is_some_and(|recording| is_not_deleted(&recording)))
 }
 
-fn not_deleted() -> Bson {
-    bson!({ "$ne": word(RecordingStatus::Deleted) })
+fn is_not_deleted(recording: &Recording) -> bool {
+    recording.status != RecordingStatus::Deleted
 }
 
 const ALL: [RecordingStatus; 5] = [
@@ -200,13 +209,7 @@ fn recording_changes(call: &Call, update: &RecordingUpdate) -> Document {
         .collect();
     let stored_rank = bson!({ "$switch": { "branches": branches, "default": -1 } });
     let wins = bson!({ "$gt": [update.status.rank(), stored_rank] });
-    let mut changes = doc! {
-        "call_id": call.id.to_hex(),
-        "call_uuid": call.call_id.to_string(),
-        "status": if_else(wins.clone(), word(update.status), "$status"),
-        "created_at": { "$ifNull": ["$created_at", "$$NOW"] },
-        "updated_at": "$$NOW",
-    };
+    let is_deleted = bson!({ "$eq": ["$status", word(RecordingStatus::Deleted)] });
     let told = [
         (
             "recording_url",
@@ -221,17 +224,20 @@ fn recording_changes(call: &Call, update: &RecordingUpdate) -> Document {
         ("error_code", update.error_code.map(Bson::from)),
         ("started_at", update.started_at.map(Bson::from)),
     ];
+    let mut changes = doc! {
+        "call_id": call.id.to_hex(),
+        "call_uuid": call.call_id.to_string(),
+        "status": if_else(wins.clone(), word(update.status), "$status"),
+        "created_at": { "$ifNull": ["$created_at", "$$NOW"] },
+        "updated_at": if_else(is_deleted.clone(), "$updated_at", "$$NOW"),
+    };
     for (name, value) in told {
         let stored = format!("${name}");
-        let change = match value {
-            Some(value) => {
-                let value = bson!({ "$literal": value });
-                let filled = bson!({ "$ifNull": [stored, value.clone()] });
-                if_else(wins.clone(), value, filled)
-            }
-            None => bson!({ "$ifNull": [stored, Bson::Null] }),
-        };
-        changes.insert(name, change);
+        let value = literal(value.unwrap_or(Bson::Null));
+        let filled = bson!({ "$ifNull": [stored.clone(), value.clone()] });
+        let newer = bson!({ "$ifNull": [value, stored.clone()] });
+        let told = if_else(wins.clone(), newer, filled);
+        changes.insert(name, if_else(is_deleted.clone(), stored, told));
     }
     changes
 }

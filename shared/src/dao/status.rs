@@ -12,7 +12,7 @@ use crate::domain::{
     Call, CallEvent, CallSid, CallStatus, DialOutcome, EventSource, Refusal, StatusUpdate,
 };
 
-/// Applies a status callback, or what Twilio's REST API has told.
+/// Applies a status callback, or what Twilio's REST API has told, to a call that goes by no other `CallSid`.
 pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
     let event = CallEvent {
         status: update.status,
@@ -34,11 +34,13 @@ pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
             update.error_message.clone().map(Bson::from),
         ),
     ];
-    let told = Told::new(&event, &facts)?;
-    Ok(told.stages(learn_sid(&update.call_sid)))
+    let sid = &update.call_sid;
+    let mut told = Told::new(&event, &facts, goes_by(sid))?;
+    told.decisions.insert("sid", sid_is_news(sid));
+    Ok(told.stages(learn_sid(sid)))
 }
 
-/// Records that Twilio has not taken the call. The caller makes sure that nothing better is known.
+/// Records that Twilio has not taken the call, unless something better is known.
 pub(super) fn refuse(
     refusal: &Refusal,
     answered_status: u16,
@@ -59,32 +61,51 @@ pub(super) fn refuse(
             refusal.http_status.map(|status| i32::from(status).into()),
         ),
     ];
+    let nothing_better = bson!({ "$and": [
+        sid_is_absent(),
+        { "$ne": ["$dial_outcome", DialOutcome::Accepted.as_str()] },
+    ] });
+    let settled = |name: &str, value: Bson| if_else(flag(APPLIES), value, format!("${name}"));
     let also = doc! {
-        "dial_outcome": DialOutcome::Refused.as_str(),
-        "answered_status": i32::from(answered_status),
+        "dial_outcome": settled("dial_outcome", DialOutcome::Refused.as_str().into()),
+        "answered_status": settled("answered_status", i32::from(answered_status).into()),
     };
-    Ok(Told::new(&event, &facts)?.stages(also))
+    Ok(Told::new(&event, &facts, nothing_better)?.stages(also))
 }
 
 /// Sets Twilio's name of the call where there is none yet; whoever knows it knows that Twilio has the call.
 pub(super) fn learn_sid(sid: &CallSid) -> Document {
-    let unsettled = [DialOutcome::Pending, DialOutcome::Unknown].map(DialOutcome::as_str);
     doc! {
         "twilio_sid": if_else(sid_is_absent(), literal(sid.as_str()), "$twilio_sid"),
         "dial_outcome": if_else(
-            bson!({ "$in": ["$dial_outcome", unsettled.to_vec()] }),
+            bson!({ "$and": [goes_by(sid), dialling_is_unsettled()] }),
             DialOutcome::Accepted.as_str(),
             "$dial_outcome",
         ),
     }
 }
 
-/// Whether something of that changes: `updated_at` then tells when.
-pub(super) fn learn_sid_is_news() -> Bson {
-    bson!({ "$or": [
-        sid_is_absent(),
-        { "$in": ["$dial_outcome", [DialOutcome::Pending.as_str(), DialOutcome::Unknown.as_str()]] },
+/// Whether [`learn_sid`] changes anything: `updated_at` then tells when.
+pub(super) fn sid_is_news(sid: &CallSid) -> Bson {
+    bson!({ "$and": [
+        goes_by(sid),
+        { "$or": [sid_is_absent(), dialling_is_unsettled()] },
     ] })
+}
+
+/// Whether Twilio's name of the call is not known yet. The earlier service may have left an empty text.
+pub(super) fn sid_is_absent() -> Bson {
+    bson!({ "$eq": [{ "$ifNull": ["$twilio_sid", ""] }, ""] })
+}
+
+/// Whether the call has that name, or none yet.
+fn goes_by(sid: &CallSid) -> Bson {
+    bson!({ "$in": [{ "$ifNull": ["$twilio_sid", ""] }, ["", sid.as_str()]] })
+}
+
+fn dialling_is_unsettled() -> Bson {
+    let unsettled = [DialOutcome::Pending, DialOutcome::Unknown].map(DialOutcome::as_str);
+    bson!({ "$in": ["$dial_outcome", unsettled.to_vec()] })
 }
 
 pub(super) fn if_else(
@@ -96,110 +117,108 @@ pub(super) fn if_else(
     bson!({ "$cond": arms.to_vec() })
 }
 
-fn sid_is_absent() -> Bson {
-    bson!({ "$eq": [{ "$ifNull": ["$twilio_sid", ""] }, ""] })
-}
-
 /// A value from outside: without this the database would read a text that begins with `$` as an expression.
-fn literal(value: impl Into<Bson>) -> Bson {
+pub(super) fn literal(value: impl Into<Bson>) -> Bson {
     bson!({ "$literal": value.into() })
 }
 
 /// Where the first stage leaves its decisions for the second one; the third removes it.
 const SCRATCH: &str = "_told";
+/// The decision whether the update concerns the call as it is.
+const APPLIES: &str = "applies";
 
 /// An update in the form of expressions.
 struct Told<'a> {
     event: Bson,
     status: CallStatus,
-    is_new: Bson,
-    /// Whether an update without a new event may tell facts all the same.
-    counts: Bson,
+    sequence: i64,
     precedence: Bson,
     facts: Vec<(&'a str, Bson)>,
-    sequence: i64,
+    decisions: Document,
 }
 
 impl<'a> Told<'a> {
-    fn new(event: &CallEvent, facts: &[(&'a str, Option<Bson>)]) -> Result<Self, DaoError> {
+    fn new(
+        event: &CallEvent,
+        facts: &[(&'a str, Option<Bson>)],
+        applies: Bson,
+    ) -> Result<Self, DaoError> {
         let stored = serialize_to_bson(event).map_err(mongodb::error::Error::from)?;
-        let is_new = of_no_event(match event.source {
+        let is_known = match event.source {
             EventSource::Twilio => is_known_callback(event, &stored),
             EventSource::Api => is_known_conclusion(event),
-        });
+        };
+        let is_new = bson!({ "$and": [applies.clone(), of_no_event(is_known)] });
+        // A callback that was heard before tells nothing; a conclusion may know facts that a callback has not told.
+        let counts = match event.source {
+            EventSource::Twilio => is_new.clone(),
+            EventSource::Api => applies.clone(),
+        };
+        let precedence = precedence(event);
+        let outranks = |stored: Bson| {
+            bson!({ "$and": [
+            counts.clone(),
+            { "$gt": [literal(precedence.clone()), stored] },
+        ] })
+        };
+        let facts: Vec<_> = facts
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value.clone()?)))
+            .collect();
+        let mut decisions = doc! {
+            "is_new": is_new,
+            "status": outranks(stored_status_precedence()),
+        };
+        for (name, _) in &facts {
+            let stored = bson!({ "$ifNull": [format!("$precedence.{name}"), []] });
+            decisions.insert(*name, outranks(stored));
+        }
+        decisions.insert(APPLIES, applies);
         Ok(Self {
-            status: event.status,
-            counts: match event.source {
-                EventSource::Twilio => is_new.clone(),
-                EventSource::Api => true.into(),
-            },
-            is_new,
             event: stored,
-            precedence: precedence(event),
-            facts: facts
-                .iter()
-                .filter_map(|(name, value)| Some((*name, value.clone()?)))
-                .collect(),
+            status: event.status,
             sequence: event.sequence.unwrap_or(NO_SEQUENCE),
+            precedence,
+            facts,
+            decisions,
         })
     }
 
     /// `also` is set by the same stage.
     fn stages(self, also: Document) -> Vec<Document> {
-        let learns_sid = also.contains_key("twilio_sid");
-        let mut news = vec![flag("is_new"), flag("status")];
-        let mut decisions = doc! {
-            "is_new": self.is_new.clone(),
-            "status": self.outranks(stored_status_precedence()),
-            "events": other_events(self.status),
-        };
         let mut changes = doc! {
             "status": if_else(flag("status"), self.status.as_str(), "$status"),
             "status_rank": if_else(flag("status"), self.status.rank(), "$status_rank"),
             "status_sequence": if_else(flag("status"), self.sequence, "$status_sequence"),
         };
-        let mut precedences = vec![
-            Bson::from("$precedence"),
-            if_else(
-                flag("status"),
-                bson!({ "status": self.precedence.clone() }),
-                bson!({}),
-            ),
-        ];
+        let remembered = |name: &str| {
+            let mine = doc! { name: literal(self.precedence.clone()) };
+            if_else(flag(name), mine, doc! {})
+        };
+        let mut precedences = vec![Bson::from("$precedence"), remembered("status")];
         for (name, value) in &self.facts {
-            let stored = bson!({ "$ifNull": [format!("$precedence.{name}"), []] });
-            decisions.insert(*name, self.outranks(stored));
-            changes.insert(
-                *name,
-                if_else(flag(name), literal(value.clone()), format!("${name}")),
-            );
-            let mine = Bson::Document(doc! { *name: self.precedence.clone() });
-            precedences.push(if_else(flag(name), mine, bson!({})));
-            news.push(flag(name));
+            let change = if_else(flag(name), literal(value.clone()), format!("${name}"));
+            changes.insert(*name, change);
+            precedences.push(remembered(name));
         }
-        if learns_sid {
-            decisions.insert("sid", learn_sid_is_news());
-            news.push(flag("sid"));
-        }
+        let news: Vec<_> = self
+            .decisions
+            .keys()
+            .filter(|decision| *decision != APPLIES)
+            .map(|decision| flag(decision))
+            .collect();
         changes.extend(also);
         changes.insert("precedence", bson!({ "$mergeObjects": precedences }));
         changes.extend(self.event_changes());
-        changes.insert(
-            "updated_at",
-            if_else(bson!({ "$or": news }), "$$NOW", "$updated_at"),
-        );
+        let updated_at = if_else(bson!({ "$or": news }), "$$NOW", "$updated_at");
+        changes.insert("updated_at", updated_at);
+        let mut decisions = self.decisions;
+        decisions.insert("events", other_events(self.status));
         vec![
             doc! { "$set": { SCRATCH: decisions } },
             doc! { "$set": changes },
             doc! { "$unset": SCRATCH },
         ]
-    }
-
-    fn outranks(&self, stored: Bson) -> Bson {
-        bson!({ "$and": [
-            self.counts.clone(),
-            { "$gt": [literal(self.precedence.clone()), stored] },
-        ] })
     }
 
     fn event_changes(&self) -> Document {
