@@ -163,7 +163,7 @@ impl Dao {
 impl Shared {
     async fn connect(&self) -> Result<Database, DaoError> {
         let mut options = ClientOptions::parse(self.uri.clone()).await?;
-        options.app_name = Some("outdial".to_owned());
+        options.app_name.get_or_insert_with(|| "outdial".to_owned());
         options.write_concern = Some(WriteConcern::majority());
         options.selection_criteria =
             Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));

@@ -123,10 +123,10 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     fn new(event: &CallEvent, facts: &[(&'a str, Option<Bson>)]) -> Result<Self, DaoError> {
         let stored = serialize_to_bson(event).map_err(mongodb::error::Error::from)?;
-        let is_new = match event.source {
-            EventSource::Twilio => is_new_callback(event, &stored),
-            EventSource::Api => is_new_conclusion(event),
-        };
+        let is_new = of_no_event(match event.source {
+            EventSource::Twilio => is_known_callback(event, &stored),
+            EventSource::Api => is_known_conclusion(event),
+        });
         Ok(Self {
             status: event.status,
             counts: match event.source {
@@ -256,32 +256,37 @@ fn stored_status_precedence() -> Bson {
 }
 
 /// A callback comes again with the same `SequenceNumber` and the same token.
-fn is_new_callback(event: &CallEvent, stored: &Bson) -> Bson {
-    let among = |value: Bson, field: &str| bson!({ "$in": [value, { "$ifNull": [field, []] }] });
+fn is_known_callback(event: &CallEvent, stored: &Bson) -> Bson {
     let mut same = Vec::new();
     if let Some(sequence) = event.sequence {
-        same.push(among(sequence.into(), "$events.sequence"));
+        same.push(bson!({ "$eq": ["$$event.sequence", sequence] }));
     }
     if let Some(token) = &event.token {
-        same.push(among(literal(token.as_str()), "$events.token"));
+        same.push(bson!({ "$eq": ["$$event.token", literal(token.as_str())] }));
     }
     if same.is_empty() {
-        same.push(among(literal(stored.clone()), "$events"));
+        same.push(bson!({ "$eq": ["$$event", literal(stored.clone())] }));
     }
-    bson!({ "$not": [{ "$or": same }] })
+    bson!({ "$or": same })
 }
 
 /// What we conclude from an answer is an event only while no callback tells the same, and only the earliest is kept.
-fn is_new_conclusion(event: &CallEvent) -> Bson {
-    let known = bson!({ "$and": [
+fn is_known_conclusion(event: &CallEvent) -> Bson {
+    bson!({ "$and": [
         { "$eq": ["$$event.status", event.status.as_str()] },
         { "$or": [
             { "$ne": ["$$event.source", event.source.as_str()] },
             { "$lte": ["$$event.at", event.at] },
         ] },
-    ] });
+    ] })
+}
+
+/// Whether the condition is true of no stored `$$event`.
+///
+/// It looks at each of them: `$events.sequence` would do in `MongoDB`, but not in every server that speaks its protocol.
+fn of_no_event(condition: Bson) -> Bson {
     let stored = bson!({ "$ifNull": ["$events", []] });
-    let all = bson!({ "$map": { "input": stored, "as": "event", "in": known } });
+    let all = bson!({ "$map": { "input": stored, "as": "event", "in": condition } });
     bson!({ "$not": [{ "$anyElementTrue": [all] }] })
 }
 

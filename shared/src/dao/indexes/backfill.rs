@@ -1,0 +1,92 @@
+//! The fields that documents of the earlier service lack.
+
+use mongodb::{
+    Database,
+    bson::{Bson, Document, doc, oid::ObjectId},
+};
+
+use crate::dao::{CALLS, DaoError, RECORDINGS, USERS};
+
+/// What became of a field.
+pub(super) struct FilledIn {
+    pub(super) field: &'static str,
+    /// How many documents have it now that had not.
+    pub(super) count: u64,
+    /// The `_id`s of documents that would hold one value of a unique field: the first of them still lacks it.
+    pub(super) conflicts: Vec<Vec<Bson>>,
+}
+
+pub(super) async fn run(database: &Database) -> Result<[FilledIn; 2], DaoError> {
+    Ok([email_lower(database).await?, call_uuid(database).await?])
+}
+
+/// In our own lower case, not the server's: that one knows ASCII alone.
+async fn email_lower(database: &Database) -> Result<FilledIn, DaoError> {
+    let users = database.collection::<Document>(USERS);
+    let mut found = users
+        .find(doc! { "email_lower": { "$in": [Bson::Null, ""] }, "email": { "$gt": "" } })
+        .projection(doc! { "email": 1 })
+        .await?;
+    let mut filled = FilledIn::new("users.email_lower");
+    while found.advance().await? {
+        let user = found.deserialize_current()?;
+        let (Some(id), Ok(email)) = (user.get("_id"), user.get_str("email")) else {
+            continue;
+        };
+        let unchanged = doc! { "_id": id, "email": email };
+        let lower = doc! { "email_lower": email.to_lowercase() };
+        let change = doc! { "$set": lower.clone() };
+        match users
+            .update_one(unchanged, change)
+            .await
+            .map_err(DaoError::from)
+        {
+            Ok(updated) => filled.count += updated.modified_count,
+            Err(DaoError::Duplicate(_)) => {
+                let other = users.find_one(lower).projection(doc! { "_id": 1 }).await?;
+                let other = other.and_then(|user| user.get("_id").cloned());
+                filled
+                    .conflicts
+                    .push([Some(id.clone()), other].into_iter().flatten().collect());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// A recording names its call by `_id` alone there.
+async fn call_uuid(database: &Database) -> Result<FilledIn, DaoError> {
+    let calls = database.collection::<Document>(CALLS);
+    let recordings = database.collection::<Document>(RECORDINGS);
+    let mut found = recordings
+        .find(doc! { "call_uuid": Bson::Null })
+        .projection(doc! { "call_id": 1 })
+        .await?;
+    let mut filled = FilledIn::new("recordings.call_uuid");
+    while found.advance().await? {
+        let recording = found.deserialize_current()?;
+        let call_id = recording.get_str("call_id").unwrap_or_default();
+        let Ok(id) = ObjectId::parse_str(call_id) else {
+            continue;
+        };
+        let call = calls.find_one(doc! { "_id": id }).await?;
+        let Some(call_uuid) = call.as_ref().and_then(|call| call.get_str("call_id").ok()) else {
+            continue;
+        };
+        let this = doc! { "_id": recording.get("_id") };
+        let change = doc! { "$set": { "call_uuid": call_uuid } };
+        filled.count += recordings.update_one(this, change).await?.modified_count;
+    }
+    Ok(filled)
+}
+
+impl FilledIn {
+    fn new(field: &'static str) -> Self {
+        Self {
+            field,
+            count: 0,
+            conflicts: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+use futures_util::future::join_all;
+use mongodb::bson::{DateTime, Document, doc};
+use outdial::{
+    dao::{Dao, Taken},
+    domain::UserId,
+};
+
+use crate::support::with_dao;
+
+/// The last millisecond of 2026-11-22, UTC.
+const LATE: i64 = 1_795_391_999_999;
+
+async fn take(dao: &Dao, user: UserId, per_user: u32, in_all: u32) -> Taken {
+    let now = DateTime::from_millis(LATE);
+    dao.take_calls(user, now, per_user, in_all).await.unwrap()
+}
+
+async fn count(dao: &Dao, id: &str) -> i64 {
+    let database = dao.database().await.unwrap();
+    let counters = database.collection::<Document>("counters");
+    let counter = counters.find_one(doc! { "_id": id }).await.unwrap();
+    counter.map_or(0, |counter| counter.get_i64("count").unwrap())
+}
+
+#[tokio::test]
+async fn concurrent_requests_do_not_pass_a_cap_together() {
+    with_dao(async |dao| {
+        let user = UserId::generate();
+        let taken = join_all((0..50).map(|_| take(dao, user, 20, 1_000))).await;
+        assert_eq!(
+            taken.iter().filter(|taken| **taken == Taken::Taken).count(),
+            20
+        );
+        assert!(taken.iter().all(|taken| *taken != Taken::CapReached));
+        assert_eq!(count(dao, "calls:2026-11-22").await, 20);
+        assert_eq!(count(dao, &format!("calls:2026-11-22:{user}")).await, 20);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_common_cap_holds_across_users_and_costs_them_nothing() {
+    with_dao(async |dao| {
+        let (ada, bob) = (UserId::generate(), UserId::generate());
+        assert_eq!(take(dao, ada, 5, 2).await, Taken::Taken);
+        assert_eq!(take(dao, ada, 5, 2).await, Taken::Taken);
+        assert_eq!(take(dao, bob, 5, 2).await, Taken::CapReached);
+        assert_eq!(count(dao, &format!("calls:2026-11-22:{bob}")).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cap_of_none_lets_nobody_through() {
+    with_dao(async |dao| {
+        let user = UserId::generate();
+        assert_eq!(take(dao, user, 0, 5).await, Taken::UserCapReached);
+        assert_eq!(take(dao, user, 5, 0).await, Taken::CapReached);
+        assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_given_back_can_be_taken_again_and_no_more() {
+    with_dao(async |dao| {
+        let user = UserId::generate();
+        let taken_at = DateTime::from_millis(LATE);
+        assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
+        assert_eq!(take(dao, user, 1, 1).await, Taken::UserCapReached);
+        for _ in 0..2 {
+            dao.give_back_calls(user, taken_at).await.unwrap();
+        }
+        assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
+        assert_eq!(take(dao, user, 1, 1).await, Taken::UserCapReached);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_day_begins_at_midnight_utc() {
+    with_dao(async |dao| {
+        let user = UserId::generate();
+        assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
+        let midnight = DateTime::from_millis(LATE + 1);
+        let next_day = dao.take_calls(user, midnight, 1, 1).await.unwrap();
+        assert_eq!(next_day, Taken::Taken);
+        assert_eq!(count(dao, "calls:2026-11-23").await, 1);
+    })
+    .await;
+}

@@ -1,0 +1,159 @@
+use outdial::{
+    dao::{Applied, Dao},
+    domain::{Call, CallId, CallStatus, DialOutcome, DialResult, EventSource, Refusal},
+};
+
+use crate::support::{callback, conclusion, second, sid, stored_call, with_dao};
+
+async fn record(dao: &Dao, call: &Call, result: &DialResult, status: u16) -> Call {
+    let recorded = dao.record_dial(call.call_id, result, status).await.unwrap();
+    recorded.expect("the call is stored")
+}
+
+fn refused() -> DialResult {
+    DialResult::Refused(Refusal {
+        http_status: Some(400),
+        code: Some(21_211),
+        message: "$to_number is not a number".to_owned(),
+    })
+}
+
+#[tokio::test]
+async fn an_accepted_call_is_named() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let sid = sid();
+        let recorded = record(dao, &call, &DialResult::Accepted(sid.clone()), 201).await;
+        assert_eq!(recorded.twilio_sid, Some(sid));
+        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
+        assert_eq!(recorded.answered_status, Some(201));
+        assert_eq!(recorded.status, CallStatus::Initiated);
+        assert_eq!(Some(recorded), dao.get_call(call.call_id).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_accepted_call_keeps_the_name_that_a_webhook_has_told() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let told = sid();
+        dao.update_call(call.call_id, &callback(&told, CallStatus::Ringing, 1))
+            .await
+            .unwrap();
+        let recorded = record(dao, &call, &DialResult::Accepted(sid()), 201).await;
+        assert_eq!(recorded.twilio_sid, Some(told));
+        assert_eq!(recorded.status, CallStatus::Ringing);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_call_has_failed_and_tells_why() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let recorded = record(dao, &call, &refused(), 502).await;
+        assert_eq!(
+            (recorded.status, recorded.status_rank),
+            (CallStatus::Failed, 4)
+        );
+        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Refused));
+        assert_eq!(recorded.answered_status, Some(502));
+        assert_eq!(recorded.error_code, Some(21_211));
+        assert_eq!(recorded.error_status, Some(400));
+        assert_eq!(
+            recorded.error_message.as_deref(),
+            Some("$to_number is not a number")
+        );
+        assert_eq!(recorded.events.len(), 1);
+        assert_eq!(recorded.events[0].status, CallStatus::Failed);
+        assert_eq!(recorded.events[0].source, EventSource::Api);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_yields_to_a_webhook_that_knows_better() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        dao.update_call(call.call_id, &callback(&sid(), CallStatus::Ringing, 1))
+            .await
+            .unwrap();
+        let recorded = record(dao, &call, &refused(), 502).await;
+        assert_eq!(recorded.status, CallStatus::Ringing);
+        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
+        assert_eq!(recorded.error_code, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_unknown_until_a_webhook_settles_it() {
+    with_dao(async |dao| {
+        let lost = DialResult::Unknown("time-out".to_owned());
+        let call = stored_call(dao).await;
+        let recorded = record(dao, &call, &lost, 202).await;
+        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Unknown));
+        assert_eq!(recorded.answered_status, Some(202));
+        dao.record_call_sid(call.call_id, &sid()).await.unwrap();
+        let recorded = record(dao, &call, &lost, 202).await;
+        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
+        let nobody = dao.record_dial(CallId::generate(), &lost, 202).await;
+        assert_eq!(nobody.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_is_recorded_once() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let sid = sid();
+        for expected in [Applied::Changed, Applied::Duplicate] {
+            let applied = dao.record_call_sid(call.call_id, &sid).await.unwrap();
+            assert_eq!(applied, expected);
+        }
+        let read = dao.get_call_by_twilio_sid(&sid).await.unwrap().unwrap();
+        assert_eq!(read.dial_outcome, Some(DialOutcome::Accepted));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hangup_waits_only_for_a_call_without_a_name() {
+    with_dao(async |dao| {
+        let waits = async |call: &Call| {
+            let asked = dao.request_hangup(call.call_id).await.unwrap().unwrap();
+            let waits = dao.hangup_waits(call.call_id).await.unwrap();
+            assert_eq!(asked.hangup_requested, waits);
+            waits
+        };
+        let unnamed = stored_call(dao).await;
+        assert!(!dao.hangup_waits(unnamed.call_id).await.unwrap());
+        assert!(waits(&unnamed).await);
+        let named = stored_call(dao).await;
+        dao.record_call_sid(named.call_id, &sid()).await.unwrap();
+        assert!(!waits(&named).await);
+        let ended = stored_call(dao).await;
+        record(dao, &ended, &refused(), 502).await;
+        assert!(!waits(&ended).await);
+
+        let nobody = CallId::generate();
+        assert_eq!(dao.request_hangup(nobody).await.unwrap(), None);
+        assert!(!dao.hangup_waits(nobody).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_was_canceled_while_queued_is_ended_by_our_own_word() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let canceled = conclusion(&sid(), CallStatus::Canceled, second(1));
+        dao.update_call(call.call_id, &canceled).await.unwrap();
+        let read = dao.get_call(call.call_id).await.unwrap().unwrap();
+        assert_eq!(read.status, CallStatus::Canceled);
+        assert_eq!(read.events[0].source, EventSource::Api);
+    })
+    .await;
+}

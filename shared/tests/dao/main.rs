@@ -1,0 +1,12 @@
+//! The DAO against a real server: `OUTDIAL_TEST_MONGO_URI` names it. Each test has a database of its own.
+
+mod calls;
+mod counters;
+mod dials;
+mod explain;
+mod failures;
+mod indexes;
+mod recordings;
+mod status;
+mod support;
+mod users;

@@ -1,0 +1,434 @@
+use std::collections::BTreeMap;
+
+use mongodb::bson::{Document, doc};
+use outdial::{
+    dao::{Applied, Dao},
+    domain::{
+        Call, CallEvent, CallId, CallSid, CallStatus, DialOutcome, EventSource, StatusUpdate,
+    },
+};
+use proptest::{
+    collection::vec,
+    option,
+    prelude::{Just, Strategy, any},
+    sample::{select, subsequence},
+    strategy::ValueTree,
+    test_runner::TestRunner,
+};
+
+use crate::support::{call, callback, conclusion, second, sid, stored_call, with_dao};
+
+use CallStatus::{Busy, Completed, Failed, InProgress, Initiated, NoAnswer, Queued, Ringing};
+
+async fn read(dao: &Dao, call: &Call) -> Call {
+    dao.get_call(call.call_id).await.unwrap().unwrap()
+}
+
+fn words(call: &Call) -> Vec<(CallStatus, EventSource)> {
+    call.timeline()
+        .into_iter()
+        .map(|event| (event.status, event.source))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_first_callback_names_the_call_and_settles_its_dialling() {
+    with_dao(async |dao| {
+        for outcome in [DialOutcome::Pending, DialOutcome::Unknown] {
+            let call = Call {
+                dial_outcome: Some(outcome),
+                ..call()
+            };
+            dao.create_call(&call).await.unwrap();
+            let sid = sid();
+            let update = StatusUpdate {
+                duration_seconds: Some(0),
+                answered_by: Some("human".to_owned()),
+                ..callback(&sid, Ringing, 1)
+            };
+            let applied = dao.update_call(call.call_id, &update).await.unwrap();
+            assert_eq!(applied, Applied::Changed);
+            let expected = Call {
+                twilio_sid: Some(sid),
+                dial_outcome: Some(DialOutcome::Accepted),
+                status: Ringing,
+                status_rank: 1,
+                duration_seconds: Some(0),
+                answered_by: Some("human".to_owned()),
+                events: vec![CallEvent {
+                    status: Ringing,
+                    at: second(1),
+                    source: EventSource::Twilio,
+                    sequence: Some(1),
+                    token: Some("token 1".to_owned()),
+                }],
+                ..call
+            };
+            let read = read(dao, &expected).await;
+            assert!(read.updated_at > expected.updated_at);
+            assert_eq!(
+                Call {
+                    updated_at: expected.updated_at,
+                    ..read
+                },
+                expected
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_status_never_goes_back_and_the_timeline_keeps_every_word() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let sid = sid();
+        for (status, sequence, shown) in [
+            (InProgress, 2, InProgress),
+            (Ringing, 1, InProgress),
+            (Completed, 3, Completed),
+            (Initiated, 0, Completed),
+        ] {
+            let update = callback(&sid, status, sequence);
+            dao.update_call(call.call_id, &update).await.unwrap();
+            assert_eq!(read(dao, &call).await.status, shown);
+        }
+        let told: Vec<_> = words(&read(dao, &call).await)
+            .into_iter()
+            .map(|(word, _)| word)
+            .collect();
+        assert_eq!(told, [Initiated, Ringing, InProgress, Completed]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_duplicate_changes_nothing_at_all() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let sid = sid();
+        let first = callback(&sid, Ringing, 1);
+        let bare = StatusUpdate {
+            sequence: None,
+            token: None,
+            ..callback(&sid, Busy, 3)
+        };
+        for update in [&first, &bare] {
+            dao.update_call(call.call_id, update).await.unwrap();
+        }
+        let before = read(dao, &call).await;
+        let duplicates = [
+            StatusUpdate {
+                token: Some("another".to_owned()),
+                ..first.clone()
+            },
+            StatusUpdate {
+                sequence: None,
+                status: Completed,
+                ..first.clone()
+            },
+            StatusUpdate {
+                duration_seconds: Some(9),
+                ..first.clone()
+            },
+            StatusUpdate {
+                duration_seconds: Some(9),
+                ..bare.clone()
+            },
+            first,
+        ];
+        for duplicate in &duplicates {
+            let applied = dao.update_call(call.call_id, duplicate).await.unwrap();
+            assert_eq!(applied, Applied::Duplicate, "{duplicate:?}");
+            let applied = dao
+                .update_call_by_twilio_sid(&sid, duplicate)
+                .await
+                .unwrap();
+            assert_eq!(applied, Applied::Duplicate, "{duplicate:?}");
+        }
+        assert_eq!(read(dao, &call).await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_sid_other_than_the_stored_one_changes_nothing() {
+    with_dao(async |dao| {
+        let (call, other) = (stored_call(dao).await, stored_call(dao).await);
+        let known = sid();
+        dao.update_call(call.call_id, &callback(&known, Ringing, 1))
+            .await
+            .unwrap();
+        let before = (read(dao, &call).await, read(dao, &other).await);
+
+        let stranger = callback(&sid(), Completed, 3);
+        let doubled = dao.update_call(call.call_id, &stranger).await.unwrap();
+        assert_eq!(doubled, Applied::OtherCall);
+        let taken = callback(&known, Completed, 3);
+        let another_calls = dao.update_call(other.call_id, &taken).await.unwrap();
+        assert_eq!(another_calls, Applied::OtherCall);
+        let sid_only = dao
+            .record_call_sid(call.call_id, &stranger.call_sid)
+            .await
+            .unwrap();
+        assert_eq!(sid_only, Applied::OtherCall);
+        assert_eq!((read(dao, &call).await, read(dao, &other).await), before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_call_is_told() {
+    with_dao(async |dao| {
+        let update = callback(&sid(), Ringing, 1);
+        let id = CallId::generate();
+        let unknown = [
+            dao.update_call(id, &update).await,
+            dao.update_call_by_twilio_sid(&update.call_sid, &update)
+                .await,
+            dao.record_call_sid(id, &update.call_sid).await,
+        ];
+        for applied in unknown {
+            assert_eq!(applied.unwrap(), Applied::UnknownCall);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn our_own_conclusion_gives_way_to_twilios_word_in_the_timeline() {
+    with_dao(async |dao| {
+        let sid = sid();
+        let api = conclusion(&sid, Completed, second(9));
+        let twilio = callback(&sid, Completed, 3);
+        let call = stored_call(dao).await;
+        dao.update_call(call.call_id, &api).await.unwrap();
+        assert_eq!(
+            words(&read(dao, &call).await),
+            [(Completed, EventSource::Api)]
+        );
+        dao.update_call(call.call_id, &twilio).await.unwrap();
+        assert_eq!(
+            words(&read(dao, &call).await),
+            [(Completed, EventSource::Twilio)]
+        );
+        let applied = dao.update_call(call.call_id, &api).await.unwrap();
+        assert_eq!(applied, Applied::Duplicate);
+        assert_eq!(
+            words(&read(dao, &call).await),
+            [(Completed, EventSource::Twilio)]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_timeline_keeps_64_events_and_counts_the_others() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let sid = sid();
+        for sequence in 0..70 {
+            let update = callback(&sid, InProgress, sequence);
+            dao.update_call(call.call_id, &update).await.unwrap();
+        }
+        let read = read(dao, &call).await;
+        assert_eq!((read.events.len(), read.events_dropped), (64, 6));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_of_the_earlier_service_keeps_its_end() {
+    with_dao(async |dao| {
+        let database = dao.database().await.unwrap();
+        let calls = database.collection::<Document>("calls");
+        for (stored, told, expected) in [
+            ("completed", callback(&sid(), Ringing, 1), Completed),
+            (
+                "completed",
+                conclusion(&sid(), Failed, second(1)),
+                Completed,
+            ),
+            ("ringing", callback(&sid(), InProgress, 2), InProgress),
+            ("initiated", callback(&sid(), NoAnswer, 3), NoAnswer),
+        ] {
+            let call = call();
+            dao.create_call(&call).await.unwrap();
+            let seed = doc! {
+                "$set": { "status": stored, "twilio_sid": null },
+                "$unset": { "status_rank": 1, "events": 1, "events_dropped": 1, "dial_outcome": 1 },
+            };
+            calls
+                .update_one(doc! { "_id": call.id }, seed)
+                .await
+                .unwrap();
+            dao.update_call(call.call_id, &told).await.unwrap();
+            let read = read(dao, &call).await;
+            assert_eq!(read.status, expected, "{stored}");
+            assert_eq!(read.twilio_sid, Some(told.call_sid));
+            assert_eq!(read.dial_outcome, None);
+            assert_eq!(read.events.len(), 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_that_looks_like_an_expression_is_stored_as_it_is() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let update = StatusUpdate {
+            token: Some("$script".to_owned()),
+            answered_by: Some("$$ROOT".to_owned()),
+            error_message: Some("$to_number".to_owned()),
+            ..callback(&sid(), Failed, 3)
+        };
+        dao.update_call(call.call_id, &update).await.unwrap();
+        let again = dao.update_call(call.call_id, &update).await.unwrap();
+        assert_eq!(again, Applied::Duplicate);
+        let read = read(dao, &call).await;
+        assert_eq!(read.answered_by.as_deref(), Some("$$ROOT"));
+        assert_eq!(read.error_message.as_deref(), Some("$to_number"));
+        assert_eq!(read.events[0].token.as_deref(), Some("$script"));
+    })
+    .await;
+}
+
+/// Any order and any repetition of any updates ends in the same document.
+#[tokio::test]
+async fn updates_converge() {
+    const CASES: usize = 16;
+    with_dao(async |dao| {
+        let mut runner = TestRunner::default();
+        for _ in 0..CASES {
+            let (one, other) = two_orders().new_tree(&mut runner).unwrap().current();
+            let ends = (apply_all(dao, &one).await, apply_all(dao, &other).await);
+            assert_eq!(ends.0, ends.1, "after {one:#?}\nand after {other:#?}");
+        }
+    })
+    .await;
+}
+
+/// The document that the updates end in, without what is each call's own, and with its events in order.
+async fn apply_all(dao: &Dao, updates: &[StatusUpdate]) -> Document {
+    let call = stored_call(dao).await;
+    let call_sid = sid();
+    for update in updates {
+        let update = StatusUpdate {
+            call_sid: call_sid.clone(),
+            ..update.clone()
+        };
+        dao.update_call(call.call_id, &update).await.unwrap();
+    }
+    let database = dao.database().await.unwrap();
+    let calls = database.collection::<Document>("calls");
+    let mut end = calls
+        .find_one(doc! { "_id": call.id })
+        .await
+        .unwrap()
+        .unwrap();
+    for own in [
+        "_id",
+        "call_id",
+        "user_id",
+        "twilio_sid",
+        "created_at",
+        "updated_at",
+    ] {
+        end.remove(own);
+    }
+    let mut events = end.get_array("events").unwrap().clone();
+    events.sort_by_key(ToString::to_string);
+    end.insert("events", events);
+    let precedence = end.get_document("precedence").cloned();
+    end.insert("precedence", precedence.map(sorted).unwrap_or_default());
+    sorted(end)
+}
+
+/// The order of fields in a document only tells when each of them came.
+fn sorted(document: Document) -> Document {
+    document
+        .into_iter()
+        .collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .collect()
+}
+
+fn two_orders() -> impl Strategy<Value = (Vec<StatusUpdate>, Vec<StatusUpdate>)> {
+    let order = |updates: &[StatusUpdate]| {
+        let twice = [updates, updates].concat();
+        let least = updates.to_vec();
+        (0..=updates.len(), Just(twice)).prop_flat_map(move |(repeated, twice)| {
+            let some_twice = [&least[..], &twice[..repeated]].concat();
+            Just(some_twice).prop_shuffle()
+        })
+    };
+    (callbacks(), vec(conclusions(), 0..3)).prop_flat_map(move |(callbacks, conclusions)| {
+        let mut updates = callbacks;
+        for (at, conclusion) in (0..).zip(conclusions) {
+            updates.push(StatusUpdate {
+                at: second(10 - at),
+                ..conclusion
+            });
+        }
+        (order(&updates), order(&updates))
+    })
+}
+
+fn callbacks() -> impl Strategy<Value = Vec<StatusUpdate>> {
+    let ends = select(vec![Completed, Busy, NoAnswer, Failed]);
+    let contradiction = select(vec![Completed, Failed, Queued]);
+    (
+        ends,
+        contradiction,
+        vec(facts(), 5),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_flat_map(|(end, contradiction, facts, has_sequences, has_tokens)| {
+            let statuses = [Initiated, Ringing, InProgress, end, contradiction];
+            let all: Vec<_> = (0..)
+                .zip(statuses)
+                .zip(facts)
+                .map(|((sequence, status), facts)| {
+                    let this = with_facts(callback(&some_sid(), status, sequence), &facts);
+                    StatusUpdate {
+                        sequence: this.sequence.filter(|_| has_sequences),
+                        token: this.token.filter(|_| has_tokens),
+                        ..this
+                    }
+                })
+                .collect();
+            subsequence(all, 0..=5)
+        })
+}
+
+fn conclusions() -> impl Strategy<Value = StatusUpdate> {
+    let statuses = select(vec![Queued, InProgress, Completed, Failed]);
+    (statuses, facts())
+        .prop_map(|(status, facts)| with_facts(conclusion(&some_sid(), status, second(0)), &facts))
+}
+
+type Facts = (Option<i64>, Option<i32>, Option<String>);
+
+fn facts() -> impl Strategy<Value = Facts> {
+    let words = select(vec!["human".to_owned(), "fax".to_owned()]);
+    (
+        option::of(0_i64..3),
+        option::of(1_i32..3),
+        option::of(words),
+    )
+}
+
+fn with_facts(update: StatusUpdate, (duration, code, word): &Facts) -> StatusUpdate {
+    StatusUpdate {
+        duration_seconds: *duration,
+        error_code: *code,
+        answered_by: word.clone(),
+        ..update
+    }
+}
+
+fn some_sid() -> CallSid {
+    "CA00000000000000000000000000000000".parse().unwrap()
+}

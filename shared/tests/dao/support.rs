@@ -1,0 +1,176 @@
+use std::env;
+
+use mongodb::{
+    Database,
+    bson::{DateTime, oid::ObjectId},
+    event::{EventHandler, command::CommandEvent},
+};
+use outdial::{
+    config::MongoConfig,
+    dao::{Dao, indexes},
+    domain::{
+        Call, CallId, CallSid, CallStatus, DialOutcome, EventSource, RecordingSid, RecordingStatus,
+        RecordingUpdate, StatusUpdate, User, UserId,
+    },
+};
+use secrecy::SecretString;
+use uuid::Uuid;
+
+/// Runs a test in a new database with all indexes, and drops that at the end of a test that passes.
+pub async fn with_dao(test: impl AsyncFnOnce(&Dao)) {
+    with_observed_dao(EventHandler::callback(|_| ()), test).await;
+}
+
+pub async fn with_observed_dao(observer: EventHandler<CommandEvent>, test: impl AsyncFnOnce(&Dao)) {
+    with_database(async |database, config| {
+        let report = indexes::ensure(database).await.unwrap();
+        assert!(report.is_complete(), "{report}");
+        test(&Dao::with_observer(&config, observer).unwrap()).await;
+    })
+    .await;
+}
+
+/// Likewise, without indexes.
+pub async fn with_database(test: impl AsyncFnOnce(&Database, MongoConfig)) {
+    let config = config(&server());
+    let dao = Dao::new(&config).unwrap();
+    let database = dao.database().await.unwrap();
+    test(database, config).await;
+    database.drop().await.unwrap();
+}
+
+pub fn server() -> String {
+    env::var("OUTDIAL_TEST_MONGO_URI").expect(
+        "OUTDIAL_TEST_MONGO_URI must name a MongoDB server to test against: `cargo xtask test` starts one",
+    )
+}
+
+pub fn config(uri: &str) -> MongoConfig {
+    MongoConfig {
+        uri: SecretString::from(uri),
+        database: format!("dao-{}", Uuid::new_v4().simple()),
+    }
+}
+
+pub fn user(email: &str) -> User {
+    let email: outdial::domain::Email = email.parse().unwrap();
+    User {
+        id: ObjectId::new(),
+        name: "Ada Lovelace".parse().unwrap(),
+        email_lower: email.lower(),
+        email,
+        phone_number: "+12125550123".parse().unwrap(),
+        created_by: None,
+        created_at: DateTime::now(),
+        updated_at: DateTime::now(),
+    }
+}
+
+/// A call that waits for Twilio's answer.
+pub fn call() -> Call {
+    call_of(UserId::generate())
+}
+
+pub fn call_of(user: UserId) -> Call {
+    Call {
+        id: ObjectId::new(),
+        call_id: CallId::generate(),
+        user_id: user.to_string(),
+        twilio_sid: None,
+        to_number: "+12125550123".parse().unwrap(),
+        from_number: "+12125550100".parse().unwrap(),
+        status: CallStatus::Initiated,
+        status_rank: CallStatus::Initiated.rank(),
+        script: "Hello.".parse().unwrap(),
+        voice: None,
+        language: None,
+        machine_detection: None,
+        metadata: outdial::domain::Metadata::default(),
+        recording_enabled: false,
+        recording_url: None,
+        dial_outcome: Some(DialOutcome::Pending),
+        dial_deadline: None,
+        answered_status: None,
+        hangup_requested: false,
+        error_code: None,
+        error_message: None,
+        error_status: None,
+        duration_seconds: None,
+        answered_by: None,
+        sip_response_code: None,
+        events: Vec::new(),
+        events_dropped: 0,
+        idempotency_scope: None,
+        request_hash: None,
+        created_by: None,
+        created_at: DateTime::now(),
+        updated_at: DateTime::from_millis(1_700_000_000_000),
+    }
+}
+
+pub async fn stored_call(dao: &Dao) -> Call {
+    let call = call();
+    dao.create_call(&call).await.unwrap();
+    call
+}
+
+pub fn sid() -> CallSid {
+    format!("CA{}", Uuid::new_v4().simple()).parse().unwrap()
+}
+
+pub fn recording_sid() -> RecordingSid {
+    format!("RE{}", Uuid::new_v4().simple()).parse().unwrap()
+}
+
+/// A status callback, at second `sequence` of the call.
+pub fn callback(sid: &CallSid, status: CallStatus, sequence: i64) -> StatusUpdate {
+    StatusUpdate {
+        call_sid: sid.clone(),
+        status,
+        at: second(sequence),
+        source: EventSource::Twilio,
+        sequence: Some(sequence),
+        token: Some(format!("token {sequence}")),
+        duration_seconds: None,
+        answered_by: None,
+        sip_response_code: None,
+        error_code: None,
+        error_message: None,
+    }
+}
+
+/// What an answer of Twilio's REST API tells.
+pub fn conclusion(sid: &CallSid, status: CallStatus, at: DateTime) -> StatusUpdate {
+    StatusUpdate {
+        at,
+        source: EventSource::Api,
+        sequence: None,
+        token: None,
+        ..callback(sid, status, 0)
+    }
+}
+
+pub fn second(of_call: i64) -> DateTime {
+    DateTime::from_millis(1_800_000_000_000 + of_call * 1_000)
+}
+
+pub fn recording_update(sid: &RecordingSid, status: RecordingStatus) -> RecordingUpdate {
+    let word = match status {
+        RecordingStatus::Processing => "in-progress",
+        RecordingStatus::Completed => "completed",
+        RecordingStatus::Failed => "failed",
+        RecordingStatus::Absent => "absent",
+        RecordingStatus::Deleted => "deleted",
+    };
+    RecordingUpdate {
+        call_sid: self::sid(),
+        recording_sid: sid.clone(),
+        recording_url: Some(format!("https://api.twilio.com/{sid}")),
+        recording_status: word.to_owned(),
+        status,
+        duration_seconds: (status == RecordingStatus::Completed).then_some(7),
+        channels: Some(1),
+        error_code: None,
+        started_at: Some(second(0)),
+    }
+}
