@@ -95,7 +95,12 @@ impl Settings {
         Self::from_values(values.into())
     }
 
-    fn from_values(values: HashMap<String, SecretString>) -> Result<Self, ConfigError> {
+    /// Like [`Settings::from_pairs`], by name.
+    ///
+    /// # Errors
+    ///
+    /// When `ENVIRONMENT` is malformed.
+    pub fn from_values(values: HashMap<String, SecretString>) -> Result<Self, ConfigError> {
         let environment = match values.get("ENVIRONMENT").map(ExposeSecret::expose_secret) {
             None | Some("" | "production") => Environment::Production,
             Some("development") => Environment::Development,
