@@ -12,6 +12,7 @@ use crate::Result;
 use crate::api::Api;
 use crate::output::Output;
 use crate::prerequisites;
+use crate::stack::database::Storage;
 use crate::stack::environment::{Twilio, missing_account_variables};
 use crate::stack::functions::Hosting;
 use crate::stack::{self, Plan, Stack};
@@ -26,15 +27,15 @@ const SIMULATED_CALLEE: &str = "+14155552671";
 const DATABASE: &str = "outdial_demo";
 
 /// How long a call may take from placing to its end, by the clock on the wall.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 #[derive(Args)]
 pub struct Arguments {
     /// How many times as fast as life the simulated call runs
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     speed: u32,
-    /// Dial a real phone. Needs --to, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM_NUMBER, and a public https
-    /// BASE_URL that leads to --port on this machine
+    /// Dial a real phone: needs `--to`, the account in `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN` and
+    /// `TWILIO_FROM_NUMBER`, and a public https `BASE_URL` that leads to `--port` on this machine
     #[arg(long, requires = "to")]
     real_twilio: bool,
     /// The real phone's number, such as +14155552671
@@ -59,13 +60,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     stack::must_be_free(port)?;
 
     let workspace = Workspace::find()?;
-    let run = RunFolder::new(&workspace)?;
+    let run = run_folder(&workspace)?;
     steps.next("preparing the Python environment (the database and the Lambda emulator)");
     let venv = Venv::ensure(&workspace, venv::STACK).await?;
     steps.next("building the functions and the simulator");
     stack::build(&workspace).await?;
 
-    let output = Output::file(&run.path.join("log.txt"))?;
+    let output = Output::file(&run.join("log.txt"))?;
     let twilio = if arguments.real_twilio {
         Twilio::Real
     } else {
@@ -81,19 +82,19 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         public_url,
         twilio,
         hosting: Hosting::Built,
-        storage: run.path.join("database"),
         database_name: DATABASE,
     };
-    let stack = Stack::start(plan, |what| steps.next(what)).await?;
+    let storage = Storage::Throwaway(run.join("database"));
+    let stack = Stack::start(plan, storage, |what| steps.next(what)).await?;
 
     let api = Api::new(&stack.url, &stack.api_key)?;
     let callee = arguments.to.as_deref().unwrap_or(SIMULATED_CALLEE);
-    let told = tell_the_story(&api, &mut steps, callee, &run.path).await;
+    let told = tell_the_story(&api, &mut steps, callee, &run).await;
     told.map_err(|error| format!("{error}{}", output.last_lines(30)))?;
     println!(
         "\nThe whole service worked, in {}. Its log: {}",
         seconds(started.elapsed()),
-        run.path.join("log.txt").display()
+        run.join("log.txt").display()
     );
     Ok(())
 }
@@ -112,11 +113,8 @@ async fn tell_the_story(api: &Api, steps: &mut Steps, callee: &str, folder: &Pat
     let call = api.post("/calls/outbound", &call).await?;
     let call_id = text(&call, "call_id")?;
     steps.note(format!("call {call_id}; its timeline as it happens:"));
-    let call = follow(api, steps, call_id).await?;
+    let status = follow(api, steps, call_id).await?;
 
-    steps.next(format!("GET /calls/{call_id}"));
-    println!("{}", serde_json::to_string_pretty(&call)?);
-    let status = text(&call, "status")?;
     if status != "completed" {
         return Err(format!("the call ended {status}").into());
     }
@@ -136,11 +134,15 @@ async fn tell_the_story(api: &Api, steps: &mut Steps, callee: &str, folder: &Pat
         seconds(length),
         file.display()
     ));
+
+    steps.next(format!("GET /calls/{call_id}, as it is stored now"));
+    let call = api.get(&format!("/calls/{call_id}")).await?;
+    println!("{call:#}");
     Ok(())
 }
 
-/// Prints each event of the call when it is stored, until the call has ended.
-async fn follow(api: &Api, steps: &Steps, call_id: &str) -> Result<Value> {
+/// Prints each event of the call when it is stored, until the call has ended: the last status.
+async fn follow(api: &Api, steps: &Steps, call_id: &str) -> Result<String> {
     let deadline = Instant::now() + PATIENCE;
     let mut shown = Vec::new();
     loop {
@@ -155,7 +157,7 @@ async fn follow(api: &Api, steps: &Steps, call_id: &str) -> Result<Value> {
         }
         let status = text(&call, "status")?;
         if ["completed", "busy", "failed", "no-answer", "canceled"].contains(&status) {
-            return Ok(call);
+            return Ok(status.to_owned());
         }
         if Instant::now() > deadline {
             return Err(format!("the call is still {status} after {}", seconds(PATIENCE)).into());
@@ -207,27 +209,14 @@ fn public_url() -> Result<String> {
     Ok(url.to_owned())
 }
 
-/// Where one run keeps its database, its log and the recording. The database goes when the run ends.
-struct RunFolder {
-    path: PathBuf,
-}
-
-impl RunFolder {
-    fn new(workspace: &Workspace) -> Result<Self> {
-        let name = format!(
-            "{}-{}",
-            Utc::now().format("%Y%m%dT%H%M%SZ"),
-            std::process::id()
-        );
-        let path = workspace.target.join("demo").join(name);
-        fs::create_dir_all(&path)?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for RunFolder {
-    fn drop(&mut self) {
-        // The database still runs, and misses nothing that anybody needs.
-        let _ = fs::remove_dir_all(self.path.join("database"));
-    }
+/// A folder for this run's log and recording.
+fn run_folder(workspace: &Workspace) -> Result<PathBuf> {
+    let name = format!(
+        "{}-{}",
+        Utc::now().format("%Y%m%dT%H%M%SZ"),
+        std::process::id()
+    );
+    let folder = workspace.target.join("demo").join(name);
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::Result;
 use crate::output::Output;
 use crate::prerequisites;
+use crate::stack::database::Storage;
 use crate::stack::environment::Twilio;
 use crate::stack::functions::Hosting;
 use crate::stack::{self, Plan, Stack};
@@ -42,18 +43,16 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             speed: arguments.speed,
         },
         hosting: Hosting::Watched,
-        storage: workspace
-            .target
-            .join(format!("dev/{}/database", arguments.port)),
         database_name: "outdial_dev",
     };
-    let stack = Stack::start(plan, |what| steps.next(what)).await?;
+    let storage = Storage::Kept(workspace.target.join(format!("dev/{}", arguments.port)));
+    let stack = Stack::start(plan, storage, |what| steps.next(what)).await?;
     greet(&stack);
     std::future::pending().await
 }
 
 fn greet(stack: &Stack) {
-    let Stack { url, api_key } = stack;
+    let Stack { url, api_key, .. } = stack;
     println!(
         r#"
   API   {url}

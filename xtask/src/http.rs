@@ -12,6 +12,6 @@ pub fn client() -> Result<reqwest::Client> {
         .tls_backend_preconfigured(outdial::tls::client_config()?)
         .no_proxy()
         .redirect(Policy::none())
-        .timeout(Duration::from_secs(60))
+        .timeout(Duration::from_mins(1))
         .build()?)
 }

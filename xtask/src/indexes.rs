@@ -17,7 +17,11 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let database = Database::connect(arguments.uri, None, &Output::terminal()).await?;
-    println!("{}", database.make_indexes(&arguments.database).await?);
+    let database = Database::at(arguments.uri, &Output::terminal()).await?;
+    let report = database.make_indexes(&arguments.database).await?;
+    print!("{report}");
+    if !report.is_complete() {
+        return Err("some indexes could not be made: see above".into());
+    }
     Ok(())
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::Result;
 use crate::output::Output;
 use crate::prerequisites;
-use crate::stack::database::{self, Database};
+use crate::stack::database::{self, Database, Storage};
 use crate::stack::environment::Credentials;
 use crate::stack::{self, simulator};
 use crate::venv::{self, Venv};
@@ -23,14 +23,14 @@ type Environments = BTreeMap<String, BTreeMap<String, String>>;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// The function: its folder's name (outbound-calls) or its logical id in template.yaml (OutboundCalls)
+    /// The function: its folder's name (outbound-calls) or its logical id in template.yaml (`OutboundCalls`)
     name: String,
     /// A file with the event, such as events/users-create.json
     event: PathBuf,
     /// A file with each function's variables
     #[arg(long, value_name = "FILE", default_value = "events/env.json")]
     env: PathBuf,
-    /// What the database holds beforehand, unless MONGO_URI names one of your own
+    /// What the database holds beforehand, unless `MONGO_URI` names one of your own
     #[arg(long, value_name = "FILE", default_value = "events/seed.json")]
     seed: PathBuf,
 }
@@ -52,9 +52,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 
     stack::build(&workspace).await?;
     let output = Output::Stderr;
-    if variables.contains_key("MONGO_URI") {
-        let uri = database_for(&workspace, &arguments.seed, &variables, &output).await?;
-        variables.insert("MONGO_URI".to_owned(), uri);
+    let database = if variables.contains_key("MONGO_URI") {
+        Some(database_for(&workspace, &arguments.seed, &variables, &output).await?)
+    } else {
+        None
+    };
+    if let Some(database) = &database {
+        variables.insert("MONGO_URI".to_owned(), database.uri.clone());
     }
     if variables.contains_key("TWILIO_API_BASE_URL") {
         let url = twilio_for(&workspace, &variables, &mut event, &output).await?;
@@ -76,21 +80,20 @@ async fn database_for(
     seed: &Path,
     variables: &BTreeMap<String, String>,
     output: &Output,
-) -> Result<String> {
+) -> Result<Database> {
     if let Some(uri) = database::callers_uri() {
-        return Ok(uri);
+        return Database::at(uri, output).await;
     }
     let venv = Venv::ensure(workspace, venv::STACK).await?;
     let storage = workspace
         .target
         .join("invoke")
         .join(format!("database-{}", std::process::id()));
-    let database = Database::start(&venv, output, &storage, &[]).await?;
-    // It has been opened, and dies with this program: nothing needs its name any more.
+    let database = Database::start(&venv, output, Storage::Throwaway(storage)).await?;
     let name = variables.get("MONGO_DB").map_or("atlas", String::as_str);
     database.make_indexes(name).await?;
     database.load(name, &read(workspace, seed)?).await?;
-    Ok(database.uri)
+    Ok(database)
 }
 
 /// The caller's Twilio, else a simulator with the event's account, and with a recording where the event asks for one.

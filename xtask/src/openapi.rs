@@ -30,18 +30,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Health's document holds what all share: title, servers, the way to authenticate.
 fn document() -> Result<String> {
-    let parts = [
+    let whole = outdial::http::openapi::document([
+        health::openapi(),
         users::openapi(),
         outbound_calls::openapi(),
         voice::openapi(),
         status::openapi(),
         recording::openapi(),
         media::openapi(),
-    ];
-    let whole = parts
-        .into_iter()
-        .fold(health::openapi(), |whole, part| whole.merge_from(part));
+    ]);
     Ok(format!("{}\n", whole.to_pretty_json()?))
 }

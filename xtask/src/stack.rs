@@ -6,7 +6,6 @@ pub mod functions;
 pub mod simulator;
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::process::{Child, Command};
@@ -15,7 +14,7 @@ use crate::Result;
 use crate::output::Output;
 use crate::venv::Venv;
 use crate::workspace::{PROFILE, Workspace, cargo};
-use database::Database;
+use database::{Database, Storage};
 use environment::{Environment, Twilio};
 use functions::Hosting;
 
@@ -35,8 +34,6 @@ pub struct Plan<'a> {
     pub twilio: Twilio,
     /// How the functions run.
     pub hosting: Hosting,
-    /// Where an embedded database keeps its data.
-    pub storage: PathBuf,
     /// The name of the database.
     pub database_name: &'static str,
 }
@@ -47,19 +44,27 @@ pub struct Stack {
     pub url: String,
     /// A key that the API takes.
     pub api_key: String,
+    _database: Database,
 }
 
 impl Stack {
-    /// Starts everything, in order, each part when the one before it is ready; `announce` is told what comes next.
-    pub async fn start(plan: Plan<'_>, mut announce: impl FnMut(String)) -> Result<Self> {
+    /// Starts everything, in order, each part when the one before it is ready. A database that is started here
+    /// uses `storage`; `announce` is told what comes next.
+    pub async fn start(
+        plan: Plan<'_>,
+        storage: Storage,
+        mut announce: impl FnMut(String),
+    ) -> Result<Self> {
         announce(format!("starting the database: {}", database::choice()));
-        let database = Database::start(plan.venv, &plan.output, &plan.storage, &[]).await?;
+        let database = Database::start(plan.venv, &plan.output, storage).await?;
         announce(format!(
             "making the indexes of the database {}",
             plan.database_name
         ));
         let report = database.make_indexes(plan.database_name).await?;
-        plan.output.line("indexes", &report);
+        for line in report.to_string().lines() {
+            plan.output.line("indexes", line);
+        }
 
         let url = format!("http://127.0.0.1:{}", plan.port);
         let public_url = plan.public_url.as_deref().unwrap_or(&url);
@@ -73,7 +78,7 @@ impl Stack {
                 environment.set("TWILIO_API_BASE_URL", simulator);
             }
             Twilio::Real => {
-                announce("using Twilio itself, with the account in the environment".to_owned())
+                announce("using Twilio itself, with the account in the environment".to_owned());
             }
         }
         announce(format!("starting the functions behind {url}"));
@@ -81,6 +86,7 @@ impl Stack {
         Ok(Self {
             url,
             api_key: environment.api_key,
+            _database: database,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::openapi;
 use crate::output::Output;
 use crate::prerequisites;
 use crate::processes;
-use crate::stack::database::Database;
+use crate::stack::database::{Database, Storage};
 use crate::steps::seconds;
 use crate::venv::{self, Requirements, Venv};
 use crate::workspace::{PROFILE, Workspace, cargo};
@@ -112,7 +112,7 @@ impl Suite<'_> {
 
     /// The whole workspace's tests, with a database for them and the binaries beside this program.
     async fn rust_tests(&mut self, arguments: &Arguments) -> Result<()> {
-        let uri = self.database().await?;
+        let database = self.database().await?;
         if std::env::var_os("TWILIO_OPENAPI").is_none() {
             eprintln!(
                 "TWILIO_OPENAPI names no file: the simulator's answers are not checked against Twilio's schemas"
@@ -135,29 +135,31 @@ impl Suite<'_> {
                     .flatten(),
             )
             .args(&arguments.filter)
-            .env(TEST_DATABASE, uri)
+            .env(TEST_DATABASE, &database.uri)
             .env("OUTDIAL_BIN_DIR", &self.workspace.bin);
         self.command("Rust tests", &mut command).await;
         Ok(())
     }
 
     /// The caller's test database, else an embedded one that starts empty and can be told to fail.
-    async fn database(&mut self) -> Result<String> {
+    async fn database(&mut self) -> Result<Database> {
         if let Ok(uri) = std::env::var(TEST_DATABASE) {
-            return Ok(uri);
+            return Database::at(uri, &Output::terminal()).await;
         }
         let started = Instant::now();
         let folder = self.workspace.target.join("test");
-        let storage = folder.join("database");
-        if storage.exists() {
-            std::fs::remove_dir_all(&storage)?;
-        }
+        let storage = folder.join(format!("database-{}", std::process::id()));
         let venv = Venv::ensure(self.workspace, venv::STACK).await?;
         let log = Output::file(&folder.join("database.log"))?;
-        let database =
-            Database::start_embedded(&venv, &log, &storage, &["--enable-test-commands"]).await?;
+        let database = Database::start_embedded(
+            &venv,
+            &log,
+            Storage::Throwaway(storage),
+            &["--enable-test-commands"],
+        )
+        .await?;
         self.record("database", true, started);
-        Ok(database.uri)
+        Ok(database)
     }
 
     async fn pytest(&mut self, name: &str, requirements: Requirements, folder: &str) {

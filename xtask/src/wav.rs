@@ -18,7 +18,7 @@ pub fn duration(file: &[u8]) -> Option<Duration> {
             b"fmt " => bytes_per_second = number(chunk, 8),
             b"data" => {
                 let rate = bytes_per_second.filter(|rate| *rate > 0)?;
-                return Some(Duration::from_secs(size as u64).checked_div(rate)?);
+                return Duration::from_secs(size as u64).checked_div(rate);
             }
             _ => {}
         }

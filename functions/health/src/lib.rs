@@ -1,1 +1,58 @@
-//! health.
+//! `/health`, the API document and its viewer, and whatever no other function owns.
+
+mod docs;
+mod health;
+
+use axum::{Router, routing::get};
+use outdial::{config::Settings, dao::Dao, http::finish, twilio::TwilioClient};
+use utoipa::OpenApi;
+
+use self::health::Checks;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct App {
+    checks: Checks,
+}
+
+impl App {
+    /// Connects what the settings name; the database is greeted in the background.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or malformed.
+    pub fn from_settings(
+        settings: &Settings,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let twilio = TwilioClient::new(&settings.twilio()?)?;
+        let dao = Dao::begin(&settings.mongo()?)?;
+        Ok(Self {
+            checks: Checks::new(dao, twilio),
+        })
+    }
+}
+
+/// The function's routes.
+pub fn router(app: App) -> Router {
+    finish(
+        Router::new()
+            .route("/health", get(health::health))
+            .route("/openapi.json", get(docs::document))
+            .route("/docs", get(docs::page))
+            .route("/docs/{file}", get(docs::file))
+            .with_state(app),
+    )
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(health::health, docs::document, docs::page),
+    tags((name = "service", description = "The service itself"))
+)]
+struct Document;
+
+/// The part of the API document that describes this function.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}

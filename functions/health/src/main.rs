@@ -1,3 +1,11 @@
-//! health.
+//! Health, the API document, and whatever no other function owns, as a Lambda function.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    outdial::http::run("health", |settings| async move {
+        Ok(health::router(health::App::from_settings(&settings)?))
+    })
+    .await
+}

@@ -1,1 +1,144 @@
-//! media.
+//! `GET /media`: streams the audio of a recording from Twilio, with our credentials, to whoever holds a signed URL.
+
+mod range;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use mongodb::bson::DateTime;
+use outdial::{
+    config::Settings,
+    http::{Problem, finish, media::MediaSigner},
+    twilio::TwilioClient,
+};
+use utoipa::OpenApi;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct App {
+    signer: MediaSigner,
+    twilio: Arc<TwilioClient>,
+}
+
+impl App {
+    /// Connects what the settings name.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or malformed.
+    pub fn from_settings(
+        settings: &Settings,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self {
+            signer: MediaSigner::new(&settings.media_signing_key()?),
+            twilio: TwilioClient::new(&settings.twilio()?)?.into(),
+        })
+    }
+}
+
+/// The function's routes.
+pub fn router(app: App) -> Router {
+    finish(Router::new().route("/media", get(media)).with_state(app))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(media))]
+struct Document;
+
+/// The part of the API document that describes this function.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// Stream the audio of a recording
+///
+/// The URL comes from `/recordings/{recording_id}/media`; it is its own proof, and lasts five minutes.
+#[utoipa::path(
+    get, path = "/media", tag = "recordings", operation_id = "stream_media",
+    params(
+        ("recording_sid" = String, Query, description = "Twilio's name of the recording"),
+        ("expires" = i64, Query, description = "Unix seconds"),
+        ("signature" = String, Query, description = "Our signature of both"),
+        ("Range" = Option<String>, Header, description = "One range of bytes"),
+    ),
+    responses(
+        (status = 200, description = "The audio", content_type = "audio/x-wav", body = Vec<u8>),
+        (status = 206, description = "The range of it", content_type = "audio/x-wav", body = Vec<u8>,
+            headers(("Content-Range" = String, description = "Which bytes, of how many"))),
+        (status = 403, description = "The URL is not one of ours, or has expired (`bad_signature`)"),
+        (status = 404, description = "Twilio has no such audio"),
+        (status = 416, description = "The range lies outside the audio (`range_not_satisfiable`)"),
+        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`)"),
+    )
+)]
+async fn media(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let now = DateTime::now().timestamp_millis() / 1_000;
+    let query = request.uri().query().unwrap_or_default();
+    let sid = app.signer.check(query, now).ok_or_else(|| {
+        Problem::forbidden(
+            "bad_signature",
+            "This URL is not one of ours, or has expired: ask /recordings/{recording_id}/media for a new one.",
+        )
+    })?;
+    let range = request
+        .headers()
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
+    let upstream = app.twilio.fetch_media(&sid, range).await?;
+    let status = upstream.status();
+    if status == StatusCode::NOT_FOUND {
+        return Err(Problem::not_found("audio"));
+    }
+    let headers = upstream.headers().clone();
+    if status == StatusCode::RANGE_NOT_SATISFIABLE {
+        return Ok(with_headers(
+            Problem::range_not_satisfiable().into_response(),
+            &headers,
+            &[header::CONTENT_RANGE],
+        ));
+    }
+    let length = upstream.content_length();
+    let body = Body::from_stream(upstream.bytes_stream());
+    match (status, range, length) {
+        // Twilio has not looked at the range: it is cut out here.
+        (StatusCode::OK, Some(range), Some(length)) => Ok(with_headers(
+            range::cut(range, length, body),
+            &headers,
+            &[header::CONTENT_TYPE],
+        )),
+        _ => Ok(with_headers(
+            (status, body).into_response(),
+            &headers,
+            &PASSED_ON,
+        )),
+    }
+}
+
+const PASSED_ON: [HeaderName; 3] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+];
+
+fn with_headers(mut response: Response, from: &http::HeaderMap, names: &[HeaderName]) -> Response {
+    let headers = response.headers_mut();
+    for name in names {
+        if let Some(value) = from.get(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        HeaderValue::from_static("inline; filename=\"recording.wav\""),
+    );
+    response
+}

@@ -1,3 +1,11 @@
-//! media.
+//! The audio of recordings, as a Lambda function that streams its answer.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    outdial::http::run_streaming("media", |settings| async move {
+        Ok(media::router(media::App::from_settings(&settings)?))
+    })
+    .await
+}

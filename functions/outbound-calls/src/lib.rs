@@ -1,1 +1,98 @@
-//! outbound-calls.
+//! `/calls` and `/recordings`: placing calls, reading what became of them, ending them.
+
+mod calls;
+mod create;
+mod idempotency;
+mod recordings;
+mod rules;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, post},
+};
+use outdial::{
+    config::{ApiKeys, CallConfig, PublicUrls, Settings},
+    dao::Dao,
+    http::{finish, media::MediaSigner},
+    twilio::TwilioClient,
+};
+use utoipa::OpenApi;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct App {
+    dao: Dao,
+    keys: ApiKeys,
+    twilio: Arc<TwilioClient>,
+    calls: Arc<CallConfig>,
+    rules: Arc<rules::Rules>,
+    urls: Arc<PublicUrls>,
+    media: MediaSigner,
+}
+
+impl App {
+    /// Connects what the settings name; the database is greeted, and the numbering plan read, in the background.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or malformed.
+    pub fn from_settings(
+        settings: &Settings,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let calls = settings.calls()?;
+        Ok(Self {
+            keys: settings.api_keys()?,
+            twilio: TwilioClient::new(&settings.twilio()?)?.into(),
+            urls: settings.public_urls()?.into(),
+            media: MediaSigner::new(&settings.media_signing_key()?),
+            rules: rules::Rules::begin(&calls)?.into(),
+            calls: calls.into(),
+            dao: Dao::begin(&settings.mongo()?)?,
+        })
+    }
+}
+
+impl FromRef<App> for ApiKeys {
+    fn from_ref(app: &App) -> Self {
+        app.keys.clone()
+    }
+}
+
+/// The function's routes.
+pub fn router(app: App) -> Router {
+    finish(
+        Router::new()
+            .route("/calls/outbound", post(create::create))
+            .route("/calls/{call_id}", get(calls::read))
+            .route("/calls/{call_id}/hangup", post(calls::hang_up))
+            .route("/calls/{call_id}/recordings", get(recordings::list))
+            .route(
+                "/recordings/{recording_id}",
+                get(recordings::read).delete(recordings::delete),
+            )
+            .route("/recordings/{recording_id}/media", get(recordings::media))
+            .with_state(app),
+    )
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        create::create, calls::read, calls::hang_up,
+        recordings::list, recordings::read, recordings::delete, recordings::media
+    ),
+    tags(
+        (name = "calls", description = "Placing calls, and what became of them"),
+        (name = "recordings", description = "What was recorded")
+    )
+)]
+struct Document;
+
+/// The part of the API document that describes this function.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}

@@ -1,3 +1,13 @@
-//! outbound-calls.
+//! Calls and recordings, as a Lambda function.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    outdial::http::run("outbound-calls", |settings| async move {
+        Ok(outbound_calls::router(outbound_calls::App::from_settings(
+            &settings,
+        )?))
+    })
+    .await
+}

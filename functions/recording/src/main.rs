@@ -1,3 +1,11 @@
-//! recording.
+//! Recording callbacks, as a Lambda function.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    outdial::http::run("recording", |settings| async move {
+        Ok(recording::router(recording::App::from_settings(&settings)?))
+    })
+    .await
+}

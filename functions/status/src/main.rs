@@ -1,3 +1,11 @@
-//! status.
+//! Status callbacks, as a Lambda function.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    outdial::http::run("status", |settings| async move {
+        Ok(status::router(status::App::from_settings(&settings)?))
+    })
+    .await
+}

@@ -1,1 +1,70 @@
-//! users.
+//! `/users`: the people who are called, and their calls.
+
+mod calls;
+mod manage;
+
+use axum::{Router, extract::FromRef, routing::get};
+use outdial::{
+    config::{ApiKeys, Settings},
+    dao::Dao,
+    http::finish,
+};
+use utoipa::OpenApi;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct App {
+    dao: Dao,
+    keys: ApiKeys,
+}
+
+impl App {
+    /// Connects what the settings name; the database is greeted in the background.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or malformed.
+    pub fn from_settings(
+        settings: &Settings,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self {
+            keys: settings.api_keys()?,
+            dao: Dao::begin(&settings.mongo()?)?,
+        })
+    }
+}
+
+impl FromRef<App> for ApiKeys {
+    fn from_ref(app: &App) -> Self {
+        app.keys.clone()
+    }
+}
+
+/// The function's routes.
+pub fn router(app: App) -> Router {
+    finish(
+        Router::new()
+            .route("/users", get(manage::list).post(manage::create))
+            .route(
+                "/users/{user_id}",
+                get(manage::read)
+                    .patch(manage::update)
+                    .delete(manage::delete),
+            )
+            .route("/users/{user_id}/calls", get(calls::list))
+            .with_state(app),
+    )
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(manage::create, manage::list, manage::read, manage::update, manage::delete, calls::list),
+    tags((name = "users", description = "The people who are called"))
+)]
+struct Document;
+
+/// The part of the API document that describes this function.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}

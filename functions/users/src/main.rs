@@ -1,3 +1,11 @@
-//! users.
+//! Users and their calls, as a Lambda function.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    outdial::http::run("users", |settings| async move {
+        Ok(users::router(users::App::from_settings(&settings)?))
+    })
+    .await
+}

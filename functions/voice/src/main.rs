@@ -1,3 +1,11 @@
-//! voice.
+//! What a call says, as a Lambda function.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    outdial::http::run("voice", |settings| async move {
+        Ok(voice::router(voice::App::from_settings(&settings)?))
+    })
+    .await
+}

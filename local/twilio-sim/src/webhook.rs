@@ -34,7 +34,7 @@ pub struct Answer {
 /// No usable answer.
 #[derive(Clone, Debug)]
 pub struct Trouble {
-    /// Twilio's error code: 11200, 11205, 11210, 11215.
+    /// Twilio's error code: 11100, 11200, 11205, 11210, 11215.
     pub code: u32,
     /// What went wrong.
     pub message: String,
@@ -160,7 +160,10 @@ impl Webhooks {
         let client = self
             .client(overrides.connect)
             .map_err(|error| unusable(11200, error.to_string()))?;
-        let signature = sign(&self.auth_token, url, if get { &[] } else { ask.params });
+        // Signed as it goes over the wire, where what a URL can't hold is percent-encoded: that is all a receiver sees.
+        let url = url::Url::parse(url).map_err(|error| unusable(11100, error.to_string()))?;
+        let signed = if get { &[] } else { ask.params };
+        let signature = sign(&self.auth_token, url.as_str(), signed);
         let request = client
             .request(if get { Method::GET } else { Method::POST }, url)
             .header("X-Twilio-Signature", signature)
@@ -179,8 +182,8 @@ impl Webhooks {
                         .finish(),
                 )
         };
-        let answer = tokio::time::timeout(overrides.connect + overrides.read, request.send());
-        match answer.await {
+        // Connecting counts too: it can't be told apart from here, and takes no time worth counting unless it fails.
+        match tokio::time::timeout(overrides.read, request.send()).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(trouble(&error)),
             Err(_) => Err(timed_out("no answer within the read time-out")),

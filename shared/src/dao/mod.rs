@@ -108,6 +108,22 @@ impl Dao {
         .await
     }
 
+    /// Like [`Dao::new`], and connects in the background, ahead of the first request.
+    ///
+    /// # Errors
+    ///
+    /// When the URI is not a connection string.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    pub fn begin(config: &MongoConfig) -> Result<Self, DaoError> {
+        let dao = Self::new(config)?;
+        let greeting = dao.clone();
+        tokio::spawn(async move { greeting.warm().await });
+        Ok(dao)
+    }
+
     /// Connects ahead of the first request. What goes wrong here will go wrong there, and be told there.
     pub async fn warm(&self) {
         let _ = self.ping().await;

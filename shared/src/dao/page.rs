@@ -17,6 +17,17 @@ pub struct PageRequest {
     pub from: Position,
 }
 
+impl PageRequest {
+    /// The number of the page, where it is asked for by number.
+    #[must_use]
+    pub fn number(&self) -> Option<u32> {
+        match self.from {
+            Position::Page(number) => Some(number),
+            Position::Cursor(_) => None,
+        }
+    }
+}
+
 /// Where a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Position {

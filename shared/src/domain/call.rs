@@ -213,7 +213,7 @@ pub struct Call {
     /// Length of the call in seconds, from the answer to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<i64>,
-    /// human, machine_start, fax, … where machine detection was asked for.
+    /// `human`, `machine_start`, `fax`, … where machine detection was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<String>,
     /// The SIP response that ended the call.

@@ -1,34 +1,41 @@
 use deserr::{DeserializeError, Deserr, IntoValue, MergeWithError, Value, ValuePointerRef};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Email, InvalidValue, Language, Metadata, PhoneNumber, Script, UserName, Voice, from_json_string,
 };
 
 /// The body of `POST /users`.
-#[derive(Debug, Clone, Deserr, Serialize)]
+#[derive(Debug, Clone, Deserr, Serialize, ToSchema)]
 #[deserr(deny_unknown_fields, where_predicate = __Deserr_E: MergeWithError<InvalidValue>)]
 pub struct UserCreate {
     /// The person's name.
+    #[schema(value_type = String, min_length = 1, max_length = 200, example = "Ada Lovelace")]
     pub name: UserName,
     /// The person's address: unique among users, whatever its case.
+    #[schema(value_type = String, format = Email, example = "ada@example.com")]
     pub email: Email,
     /// The person's number.
+    #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
     pub phone_number: PhoneNumber,
 }
 
 /// The body of `PATCH /users/{user_id}`: what is absent stays as it is.
-#[derive(Debug, Clone, Default, Deserr)]
+#[derive(Debug, Clone, Default, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields, where_predicate = __Deserr_E: MergeWithError<InvalidValue>)]
 pub struct UserUpdate {
     /// The new name.
     #[deserr(default)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200, example = "Ada King")]
     pub name: Changed<UserName>,
     /// The new address.
     #[deserr(default)]
+    #[schema(value_type = String, required = false, format = Email, example = "ada@example.org")]
     pub email: Changed<Email>,
     /// The new number.
     #[deserr(default)]
+    #[schema(value_type = String, required = false, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550124")]
     pub phone_number: Changed<PhoneNumber>,
 }
 
@@ -54,34 +61,41 @@ impl<T: Deserr<E>, E: DeserializeError> Deserr<E> for Changed<T> {
 /// The body of `POST /calls/outbound`.
 ///
 /// Its serialized form is what an idempotency key is compared by: two bodies that mean the same are the same request.
-#[derive(Debug, Clone, Deserr, Serialize)]
+#[derive(Debug, Clone, Deserr, Serialize, ToSchema)]
 #[deserr(deny_unknown_fields, where_predicate = __Deserr_E: MergeWithError<InvalidValue>)]
 pub struct OutboundCallRequest {
     /// Whom the call concerns. Any text is taken here: one that names no user is told apart by the handler.
+    #[schema(example = "65f0a1b2c3d4e5f601234567")]
     pub user_id: String,
     /// Who is called.
+    #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
     pub to_number: PhoneNumber,
     /// What is spoken.
+    #[schema(value_type = String, min_length = 1, max_length = 3000, example = "Hello! Your order is ready.")]
     pub script: Script,
     /// Whether the call is recorded.
     #[deserr(default)]
+    #[schema(default = false)]
     pub recording_enabled: bool,
     /// The voice; the configured one where none is given.
     #[deserr(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "Polly.Joanna-Neural")]
     pub voice: Option<Voice>,
     /// The language; the configured one where none is given.
     #[deserr(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "en-US")]
     pub language: Option<Language>,
     /// Whether Twilio listens for an answering machine.
     #[deserr(default)]
     pub machine_detection: Option<MachineDetection>,
     /// The caller's own notes.
     #[deserr(default)]
+    #[schema(value_type = std::collections::BTreeMap<String, String>, required = false)]
     pub metadata: Metadata,
 }
 
 /// What Twilio does to tell a person from a machine: its `MachineDetection` parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum MachineDetection {
     /// Tells which of them answered.
     Enable,

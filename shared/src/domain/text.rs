@@ -106,8 +106,8 @@ const METADATA_MAX_BYTES: usize = 2_048;
 impl Metadata {
     /// The notes by name.
     #[must_use]
-    pub fn entries(&self) -> &BTreeMap<String, String> {
-        &self.0
+    pub fn into_entries(self) -> BTreeMap<String, String> {
+        self.0
     }
 
     /// Whether there are none.

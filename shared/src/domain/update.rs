@@ -21,7 +21,7 @@ pub struct StatusUpdate {
     pub token: Option<String>,
     /// Length of the call in seconds.
     pub duration_seconds: Option<i64>,
-    /// human, machine_start, fax, …
+    /// `human`, `machine_start`, `fax`, …
     pub answered_by: Option<String>,
     /// The SIP response that ended the call.
     pub sip_response_code: Option<i32>,

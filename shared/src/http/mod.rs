@@ -1,1 +1,25 @@
-//! http/mod.
+//! What every function's router has in common: problem answers, JSON bodies, callers, paging, webhooks, the boot.
+
+mod answer;
+mod auth;
+mod boot;
+mod json;
+mod layers;
+pub mod media;
+pub mod openapi;
+mod paging;
+mod path;
+mod problem;
+mod webhook;
+
+pub use answer::{
+    CallBody, CallList, EventBody, RecordingBody, RecordingList, UserBody, UserList, rfc3339,
+};
+pub use auth::Caller;
+pub use boot::{run, run_streaming};
+pub use json::{BODY_MAX_BYTES, Json};
+pub use layers::finish;
+pub use paging::PageQuery;
+pub use path::Id;
+pub use problem::{FieldError, Problem, ProblemBody};
+pub use webhook::{SignatureCheck, SignedForm};

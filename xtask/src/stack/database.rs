@@ -1,11 +1,12 @@
 //! The database: the caller's own, a `mongod` from the PATH, or the embedded one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
-use tokio::process::Child;
+use outdial::dao::indexes::{Report, ensure};
+use tokio::process::{Child, Command};
 
 use super::{free_port, spawn};
 use crate::Result;
@@ -14,13 +15,30 @@ use crate::processes;
 use crate::venv::Venv;
 
 /// How long a database may take to answer its first ping.
-const START_TIME: Duration = Duration::from_secs(60);
+const START_TIME: Duration = Duration::from_mins(1);
+
+/// Where a database that is started here keeps its data.
+pub enum Storage {
+    /// In this folder, for the next time.
+    Kept(PathBuf),
+    /// In this folder, which is deleted at the end.
+    Throwaway(PathBuf),
+}
+
+impl Storage {
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Kept(folder) | Self::Throwaway(folder) => folder,
+        }
+    }
+}
 
 /// A database that answers.
 pub struct Database {
     /// Its connection string.
     pub uri: String,
     client: Client,
+    process: Option<(Child, Storage)>,
 }
 
 /// Which database [`Database::start`] will use, in words.
@@ -36,63 +54,59 @@ pub fn choice() -> &'static str {
 
 impl Database {
     /// The caller's `MONGO_URI`, else `mongod`, else the embedded database.
-    pub async fn start(
-        venv: &Venv,
-        output: &Output,
-        storage: &Path,
-        options: &[&str],
-    ) -> Result<Self> {
+    pub async fn start(venv: &Venv, output: &Output, storage: Storage) -> Result<Self> {
         if let Some(uri) = callers_uri() {
             return Self::connect(uri, None, output).await;
         }
         if !mongod_is_installed() {
-            return Self::start_embedded(venv, output, storage, options).await;
+            return Self::start_embedded(venv, output, storage, &[]).await;
         }
-        std::fs::create_dir_all(storage)?;
         let port = free_port()?;
         let mut command = processes::command("mongod");
         command
-            .args([
-                "--bind_ip",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
-                "--dbpath",
-            ])
-            .arg(storage);
-        let child = spawn(output, "database", &mut command)?;
-        Self::connect(local_uri(port), Some(child), output).await
+            .args(["--bind_ip", "127.0.0.1", "--port", &port.to_string()])
+            .arg("--dbpath")
+            .arg(storage.folder());
+        Self::launch(&mut command, port, output, storage).await
     }
 
     /// The embedded database, whatever else there is.
     pub async fn start_embedded(
         venv: &Venv,
         output: &Output,
-        storage: &Path,
+        storage: Storage,
         options: &[&str],
     ) -> Result<Self> {
-        std::fs::create_dir_all(storage)?;
         let port = free_port()?;
         let mut command = processes::command(venv.program("secantusd-py"));
         command
-            .args([
-                "--host",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
-                "--storage-path",
-            ])
-            .arg(storage)
-            .args(["--log-level", "WARNING"])
+            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--log-level", "WARNING", "--storage-path"])
+            .arg(storage.folder())
             .args(options);
-        let child = spawn(output, "database", &mut command)?;
-        Self::connect(local_uri(port), Some(child), output).await
+        Self::launch(&mut command, port, output, storage).await
     }
 
-    /// Makes the indexes of one of its databases, and says what was done.
-    pub async fn make_indexes(&self, name: &str) -> Result<String> {
-        let report = outdial::dao::indexes::ensure(&self.client.database(name)).await?;
-        Ok(report.to_string())
+    async fn launch(
+        command: &mut Command,
+        port: u16,
+        output: &Output,
+        storage: Storage,
+    ) -> Result<Self> {
+        std::fs::create_dir_all(storage.folder())?;
+        let child = spawn(output, "database", command)?;
+        let uri = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
+        Self::connect(uri, Some((child, storage)), output).await
+    }
+
+    /// One that runs already.
+    pub async fn at(uri: String, output: &Output) -> Result<Self> {
+        Self::connect(uri, None, output).await
+    }
+
+    /// Makes the indexes of one of its databases.
+    pub async fn make_indexes(&self, name: &str) -> Result<Report> {
+        Ok(ensure(&self.client.database(name)).await?)
     }
 
     /// Stores documents in extended JSON: an object of collections, each a list.
@@ -111,7 +125,11 @@ impl Database {
     }
 
     /// Waits for the first answer, or for the process to give up.
-    pub async fn connect(uri: String, mut child: Option<Child>, output: &Output) -> Result<Self> {
+    async fn connect(
+        uri: String,
+        mut process: Option<(Child, Storage)>,
+        output: &Output,
+    ) -> Result<Self> {
         outdial::tls::install_provider();
         let mut options = mongodb::options::ClientOptions::parse(&uri).await?;
         options.server_selection_timeout = Some(Duration::from_secs(2));
@@ -123,16 +141,36 @@ impl Database {
                 .run_command(doc! { "ping": 1 })
                 .await
             else {
-                return Ok(Self { uri, client });
+                return Ok(Self {
+                    uri,
+                    client,
+                    process,
+                });
             };
-            let ended = child
-                .as_mut()
-                .and_then(|child| child.try_wait().transpose());
+            let child = process.as_mut().map(|(child, _)| child);
+            let ended = child.and_then(|child| child.try_wait().transpose());
             if ended.is_some() || Instant::now() > deadline {
                 let tail = output.last_lines(15);
                 return Err(format!("the database does not answer: {error}{tail}").into());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+impl Drop for Database {
+    /// Data that nobody needs any more is worth no orderly end.
+    fn drop(&mut self) {
+        let Some((child, Storage::Throwaway(folder))) = &mut self.process else {
+            return;
+        };
+        let killed = child.start_kill();
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while killed.is_ok() && matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if let Err(error) = std::fs::remove_dir_all(&*folder) {
+            eprintln!("{} is left behind: {error}", folder.display());
         }
     }
 }
@@ -147,8 +185,4 @@ pub fn callers_uri() -> Option<String> {
 fn mongod_is_installed() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join("mongod").is_file())
-}
-
-fn local_uri(port: u16) -> String {
-    format!("mongodb://127.0.0.1:{port}/?directConnection=true")
 }

@@ -25,7 +25,7 @@ pub const NAMES: [&str; 7] = [
 const ENVIRONMENTS: usize = 2;
 
 /// How long the functions may take until all of them have answered.
-const START_TIME: Duration = Duration::from_secs(60);
+const START_TIME: Duration = Duration::from_mins(1);
 
 /// How the functions run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,8 +55,8 @@ pub async fn start(plan: &Plan<'_>, environment: &Environment) -> Result<()> {
         }
         Hosting::Watched => {
             let label = format!(
-                "target.'cfg(unix)'.runner = [{:?}, \"label\"]",
-                processes::this_program()
+                "target.'cfg(unix)'.runner = ['{}', 'label']",
+                processes::this_program().display()
             );
             command.args(["--profile", PROFILE, "--config", &label]);
         }

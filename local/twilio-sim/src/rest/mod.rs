@@ -13,7 +13,7 @@ mod recordings;
 mod route;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -48,7 +48,7 @@ pub async fn serve(
         .await
         .unwrap_or_default();
     let form = Params::parse(&body);
-    let concurrent = sim.in_flight.fetch_add(1, Ordering::SeqCst);
+    let place = Place::take(&sim.in_flight);
     let asked = Asked {
         method: head.method,
         path: head.uri.path(),
@@ -56,7 +56,7 @@ pub async fn serve(
         headers: &head.headers,
         form,
     };
-    let answer = if concurrent >= MAX_CONCURRENT {
+    let answer = if place.number >= MAX_CONCURRENT {
         RestError::too_many_requests().into_response()
     } else {
         fault::around(&sim, &line, &asked, async {
@@ -66,7 +66,6 @@ pub async fn serve(
         })
         .await
     };
-    sim.in_flight.fetch_sub(1, Ordering::SeqCst);
     let sid = asked
         .path
         .split(['/', '.'])
@@ -90,6 +89,26 @@ pub async fn serve(
     }
     sim.log.write("rest", sid, entry);
     answer
+}
+
+/// A place among the requests that are being answered, given back also where the client hangs up before the answer.
+struct Place<'a> {
+    taken: &'a AtomicUsize,
+    /// How many were taken before it.
+    number: usize,
+}
+
+impl<'a> Place<'a> {
+    fn take(taken: &'a AtomicUsize) -> Self {
+        let number = taken.fetch_add(1, Ordering::SeqCst);
+        Self { taken, number }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A request whose body has been read.

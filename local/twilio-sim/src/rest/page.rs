@@ -13,7 +13,8 @@ const MAX_SIZE: u64 = 1_000;
 pub(super) struct Page {
     size: u64,
     number: u64,
-    after: Option<String>,
+    /// The first item's SID. The item after the last one shown, so that those shown may be deleted before going on.
+    from: Option<String>,
 }
 
 impl Page {
@@ -28,13 +29,13 @@ impl Page {
         match size {
             0 => Err(RestError::bad(20001, "PageSize must be 1 or more")),
             1..=MAX_SIZE => {
-                let after = query
+                let from = query
                     .get("PageToken")
                     .map(|token| token.strip_prefix("PA").unwrap_or(token).to_owned());
                 Ok(Self {
                     size,
                     number: page,
-                    after,
+                    from,
                 })
             }
             _ => Err(RestError::bad(
@@ -55,20 +56,16 @@ impl Page {
     ) -> Value {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
         let start = self.number.saturating_mul(self.size);
-        let mut items: Box<dyn Iterator<Item = (&'a str, T)>> = match &self.after {
-            Some(sid) => Box::new(items.skip_while(move |(own, _)| own != sid).skip(1)),
+        let mut items: Box<dyn Iterator<Item = (&'a str, T)>> = match &self.from {
+            Some(sid) => Box::new(items.skip_while(move |(own, _)| own != sid)),
             None => Box::new(items.skip(usize::try_from(start).unwrap_or(usize::MAX))),
         };
-        let mut last = "";
         let shown: Vec<Value> = items
             .by_ref()
             .take(size)
-            .map(|(sid, item)| {
-                last = sid;
-                render(item)
-            })
+            .map(|(_, item)| render(item))
             .collect();
-        let more = items.next().is_some();
+        let following = items.next().map(|(sid, _)| sid.to_owned());
         let uri = |number: u64, token: Option<String>| self.uri(path, query, number, token);
         let end = start + (shown.len() as u64).saturating_sub(1);
         let mut document = Map::new();
@@ -77,19 +74,16 @@ impl Page {
         document.insert("page_size".to_owned(), self.size.into());
         document.insert("start".to_owned(), start.into());
         document.insert("end".to_owned(), end.into());
-        document.insert(
-            "uri".to_owned(),
-            uri(self.number, self.after.clone()).into(),
-        );
+        document.insert("uri".to_owned(), uri(self.number, self.from.clone()).into());
         document.insert("first_page_uri".to_owned(), uri(0, None).into());
-        let next = more.then(|| uri(self.number + 1, Some(last.to_owned())));
+        let next = following.map(|sid| uri(self.number + 1, Some(sid)));
         document.insert("next_page_uri".to_owned(), next.into());
         let previous = self.number.checked_sub(1).map(|number| uri(number, None));
         document.insert("previous_page_uri".to_owned(), previous.into());
         document.into()
     }
 
-    fn uri(&self, path: &str, query: &Params, number: u64, after: Option<String>) -> String {
+    fn uri(&self, path: &str, query: &Params, number: u64, from: Option<String>) -> String {
         let mut encoded = form_urlencoded::Serializer::new(String::new());
         let filters = query
             .0
@@ -99,7 +93,7 @@ impl Page {
         encoded
             .append_pair("PageSize", &self.size.to_string())
             .append_pair("Page", &number.to_string());
-        if let Some(sid) = after {
+        if let Some(sid) = from {
             encoded.append_pair("PageToken", &format!("PA{sid}"));
         }
         format!("{path}?{}", encoded.finish())

@@ -8,7 +8,7 @@ import pytest
 
 from contract import Contract
 from receiver import Receiver
-from simulator import API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN, SPEED, Simulator, binary
+from simulator import API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN, Simulator, binary
 from stage import Stage
 
 CONTRACT = pytest.StashKey()
@@ -52,8 +52,8 @@ def launch():
     """Starts simulators with options of their own, and stops them at the end."""
     started = []
 
-    def launch(*options):
-        started.append(Simulator("--speed", str(SPEED), *options))
+    def launch(*options, **settings):
+        started.append(Simulator(*options, **settings))
         return started[-1]
 
     yield launch

@@ -48,7 +48,7 @@ class Webhook:
 
     def __str__(self):
         told = ("CallStatus", "RecordingStatus", "SequenceNumber", "ErrorCode")
-        return f"{self.method} {self.url} {({name: self.params[name] for name in told if name in self.params})}"
+        return f"{self.method} {self.url} { ({name: self.params[name] for name in told if name in self.params}) }"
 
     def __getitem__(self, name):
         return self.params[name]

@@ -22,7 +22,7 @@ API_KEY_SID = "SK" + "fedcba9876543210" * 2
 API_KEY_SECRET = "the-secret-of-the-api-key"
 TWILIO_ORIGIN = "https://api.twilio.com"
 START_SECONDS = 20
-SPEED = 20
+SPEED = 40
 
 
 def binary():
@@ -40,8 +40,18 @@ def binary():
 class Simulator:
     """A running simulator."""
 
-    def __init__(self, *options):
-        arguments = ["--listen", "127.0.0.1:0", "--account-sid", ACCOUNT_SID, "--auth-token", AUTH_TOKEN, *options]
+    def __init__(self, *options, speed=SPEED):
+        arguments = [
+            "--speed",
+            str(speed),
+            "--listen",
+            "127.0.0.1:0",
+            "--account-sid",
+            ACCOUNT_SID,
+            "--auth-token",
+            AUTH_TOKEN,
+            *options,
+        ]
         self._process = subprocess.Popen([binary(), *arguments], stdout=subprocess.PIPE, text=True)
         self.origin = self._announced_origin()
         self.said = []

@@ -7,7 +7,7 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 
 from simulator import ACCOUNT_SID, API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN
-from stage import FROM, HELLO, HUMAN, NO_ANSWER, STAYS_QUEUED, eventually, twiml
+from stage import FROM, HELLO, HUMAN, NO_ANSWER, STAYS_QUEUED, Stage, eventually, twiml
 
 UNKNOWN_CALL = "CA" + "0" * 32
 VALID = {"to": HUMAN, "from_": FROM, "url": "https://example.com/voice"}
@@ -140,13 +140,14 @@ def test_an_ended_call_cannot_be_hung_up(stage, number):
         assert (refused.value.status, refused.value.code) == (400, 21220)
 
 
-def test_a_call_canceled_while_queued_fires_no_callback(stage):
+def test_a_call_canceled_while_queued_fires_no_callback(launch, contract, mailbox):
+    leisurely = launch(speed=5)
+    stage = Stage(leisurely.client(contract), mailbox, leisurely)
     call = stage.call(STAYS_QUEUED)
     assert call.update(status="canceled").status == "canceled"
+    stage.told(stage.call(HUMAN))
     assert stage.ended(call).status == "canceled"
-    later = stage.call(HUMAN)
-    stage.told(later)
-    assert stage.mailbox.letters(call=call) == []
+    assert mailbox.letters(call=call) == []
     with pytest.raises(TwilioRestException) as refused:
         call.update(status="completed")
     assert refused.value.code == 21220

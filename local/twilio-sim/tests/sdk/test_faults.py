@@ -126,7 +126,7 @@ def test_a_duplicated_callback_comes_twice_and_is_the_same(stage, faulty, number
 
 
 def test_a_delayed_callback_lets_the_others_pass(stage, faulty, number):
-    plan(faulty, callbacks=[{"kind": "status", "event": "initiated", "action": "delay", "delay_ms": 1500}])
+    plan(faulty, callbacks=[{"kind": "status", "event": "initiated", "action": "delay", "delay_ms": 1000}])
     call = stage.call(number)
     assert [w["SequenceNumber"] for w in stage.mailbox.wait("status", 4, call)] == ["1", "2", "3", "0"]
 

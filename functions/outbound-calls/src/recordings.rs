@@ -1,0 +1,125 @@
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+use mongodb::bson::{DateTime, oid::ObjectId};
+use outdial::{
+    config::Scope,
+    domain::{CallId, Recording, RecordingId, RecordingStatus},
+    http::{Caller, Id, Problem, RecordingBody, RecordingList},
+};
+
+use crate::App;
+
+/// List the recordings of a call, oldest first
+#[utoipa::path(
+    get, path = "/calls/{call_id}/recordings", tag = "recordings", operation_id = "list_call_recordings",
+    params(("call_id" = String, Path, description = "The call's `call_id`")),
+    responses((status = 200, description = "The recordings", body = RecordingList)),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn list(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<CallId>,
+) -> Result<axum::Json<RecordingList>, Problem> {
+    caller.require(Scope::CallsRead)?;
+    let call = app.call(id).await?;
+    let recordings = app.dao.list_call_recordings(call.id).await?;
+    let recordings = recordings
+        .into_iter()
+        .map(|recording| RecordingBody {
+            call_id: Some(id.to_string()),
+            ..recording.into()
+        })
+        .collect();
+    Ok(axum::Json(RecordingList { recordings }))
+}
+
+/// Read a recording
+#[utoipa::path(
+    get, path = "/recordings/{recording_id}", tag = "recordings", operation_id = "get_recording",
+    params(("recording_id" = String, Path, description = "The recording's `id`")),
+    responses((status = 200, description = "The recording", body = RecordingBody)),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn read(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<RecordingId>,
+) -> Result<axum::Json<RecordingBody>, Problem> {
+    caller.require(Scope::CallsRead)?;
+    Ok(axum::Json(app.recording(id).await?.into()))
+}
+
+/// Delete a recording, at Twilio too
+#[utoipa::path(
+    delete, path = "/recordings/{recording_id}", tag = "recordings", operation_id = "delete_recording",
+    params(("recording_id" = String, Path, description = "The recording's `id`")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`); nothing was deleted"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn delete(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<RecordingId>,
+) -> Result<StatusCode, Problem> {
+    caller.require(Scope::CallsWrite)?;
+    let recording = app.recording(id).await?;
+    app.twilio.delete_recording(&recording.twilio_sid).await?;
+    app.dao
+        .update_recording(id, RecordingStatus::Deleted)
+        .await?;
+    if let Ok(call) = ObjectId::parse_str(&recording.call_id) {
+        let next = app.dao.get_recording_by_call_id(call).await?;
+        let url = next.and_then(|recording| recording.recording_url);
+        app.dao.set_recording_url(call, url.as_deref()).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Fetch the audio of a recording
+///
+/// Sends on to a URL that lasts five minutes and needs no key: a WAV, range requests honoured.
+#[utoipa::path(
+    get, path = "/recordings/{recording_id}/media", tag = "recordings", operation_id = "get_recording_media",
+    params(("recording_id" = String, Path, description = "The recording's `id`")),
+    responses(
+        (status = 307, description = "Where the audio is", headers(("Location" = String, description = "The URL, good for five minutes"))),
+        (status = 409, description = "There is no audio, or not yet (`recording_not_ready`)"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn media(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<RecordingId>,
+) -> Result<Response, Problem> {
+    caller.require(Scope::CallsRead)?;
+    let recording = app.recording(id).await?;
+    if recording.status != RecordingStatus::Completed {
+        return Err(Problem::conflict(
+            "recording_not_ready",
+            format!(
+                "There is no audio to fetch: the recording is {}.",
+                recording.recording_status
+            ),
+        ));
+    }
+    let now = DateTime::now().timestamp_millis() / 1_000;
+    let url = app.media.url(&app.urls.media, &recording.twilio_sid, now);
+    Ok((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, url)]).into_response())
+}
+
+impl App {
+    async fn recording(&self, id: RecordingId) -> Result<Recording, Problem> {
+        self.dao
+            .get_recording(id)
+            .await?
+            .ok_or_else(|| Problem::not_found("recording"))
+    }
+}

@@ -1,0 +1,152 @@
+use axum::{extract::State, response::IntoResponse};
+use http::{StatusCode, header};
+use mongodb::bson::{DateTime, oid::ObjectId};
+use outdial::{
+    config::Scope,
+    dao::{List, UserDeletion},
+    domain::{User, UserCreate, UserId, UserUpdate},
+    http::{Caller, Id, Json, PageQuery, Problem, UserBody, UserList},
+};
+
+use crate::App;
+
+/// Create a user
+///
+/// The e-mail address must not be another user's, whatever its case.
+#[utoipa::path(
+    post, path = "/users", tag = "users", operation_id = "create_user",
+    request_body = UserCreate,
+    responses(
+        (status = 201, description = "Created", body = UserBody,
+            headers(("Location" = String, description = "The path of the user"))),
+        (status = 409, description = "Another user has this e-mail address (`email_taken`)"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn create(
+    caller: Caller,
+    State(app): State<App>,
+    Json(body): Json<UserCreate>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.require(Scope::UsersWrite)?;
+    let now = DateTime::now();
+    let user = User {
+        id: ObjectId::new(),
+        name: body.name,
+        email_lower: body.email.lower(),
+        email: body.email,
+        phone_number: body.phone_number,
+        created_by: caller.name,
+        created_at: now,
+        updated_at: now,
+    };
+    app.dao.create_user(&user).await?;
+    let location = format!("/users/{}", user.user_id());
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        axum::Json(UserBody::from(user)),
+    ))
+}
+
+/// List users, newest first
+#[utoipa::path(
+    get, path = "/users", tag = "users", operation_id = "list_users",
+    params(
+        ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000),
+        ("page_size" = Option<u32>, Query, description = "How many users a page holds (20)", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; not with `page`"),
+    ),
+    responses(
+        (status = 200, description = "A page of users", body = UserList),
+        (status = 422, description = "A parameter is out of range, or the cursor is not one of this list"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn list(
+    caller: Caller,
+    State(app): State<App>,
+    query: PageQuery,
+) -> Result<axum::Json<UserList>, Problem> {
+    caller.require(Scope::UsersRead)?;
+    let request = query.of(List::Users)?;
+    let page = app.dao.list_users(&request).await?;
+    Ok(axum::Json(UserList {
+        users: page.items.into_iter().map(UserBody::from).collect(),
+        total: page.total,
+        page: request.number(),
+        page_size: request.size,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+/// Read a user
+#[utoipa::path(
+    get, path = "/users/{user_id}", tag = "users", operation_id = "get_user",
+    params(("user_id" = String, Path, description = "The user's `id`")),
+    responses((status = 200, description = "The user", body = UserBody)),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn read(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<UserId>,
+) -> Result<axum::Json<UserBody>, Problem> {
+    caller.require(Scope::UsersRead)?;
+    let user = app.dao.get_user(id).await?;
+    user.map(|user| axum::Json(user.into()))
+        .ok_or_else(|| Problem::not_found("user"))
+}
+
+/// Change a user
+///
+/// What the body does not name stays as it is.
+#[utoipa::path(
+    patch, path = "/users/{user_id}", tag = "users", operation_id = "update_user",
+    params(("user_id" = String, Path, description = "The user's `id`")),
+    request_body = UserUpdate,
+    responses(
+        (status = 200, description = "The user as it is now", body = UserBody),
+        (status = 409, description = "Another user has this e-mail address (`email_taken`)"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn update(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<UserId>,
+    Json(body): Json<UserUpdate>,
+) -> Result<axum::Json<UserBody>, Problem> {
+    caller.require(Scope::UsersWrite)?;
+    let user = app.dao.update_user(id, &body).await?;
+    user.map(|user| axum::Json(user.into()))
+        .ok_or_else(|| Problem::not_found("user"))
+}
+
+/// Delete a user
+///
+/// A user with calls stays: the record of what happened needs it.
+#[utoipa::path(
+    delete, path = "/users/{user_id}", tag = "users", operation_id = "delete_user",
+    params(("user_id" = String, Path, description = "The user's `id`")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 409, description = "The user has calls (`user_has_calls`)"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn delete(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<UserId>,
+) -> Result<StatusCode, Problem> {
+    caller.require(Scope::UsersWrite)?;
+    match app.dao.delete_user(id).await? {
+        UserDeletion::Deleted => Ok(StatusCode::NO_CONTENT),
+        UserDeletion::NotFound => Err(Problem::not_found("user")),
+        UserDeletion::HasCalls => Err(Problem::conflict(
+            "user_has_calls",
+            "A user with calls cannot be deleted: the record of the calls needs it.",
+        )),
+    }
+}

@@ -1,0 +1,132 @@
+use std::{collections::HashMap, net::SocketAddr};
+
+use mongodb::{Client, Database};
+use outdial::{config::Settings, dao};
+use ring::digest;
+use twilio_sim::{Config, Simulator};
+use uuid::Uuid;
+
+/// The account that the simulated Twilio knows.
+pub const ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// Its auth token.
+pub const AUTH_TOKEN: &str = "12345678901234567890abcdefabcdef";
+/// Where webhooks are sent, and what their signatures are over.
+pub const BASE_URL: &str = "https://calls.example.com";
+/// The key that opens the API.
+pub const API_KEY: &str = "a-key-for-tests";
+/// Where calls come from.
+pub const FROM_NUMBER: &str = "+12125550100";
+
+/// A test's own database, and the variables of functions that use it.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    variables: HashMap<String, String>,
+    database: Database,
+}
+
+impl Stage {
+    /// A stage with the indexes of a deployed database, without a Twilio.
+    ///
+    /// # Panics
+    ///
+    /// Without a database server.
+    pub async fn new() -> Self {
+        let uri = std::env::var("OUTDIAL_TEST_MONGO_URI").expect(
+            "OUTDIAL_TEST_MONGO_URI must name a MongoDB server for tests: `cargo xtask test` starts one and sets it",
+        );
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        outdial::tls::install_provider();
+        let client = Client::with_uri_str(&uri)
+            .await
+            .expect("the test server's URI is valid");
+        let database = client.database(&name);
+        dao::indexes::ensure(&database)
+            .await
+            .expect("the test server takes indexes");
+        let hash = hex(digest::digest(&digest::SHA256, API_KEY.as_bytes()).as_ref());
+        let variables = [
+            ("ENVIRONMENT", "development"),
+            ("MONGO_URI", &uri),
+            ("MONGO_DB", &name),
+            ("TWILIO_ACCOUNT_SID", ACCOUNT_SID),
+            ("TWILIO_AUTH_TOKEN", AUTH_TOKEN),
+            ("TWILIO_FROM_NUMBER", FROM_NUMBER),
+            ("BASE_URL", BASE_URL),
+            ("API_KEYS", &format!("tester:{hash}")),
+            ("MEDIA_SIGNING_KEY", "signs media in tests"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self {
+            variables: variables.into(),
+            database,
+        }
+    }
+
+    /// A stage with a simulated Twilio that nobody else uses.
+    ///
+    /// # Panics
+    ///
+    /// Without a database server.
+    pub async fn with_twilio() -> Self {
+        let twilio = start_twilio().await;
+        Self::new()
+            .await
+            .set("TWILIO_API_BASE_URL", &format!("http://{twilio}"))
+    }
+
+    /// The stage with a variable set to another value; to nothing means not set.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// What a function is configured with.
+    ///
+    /// # Panics
+    ///
+    /// When `ENVIRONMENT` is malformed.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let values = self
+            .variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into()));
+        Settings::from_values(values.collect()).expect("ENVIRONMENT is well-formed")
+    }
+
+    /// The value of a variable.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// The test's database.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+/// Starts a simulated Twilio for [`ACCOUNT_SID`], which ends with the test's runtime.
+///
+/// # Panics
+///
+/// Without a free port.
+pub async fn start_twilio() -> SocketAddr {
+    let config = Config {
+        account_sid: ACCOUNT_SID.to_owned(),
+        auth_token: AUTH_TOKEN.to_owned(),
+        ..Config::default()
+    };
+    let simulator = Simulator::bind(config).await.expect("a port is free");
+    let address = simulator.address();
+    tokio::spawn(simulator.run());
+    address
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}

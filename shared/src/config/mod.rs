@@ -1,0 +1,563 @@
+//! Configuration: read once, at start, into types that cannot be wrong.
+//!
+//! A missing or malformed variable is an error that names it and says what it must look like; it never shows the value.
+
+mod keys;
+mod url;
+
+use std::{collections::HashMap, str::FromStr};
+
+use mongodb::options::ConnectionString;
+use secrecy::{ExposeSecret, SecretString};
+
+pub use self::{
+    keys::{ApiKey, ApiKeys, Scope},
+    url::{PublicUrls, WebhookKind, webhook_url},
+};
+use crate::domain::{Language, PhoneNumber, Voice};
+
+/// Why the configuration was refused: one line that names the variable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
+    pub(crate) fn missing(name: &str, expected: &str) -> Self {
+        Self(format!("{name} is missing: set it to {expected}"))
+    }
+
+    /// A variable that is not what it must be.
+    #[must_use]
+    pub fn malformed(name: &str, expected: &str) -> Self {
+        Self(format!("{name} is malformed: it must be {expected}"))
+    }
+}
+
+/// `ENVIRONMENT`: production unless it says development.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// Plain http URLs are taken, and the API is open where no key is configured.
+    Development,
+    /// Nothing of the kind.
+    Production,
+}
+
+/// The variables, by name: the process's environment, under what the secret holds.
+#[derive(Clone)]
+pub struct Settings {
+    values: HashMap<String, SecretString>,
+    environment: Environment,
+}
+
+/// What a secret may hold; anything else in it is somebody else's.
+pub(crate) const SECRET_VARIABLES: [&str; 8] = [
+    "API_KEYS",
+    "MEDIA_SIGNING_KEY",
+    "MONGO_URI",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_API_KEY_SECRET",
+    "TWILIO_API_KEY_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_AUTH_TOKEN_SECONDARY",
+];
+
+impl Settings {
+    /// The process's environment, and what the secret named by `SECRET_ID` holds.
+    ///
+    /// # Errors
+    ///
+    /// When `ENVIRONMENT` is malformed, or the secret cannot be read.
+    pub async fn load() -> Result<Self, ConfigError> {
+        let mut values: HashMap<String, SecretString> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .map(|(name, value)| (name, value.into()))
+            .collect();
+        if let Some(id) = values
+            .get("SECRET_ID")
+            .filter(|id| !id.expose_secret().is_empty())
+        {
+            values.extend(crate::secret::fetch(id.expose_secret()).await?);
+        }
+        Self::from_values(values)
+    }
+
+    /// The given variables, and no others.
+    ///
+    /// # Errors
+    ///
+    /// When `ENVIRONMENT` is malformed.
+    pub fn from_pairs<const N: usize>(pairs: [(&str, &str); N]) -> Result<Self, ConfigError> {
+        let values = pairs.map(|(name, value)| (name.to_owned(), SecretString::from(value)));
+        Self::from_values(values.into())
+    }
+
+    /// Like [`Settings::from_pairs`], by name.
+    ///
+    /// # Errors
+    ///
+    /// When `ENVIRONMENT` is malformed.
+    pub fn from_values(values: HashMap<String, SecretString>) -> Result<Self, ConfigError> {
+        let environment = match values.get("ENVIRONMENT").map(ExposeSecret::expose_secret) {
+            None | Some("" | "production") => Environment::Production,
+            Some("development") => Environment::Development,
+            Some(_) => {
+                return Err(ConfigError::malformed(
+                    "ENVIRONMENT",
+                    "development or production",
+                ));
+            }
+        };
+        Ok(Self {
+            values,
+            environment,
+        })
+    }
+
+    /// Development or production.
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// The variable's value; one that is set to nothing counts as not set.
+    fn get(&self, name: &str) -> Option<&str> {
+        self.values
+            .get(name)
+            .map(ExposeSecret::expose_secret)
+            .filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, name: &str, expected: &str) -> Result<&str, ConfigError> {
+        self.get(name)
+            .ok_or_else(|| ConfigError::missing(name, expected))
+    }
+
+    fn parsed<T: FromStr>(
+        &self,
+        name: &str,
+        default: &str,
+        expected: &str,
+    ) -> Result<T, ConfigError> {
+        self.get(name)
+            .unwrap_or(default)
+            .parse()
+            .map_err(|_| ConfigError::malformed(name, expected))
+    }
+
+    fn number(
+        &self,
+        name: &str,
+        default: u32,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Result<u32, ConfigError> {
+        let expected = || format!("a whole number from {} to {}", range.start(), range.end());
+        let Some(text) = self.get(name) else {
+            return Ok(default);
+        };
+        text.parse()
+            .ok()
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| ConfigError::malformed(name, &expected()))
+    }
+
+    /// `MONGO_URI` and `MONGO_DB`.
+    ///
+    /// # Errors
+    ///
+    /// When the URI is missing, or one of them is malformed.
+    pub fn mongo(&self) -> Result<MongoConfig, ConfigError> {
+        const EXPECTED: &str =
+            "a MongoDB connection string, such as mongodb+srv://name:password@cluster.example.net/";
+        let uri = self.required("MONGO_URI", EXPECTED)?;
+        ConnectionString::parse(uri).map_err(|_| ConfigError::malformed("MONGO_URI", EXPECTED))?;
+        let database = self.get("MONGO_DB").unwrap_or("atlas");
+        if database.len() > 63 || database.contains(['/', '\\', '.', ' ', '"', '$', '\0']) {
+            return Err(ConfigError::malformed(
+                "MONGO_DB",
+                "the name of a database: at most 63 bytes, none of them / \\ . \" $ or a space",
+            ));
+        }
+        Ok(MongoConfig {
+            uri: uri.into(),
+            database: database.to_owned(),
+        })
+    }
+
+    /// The account, its tokens and its API key.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or malformed.
+    pub fn twilio(&self) -> Result<TwilioConfig, ConfigError> {
+        const SID: &str = "an account SID: AC and 32 hexadecimal digits";
+        let account_sid = self.required("TWILIO_ACCOUNT_SID", SID)?;
+        if !is_sid(account_sid, "AC") {
+            return Err(ConfigError::malformed("TWILIO_ACCOUNT_SID", SID));
+        }
+        let api_key = match (
+            self.get("TWILIO_API_KEY_SID"),
+            self.get("TWILIO_API_KEY_SECRET"),
+        ) {
+            (None, None) => None,
+            (Some(sid), Some(secret)) if is_sid(sid, "SK") => Some((sid.to_owned(), secret.into())),
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::malformed(
+                    "TWILIO_API_KEY_SID",
+                    "an API key's SID: SK and 32 hexadecimal digits",
+                ));
+            }
+            (Some(_), None) => {
+                return Err(ConfigError::missing(
+                    "TWILIO_API_KEY_SECRET",
+                    "the secret of the key in TWILIO_API_KEY_SID",
+                ));
+            }
+            (None, Some(_)) => {
+                return Err(ConfigError::missing(
+                    "TWILIO_API_KEY_SID",
+                    "the SID of the key whose secret is in TWILIO_API_KEY_SECRET",
+                ));
+            }
+        };
+        let base_url: ::url::Url = self.parsed(
+            "TWILIO_API_BASE_URL",
+            "https://api.twilio.com",
+            "an https URL, such as https://api.twilio.com",
+        )?;
+        if base_url.host().is_none() || !self.scheme_is_allowed(base_url.scheme()) {
+            return Err(ConfigError::malformed(
+                "TWILIO_API_BASE_URL",
+                "an https URL, such as https://api.twilio.com",
+            ));
+        }
+        Ok(TwilioConfig {
+            account_sid: account_sid.to_owned(),
+            auth_tokens: self.webhook_tokens()?,
+            api_key,
+            api_base_url: base_url,
+        })
+    }
+
+    /// The tokens that may sign a webhook.
+    ///
+    /// # Errors
+    ///
+    /// When `TWILIO_AUTH_TOKEN` is missing.
+    pub fn webhook_tokens(&self) -> Result<Vec<SecretString>, ConfigError> {
+        let first = self.required(
+            "TWILIO_AUTH_TOKEN",
+            "the auth token of the account in TWILIO_ACCOUNT_SID",
+        )?;
+        let second = self.get("TWILIO_AUTH_TOKEN_SECONDARY");
+        Ok([Some(first), second]
+            .into_iter()
+            .flatten()
+            .map(SecretString::from)
+            .collect())
+    }
+
+    /// The keys that open the API.
+    ///
+    /// # Errors
+    ///
+    /// When an entry is malformed, or production has none.
+    pub fn api_keys(&self) -> Result<ApiKeys, ConfigError> {
+        ApiKeys::parse(self.get("API_KEYS"), self.environment)
+    }
+
+    /// The key that signs media URLs.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing, or too short in production.
+    pub fn media_signing_key(&self) -> Result<SecretString, ConfigError> {
+        const EXPECTED: &str =
+            "a random text of 16 characters or more, such as `openssl rand -hex 32` prints";
+        let key = self.required("MEDIA_SIGNING_KEY", EXPECTED)?;
+        if self.environment == Environment::Production && key.len() < 16 {
+            return Err(ConfigError::malformed("MEDIA_SIGNING_KEY", EXPECTED));
+        }
+        Ok(key.into())
+    }
+
+    /// How scripts are spoken.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is malformed.
+    pub fn speech(&self) -> Result<SpeechConfig, ConfigError> {
+        let text = |name: &str| -> Result<Option<String>, ConfigError> {
+            match self.get(name) {
+                Some(text) if text.parse::<crate::domain::Script>().is_err() => {
+                    Err(ConfigError::malformed(
+                        name,
+                        "a text of at most 3000 characters that XML 1.0 allows",
+                    ))
+                }
+                text => Ok(text.map(str::to_owned)),
+            }
+        };
+        Ok(SpeechConfig {
+            voice: self.parsed(
+                "VOICE",
+                "woman",
+                "a voice of Twilio's, such as woman or Polly.Joanna-Neural",
+            )?,
+            language: self.parsed("LANGUAGE", "en-US", "a language tag, such as en-US")?,
+            apology: text("APOLOGY")?.unwrap_or_else(|| DEFAULT_APOLOGY.to_owned()),
+            recording_notice: text("RECORDING_NOTICE")?,
+        })
+    }
+
+    /// What a call may be.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or malformed.
+    pub fn calls(&self) -> Result<CallConfig, ConfigError> {
+        const COUNTRIES: &str = "ISO 3166 codes of two letters, separated by commas, such as US,CA";
+        const FROM: &str = "a number of the account in E.164 form, such as +12125550123";
+        let allowed_countries: Vec<String> = self
+            .get("ALLOWED_COUNTRIES")
+            .unwrap_or("US,CA")
+            .split(',')
+            .map(|code| code.trim().to_ascii_uppercase())
+            .collect();
+        if !allowed_countries
+            .iter()
+            .all(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()))
+        {
+            return Err(ConfigError::malformed("ALLOWED_COUNTRIES", COUNTRIES));
+        }
+        Ok(CallConfig {
+            from_number: self
+                .required("TWILIO_FROM_NUMBER", FROM)?
+                .parse()
+                .map_err(|_| ConfigError::malformed("TWILIO_FROM_NUMBER", FROM))?,
+            allowed_countries,
+            max_calls_per_user_per_day: self.number(
+                "MAX_CALLS_PER_USER_PER_DAY",
+                50,
+                0..=1_000_000,
+            )?,
+            max_calls_per_day: self.number("MAX_CALLS_PER_DAY", 5_000, 0..=100_000_000)?,
+            time_limit_seconds: self.number("CALL_TIME_LIMIT_SECONDS", 600, 1..=14_400)?,
+            ring_timeout_seconds: self.number("CALL_RING_TIMEOUT_SECONDS", 30, 1..=600)?,
+        })
+    }
+
+    fn scheme_is_allowed(&self, scheme: &str) -> bool {
+        scheme == "https" || (scheme == "http" && self.environment == Environment::Development)
+    }
+}
+
+fn is_sid(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix)
+        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
+
+/// Where the database is.
+#[derive(Debug, Clone)]
+pub struct MongoConfig {
+    /// `MONGO_URI`, a connection string whose syntax has been checked.
+    pub uri: SecretString,
+    /// `MONGO_DB`.
+    pub database: String,
+}
+
+/// How Twilio is reached, and how its webhooks are told from forgeries.
+#[derive(Debug, Clone)]
+pub struct TwilioConfig {
+    /// `TWILIO_ACCOUNT_SID`.
+    pub account_sid: String,
+    /// `TWILIO_AUTH_TOKEN`, and `TWILIO_AUTH_TOKEN_SECONDARY` where it is set: each of them may sign a webhook.
+    pub auth_tokens: Vec<SecretString>,
+    /// `TWILIO_API_KEY_SID` and `TWILIO_API_KEY_SECRET`: they go before the auth token at the REST API.
+    pub api_key: Option<(String, SecretString)>,
+    /// `TWILIO_API_BASE_URL`.
+    pub api_base_url: ::url::Url,
+}
+
+/// How scripts are spoken.
+#[derive(Debug, Clone)]
+pub struct SpeechConfig {
+    /// `VOICE`, for calls that name none.
+    pub voice: Voice,
+    /// `LANGUAGE`, for calls that name none.
+    pub language: Language,
+    /// `APOLOGY`: spoken where the script cannot be known.
+    pub apology: String,
+    /// `RECORDING_NOTICE`: spoken before the script of a recorded call.
+    pub recording_notice: Option<String>,
+}
+
+/// What a call may be, and who places it.
+#[derive(Debug, Clone)]
+pub struct CallConfig {
+    /// `TWILIO_FROM_NUMBER`.
+    pub from_number: PhoneNumber,
+    /// `ALLOWED_COUNTRIES`, upper-case ISO 3166 codes of two letters.
+    pub allowed_countries: Vec<String>,
+    /// `MAX_CALLS_PER_USER_PER_DAY`, UTC days.
+    pub max_calls_per_user_per_day: u32,
+    /// `MAX_CALLS_PER_DAY`, UTC days.
+    pub max_calls_per_day: u32,
+    /// `CALL_TIME_LIMIT_SECONDS`: Twilio ends an answered call then.
+    pub time_limit_seconds: u32,
+    /// `CALL_RING_TIMEOUT_SECONDS`: how long it may ring.
+    pub ring_timeout_seconds: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    fn settings<const N: usize>(pairs: [(&str, &str); N]) -> Settings {
+        Settings::from_pairs(pairs).unwrap()
+    }
+
+    #[test]
+    fn production_is_the_default_and_a_typing_error_is_refused() {
+        assert_eq!(settings([]).environment(), Environment::Production);
+        assert_eq!(
+            settings([("ENVIRONMENT", "development")]).environment(),
+            Environment::Development
+        );
+        assert!(Settings::from_pairs([("ENVIRONMENT", "prod")]).is_err());
+    }
+
+    #[test]
+    fn a_missing_or_malformed_variable_is_named_and_its_value_never_shown() {
+        let missing = settings([]).mongo().unwrap_err().to_string();
+        assert!(
+            missing.starts_with("MONGO_URI is missing: set it to "),
+            "{missing}"
+        );
+        for bad in ["postgres://pw-marked@h", "mongodb://", "pw-marked"] {
+            let error = settings([("MONGO_URI", bad)])
+                .mongo()
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("MONGO_URI is malformed: it must be "),
+                "{error}"
+            );
+            assert!(!error.contains("pw-marked"), "{error}");
+        }
+        let uri = ("MONGO_URI", "mongodb://127.0.0.1:27017");
+        assert_eq!(settings([uri]).mongo().unwrap().database, "atlas");
+        assert!(settings([uri, ("MONGO_DB", "a.b")]).mongo().is_err());
+    }
+
+    #[test]
+    fn a_variable_that_is_set_to_nothing_is_not_set() {
+        let twilio = settings([
+            ("TWILIO_ACCOUNT_SID", SID),
+            ("TWILIO_AUTH_TOKEN", "t"),
+            ("TWILIO_AUTH_TOKEN_SECONDARY", ""),
+            ("TWILIO_API_KEY_SID", ""),
+        ])
+        .twilio()
+        .unwrap();
+        assert_eq!(twilio.auth_tokens.len(), 1);
+        assert!(twilio.api_key.is_none());
+        assert_eq!(twilio.api_base_url.as_str(), "https://api.twilio.com/");
+    }
+
+    #[test]
+    fn twilio_needs_an_account_a_token_and_whole_api_keys() {
+        let base = [("TWILIO_ACCOUNT_SID", SID), ("TWILIO_AUTH_TOKEN", "t")];
+        assert!(settings(base).twilio().is_ok());
+        let error = |more: (&'static str, &'static str)| {
+            settings([base[0], base[1], more])
+                .twilio()
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(
+            error(("TWILIO_ACCOUNT_SID", "AC1")).starts_with("TWILIO_ACCOUNT_SID is malformed")
+        );
+        assert!(error(("TWILIO_AUTH_TOKEN", "")).starts_with("TWILIO_AUTH_TOKEN is missing"));
+        assert!(
+            error(("TWILIO_API_KEY_SID", "SK1")).starts_with("TWILIO_API_KEY_SECRET is missing")
+        );
+        assert!(error(("TWILIO_API_KEY_SECRET", "s")).starts_with("TWILIO_API_KEY_SID is missing"));
+        assert!(
+            error(("TWILIO_API_BASE_URL", "http://api.twilio.com"))
+                .starts_with("TWILIO_API_BASE_URL is malformed")
+        );
+    }
+
+    #[test]
+    fn a_call_has_the_defaults_of_the_documentation() {
+        let calls = settings([("TWILIO_FROM_NUMBER", "+12125550100")])
+            .calls()
+            .unwrap();
+        assert_eq!(calls.allowed_countries, ["US", "CA"]);
+        assert_eq!(
+            (calls.max_calls_per_user_per_day, calls.max_calls_per_day),
+            (50, 5_000)
+        );
+        assert_eq!(
+            (calls.time_limit_seconds, calls.ring_timeout_seconds),
+            (600, 30)
+        );
+        for (name, value) in [
+            ("ALLOWED_COUNTRIES", "USA"),
+            ("ALLOWED_COUNTRIES", "US,,CA"),
+            ("MAX_CALLS_PER_DAY", "-1"),
+            ("CALL_TIME_LIMIT_SECONDS", "0"),
+            ("CALL_RING_TIMEOUT_SECONDS", "601"),
+            ("TWILIO_FROM_NUMBER", "2125550100"),
+        ] {
+            let error = settings([("TWILIO_FROM_NUMBER", "+12125550100"), (name, value)])
+                .calls()
+                .unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("{name} is malformed")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn speech_has_a_voice_a_language_and_an_apology() {
+        let speech = settings([]).speech().unwrap();
+        assert_eq!(
+            (speech.voice.as_str(), speech.language.as_str()),
+            ("woman", "en-US")
+        );
+        assert!(!speech.apology.is_empty());
+        assert_eq!(speech.recording_notice, None);
+        assert!(settings([("APOLOGY", "a\u{7}")]).speech().is_err());
+        assert!(settings([("VOICE", "a b")]).speech().is_err());
+    }
+
+    #[test]
+    fn a_media_key_is_long_in_production() {
+        assert!(settings([]).media_signing_key().is_err());
+        assert!(
+            settings([("MEDIA_SIGNING_KEY", "short")])
+                .media_signing_key()
+                .is_err()
+        );
+        assert!(
+            settings([
+                ("MEDIA_SIGNING_KEY", "short"),
+                ("ENVIRONMENT", "development")
+            ])
+            .media_signing_key()
+            .is_ok()
+        );
+    }
+}

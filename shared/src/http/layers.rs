@@ -1,0 +1,108 @@
+use std::time::Instant;
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, header};
+use lambda_http::{RequestExt, request::RequestContext};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{Instrument, field};
+
+use super::Problem;
+
+/// What every function's router ends with: 404 and 405 as problem answers, panics caught, one log line a request,
+/// and the headers that every answer has.
+pub fn finish(router: Router) -> Router {
+    router
+        .fallback(async || Problem::not_found("path"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(CatchPanicLayer::custom(|_| {
+            Problem::internal("a handler panicked").into_response()
+        }))
+        .layer(middleware::from_fn(answer))
+}
+
+/// The name of a request in logs and problem answers: Lambda's, else the gateway's.
+fn request_id(request: &Request) -> String {
+    if let Some(context) = request.extensions().lambda_context_ref() {
+        return context.request_id.clone();
+    }
+    match request.extensions().request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    }
+    .unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
+}
+
+async fn answer(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let request_id = request_id(&request);
+    let span = tracing::info_span!(
+        "request",
+        request_id,
+        method = %request.method(),
+        route = field::Empty,
+        api_key = field::Empty,
+        call_id = field::Empty,
+    );
+    if let Some(path) = request.extensions().get::<MatchedPath>() {
+        span.record("route", path.as_str());
+    }
+    async {
+        let mut response = next.run(request).await;
+        let problem = response.extensions_mut().remove::<Problem>();
+        log(response.status(), problem.as_ref(), begun);
+        if let Some(problem) = problem {
+            response = with_document(response, problem, request_id);
+        }
+        let headers = response.headers_mut();
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers.insert(
+            HeaderName::from_static("strict-transport-security"),
+            HeaderValue::from_static("max-age=31536000"),
+        );
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn log(status: http::StatusCode, problem: Option<&Problem>, begun: Instant) {
+    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let status = status.as_u16();
+    match problem {
+        Some(problem) if status >= 500 => tracing::error!(
+            status,
+            elapsed_ms,
+            code = problem.code(),
+            cause = problem.cause(),
+            "answered"
+        ),
+        problem => tracing::info!(
+            status,
+            elapsed_ms,
+            code = problem.map(Problem::code),
+            "answered"
+        ),
+    }
+}
+
+fn with_document(response: Response, problem: Problem, request_id: String) -> Response {
+    let (mut head, _) = response.into_parts();
+    head.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    head.headers.remove(header::CONTENT_LENGTH);
+    let body = serde_json::to_vec(&problem.into_body(request_id)).unwrap_or_default();
+    Response::from_parts(head, body.into())
+}

@@ -1,0 +1,187 @@
+//! The API document: the functions' parts, and what all operations have in common.
+
+use serde_json::json;
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref,
+    RefOr, Response, ResponseBuilder, Schema,
+    path::{Operation, ParameterIn, PathItem},
+    schema::{AdditionalProperties, ComponentsBuilder},
+    security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+use super::ProblemBody;
+
+/// One document of the functions' parts.
+///
+/// What holds for every operation is said here once: the refusals that a body, a name in the path, or an API key
+/// brings with it, and those that are our own fault.
+pub fn document(functions: impl IntoIterator<Item = OpenApi>) -> OpenApi {
+    let mut document = functions.into_iter().fold(head(), OpenApi::merge_from);
+    let mut bodies = Vec::new();
+    for item in document.paths.paths.values_mut() {
+        for operation in operations(item) {
+            bodies.extend(json_body(operation));
+            complete(operation);
+        }
+    }
+    if let Some(components) = &mut document.components {
+        for name in bodies {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(&name) {
+                object.additional_properties =
+                    Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
+    document
+}
+
+fn head() -> OpenApi {
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("outdial")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(
+                    "Outbound voice calls: dial a person, speak a script, record the call, and tell what became of it.",
+                ))
+                .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build())),
+        )
+        .components(Some(
+            ComponentsBuilder::new()
+                .schema_from::<ProblemBody>()
+                .security_scheme(
+                    "bearer",
+                    SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
+                )
+                .security_scheme(
+                    "api_key",
+                    SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key"))),
+                )
+                .build(),
+        ))
+        .build()
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.post,
+        &mut item.patch,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The schema of the operation's JSON body.
+fn json_body(operation: &Operation) -> Option<String> {
+    let RefOr::T(body) = operation.request_body.as_ref()? else {
+        return None;
+    };
+    let RefOr::T(content) = body.content.get("application/json")? else {
+        return None;
+    };
+    match content.schema.as_ref()? {
+        RefOr::Ref(reference) => reference.ref_location.rsplit('/').next().map(str::to_owned),
+        RefOr::T(_) => None,
+    }
+}
+
+fn complete(operation: &mut Operation) {
+    let secured = operation.security.is_some();
+    let has_json = json_body(operation).is_some();
+    let has_body = operation.request_body.is_some();
+    let named = operation.parameters.iter().flatten().any(|parameter| {
+        matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path)
+    });
+    let common = [
+        (
+            has_json,
+            "400",
+            "The body is no JSON object (`malformed_json`)",
+        ),
+        (
+            secured,
+            "401",
+            "No API key, or one that is not known (`unauthorized`)",
+        ),
+        (
+            secured,
+            "403",
+            "The API key lacks a scope (`missing_scope`)",
+        ),
+        (named, "404", "There is no such thing (`not_found`)"),
+        (
+            has_body,
+            "413",
+            "The body has more than 64 kB (`payload_too_large`)",
+        ),
+        (
+            has_json,
+            "415",
+            "The body is not said to be JSON (`unsupported_media_type`)",
+        ),
+        (
+            has_json,
+            "422",
+            "Fields at fault, all of them (`validation_failed`)",
+        ),
+        (true, "500", "Our fault (`internal`)"),
+        (
+            true,
+            "503",
+            "The database is away (`unavailable`): what was to change may or may not have changed",
+        ),
+    ];
+    let responses = &mut operation.responses.responses;
+    for (applies, status, description) in common {
+        if applies && !responses.contains_key(status) {
+            let response = ResponseBuilder::new().description(description);
+            responses.insert(status.to_owned(), response.build().into());
+        }
+    }
+    for (status, response) in responses {
+        if let RefOr::T(response) = response
+            && status.as_str() >= "400"
+            && response.content.is_empty()
+        {
+            refuse(status, response);
+        }
+    }
+}
+
+/// Gives a refusal its document, with an example, and its headers.
+fn refuse(status: &str, response: &mut Response) {
+    let code = response.description.split('`').nth(1).unwrap_or_default();
+    let reason = status
+        .parse()
+        .ok()
+        .and_then(|status: u16| http::StatusCode::from_u16(status).ok())
+        .and_then(|status| status.canonical_reason());
+    let example = json!({
+        "type": format!("about:blank#{code}"),
+        "title": reason,
+        "status": status.parse::<u16>().unwrap_or_default(),
+        "code": code,
+        "detail": response.description,
+        "errors": [],
+        "timestamp": "2026-01-02T03:04:05.678Z",
+        "request_id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+    });
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .example(Some(example))
+        .build();
+    response
+        .content
+        .insert("application/problem+json".to_owned(), content.into());
+    let header = match status {
+        "401" => Some(("WWW-Authenticate", "How to authenticate")),
+        "503" => Some(("Retry-After", "Seconds")),
+        _ => None,
+    };
+    if let Some((name, description)) = header {
+        let header = HeaderBuilder::new().description(Some(description)).build();
+        response.headers.insert(name.to_owned(), header.into());
+    }
+}

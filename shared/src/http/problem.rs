@@ -1,0 +1,353 @@
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::{
+    dao::{DaoError, DuplicateKey},
+    domain::Refusal,
+    twilio::TwilioError,
+};
+
+/// A refusal: what is answered instead of the thing that was asked for.
+///
+/// The answer is an RFC 9457 document, [`ProblemBody`], made by [`finish`](super::finish), which knows the request.
+/// What a 5xx was caused by goes to the log alone.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after_seconds: Option<u32>,
+    authenticate: bool,
+    twilio: Option<Refusal>,
+    cause: Option<String>,
+}
+
+/// One field of the request that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// Its name; nested names are joined by dots.
+    #[schema(example = "to_number")]
+    pub field: String,
+    /// What is wrong with it.
+    #[schema(example = "must be a telephone number in E.164 form, such as +12125550123")]
+    pub message: String,
+}
+
+/// A refusal as it is answered: `application/problem+json` (RFC 9457).
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Where the code is described.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank#validation_failed")]
+    pub kind: String,
+    /// The HTTP status in words.
+    #[schema(example = "Unprocessable Entity")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 422)]
+    pub status: u16,
+    /// A stable word for programs.
+    #[schema(example = "validation_failed")]
+    pub code: String,
+    /// What was wrong and what to do, for people.
+    pub detail: String,
+    /// The fields at fault.
+    pub errors: Vec<FieldError>,
+    /// Twilio's error code, where Twilio refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 21217)]
+    pub twilio_code: Option<i32>,
+    /// Twilio's words, where Twilio refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_message: Option<String>,
+    /// When, RFC 3339.
+    #[schema(format = DateTime)]
+    pub timestamp: String,
+    /// Names the request in the logs.
+    pub request_id: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_seconds: None,
+            authenticate: false,
+            twilio: None,
+            cause: None,
+        }
+    }
+
+    /// 400: the body is no JSON object.
+    #[must_use]
+    pub fn malformed_json(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
+    }
+
+    /// 400: the form of a webhook is not what Twilio sends.
+    #[must_use]
+    pub fn malformed_form(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_form", detail)
+    }
+
+    /// 401: no key, or an unknown one.
+    #[must_use]
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self {
+            authenticate: true,
+            ..Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        }
+    }
+
+    /// 403: known, and not allowed.
+    #[must_use]
+    pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    /// 404: there is no such thing.
+    #[must_use]
+    pub fn not_found(thing: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("There is no such {thing}."),
+        )
+    }
+
+    /// 405: the path knows other methods.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "This path does not take the method; the Allow header lists those that it takes.",
+        )
+    }
+
+    /// 409: the state of things stands against it.
+    #[must_use]
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 413: the body is too long.
+    #[must_use]
+    pub fn payload_too_large(limit_bytes: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "payload_too_large",
+            format!("The body must have at most {limit_bytes} bytes."),
+        )
+    }
+
+    /// 415: the body is of another type.
+    #[must_use]
+    pub fn unsupported_media_type(expected: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            format!("The body must be sent as {expected}, and say so in the Content-Type header."),
+        )
+    }
+
+    /// 416: the range lies outside the body.
+    #[must_use]
+    pub fn range_not_satisfiable() -> Self {
+        Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "range_not_satisfiable",
+            "The range lies outside the audio; Content-Range says how long it is.",
+        )
+    }
+
+    /// 422: fields at fault, all of them.
+    #[must_use]
+    pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        let names: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+        let detail = format!("Refused because of: {}.", names.join(", "));
+        Self {
+            errors,
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "validation_failed",
+                detail,
+            )
+        }
+    }
+
+    /// 422: one field that breaks a rule, which is named by `code`.
+    #[must_use]
+    pub fn rule(code: &'static str, field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            errors: vec![FieldError {
+                field: field.to_owned(),
+                message: message.clone(),
+            }],
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                code,
+                format!("{field} {message}."),
+            )
+        }
+    }
+
+    /// 429: a cap is reached; it opens again after so many seconds.
+    #[must_use]
+    pub fn too_many(
+        code: &'static str,
+        detail: impl Into<String>,
+        retry_after_seconds: u32,
+    ) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).retry_after(retry_after_seconds)
+    }
+
+    /// 502: Twilio did not take it. Its code and words are told.
+    #[must_use]
+    pub fn twilio_refused(refusal: Refusal) -> Self {
+        let (code, detail) = match refusal.http_status {
+            Some(_) => (
+                "twilio_refused",
+                format!("Twilio refused: {}", refusal.message),
+            ),
+            None => ("twilio_unreachable", refusal.message.clone()),
+        };
+        Self {
+            twilio: Some(refusal),
+            ..Self::new(StatusCode::BAD_GATEWAY, code, detail)
+        }
+    }
+
+    /// 503: something that this needs is away for now.
+    #[must_use]
+    pub fn unavailable(detail: impl Into<String>, cause: impl std::fmt::Display) -> Self {
+        Self {
+            cause: Some(cause.to_string()),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+        }
+        .retry_after(5)
+    }
+
+    /// 500: our fault.
+    #[must_use]
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        Self {
+            cause: Some(cause.to_string()),
+            ..Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Something went wrong on our side. The request_id tells us which request it was.",
+            )
+        }
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What the log says of a 5xx, where there is more to say than the answer does.
+    pub(super) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The stable word.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(super) fn into_body(self, request_id: String) -> ProblemBody {
+        let (twilio_code, twilio_message) = match self.twilio {
+            Some(Refusal {
+                http_status: Some(_),
+                code,
+                message,
+            }) => (code, Some(message)),
+            _ => (None, None),
+        };
+        ProblemBody {
+            kind: format!("about:blank#{}", self.code),
+            title: self
+                .status
+                .canonical_reason()
+                .unwrap_or_default()
+                .to_owned(),
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            detail: self.detail,
+            errors: self.errors,
+            twilio_code,
+            twilio_message,
+            timestamp: super::answer::now(),
+            request_id,
+        }
+    }
+}
+
+/// The answer without its body, which [`finish`](super::finish) writes.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.authenticate {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"outdial\""),
+            );
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<DaoError> for Problem {
+    fn from(error: DaoError) -> Self {
+        match &error {
+            DaoError::Unavailable(_) => Self::unavailable(
+                "The database cannot be reached. If this was to change something, it may or may not have been \
+                 changed: repeat it with the same Idempotency-Key.",
+                error,
+            ),
+            DaoError::Duplicate(DuplicateKey::Email) => Self::conflict(
+                "email_taken",
+                "Another user has this e-mail address (case makes no difference).",
+            ),
+            DaoError::Duplicate(_) | DaoError::Internal(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<TwilioError> for Problem {
+    fn from(error: TwilioError) -> Self {
+        match error {
+            TwilioError::Refused(refusal) => Self::twilio_refused(refusal),
+            TwilioError::Unavailable(_) => Self {
+                cause: Some(error.to_string()),
+                ..Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "twilio_unreachable",
+                    "Twilio did not answer as it should. Try again.",
+                )
+            },
+        }
+    }
+}
