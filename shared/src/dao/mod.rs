@@ -17,7 +17,10 @@ use mongodb::{
     Client, Collection, Database,
     bson::{Document, doc},
     event::{EventHandler, command::CommandEvent},
-    options::{ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, WriteConcern},
+    options::{
+        ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, ServerMonitoringMode,
+        WriteConcern,
+    },
 };
 use secrecy::ExposeSecret;
 use tokio::sync::OnceCell;
@@ -172,6 +175,9 @@ impl Shared {
         options.max_idle_time = Some(MAX_IDLE_TIME);
         options.server_selection_timeout = Some(SERVER_SELECTION_TIMEOUT);
         options.connect_timeout = Some(CONNECT_TIMEOUT);
+        // A monitor that waits for the server to speak learns late that a primary is back, and an environment that is frozen
+        // between requests breaks its wait.
+        options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
         options.retry_reads = Some(true);
         options.retry_writes = Some(true);
         options.command_event_handler.clone_from(&self.observer);

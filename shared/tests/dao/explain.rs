@@ -1,1 +1,211 @@
+use std::sync::{Arc, Mutex};
 
+use mongodb::{
+    Database,
+    bson::{Bson, DateTime, Document, doc},
+    event::{EventHandler, command::CommandEvent},
+};
+use outdial::{
+    dao::{Cursor, Dao, List, PageRequest, Position},
+    domain::{Call, CallStatus, Changed, DialResult, RecordingStatus, User, UserUpdate},
+};
+
+use crate::support::{
+    call_of, callback, recording_sid, recording_update, sid, user, with_observed_dao,
+};
+
+/// Every command that the DAO sends finds its documents by an index, and a list comes in the very order of that index: with
+/// many documents no command becomes slow. Only the total of all users, which a page by number tells, counts them.
+#[tokio::test]
+async fn every_query_is_served_by_an_index() {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&sent);
+    let observer = EventHandler::callback(move |event| {
+        if let CommandEvent::Started(started) = event {
+            record.lock().unwrap().push(started.command);
+        }
+    });
+    with_observed_dao(observer, async |dao| {
+        call_everything(dao).await;
+        let sent = std::mem::take(&mut *sent.lock().unwrap());
+        let database = dao.database().await.unwrap();
+        let mut explained = 0;
+        for command in sent.iter().filter(|command| is_query(command)) {
+            let plan = explain(database, command).await;
+            let scanned = find_all(&plan, "keyPattern");
+            let stages = find_all(&plan, "stage");
+            assert!(
+                !scanned.is_empty() || stages.contains(&"IDHACK".into()),
+                "{stages:?} for {command:?}"
+            );
+            assert!(
+                !stages.contains(&"COLLSCAN".into()),
+                "{stages:?} for {command:?}"
+            );
+            if let Ok(sort) = command.get_document("sort") {
+                assert_eq!(scanned, [Bson::from(sort.clone())], "for {command:?}");
+            }
+            explained += 1;
+        }
+        assert!(explained > 30, "only {explained} queries were seen");
+    })
+    .await;
+}
+
+fn is_query(command: &Document) -> bool {
+    let counts_all_users = command
+        .get_str("aggregate")
+        .is_ok_and(|name| name == "users");
+    let name = command.keys().next().map(String::as_str);
+    matches!(name, Some("find" | "update" | "delete" | "aggregate")) && !counts_all_users
+}
+
+/// What the server would do to find the documents: an update and a deletion look for theirs as a query does.
+async fn explain(database: &Database, command: &Document) -> Bson {
+    const ENVELOPE: [&str; 5] = ["$db", "lsid", "txnNumber", "$clusterTime", "writeConcern"];
+    let query = match written(command) {
+        Some((collection, filter)) => doc! { "find": collection, "filter": filter },
+        None => command
+            .iter()
+            .filter(|(field, _)| !ENVELOPE.contains(&field.as_str()))
+            .map(|(field, value)| (field.clone(), value.clone()))
+            .collect(),
+    };
+    let explain = doc! { "explain": query, "verbosity": "queryPlanner" };
+    database.run_command(explain).await.unwrap().into()
+}
+
+fn written(command: &Document) -> Option<(&str, &Document)> {
+    let (kind, collection) = command.iter().next()?;
+    let statements = match kind.as_str() {
+        "update" => command.get_array("updates").ok()?,
+        "delete" => command.get_array("deletes").ok()?,
+        _ => return None,
+    };
+    let filter = statements[0].as_document()?.get_document("q").ok()?;
+    Some((collection.as_str()?, filter))
+}
+
+/// What the plan has under that name, whatever its depth.
+fn find_all(plan: &Bson, name: &str) -> Vec<Bson> {
+    match plan {
+        Bson::Document(document) => document
+            .iter()
+            .filter(|(field, _)| *field != "rejectedPlans" && *field != "command")
+            .flat_map(|(field, value)| {
+                if field == name {
+                    vec![value.clone()]
+                } else {
+                    find_all(value, name)
+                }
+            })
+            .collect(),
+        Bson::Array(values) => values
+            .iter()
+            .flat_map(|value| find_all(value, name))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+async fn call_everything(dao: &Dao) {
+    let users: Vec<_> = (0..5).map(|i| user(&format!("u{i}@example.com"))).collect();
+    for user in &users {
+        dao.create_user(user).await.unwrap();
+    }
+    let ada = &users[0];
+    let calls: Vec<_> = users.iter().map(|_| call_of(ada.user_id())).collect();
+    for call in &calls {
+        dao.create_call(call).await.unwrap();
+    }
+    let call = &calls[0];
+    of_users(dao, ada).await;
+    of_calls(dao, call).await;
+    of_lists(dao, ada).await;
+    of_recordings(dao, call).await;
+    dao.take_calls(ada.user_id(), DateTime::now(), 2, 2)
+        .await
+        .unwrap();
+    dao.give_back_calls(ada.user_id(), DateTime::now())
+        .await
+        .unwrap();
+    dao.delete_user(ada.user_id()).await.unwrap();
+    dao.delete_user(users[1].user_id()).await.unwrap();
+}
+
+async fn of_users(dao: &Dao, ada: &User) {
+    dao.get_user(ada.user_id()).await.unwrap().unwrap();
+    dao.get_user_by_email(&ada.email).await.unwrap().unwrap();
+    let rename = UserUpdate {
+        name: Changed(Some("Ada".parse().unwrap())),
+        ..UserUpdate::default()
+    };
+    dao.update_user(ada.user_id(), &rename).await.unwrap();
+}
+
+async fn of_calls(dao: &Dao, call: &Call) {
+    let id = call.call_id;
+    let sid = sid();
+    dao.get_call(id).await.unwrap().unwrap();
+    dao.get_call_by_idempotency_scope("scope").await.unwrap();
+    dao.request_hangup(id).await.unwrap();
+    dao.hangup_waits(id).await.unwrap();
+    dao.record_dial(id, &DialResult::Accepted(sid.clone()), 201)
+        .await
+        .unwrap();
+    dao.get_call_by_twilio_sid(&sid).await.unwrap().unwrap();
+    let update = callback(&sid, CallStatus::Ringing, 1);
+    for _ in 0..2 {
+        dao.update_call(id, &update).await.unwrap();
+        dao.update_call_by_twilio_sid(&sid, &update).await.unwrap();
+    }
+    dao.record_call_sid(id, &sid).await.unwrap();
+}
+
+async fn of_lists(dao: &Dao, ada: &User) {
+    let page = PageRequest {
+        size: 2,
+        from: Position::Page(2),
+    };
+    let behind = |cursor: Option<String>, list| PageRequest {
+        size: 2,
+        from: Position::Cursor(Cursor::parse(&cursor.unwrap(), list).unwrap()),
+    };
+    let users = dao.list_users(&page).await.unwrap();
+    dao.list_users(&behind(users.next_cursor, List::Users))
+        .await
+        .unwrap();
+    for status in [None, Some(CallStatus::Initiated)] {
+        let list = List::UserCalls(ada.user_id(), status);
+        let first = PageRequest {
+            size: 2,
+            from: Position::Page(1),
+        };
+        let calls = dao
+            .list_user_calls(ada.user_id(), status, &first)
+            .await
+            .unwrap();
+        let next = behind(calls.next_cursor, list);
+        dao.list_user_calls(ada.user_id(), status, &next)
+            .await
+            .unwrap();
+    }
+}
+
+async fn of_recordings(dao: &Dao, call: &Call) {
+    let update = recording_update(&recording_sid(), RecordingStatus::Completed);
+    for _ in 0..2 {
+        dao.create_recording(call, &update).await.unwrap();
+    }
+    let recordings = dao.list_call_recordings(call.id).await.unwrap();
+    let id = recordings[0].recording_id();
+    dao.get_recording(id).await.unwrap().unwrap();
+    dao.get_recording_by_call_id(call.id)
+        .await
+        .unwrap()
+        .unwrap();
+    dao.update_recording(id, RecordingStatus::Deleted)
+        .await
+        .unwrap();
+    dao.set_recording_url(call.id, None).await.unwrap();
+}

@@ -1,1 +1,215 @@
+use std::{
+    io,
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
+use mongodb::bson::{Document, doc};
+use outdial::{
+    config::MongoConfig,
+    dao::{Dao, DaoError},
+    domain::{CallId, UserId},
+};
+use secrecy::SecretString;
+
+use crate::support::{config, server, user, with_database};
+
+/// What the callers of our API are promised while the database is away.
+const PROMISED: Duration = Duration::from_secs(5);
+
+fn assert_unavailable<T: std::fmt::Debug>(result: Result<T, DaoError>) {
+    match result {
+        Err(DaoError::Unavailable(_)) => {}
+        other => panic!("{other:?} instead of Unavailable"),
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_uri_is_an_error_that_does_not_show_it() {
+    let error = Dao::new(&config("mongodb://user:secret@")).err().unwrap();
+    assert!(matches!(error, DaoError::Internal(_)));
+    assert!(!format!("{error} {error:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_told_in_time() {
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let dao = Dao::new(&config(&format!("mongodb://{closed}"))).unwrap();
+    let began = Instant::now();
+    let result = dao.get_call(CallId::generate()).await;
+    assert!(began.elapsed() < PROMISED);
+    assert!(!format!("{result:?}").contains(&closed.to_string()));
+    assert_unavailable(result);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_told_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let dao = Dao::new(&config(&format!("mongodb://{address}"))).unwrap();
+    let began = Instant::now();
+    assert_unavailable(dao.ping().await);
+    assert!(began.elapsed() < PROMISED);
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_looked_up_is_told_in_time() {
+    let dao = Dao::new(&config("mongodb+srv://nowhere.invalid")).unwrap();
+    let began = Instant::now();
+    assert_unavailable(dao.ping().await);
+    assert!(began.elapsed() < PROMISED);
+}
+
+#[tokio::test]
+async fn the_same_dao_serves_again_once_the_server_is_back() {
+    with_database(async |_, config| {
+        let gate = Gate::open_to(server_address());
+        let dao = Dao::new(&gate.through(config)).unwrap();
+        dao.ping().await.unwrap();
+        gate.set_open(false);
+        assert_unavailable(dao.get_user(UserId::generate()).await);
+        gate.set_open(true);
+        let ada = user("ada@example.com");
+        dao.create_user(&ada).await.unwrap();
+        assert_eq!(dao.get_user(ada.user_id()).await.unwrap(), Some(ada));
+    })
+    .await;
+}
+
+/// Fail points are the server's, not a database's: these cases come one after the other, under a name of their own.
+#[tokio::test]
+async fn passing_errors_of_the_server_are_retried_once() {
+    with_database(async |database, config| {
+        let name = &config.database;
+        let separator = if server().contains('?') { '&' } else { '?' };
+        let uri = format!("{}{separator}appName={name}", server());
+        let dao = Dao::new(&MongoConfig {
+            uri: SecretString::from(uri),
+            database: name.clone(),
+        })
+        .unwrap();
+        let ada = user("ada@example.com");
+        dao.create_user(&ada).await.unwrap();
+        let admin = database.client().database("admin");
+        let fail = async |times: i32, mut how: Document| {
+            how.insert("failCommands", ["find", "insert"]);
+            how.insert("appName", name);
+            let fail_point =
+                doc! { "configureFailPoint": "failCommand", "mode": { "times": times }, "data": how };
+            admin.run_command(fail_point).await.expect("the server takes test commands");
+        };
+
+        // A connection that breaks, a primary that steps down.
+        for passing in [doc! { "errorCode": 189 }, doc! { "closeConnection": true }] {
+            fail(1, passing.clone()).await;
+            dao.get_user(ada.user_id()).await.unwrap().unwrap();
+            fail(1, passing.clone()).await;
+            let bob = user(&format!("{}@example.com", UserId::generate()));
+            dao.create_user(&bob).await.unwrap();
+            fail(2, passing).await;
+            assert_unavailable(dao.get_user(ada.user_id()).await);
+        }
+        fail(1, doc! { "errorCode": 13 }).await;
+        assert_unavailable(dao.get_user(ada.user_id()).await);
+        fail(1, doc! { "errorCode": 2 }).await;
+        let refused = dao.get_user(ada.user_id()).await;
+        assert!(matches!(refused, Err(DaoError::Internal(_))), "{refused:?}");
+        let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+        admin.run_command(off).await.unwrap();
+        dao.get_user(ada.user_id()).await.unwrap().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stored_document_that_cannot_be_read_is_not_shown() {
+    with_database(async |database, config| {
+        let dao = Dao::new(&config).unwrap();
+        let id = UserId::generate();
+        let broken = doc! { "_id": id.object_id(), "name": 1, "email": "ada@example.com" };
+        database
+            .collection("users")
+            .insert_one(broken)
+            .await
+            .unwrap();
+        let error = dao.get_user(id).await.unwrap_err();
+        assert!(matches!(error, DaoError::Internal(_)), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("ada"));
+    })
+    .await;
+}
+
+fn server_address() -> SocketAddr {
+    use std::net::ToSocketAddrs;
+
+    let uri = server();
+    let (_, rest) = uri.split_once("://").expect("the URI has a scheme");
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (_, host) = rest[..end].rsplit_once('@').unwrap_or(("", &rest[..end]));
+    let mut addresses = host
+        .to_socket_addrs()
+        .expect("the URI names one host with its port");
+    addresses.next().expect("the host has an address")
+}
+
+/// Stands before the server, and lets through or breaks every connection.
+struct Gate {
+    address: SocketAddr,
+    is_open: Arc<AtomicBool>,
+}
+
+impl Gate {
+    fn open_to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let is_open = Arc::new(AtomicBool::new(true));
+        let state = Arc::clone(&is_open);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if state.load(Ordering::SeqCst) {
+                    let upstream = TcpStream::connect(server).unwrap();
+                    pipe(&client, &upstream, &state);
+                    pipe(&upstream, &client, &state);
+                }
+            }
+        });
+        Self { address, is_open }
+    }
+
+    fn through(&self, config: MongoConfig) -> MongoConfig {
+        let uri = format!("mongodb://{}/?directConnection=true", self.address);
+        MongoConfig {
+            uri: SecretString::from(uri),
+            ..config
+        }
+    }
+
+    fn set_open(&self, open: bool) {
+        self.is_open.store(open, Ordering::SeqCst);
+    }
+}
+
+fn pipe(from: &TcpStream, to: &TcpStream, is_open: &Arc<AtomicBool>) {
+    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+    let is_open = Arc::clone(is_open);
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(read @ 1..) = io::Read::read(&mut from, &mut bytes) {
+            if !is_open.load(Ordering::SeqCst)
+                || io::Write::write_all(&mut to, &bytes[..read]).is_err()
+            {
+                break;
+            }
+        }
+        let _ = from.shutdown(Shutdown::Both);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
