@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Puts the user, the call and the recording that the events speak of into a database, as they were before the events.
 
-    target/venv/bin/python events/seed.py [MONGO_URI]
+    target/venv/bin/python events/seed.py mongodb://127.0.0.1:27017/?directConnection=true
 
-Needs pymongo, which `cargo xtask` installs there; the database's name, and its URI where none is given, are env.json's.
+Needs pymongo, which `cargo xtask` installs there; the database's name is env.json's.
 """
 
 import json
@@ -16,10 +16,9 @@ from pymongo import MongoClient
 EVENTS = Path(__file__).resolve().parent
 
 
-def main(uri=None):
+def main(uri):
     environment = json.loads((EVENTS / "env.json").read_text())["OutboundCalls"]
-    client = MongoClient(uri or environment["MONGO_URI"], serverSelectionTimeoutMS=5000)
-    database = client[environment["MONGO_DB"]]
+    database = MongoClient(uri, serverSelectionTimeoutMS=5000)[environment["MONGO_DB"]]
     for collection, documents in json_util.loads((EVENTS / "seed.json").read_text()).items():
         for document in documents:
             database[collection].replace_one({"_id": document["_id"]}, document, upsert=True)
@@ -27,4 +26,6 @@ def main(uri=None):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])

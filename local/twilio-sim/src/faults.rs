@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A fault plan, as written in the file and in `PUT /_sim/faults`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -195,7 +196,11 @@ impl FaultPlan {
     ///
     /// What is wrong with it, in words.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
-        let plan: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let document: Value = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        if !document.is_object() {
+            return Err("a fault plan is a JSON object".to_owned());
+        }
+        let plan: Self = serde_json::from_value(document).map_err(|error| error.to_string())?;
         let mut probabilities = plan
             .callbacks
             .iter()

@@ -58,13 +58,13 @@ impl<T: Deserr<E>, E: DeserializeError> Deserr<E> for Changed<T> {
     }
 }
 
+// Its serialized form is what an idempotency key is compared by: two bodies that mean the same are the same request.
 /// The body of `POST /calls/outbound`.
-///
-/// Its serialized form is what an idempotency key is compared by: two bodies that mean the same are the same request.
 #[derive(Debug, Clone, Deserr, Serialize, ToSchema)]
 #[deserr(deny_unknown_fields, where_predicate = __Deserr_E: MergeWithError<InvalidValue>)]
 pub struct OutboundCallRequest {
-    /// Whom the call concerns. Any text is taken here: one that names no user is told apart by the handler.
+    // A text, not a UserId: one that is no name names no user, which is 404 and not 422.
+    /// The `id` of the user whom the call concerns.
     #[schema(example = "65f0a1b2c3d4e5f601234567")]
     pub user_id: String,
     /// Who is called.
@@ -75,7 +75,7 @@ pub struct OutboundCallRequest {
     pub script: Script,
     /// Whether the call is recorded.
     #[deserr(default)]
-    #[schema(default = false)]
+    #[schema(required = false, default = false)]
     pub recording_enabled: bool,
     /// The voice; the configured one where none is given.
     #[deserr(default)]
@@ -87,8 +87,9 @@ pub struct OutboundCallRequest {
     pub language: Option<Language>,
     /// Whether Twilio listens for an answering machine.
     #[deserr(default)]
+    #[schema(inline)]
     pub machine_detection: Option<MachineDetection>,
-    /// The caller's own notes.
+    /// Your own notes: names and texts, at most 2,048 bytes in all.
     #[deserr(default)]
     #[schema(value_type = std::collections::BTreeMap<String, String>, required = false)]
     pub metadata: Metadata,

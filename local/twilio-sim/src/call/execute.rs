@@ -14,7 +14,7 @@ use crate::twiml::{Gather, Play, Prompt, Record, Say, Source, Verb};
 use crate::wav::Voice;
 use crate::webhook::resolve;
 
-/// How fast text is spoken, in characters a second.
+/// How fast text is spoken, in characters a second; the shortest text takes a second.
 const SPEAKING_RATE: f64 = 15.0;
 /// How long audio is taken to last: it is not fetched.
 const AUDIO: Duration = Duration::from_secs(5);
@@ -86,12 +86,7 @@ impl Player {
     pub(super) async fn say(&mut self, say: &Say) -> Result<(), Stop> {
         self.tell_verb("Say", json!({ "text": say.text, "loop": say.times }));
         self.heard(&say.text);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a text has at most some thousand characters"
-        )]
-        let seconds = say.text.chars().count() as f64 / SPEAKING_RATE;
-        let length = Duration::from_secs_f64(seconds) + say.breaks;
+        let length = speaking_time(&say.text) + say.breaks;
         for _ in 0..times(say.times) {
             self.sound(Voice::Application, length);
             self.wait(length).await?;
@@ -260,6 +255,19 @@ impl Player {
     fn tell_verb(&self, verb: &str, mut detail: serde_json::Value) {
         detail["verb"] = verb.into();
         self.sim.log.write("verb", Some(&self.sid), detail);
+    }
+}
+
+fn speaking_time(text: &str) -> Duration {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a text has at most some thousand characters"
+    )]
+    let seconds = text.chars().count() as f64 / SPEAKING_RATE;
+    if text.is_empty() {
+        Duration::ZERO
+    } else {
+        Duration::from_secs_f64(seconds.max(1.0))
     }
 }
 

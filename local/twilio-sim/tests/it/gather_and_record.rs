@@ -1,0 +1,139 @@
+use serde_json::json;
+
+use crate::support::{App, Hit, LISTENER, Sim, twiml};
+
+/// Plays `first` to `to`; wherever it leads, "Done." is said. Returns what was spoken, and the request to `/next`.
+async fn played(to: &str, first: &str) -> (serde_json::Value, Option<Hit>, String) {
+    let first = first.to_owned();
+    let app = App::answering(move |hit, before| match (hit.path.as_str(), before) {
+        ("/voice", 0) => twiml(&first),
+        _ => twiml("<Response><Say>Done.</Say></Response>"),
+    })
+    .await;
+    let sim = Sim::start().await;
+    let sid = sim.call(to, &[("Url", &app.url("/voice"))]).await;
+    let call = sim.reaches(&sid, "completed").await;
+    sim.log(&sid, |entry| entry["status"] == "completed").await;
+    let next = app
+        .hits("/next")
+        .pop()
+        .or_else(|| app.hits("/voice").into_iter().nth(1));
+    (
+        sim.truth(&sid).await["spoken"].clone(),
+        next,
+        call["duration"].as_str().unwrap().to_owned(),
+    )
+}
+
+const MENU: &str = "<Response><Gather action=\"/next\" numDigits=\"1\"><Say>Press one.</Say></Gather><Say>Nothing.</Say></Response>";
+
+#[tokio::test]
+async fn a_caller_who_presses_a_key_goes_on_at_the_action() {
+    let (spoken, next, _) = played("+12125550106", MENU).await;
+    assert_eq!(spoken, json!(["Press one.", "Done."]));
+    let next = next.unwrap();
+    assert_eq!(
+        (next.param("Digits"), next.param("msg")),
+        ("1", "Gather End")
+    );
+    assert_eq!(next.param("CallStatus"), "in-progress");
+}
+
+#[tokio::test]
+async fn a_caller_who_presses_nothing_falls_through_after_the_timeout() {
+    let (spoken, next, seconds) = played(LISTENER, MENU).await;
+    assert_eq!(spoken, json!(["Press one.", "Nothing."]));
+    assert!(next.is_none());
+    assert_eq!(seconds, "7");
+}
+
+#[tokio::test]
+async fn an_empty_result_goes_to_the_action_where_that_is_asked_for() {
+    let (spoken, next, _) = played(
+        LISTENER,
+        &MENU.replace("numDigits", "actionOnEmptyResult=\"true\" numDigits"),
+    )
+    .await;
+    assert_eq!(spoken, json!(["Press one.", "Done."]));
+    assert_eq!(next.unwrap().param("Digits"), "");
+}
+
+#[tokio::test]
+async fn a_caller_who_speaks_is_understood_where_speech_counts() {
+    let speech = MENU.replace("numDigits=\"1\"", "input=\"dtmf speech\"");
+    let (spoken, next, _) = played("+12125550107", &speech).await;
+    assert_eq!(spoken, json!(["Press one.", "Done."]));
+    let next = next.unwrap();
+    assert_eq!(
+        (next.param("SpeechResult"), next.param("Digits")),
+        ("yes", "(absent)")
+    );
+    assert!(next.param("Confidence").parse::<f64>().unwrap() > 0.5);
+    let (spoken, ..) = played("+12125550107", MENU).await;
+    assert_eq!(spoken, json!(["Press one.", "Nothing."]));
+}
+
+#[tokio::test]
+async fn a_gather_without_an_action_asks_its_own_document_again() {
+    let (_, next, _) = played("+12125550106", "<Response><Gather/></Response>").await;
+    let next = next.unwrap();
+    assert_eq!((next.path.as_str(), next.param("Digits")), ("/voice", "1"));
+}
+
+#[tokio::test]
+async fn what_is_said_to_a_record_is_a_recording_of_its_own() {
+    let text = "<Response><Record action=\"/next\" recordingStatusCallback=\"/told\"/></Response>";
+    let (spoken, next, _) = played(LISTENER, text).await;
+    assert_eq!(spoken, json!(["Done."]));
+    let next = next.unwrap();
+    assert_eq!(next.param("RecordingDuration"), "3");
+    assert!(
+        next.param("RecordingUrl")
+            .ends_with(next.param("RecordingSid"))
+    );
+}
+
+#[tokio::test]
+async fn a_record_tells_its_callback() {
+    let app = App::speaking("<Response><Record action=\"/next\" maxLength=\"2\" recordingStatusCallback=\"/told\" recordingStatusCallbackEvent=\"in-progress completed\"/></Response>").await;
+    let sim = Sim::start().await;
+    sim.call(LISTENER, &[("Url", &app.url("/voice"))]).await;
+    let hits = app.wait("/told", 2).await;
+    let told: Vec<_> = hits
+        .iter()
+        .map(|hit| (hit.param("RecordingStatus"), hit.param("RecordingSource")))
+        .collect();
+    assert_eq!(
+        told,
+        [("in-progress", "RecordVerb"), ("completed", "RecordVerb")]
+    );
+    assert_eq!(hits[1].param("RecordingDuration"), "2");
+}
+
+#[tokio::test]
+async fn silence_is_no_recording_and_the_next_verb_follows() {
+    let (spoken, next, _) = played(
+        "+12125550108",
+        "<Response><Record action=\"/next\"/><Say>Nothing.</Say></Response>",
+    )
+    .await;
+    assert_eq!(spoken, json!(["Nothing."]));
+    assert!(next.is_none());
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_while_recorded_is_told_to_the_action() {
+    let app = App::speaking("<Response><Record action=\"/next\"/></Response>").await;
+    let sim = Sim::start().await;
+    sim.call("+12125550105", &[("Url", &app.url("/voice"))])
+        .await;
+    let hit = &app.wait("/next", 1).await[0];
+    assert_eq!(
+        (
+            hit.param("Digits"),
+            hit.param("CallStatus"),
+            hit.param("RecordingDuration")
+        ),
+        ("hangup", "completed", "3")
+    );
+}

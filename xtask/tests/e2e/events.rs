@@ -1,0 +1,98 @@
+//! Every sample event, under the runtime interface emulator, gives the answer that its name promises.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::{succeed, xtask};
+
+const EXPECTED: [(&str, &str, u16); 19] = [
+    ("health", "health", 200),
+    ("health", "health-unknown-route", 404),
+    ("media", "media", 200),
+    ("media", "media-expired", 403),
+    ("media", "media-range", 206),
+    ("outbound-calls", "outbound-calls-create", 201),
+    ("outbound-calls", "outbound-calls-create-refused", 422),
+    ("outbound-calls", "outbound-calls-get", 200),
+    ("outbound-calls", "outbound-calls-recording-media", 307),
+    ("recording", "recording", 200),
+    ("recording", "recording-forged", 403),
+    ("status", "status", 200),
+    ("status", "status-forged", 403),
+    ("users", "users-create", 201),
+    ("users", "users-create-refused", 422),
+    ("users", "users-list", 200),
+    ("users", "users-no-key", 401),
+    ("voice", "voice", 200),
+    ("voice", "voice-forged", 403),
+];
+
+#[test]
+fn events_of_health() {
+    invoke_events_of("health");
+}
+
+#[test]
+fn events_of_media() {
+    invoke_events_of("media");
+}
+
+#[test]
+fn events_of_outbound_calls() {
+    invoke_events_of("outbound-calls");
+}
+
+#[test]
+fn events_of_recording() {
+    invoke_events_of("recording");
+}
+
+#[test]
+fn events_of_status() {
+    invoke_events_of("status");
+}
+
+#[test]
+fn events_of_users() {
+    invoke_events_of("users");
+}
+
+#[test]
+fn events_of_voice() {
+    invoke_events_of("voice");
+}
+
+fn invoke_events_of(function: &str) {
+    for (_, event, status) in EXPECTED.iter().filter(|(name, _, _)| *name == function) {
+        let answer = succeed(&mut xtask(&[
+            "invoke",
+            function,
+            &format!("events/{event}.json"),
+        ]));
+        let answer: Value = serde_json::from_str(&answer).expect("an answer is JSON");
+        assert_eq!(answer["statusCode"], *status, "{event}: {answer:#}");
+    }
+}
+
+#[test]
+fn every_event_is_invoked() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let files: BTreeSet<_> = std::fs::read_dir(folder)
+        .expect("there are events")
+        .filter_map(|file| {
+            file.ok()?
+                .file_name()
+                .to_str()?
+                .strip_suffix(".json")
+                .map(str::to_owned)
+        })
+        .filter(|name| name != "env" && name != "seed")
+        .collect();
+    let invoked: BTreeSet<_> = EXPECTED
+        .iter()
+        .map(|(_, event, _)| (*event).to_owned())
+        .collect();
+    assert_eq!(files, invoked);
+}
