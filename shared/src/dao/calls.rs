@@ -1,9 +1,11 @@
 use mongodb::bson::{DateTime, Document, bson, doc};
 
 use super::{
-    Dao, DaoError, DuplicateKey, List, Page, PageRequest, insert_once, limited,
+    Dao, DaoError, DuplicateKey, List, Page, PageRequest,
+    expr::{if_else, sid_is_absent},
+    insert_once, limited,
     page::find_page,
-    status::{self, if_else},
+    status,
 };
 use crate::domain::{
     Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, StatusUpdate, UserId,
@@ -226,7 +228,7 @@ impl Dao {
             .map(CallStatus::as_str)
             .collect();
         let waits = bson!({ "$and": [
-            status::sid_is_absent(),
+            sid_is_absent(),
             { "$in": ["$status", going_on] },
         ] });
         let request = vec![doc! { "$set": {

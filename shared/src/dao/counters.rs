@@ -5,7 +5,7 @@ use mongodb::{
     bson::{DateTime, Document, bson, doc},
 };
 
-use super::{Dao, DaoError, limited, status::if_else};
+use super::{Dao, DaoError, expr::if_else, limited};
 use crate::domain::UserId;
 
 /// Whether one more call may be placed today.

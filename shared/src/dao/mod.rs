@@ -5,6 +5,7 @@
 mod calls;
 mod counters;
 mod error;
+mod expr;
 pub mod indexes;
 mod page;
 mod recordings;

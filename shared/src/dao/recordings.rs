@@ -4,8 +4,9 @@ use mongodb::{
 };
 
 use super::{
-    Dao, DaoError, DuplicateKey, limited,
-    status::{if_else, literal},
+    Dao, DaoError, DuplicateKey,
+    expr::{if_else, literal},
+    limited,
 };
 use crate::domain::{Call, Recording, RecordingId, RecordingStatus, RecordingUpdate};
 

@@ -7,7 +7,10 @@
 
 use mongodb::bson::{Bson, DateTime, Document, bson, doc, serialize_to_bson};
 
-use super::DaoError;
+use super::{
+    DaoError,
+    expr::{if_else, literal, sid_is_absent},
+};
 use crate::domain::{
     Call, CallEvent, CallSid, CallStatus, DialOutcome, EventSource, Refusal, StatusUpdate,
 };
@@ -93,11 +96,6 @@ pub(super) fn sid_is_news(sid: &CallSid) -> Bson {
     ] })
 }
 
-/// Whether Twilio's name of the call is not known yet. The earlier service may have left an empty text.
-pub(super) fn sid_is_absent() -> Bson {
-    bson!({ "$eq": [{ "$ifNull": ["$twilio_sid", ""] }, ""] })
-}
-
 /// Whether the call has that name, or none yet.
 fn goes_by(sid: &CallSid) -> Bson {
     bson!({ "$in": [{ "$ifNull": ["$twilio_sid", ""] }, ["", sid.as_str()]] })
@@ -106,20 +104,6 @@ fn goes_by(sid: &CallSid) -> Bson {
 fn dialling_is_unsettled() -> Bson {
     let unsettled = [DialOutcome::Pending, DialOutcome::Unknown].map(DialOutcome::as_str);
     bson!({ "$in": ["$dial_outcome", unsettled.to_vec()] })
-}
-
-pub(super) fn if_else(
-    condition: impl Into<Bson>,
-    then: impl Into<Bson>,
-    otherwise: impl Into<Bson>,
-) -> Bson {
-    let arms = [condition.into(), then.into(), otherwise.into()];
-    bson!({ "$cond": arms.to_vec() })
-}
-
-/// A value from outside: without this the database would read a text that begins with `$` as an expression.
-pub(super) fn literal(value: impl Into<Bson>) -> Bson {
-    bson!({ "$literal": value.into() })
 }
 
 /// Where the first stage leaves its decisions for the second one; the third removes it.

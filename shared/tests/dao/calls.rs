@@ -51,14 +51,14 @@ async fn a_duplicate_call_is_told_by_what_is_doubled() {
             call_id: first.call_id,
             ..call()
         };
-        let same_sid = Call {
+        let named_alike = Call {
             twilio_sid: first.twilio_sid.clone(),
             ..call()
         };
         for (call, key) in [
             (same_key, DuplicateKey::IdempotencyScope),
             (same_id, DuplicateKey::CallId),
-            (same_sid, DuplicateKey::CallSid),
+            (named_alike, DuplicateKey::CallSid),
         ] {
             match dao.create_call(&call).await {
                 Err(DaoError::Duplicate(told)) => assert_eq!(told, key),

@@ -13,6 +13,7 @@ async fn make_old_indexes(database: &Database) {
         ("users", "email", true),
         ("users", "phone_number", false),
         ("calls", "user_id", false),
+        ("calls", "twilio_sid", true),
         ("calls", "created_at", false),
         ("calls", "status", false),
         ("recordings", "call_id", false),

@@ -1,6 +1,9 @@
 //! The DAO against a real server: `OUTDIAL_TEST_MONGO_URI` names it. Each test has a database of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test whose helper fails has failed")]
+
 mod calls;
+mod convergence;
 mod counters;
 mod dials;
 mod explain;
