@@ -202,6 +202,10 @@ impl Answer {
     /// # Panics
     ///
     /// When it is not.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the assertion is what it is called for"
+    )]
     #[track_caller]
     pub fn assert_problem(&self, status: u16, code: &str) -> &Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());

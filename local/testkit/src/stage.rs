@@ -6,6 +6,8 @@ use ring::digest;
 use twilio_sim::{Config, Simulator};
 use uuid::Uuid;
 
+use crate::Proxy;
+
 /// The account that the simulated Twilio knows.
 pub const ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// Its auth token.
@@ -72,6 +74,24 @@ impl Stage {
         Self::new()
             .await
             .set("TWILIO_API_BASE_URL", &format!("http://{twilio}"))
+    }
+
+    /// The stage with a proxy before the database that the functions are configured with; [`Stage::database`] stays
+    /// the direct way.
+    ///
+    /// # Panics
+    ///
+    /// When the test server's URI names no host, or no port is free.
+    pub async fn behind_proxy(self) -> (Self, Proxy) {
+        let uri = self.variable("MONGO_URI").unwrap_or_default();
+        let host = uri
+            .strip_prefix("mongodb://")
+            .and_then(|rest| rest.split(['/', '?']).next())
+            .map(|hosts| hosts.rsplit('@').next().unwrap_or(hosts).to_owned())
+            .expect("the test server's URI is mongodb://…");
+        let proxy = Proxy::to(&host).await;
+        let uri = uri.replacen(&host, &proxy.address().to_string(), 1);
+        (self.set("MONGO_URI", &uri), proxy)
     }
 
     /// The stage with a variable set to another value; to nothing means not set.

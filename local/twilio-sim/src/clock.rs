@@ -70,6 +70,12 @@ impl CallClock {
         self.passed
     }
 
+    /// How long it is since the call was `then` old.
+    #[must_use]
+    pub fn since(&self, then: Duration) -> Duration {
+        self.passed.saturating_sub(then)
+    }
+
     /// Moves the clock on.
     pub fn advance(&mut self, by: Duration) {
         self.passed = self.passed.saturating_add(by);

@@ -29,7 +29,7 @@ pub struct CallbackRule {
     /// Which webhooks; all of them where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<CallbackKind>,
-    /// The CallStatus or RecordingStatus that it tells; any where it is absent.
+    /// The `CallStatus` or `RecordingStatus` that it tells; any where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// Only calls to this number.
@@ -331,7 +331,7 @@ impl Faults {
     }
 }
 
-/// A coin that falls the same way for the same `key`: SplitMix64's finaliser over its parts.
+/// A coin that falls the same way for the same `key`: the finaliser of `SplitMix64` over its parts.
 fn strikes(probability: f64, key: [u64; 4]) -> bool {
     let mixed = key.into_iter().fold(0_u64, |state, part| {
         let mut z = state.wrapping_add(part).wrapping_add(0x9e37_79b9_7f4a_7c15);

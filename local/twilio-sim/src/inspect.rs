@@ -35,7 +35,7 @@ pub fn router() -> Router<Arc<Sim>> {
         .route("/_sim/faults", get(faults).put(replace_faults))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct LogQuery {
     call_sid: Option<String>,
@@ -43,28 +43,18 @@ struct LogQuery {
     follow: bool,
 }
 
-impl Default for LogQuery {
-    fn default() -> Self {
-        Self {
-            call_sid: None,
-            since: 0,
-            follow: false,
-        }
-    }
-}
-
 async fn log(State(sim): State<Arc<Sim>>, Query(query): Query<LogQuery>) -> Response {
     let (kept, live) = sim.log.read(query.since);
     let wanted = query.call_sid;
-    let line = move |entry: Value| {
+    let told = move |entry: Value| {
         let matches = wanted.as_ref().is_none_or(|sid| entry["call_sid"] == **sid);
         std::future::ready(matches.then(|| Ok::<_, Infallible>(Bytes::from(format!("{entry}\n")))))
     };
     let kept = stream::iter(kept);
     let body = if query.follow {
-        Body::from_stream(kept.chain(stream::unfold(live, next)).filter_map(line))
+        Body::from_stream(kept.chain(stream::unfold(live, next)).filter_map(told))
     } else {
-        Body::from_stream(kept.filter_map(line))
+        Body::from_stream(kept.filter_map(told))
     };
     ([(CONTENT_TYPE, "application/x-ndjson")], body).into_response()
 }

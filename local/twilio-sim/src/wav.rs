@@ -104,7 +104,7 @@ impl Wav {
         let at = Duration::from_micros(frame * 1_000_000 / u64::from(SAMPLE_RATE));
         let begun = self.sounds.partition_point(|sound| sound.at.start <= at);
         let heard = |sound: &&Sound| {
-            let own_channel = if sound.voice == Voice::Callee { 0 } else { 1 };
+            let own_channel = u64::from(sound.voice == Voice::Application);
             sound.at.contains(&at) && (self.channels == 1 || channel == own_channel)
         };
         // At most two are heard at a time, one from each side.

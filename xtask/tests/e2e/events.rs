@@ -10,9 +10,9 @@ use crate::{succeed, xtask};
 const EXPECTED: [(&str, &str, u16); 19] = [
     ("health", "health", 200),
     ("health", "health-unknown-route", 404),
-    ("media", "media", 200),
+    ("media", "media", 206),
     ("media", "media-expired", 403),
-    ("media", "media-range", 206),
+    ("media", "media-whole", 200),
     ("outbound-calls", "outbound-calls-create", 201),
     ("outbound-calls", "outbound-calls-create-refused", 422),
     ("outbound-calls", "outbound-calls-get", 200),

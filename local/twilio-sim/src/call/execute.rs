@@ -10,7 +10,7 @@ use super::outbox::Callback;
 use super::player::{Player, Stop, hook};
 use crate::faults::CallbackKind;
 use crate::model::{Hook, RecordingOptions};
-use crate::twiml::{Gather, Play, Prompt, Record, Say, Source, Verb};
+use crate::twiml::{Action, Gather, Play, Prompt, Record, Say, Source, Verb};
 use crate::wav::Voice;
 use crate::webhook::resolve;
 
@@ -59,9 +59,9 @@ impl Player {
                 Verb::Pause(length) => self.pause(*length).await.map(|()| Next::On)?,
                 Verb::Record(record) => self.record(record, loaded).await?,
                 Verb::Gather(gather) => self.gather(gather, loaded).await?,
-                Verb::Redirect { url, get } => {
-                    self.tell_verb("Redirect", json!({ "url": url }));
-                    self.go(Some(url), *get, loaded, Form::new())
+                Verb::Redirect(action) => {
+                    self.tell_verb("Redirect", json!({ "url": action.url }));
+                    self.go(action, loaded, Form::new())
                 }
                 Verb::Hangup | Verb::Reject => {
                     self.tell_verb(
@@ -137,7 +137,7 @@ impl Player {
                 self.wait(INPUT_AFTER).await?;
             }
             entered.extend(form::pairs([("msg", "Gather End")]));
-            return Ok(self.go(gather.action.as_ref(), gather.get, loaded, entered));
+            return Ok(self.go(&gather.action, loaded, entered));
         }
         for prompt in &gather.prompts {
             match prompt {
@@ -151,7 +151,7 @@ impl Player {
             return Ok(Next::On);
         }
         let nothing = form::pairs([("Digits", ""), ("msg", "Gather End")]);
-        Ok(self.go(gather.action.as_ref(), gather.get, loaded, nothing))
+        Ok(self.go(&gather.action, loaded, nothing))
     }
 
     /// The prompts that a caller who enters something at once talks over count as spoken.
@@ -172,12 +172,13 @@ impl Player {
         );
         let callback = record
             .callback
+            .url
             .as_ref()
             .and_then(|url| resolve(&loaded.url, url));
         let options = RecordingOptions {
             channels: 1,
             track: "inbound".to_owned(),
-            callback: callback.map(|url| hook(url, record.callback_get)),
+            callback: callback.map(|url| hook(url, record.callback.get)),
             events: record.callback_events.clone(),
         };
         let sid = self.start_tape(options, "RecordVerb");
@@ -194,7 +195,7 @@ impl Player {
         let Some(mut tape) = own.map(|at| self.tapes.remove(at)) else {
             return Ok(Next::On);
         };
-        self.stop_tape(&mut tape, Some(spoken.min(self.clock.passed() - began)));
+        self.stop_tape(&mut tape, Some(spoken.min(self.clock.since(began))));
         let recorded = self.recorded_form(&sid);
         self.process(&tape);
         let next = if recorded.is_empty() {
@@ -205,7 +206,7 @@ impl Player {
                 "Digits",
                 if waited.is_err() { "hangup" } else { "" },
             )]));
-            self.go(record.action.as_ref(), record.get, loaded, form)
+            self.go(&record.action, loaded, form)
         };
         if let (Err(Stop::End(_)), Next::To(Source::Url(hook), extra)) = (&waited, &next) {
             self.tell_after_hangup(hook.clone(), extra.clone());
@@ -228,19 +229,21 @@ impl Player {
     }
 
     /// To a URL as a document names it: relative to that document, which is meant itself where it names none.
-    fn go(&self, url: Option<&String>, get: bool, loaded: &Loaded, form: Form) -> Next {
+    fn go(&self, action: &Action, loaded: &Loaded, form: Form) -> Next {
         let base = match (&self.request.source, loaded.url.as_str()) {
             (Source::Url(own), "") => own.url.as_str(),
             (_, base) => base,
         };
-        let url = match url.map(String::as_str) {
-            None | Some("") => Some(base.to_owned()),
+        let url = match &action.url {
+            None => Some(base.to_owned()).filter(|base| !base.is_empty()),
             Some(url) => resolve(base, url),
         };
-        match (url.filter(|url| !url.is_empty()), &self.request.source) {
-            (Some(url), _) => Next::To(Source::Url(hook(url, get)), form),
-            (None, Source::Inline(text)) => Next::To(Source::Inline(text.clone()), form),
-            (None, Source::Url(_)) => Next::End,
+        match (url, &self.request.source) {
+            (Some(url), _) => Next::To(Source::Url(hook(url, action.get)), form),
+            (None, Source::Inline(text)) if action.url.is_none() => {
+                Next::To(Source::Inline(text.clone()), form)
+            }
+            (None, _) => Next::End,
         }
     }
 

@@ -226,7 +226,7 @@ impl Player {
 
     async fn finish(mut self, ending: Ending) {
         let answered = self.answered.unwrap_or(self.clock.passed());
-        let seconds = (self.clock.passed() - answered).as_secs();
+        let seconds = self.clock.since(answered).as_secs();
         let mut tapes = std::mem::take(&mut self.tapes);
         for tape in &mut tapes {
             self.stop_tape(tape, None);
@@ -344,7 +344,7 @@ impl Player {
     pub(super) async fn wait(&mut self, time: Duration) -> Result<(), Stop> {
         let end = self.clock.passed().saturating_add(time);
         while self.clock.passed() < end {
-            let left = end - self.clock.passed();
+            let left = end.saturating_sub(self.clock.passed());
             let allowed = left.min(self.time_left());
             let started = Instant::now();
             tokio::select! {

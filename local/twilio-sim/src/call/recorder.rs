@@ -57,9 +57,9 @@ impl Player {
 
     /// Something is heard from now on, for `length`.
     pub(super) fn sound(&mut self, voice: Voice, length: Duration) {
-        let now = self.clock.passed();
+        let clock = self.clock;
         for tape in &mut self.tapes {
-            let at = now - tape.began;
+            let at = clock.since(tape.began);
             tape.sounds.push(Sound {
                 voice,
                 at: at..at.saturating_add(length),
@@ -69,7 +69,7 @@ impl Player {
 
     /// Stops a recording at `length`, or where the call stands. What it holds is known from now on.
     pub(super) fn stop_tape(&mut self, tape: &mut Tape, length: Option<Duration>) {
-        let length = length.unwrap_or(self.clock.passed() - tape.began);
+        let length = length.unwrap_or(self.clock.since(tape.began));
         let seconds = u32::try_from(length.as_secs()).unwrap_or(u32::MAX);
         let error_code = match seconds {
             0 => Some(TOO_SHORT),

@@ -11,8 +11,8 @@ use crate::twiml::{MAX_INLINE, Source};
 
 const STATUS_EVENTS: &[&str] = &["initiated", "ringing", "answered", "completed"];
 const RECORDING_EVENTS: &[&str] = &["in-progress", "completed", "absent"];
-const RING_TIMEOUT: Duration = Duration::from_secs(60);
-const TIME_LIMIT: Duration = Duration::from_secs(4 * 3_600);
+const RING_TIMEOUT: Duration = Duration::from_mins(1);
+const TIME_LIMIT: Duration = Duration::from_hours(4);
 /// The number that Twilio refuses as `From` of test calls.
 const INVALID_FROM: &str = "+15005550001";
 

@@ -4,7 +4,7 @@ mod schema;
 mod verb;
 mod xml;
 
-pub use verb::{Gather, Play, Prompt, Record, Say, Verb};
+pub use verb::{Action, Gather, Play, Prompt, Record, Say, Verb};
 pub use xml::{Element, MAX_DEPTH, Node};
 
 use crate::model::Hook;
@@ -26,7 +26,7 @@ pub enum Source {
 /// Why a document can't be executed: Twilio's error code and what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TwimlError {
-    /// 12100 not well-formed; 12200 not TwiML.
+    /// 12100 not well-formed, or without the root; 12200 not TwiML.
     pub code: u32,
     /// What is wrong, and where.
     pub message: String,
@@ -45,7 +45,7 @@ pub struct Document {
 ///
 /// # Errors
 ///
-/// 12100 where it isn't well-formed XML, 12200 where it isn't TwiML that can be played here.
+/// 12100 where it isn't a well-formed `<Response>`, 12200 where it isn't TwiML that can be played here.
 pub fn read(text: &str) -> Result<Document, TwimlError> {
     let root = xml::parse(text)?;
     let mut warnings = Vec::new();

@@ -22,16 +22,20 @@ pub enum Verb {
     /// Listens for keys or speech.
     Gather(Gather),
     /// Goes on with another document, the current one where no URL is given.
-    Redirect {
-        /// Relative to the current document; may be empty.
-        url: String,
-        /// Whether to use GET.
-        get: bool,
-    },
+    Redirect(Action),
     /// Ends the call.
     Hangup,
     /// Ends the call too: an outbound one has been answered already.
     Reject,
+}
+
+/// A URL that a verb names.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// Relative to the current document, which is meant itself where there is none.
+    pub url: Option<String>,
+    /// Whether it is asked with GET.
+    pub get: bool,
 }
 
 /// What a Gather plays while it listens.
@@ -70,18 +74,14 @@ pub struct Play {
 /// See [`Verb::Record`].
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Where to go afterwards; the current document by default.
-    pub action: Option<String>,
-    /// Whether to go there with GET.
-    pub get: bool,
+    /// Where to go afterwards.
+    pub action: Action,
     /// The silence that ends it.
     pub timeout: Duration,
     /// The longest recording.
     pub max_length: Duration,
     /// Where to tell about it.
-    pub callback: Option<String>,
-    /// Whether to tell with GET.
-    pub callback_get: bool,
+    pub callback: Action,
     /// Which of in-progress, completed and absent to tell.
     pub callback_events: Vec<String>,
 }
@@ -91,10 +91,8 @@ pub struct Record {
 pub struct Gather {
     /// Played meanwhile.
     pub prompts: Vec<Prompt>,
-    /// Where to go with what was entered; the current document by default.
-    pub action: Option<String>,
-    /// Whether to go there with GET.
-    pub get: bool,
+    /// Where to go with what was entered.
+    pub action: Action,
     /// How long to listen after the prompts.
     pub timeout: Duration,
     /// Whether keys count.
@@ -108,10 +106,11 @@ pub struct Gather {
 /// The verbs in a Response.
 pub(super) fn verbs(root: &Element, warnings: &mut Vec<String>) -> Result<Vec<Verb>, TwimlError> {
     if root.name != "Response" {
-        return Err(wrong(format!(
-            "the root element is <{}>, not <Response>",
-            root.name
-        )));
+        // To Twilio a document without its root could not be parsed, well-formed or not.
+        return Err(TwimlError {
+            code: 12100,
+            message: format!("the root element is <{}>, not <Response>", root.name),
+        });
     }
     schema::check_attributes(root, &[], warnings);
     elements(root)?
@@ -143,10 +142,13 @@ fn verb(element: &Element, warnings: &mut Vec<String>) -> Result<Verb, TwimlErro
         "Pause" => Verb::Pause(attrs.seconds("length", 1)),
         "Record" => Verb::Record(record(&mut attrs)),
         "Gather" => Verb::Gather(gather(&mut attrs)?),
-        "Redirect" => Verb::Redirect {
-            url: element.text().trim().to_owned(),
-            get: attrs.get("method"),
-        },
+        "Redirect" => {
+            let url = Some(element.text().trim().to_owned()).filter(|url| !url.is_empty());
+            Verb::Redirect(Action {
+                url,
+                get: attrs.get("method"),
+            })
+        }
         "Reject" => Verb::Reject,
         _ => Verb::Hangup,
     })
@@ -233,16 +235,10 @@ fn record(attrs: &mut Attrs<'_>) -> Record {
         .attr("recordingStatusCallbackEvent")
         .unwrap_or("completed");
     Record {
-        action: attrs.element.attr("action").map(str::to_owned),
-        get: attrs.get("method"),
+        action: attrs.action("action", "method"),
         timeout: attrs.seconds("timeout", 5),
         max_length: attrs.seconds("maxLength", 3_600),
-        callback: attrs
-            .element
-            .attr("recordingStatusCallback")
-            .filter(|url| !url.is_empty())
-            .map(str::to_owned),
-        callback_get: attrs.get("recordingStatusCallbackMethod"),
+        callback: attrs.action("recordingStatusCallback", "recordingStatusCallbackMethod"),
         callback_events: events.split_whitespace().map(str::to_owned).collect(),
     }
 }
@@ -268,8 +264,7 @@ fn gather(attrs: &mut Attrs<'_>) -> Result<Gather, TwimlError> {
     }
     Ok(Gather {
         prompts,
-        action: attrs.element.attr("action").map(str::to_owned),
-        get: attrs.get("method"),
+        action: attrs.action("action", "method"),
         timeout: attrs.seconds("timeout", 5),
         keys: input.contains("dtmf"),
         speech: input.contains("speech"),
@@ -313,6 +308,18 @@ impl Attrs<'_> {
             return Duration::from_secs(default.into());
         }
         Duration::from_secs(self.count(name, default).into())
+    }
+
+    fn action(&mut self, url: &str, method: &str) -> Action {
+        let url = self
+            .element
+            .attr(url)
+            .filter(|url| !url.is_empty())
+            .map(str::to_owned);
+        Action {
+            url,
+            get: self.get(method),
+        }
     }
 
     fn get(&mut self, name: &str) -> bool {

@@ -242,7 +242,7 @@ fn is_name(name: &str) -> bool {
             .all(|c| start(c) || c.is_ascii_digit() || c == '-' || c == '.')
 }
 
-fn broken(what: impl ToString) -> TwimlError {
+fn broken(what: impl std::fmt::Display) -> TwimlError {
     TwimlError {
         code: 12100,
         message: what.to_string(),

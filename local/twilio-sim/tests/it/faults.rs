@@ -150,10 +150,16 @@ async fn rest_answers_break_before_or_after_the_call_is_accepted() {
                     let body: Result<Value, _> = answer.json().await;
                     match action {
                         "refuse" => {
-                            assert_eq!((status, body.unwrap()["code"].as_u64()), (400, Some(21215)))
+                            assert_eq!(
+                                (status, body.unwrap()["code"].as_u64()),
+                                (400, Some(21215))
+                            );
                         }
                         "rate_limit" => {
-                            assert_eq!((status, body.unwrap()["code"].as_u64()), (429, Some(20429)))
+                            assert_eq!(
+                                (status, body.unwrap()["code"].as_u64()),
+                                (429, Some(20429))
+                            );
                         }
                         "error" => assert!(status == 503 && body.is_err()),
                         _ => assert!(status < 300 && body.is_err()),

@@ -1,5 +1,7 @@
 //! The simulator as its users meet it: over HTTP, with an application that answers its webhooks.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod calls;
 mod faults;
 mod gather_and_record;

@@ -8,7 +8,7 @@ const SECOND_KEY: (&str, &str) = ("SK00000000000000000000000000000000", "secret"
 #[tokio::test]
 async fn the_account_sid_with_its_token_and_api_keys_with_their_secrets_are_let_in() {
     let sim = Sim::with(|config| {
-        config.api_keys = vec![(SECOND_KEY.0.to_owned(), SECOND_KEY.1.to_owned())]
+        config.api_keys = vec![(SECOND_KEY.0.to_owned(), SECOND_KEY.1.to_owned())];
     })
     .await;
     let url = sim.url("/Calls.json");
