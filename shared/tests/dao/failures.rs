@@ -69,6 +69,20 @@ async fn a_name_that_cannot_be_looked_up_is_told_in_time() {
 }
 
 #[tokio::test]
+async fn a_refused_login_is_unavailable_and_not_shown() {
+    let uri = format!(
+        "mongodb://nobody:secret@{}/?directConnection=true",
+        server_address()
+    );
+    let dao = Dao::new(&config(&uri)).unwrap();
+    let began = Instant::now();
+    let result = dao.ping().await;
+    assert!(began.elapsed() < PROMISED);
+    assert!(!format!("{result:?}").contains("nobody"));
+    assert_unavailable(result);
+}
+
+#[tokio::test]
 async fn the_same_dao_serves_again_once_the_server_is_back() {
     with_database(async |_, config| {
         let gate = Gate::open_to(server_address());
