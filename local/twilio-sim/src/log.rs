@@ -1,6 +1,7 @@
 //! Everything that happened, in order, as JSON objects.
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::sync::Mutex;
 
 use chrono::{SecondsFormat, Utc};
@@ -51,7 +52,8 @@ impl Log {
             }
         }
         if self.print {
-            println!("{}", readable(&entry));
+            // Nobody may be reading any more, and that is no reason to end.
+            let _ = writeln!(std::io::stdout().lock(), "{}", readable(&entry));
         }
         let mut entries = self
             .entries

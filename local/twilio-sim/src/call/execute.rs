@@ -7,7 +7,7 @@ use serde_json::json;
 use super::document::Loaded;
 use super::form::{self, Form};
 use super::outbox::Callback;
-use super::player::{Player, Stop, hook};
+use super::player::{Player, Stop};
 use crate::faults::CallbackKind;
 use crate::model::{Hook, RecordingOptions};
 use crate::twiml::{Action, Gather, Play, Prompt, Record, Say, Source, Verb};
@@ -178,7 +178,10 @@ impl Player {
         let options = RecordingOptions {
             channels: 1,
             track: "inbound".to_owned(),
-            callback: callback.map(|url| hook(url, record.callback.get)),
+            callback: callback.map(|url| Hook {
+                url,
+                get: record.callback.get,
+            }),
             events: record.callback_events.clone(),
         };
         let sid = self.start_tape(options, "RecordVerb");
@@ -239,7 +242,13 @@ impl Player {
             Some(url) => resolve(base, url),
         };
         match (url, &self.request.source) {
-            (Some(url), _) => Next::To(Source::Url(hook(url, action.get)), form),
+            (Some(url), _) => Next::To(
+                Source::Url(Hook {
+                    url,
+                    get: action.get,
+                }),
+                form,
+            ),
             (None, Source::Inline(text)) if action.url.is_none() => {
                 Next::To(Source::Inline(text.clone()), form)
             }

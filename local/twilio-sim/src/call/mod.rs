@@ -6,6 +6,8 @@ mod form;
 mod outbox;
 mod player;
 mod recorder;
+mod telling;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! One call, from the queue to its end.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -11,8 +11,7 @@ use super::form::{self, Form};
 use super::outbox::{Callback, Outbox};
 use super::recorder::{PROCESSING, Tape};
 use crate::clock::CallClock;
-use crate::faults::CallbackKind;
-use crate::model::{Command, Detection, Hook, Order, Request, Status};
+use crate::model::{Command, Request, Status};
 use crate::numbers::{Callee, Outcome, callee};
 use crate::sim::Sim;
 use crate::twiml::Source;
@@ -31,12 +30,12 @@ pub(super) struct Player {
     pub(super) clock: CallClock,
     pub(super) tapes: Vec<Tape>,
     pub(super) documents: u32,
-    status: Status,
-    sequence: u64,
-    answered: Option<Duration>,
-    orders: mpsc::UnboundedReceiver<Command>,
-    obeyed: Vec<oneshot::Sender<()>>,
-    outbox: mpsc::UnboundedSender<Callback>,
+    pub(super) status: Status,
+    pub(super) sequence: u64,
+    pub(super) answered: Option<Duration>,
+    pub(super) orders: mpsc::UnboundedReceiver<Command>,
+    pub(super) obeyed: Vec<oneshot::Sender<()>>,
+    pub(super) outbox: mpsc::UnboundedSender<Callback>,
 }
 
 /// Why what was going on does not go on.
@@ -60,7 +59,8 @@ pub(super) const HUNG_UP: Ending = Ending {
     status: Status::Completed,
     sip_response: 200,
 };
-const CANCELED: Ending = Ending {
+/// The end of a call that was given up before it was answered.
+pub(super) const CANCELED: Ending = Ending {
     status: Status::Canceled,
     sip_response: 487,
 };
@@ -190,40 +190,6 @@ impl Player {
         Ok(())
     }
 
-    fn detect_in_background(&self, detection: Detection, word: &'static str, time: Duration) {
-        let (sim, sid, outbox) = (Arc::clone(&self.sim), self.sid.clone(), self.outbox.clone());
-        tokio::spawn(async move {
-            tokio::time::sleep(sim.config.speed.wall(time)).await;
-            let live = sim.store.call(&sid, |call| {
-                let live = !call.status.has_ended();
-                call.answered_by = live.then_some(word);
-                live
-            });
-            if live != Some(true) {
-                return;
-            }
-            sim.log.write(
-                "amd",
-                Some(&sid),
-                json!({ "answered_by": word, "in_background": true }),
-            );
-            let form = form::pairs([
-                ("AccountSid", sim.config.account_sid.as_str()),
-                ("CallSid", &sid),
-                ("AnsweredBy", word),
-                ("MachineDetectionDuration", &time.as_millis().to_string()),
-            ]);
-            if let Some(hook) = detection.callback {
-                let _ = outbox.send(Callback {
-                    kind: CallbackKind::Amd,
-                    event: word.to_owned(),
-                    hook,
-                    form,
-                });
-            }
-        });
-    }
-
     async fn finish(mut self, ending: Ending) {
         let answered = self.answered.unwrap_or(self.clock.passed());
         let seconds = self.clock.since(answered).as_secs();
@@ -259,176 +225,4 @@ impl Player {
             self.process(tape);
         }
     }
-
-    /// Enters a status and tells the application, if it asked for that event.
-    fn enter(&mut self, status: Status, event: &str, extra: Form) {
-        self.set_status(status);
-        let hook = self
-            .sim
-            .store
-            .call(&self.sid, |call| call.status_callback.clone())
-            .flatten();
-        if let Some(hook) = hook
-            && self
-                .request
-                .status_events
-                .iter()
-                .any(|wanted| wanted == event)
-        {
-            let mut form = self.form();
-            form.extend(form::progress(self.clock.now(), self.sequence));
-            form.extend(extra);
-            self.sequence += 1;
-            self.enqueue(Callback {
-                kind: CallbackKind::Status,
-                event: status.word().to_owned(),
-                hook,
-                form,
-            });
-        }
-    }
-
-    fn set_status(&mut self, status: Status) {
-        self.status = status;
-        let now = self.clock.now();
-        self.sim.store.call(&self.sid, |call| {
-            call.status = status;
-            call.updated = now;
-            match status {
-                Status::Initiated => call.started = Some(now),
-                Status::InProgress => call.answered = Some(now),
-                _ => {}
-            }
-        });
-        let detail = json!({ "status": status.word(), "call_time_ms": u64::try_from(self.clock.passed().as_millis()).ok() });
-        self.sim.log.write("call.status", Some(&self.sid), detail);
-    }
-
-    /// What every request about this call tells now.
-    pub(super) fn form(&self) -> Form {
-        let mut form = form::call(
-            &self.sim,
-            &self.sid,
-            &self.request.to,
-            &self.request.from,
-            self.status.word(),
-        );
-        if let Some(word) = self
-            .sim
-            .store
-            .call(&self.sid, |call| call.answered_by)
-            .flatten()
-        {
-            form.extend(form::pairs([("AnsweredBy", word)]));
-        }
-        form
-    }
-
-    /// Hands a callback over for delivery.
-    pub(super) fn enqueue(&self, callback: Callback) {
-        // The outbox lives as long as the player.
-        let _ = self.outbox.send(callback);
-    }
-
-    /// Sends keys: a quarter of a second each, `w` half a second, `W` a whole one.
-    pub(super) async fn send_digits(&mut self, digits: &str) -> Result<(), Stop> {
-        let millis = digits.chars().map(|key| match key {
-            'w' => 500,
-            'W' => 1_000,
-            _ => 250,
-        });
-        self.wait(Duration::from_millis(millis.sum())).await
-    }
-
-    /// Lets call time pass, unless the call ends or is told otherwise.
-    pub(super) async fn wait(&mut self, time: Duration) -> Result<(), Stop> {
-        let end = self.clock.passed().saturating_add(time);
-        while self.clock.passed() < end {
-            let left = end.saturating_sub(self.clock.passed());
-            let allowed = left.min(self.time_left());
-            let started = Instant::now();
-            tokio::select! {
-                biased;
-                Some(command) = self.orders.recv() => {
-                    let passed = self.sim.config.speed.call(started.elapsed());
-                    self.clock.advance(passed.min(allowed));
-                    self.obey(command)?;
-                }
-                () = tokio::time::sleep(self.sim.config.speed.wall(allowed)) => {
-                    self.clock.advance(allowed);
-                    if self.time_left().is_zero() {
-                        return Err(Stop::End(HUNG_UP));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits for something that takes its own time, unless the call ends or is told otherwise.
-    pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
-        let mut work = std::pin::pin!(work);
-        loop {
-            let (started, left) = (Instant::now(), self.time_left());
-            tokio::select! {
-                biased;
-                Some(command) = self.orders.recv() => {
-                    self.clock.advance(started.elapsed());
-                    self.obey(command)?;
-                }
-                result = &mut work => {
-                    self.clock.advance(started.elapsed());
-                    return if self.time_left().is_zero() { Err(Stop::End(HUNG_UP)) } else { Ok(result) };
-                }
-                () = tokio::time::sleep(left) => {
-                    self.clock.advance(left);
-                    return Err(Stop::End(HUNG_UP));
-                }
-            }
-        }
-    }
-
-    /// Until the time limit, or until the called party hangs up.
-    fn time_left(&self) -> Duration {
-        let Some(answered) = self.answered else {
-            return Duration::MAX;
-        };
-        let longest = self
-            .callee
-            .hangs_up_after
-            .map_or(self.request.time_limit, |d| d.min(self.request.time_limit));
-        answered
-            .saturating_add(longest)
-            .saturating_sub(self.clock.passed())
-    }
-
-    fn obey(&mut self, command: Command) -> Result<(), Stop> {
-        let answered = self.status == Status::InProgress;
-        let stop = match command.order {
-            Order::Cancel if answered => None,
-            Order::Complete if answered => Some(Stop::End(HUNG_UP)),
-            Order::Cancel | Order::Complete => Some(Stop::End(CANCELED)),
-            Order::Redirect(source) if answered => Some(Stop::Redirect(source)),
-            Order::Redirect(_) => None,
-            Order::Limit(limit) => {
-                self.request.time_limit = limit;
-                None
-            }
-        };
-        match stop {
-            None => {
-                let _ = command.done.send(());
-                Ok(())
-            }
-            Some(stop) => {
-                self.obeyed.push(command.done);
-                Err(stop)
-            }
-        }
-    }
-}
-
-/// A hook that is asked as a document says.
-pub(super) fn hook(url: String, get: bool) -> Hook {
-    Hook { url, get }
 }

@@ -1,5 +1,6 @@
 //! TwiML: from the text of a document to the verbs that a call executes.
 
+mod build;
 mod schema;
 mod verb;
 mod xml;
@@ -49,7 +50,7 @@ pub struct Document {
 pub fn read(text: &str) -> Result<Document, TwimlError> {
     let root = xml::parse(text)?;
     let mut warnings = Vec::new();
-    let verbs = verb::verbs(&root, &mut warnings)?;
+    let verbs = build::verbs(&root, &mut warnings)?;
     Ok(Document { verbs, warnings })
 }
 
@@ -60,7 +61,7 @@ pub fn read(text: &str) -> Result<Document, TwimlError> {
 /// As [`read`].
 pub fn verbs_of(text: &str) -> Result<serde_json::Value, TwimlError> {
     let root = xml::parse(text)?;
-    verb::verbs(&root, &mut Vec::new())?;
+    build::verbs(&root, &mut Vec::new())?;
     Ok(root
         .children
         .iter()

@@ -1,5 +1,8 @@
 //! Requests to the application: signed, retried as its URL asks for, and told in the log.
 
+mod address;
+mod answer;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,35 +15,14 @@ use serde_json::json;
 
 use crate::log::Log;
 use crate::model::Hook;
-use crate::overrides::{Failure, Overrides};
+use crate::overrides::Overrides;
 use crate::signature::sign;
-use crate::twiml::MAX_DOCUMENT;
+pub use address::resolve;
+use address::{with_query, without_fragment};
+pub use answer::{Answer, Trouble};
+use answer::{failure, read, timed_out, trouble, unusable};
 
 const MAX_REDIRECTS: usize = 10;
-
-/// An answer of the application.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its media type, without parameters, in lower case; empty where it has none.
-    pub media_type: String,
-    /// At most one byte more than a document may have.
-    pub body: Vec<u8>,
-    /// The URL that answered, after redirects.
-    pub url: String,
-}
-
-/// No usable answer.
-#[derive(Clone, Debug)]
-pub struct Trouble {
-    /// Twilio's error code: 11100, 11200, 11205, 11210, 11215.
-    pub code: u32,
-    /// What went wrong.
-    pub message: String,
-    /// What kind of failure it is, which decides about another try.
-    failure: Failure,
-}
 
 /// What to ask, on behalf of which call.
 #[derive(Clone, Debug)]
@@ -243,122 +225,6 @@ impl Webhooks {
     }
 }
 
-/// `relative` as seen from `base`; `None` if it is not a URL that can be asked.
-#[must_use]
-pub fn resolve(base: &str, relative: &str) -> Option<String> {
-    let url = match url::Url::parse(relative) {
-        Ok(_) => return relative.starts_with("http").then(|| relative.to_owned()),
-        Err(url::ParseError::RelativeUrlWithoutBase) => {
-            url::Url::parse(base).ok()?.join(relative).ok()?
-        }
-        Err(_) => return None,
-    };
-    matches!(url.scheme(), "http" | "https").then(|| url.to_string())
-}
-
-fn without_fragment(url: &str) -> &str {
-    url.split_once('#').map_or(url, |(url, _)| url)
-}
-
-fn with_query(url: &str, params: &[(String, String)]) -> String {
-    let query = Serializer::new(String::new()).extend_pairs(params).finish();
-    let joint = if url.contains('?') { '&' } else { '?' };
-    if query.is_empty() {
-        url.to_owned()
-    } else {
-        format!("{url}{joint}{query}")
-    }
-}
-
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-}
-
-async fn read(
-    mut answer: reqwest::Response,
-    url: String,
-    limit: Duration,
-) -> Result<Answer, Trouble> {
-    let status = answer.status();
-    let media_type = answer
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let media_type = media_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let body = async {
-        let mut body = Vec::new();
-        while body.len() <= MAX_DOCUMENT
-            && let Some(chunk) = answer.chunk().await?
-        {
-            body.extend(chunk);
-        }
-        Ok(body)
-    };
-    match tokio::time::timeout(limit, body).await {
-        Ok(Ok(body)) => Ok(Answer {
-            status,
-            media_type,
-            body,
-            url,
-        }),
-        Ok(Err(error)) => Err(trouble(&error)),
-        Err(_) => Err(timed_out("the answer did not end within the read time-out")),
-    }
-}
-
-fn failure(result: &Result<Answer, Trouble>) -> Option<Failure> {
-    match result {
-        Ok(answer) if answer.status.is_client_error() => Some(Failure::ClientError),
-        Ok(answer) if answer.status.is_server_error() => Some(Failure::ServerError),
-        Ok(_) => None,
-        Err(trouble) => Some(trouble.failure),
-    }
-}
-
-fn trouble(error: &reqwest::Error) -> Trouble {
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        message = format!("{message}: {error}");
-        cause = error.source();
-    }
-    match (error.is_connect(), message.contains("dns")) {
-        (true, true) => Trouble {
-            code: 11210,
-            message,
-            failure: Failure::Connect,
-        },
-        (true, false) => Trouble {
-            code: 11205,
-            message,
-            failure: Failure::Connect,
-        },
-        _ => Trouble {
-            code: 11205,
-            message,
-            failure: Failure::Read,
-        },
-    }
-}
-
-fn timed_out(message: &str) -> Trouble {
-    Trouble {
-        code: 11205,
-        message: message.to_owned(),
-        failure: Failure::Read,
-    }
-}
-
-fn unusable(code: u32, message: String) -> Trouble {
-    Trouble {
-        code,
-        message,
-        failure: Failure::Answer,
-    }
 }
