@@ -1,10 +1,14 @@
 //! What the functions' tests stand on: a database of their own on a real server, a simulated Twilio, and requests that
 //! come in as Lambda events do.
 
+mod data;
 mod proxy;
 mod request;
 mod stage;
+mod twilio;
 
+pub use data::new_sid;
 pub use proxy::Proxy;
 pub use request::{Answer, Request, form};
 pub use stage::{ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, Stage, start_twilio};
+pub use twilio::Twilio;

@@ -3,10 +3,9 @@ use std::{collections::HashMap, net::SocketAddr};
 use mongodb::{Client, Database};
 use outdial::{config::Settings, dao};
 use ring::digest;
-use twilio_sim::{Config, Simulator};
 use uuid::Uuid;
 
-use crate::Proxy;
+use crate::{Proxy, Twilio};
 
 /// The account that the simulated Twilio knows.
 pub const ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -70,10 +69,8 @@ impl Stage {
     ///
     /// Without a database server.
     pub async fn with_twilio() -> Self {
-        let twilio = start_twilio().await;
-        Self::new()
-            .await
-            .set("TWILIO_API_BASE_URL", &format!("http://{twilio}"))
+        let twilio = Twilio::start().await;
+        Self::new().await.playing(&twilio)
     }
 
     /// The stage with a proxy before the database that the functions are configured with; [`Stage::database`] stays
@@ -92,6 +89,12 @@ impl Stage {
         let proxy = Proxy::to(&host).await;
         let uri = uri.replacen(&host, &proxy.address().to_string(), 1);
         (self.set("MONGO_URI", &uri), proxy)
+    }
+
+    /// The stage with that Twilio.
+    #[must_use]
+    pub fn playing(self, twilio: &Twilio) -> Self {
+        self.set("TWILIO_API_BASE_URL", twilio.url())
     }
 
     /// The stage with a variable set to another value; to nothing means not set.
@@ -134,15 +137,7 @@ impl Stage {
 ///
 /// Without a free port.
 pub async fn start_twilio() -> SocketAddr {
-    let config = Config {
-        account_sid: ACCOUNT_SID.to_owned(),
-        auth_token: AUTH_TOKEN.to_owned(),
-        ..Config::default()
-    };
-    let simulator = Simulator::bind(config).await.expect("a port is free");
-    let address = simulator.address();
-    tokio::spawn(simulator.run());
-    address
+    Twilio::start().await.address()
 }
 
 fn hex(bytes: &[u8]) -> String {
