@@ -1,5 +1,6 @@
 //! `/_sim/…`: what only a simulator can tell.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -20,7 +21,6 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use crate::faults::FaultPlan;
 use crate::model::Call;
 use crate::sim::Sim;
-use crate::store::Tables;
 use crate::twiml::Source;
 
 /// The routes.
@@ -70,20 +70,45 @@ async fn next(mut live: Receiver<Value>) -> Option<(Value, Receiver<Value>)> {
     }
 }
 
-async fn calls(State(sim): State<Arc<Sim>>) -> Json<Value> {
-    let tables = sim.store.lock();
-    Json(json!({ "calls": tables.calls().map(|call| truth(&tables, call)).collect::<Vec<_>>() }))
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CallsQuery {
+    call_sid: Option<String>,
 }
 
-fn truth(tables: &Tables, call: &Call) -> Value {
+async fn calls(State(sim): State<Arc<Sim>>, Query(query): Query<CallsQuery>) -> Json<Value> {
+    let tables = sim.store.lock();
+    let mut recordings: HashMap<&str, Vec<Value>> = HashMap::new();
+    for recording in tables.recordings() {
+        recordings
+            .entry(&recording.call_sid)
+            .or_default()
+            .push(json!({
+                "sid": recording.sid,
+                "status": recording.status,
+                "duration": recording.seconds,
+                "error_code": recording.error_code,
+            }));
+    }
+    let wanted = |call: &&Call| query.call_sid.as_ref().is_none_or(|sid| *sid == call.sid);
+    let calls = tables.calls().filter(wanted);
+    let truths: Vec<Value> = calls
+        .map(|call| {
+            truth(
+                call,
+                recordings.get(call.sid.as_str()).map_or(&[], Vec::as_slice),
+            )
+        })
+        .collect();
+    Json(json!({ "calls": truths }))
+}
+
+fn truth(call: &Call, recordings: &[Value]) -> Value {
     let date = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let url = match &call.request.source {
         Source::Url(hook) => Some(hook.url.as_str()),
         Source::Inline(_) => None,
     };
-    let recordings = tables
-        .recordings()
-        .filter(|recording| recording.call_sid == call.sid);
     json!({
         "sid": call.sid,
         "to": call.request.to,
@@ -97,14 +122,7 @@ fn truth(tables: &Tables, call: &Call) -> Value {
         "answered_by": call.answered_by,
         "spoken": call.spoken,
         "callbacks": { "sent": call.callbacks_sent, "delivered": call.callbacks_delivered },
-        "recordings": recordings
-            .map(|recording| json!({
-                "sid": recording.sid,
-                "status": recording.status,
-                "duration": recording.seconds,
-                "error_code": recording.error_code,
-            }))
-            .collect::<Vec<_>>(),
+        "recordings": recordings,
     })
 }
 

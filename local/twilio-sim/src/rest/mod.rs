@@ -66,10 +66,12 @@ pub async fn serve(
         })
         .await
     };
-    let sid = asked
-        .path
-        .split(['/', '.'])
-        .find(|part| part.len() == 34 && part.starts_with("CA"));
+    let made = answer
+        .extensions()
+        .get::<Made>()
+        .map(|made| made.0.as_str());
+    let mut parts = asked.path.split(['/', '.']);
+    let sid = made.or_else(|| parts.find(|part| part.len() == 34 && part.starts_with("CA")));
     let mut entry = json!({
         "method": asked.method.as_str(),
         "path": asked.path,
@@ -111,6 +113,10 @@ impl Drop for Place<'_> {
     }
 }
 
+/// The call that a request made, for the log.
+#[derive(Clone)]
+struct Made(String);
+
 /// A request whose body has been read.
 struct Asked<'a> {
     method: Method,
@@ -137,10 +143,12 @@ async fn answer(sim: &Arc<Sim>, asked: &Asked<'_>) -> Result<Response, RestError
         (Route::Account, &Method::GET) => account::fetch(sim),
         (Route::Calls, &Method::GET) => calls::list(sim, &query)?,
         (Route::Calls, &Method::POST) => {
-            return Ok(json_answer(
-                StatusCode::CREATED,
-                &calls::create(sim, &asked.form)?,
-            ));
+            let call = calls::create(sim, &asked.form)?;
+            let mut answer = json_answer(StatusCode::CREATED, &call);
+            answer
+                .extensions_mut()
+                .insert(Made(call["sid"].as_str().unwrap_or_default().to_owned()));
+            return Ok(answer);
         }
         (Route::Call(sid), &Method::GET) => calls::fetch(sim, &sid)?,
         (Route::Call(sid), &Method::POST) => calls::update(sim, &sid, &asked.form).await?,

@@ -41,7 +41,7 @@ async fn the_log_tells_everything_in_order_and_from_any_number_on() {
         .iter()
         .filter(|entry| entry["call_sid"] == first.as_str())
         .collect();
-    for kind in ["call.status", "webhook", "verb"] {
+    for kind in ["rest", "call.status", "webhook", "verb"] {
         assert!(own.iter().any(|entry| entry["kind"] == kind), "{kind}");
     }
     assert!(

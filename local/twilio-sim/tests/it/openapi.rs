@@ -1,5 +1,7 @@
 //! Every answer against Twilio's own OpenAPI document, where the environment says where that is.
 
+use std::io::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::support::{App, FROM, LISTENER, Sim};
@@ -9,9 +11,9 @@ const ACCOUNT: &str = "/2010-04-01/Accounts/{AccountSid}";
 #[tokio::test]
 async fn every_answer_is_as_twilios_openapi_document_says() {
     let Some(path) = std::env::var_os("TWILIO_OPENAPI") else {
-        eprintln!(
-            "SKIPPED: TWILIO_OPENAPI does not name Twilio's OpenAPI document, so no answer was checked against it"
-        );
+        // Past the test harness, which swallows what a test that passes prints.
+        let skipped = "SKIPPED: TWILIO_OPENAPI does not name Twilio's OpenAPI document, so no answer was checked against it";
+        writeln!(std::io::stderr(), "{skipped}").unwrap();
         return;
     };
     let mut document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();

@@ -153,22 +153,18 @@ impl Sim {
 
     /// The truth about one call.
     pub async fn truth(&self, sid: &str) -> Value {
+        let url = format!("{}/_sim/calls?call_sid={sid}", self.origin);
         let all: Value = self
             .client
-            .get(format!("{}/_sim/calls", self.origin))
+            .get(url)
             .send()
             .await
             .unwrap()
             .json()
             .await
             .unwrap();
-        all["calls"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|call| call["sid"] == sid)
-            .unwrap()
-            .clone()
+        assert_eq!(all["calls"].as_array().unwrap().len(), 1);
+        all["calls"][0].clone()
     }
 }
 
