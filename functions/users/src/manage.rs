@@ -3,7 +3,7 @@ use http::{StatusCode, header};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
     config::Scope,
-    dao::{List, UserDeletion},
+    dao::{List, Page, UserDeletion},
     domain::{User, UserCreate, UserId, UserUpdate},
     http::{Caller, Id, Json, PageQuery, Problem, UserBody, UserList},
 };
@@ -50,12 +50,15 @@ pub(crate) async fn create(
 }
 
 /// List users, newest first
+///
+/// With `email` it is the one user who has that address, or none.
 #[utoipa::path(
     get, path = "/users", tag = "users", operation_id = "list_users",
     params(
         ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000),
         ("page_size" = Option<u32>, Query, description = "How many users a page holds (20)", minimum = 1, maximum = 100),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; not with `page`"),
+        ("email" = Option<String>, Query, description = "The user with this address, whatever its case"),
     ),
     responses(
         (status = 200, description = "A page of users", body = UserList),
@@ -70,7 +73,17 @@ pub(crate) async fn list(
 ) -> Result<axum::Json<UserList>, Problem> {
     caller.require(Scope::UsersRead)?;
     let request = query.of(List::Users)?;
-    let page = app.dao.list_users(&request).await?;
+    let page = match query.email()? {
+        Some(email) => {
+            let user = app.dao.get_user_by_email(&email).await?;
+            Page {
+                total: Some(user.iter().len() as u64),
+                items: user.into_iter().collect(),
+                next_cursor: None,
+            }
+        }
+        None => app.dao.list_users(&request).await?,
+    };
     Ok(axum::Json(UserList {
         users: page.items.into_iter().map(UserBody::from).collect(),
         total: page.total,

@@ -4,16 +4,17 @@ use http::request::Parts;
 use super::{FieldError, Problem};
 use crate::{
     dao::{Cursor, List, PageRequest, Position},
-    domain::CallStatus,
+    domain::{CallStatus, Email, InvalidValue},
 };
 
-/// The query of a list, as it was sent: `page` and `page_size`, or `cursor`; and `status`.
+/// The query of a list, as it was sent: `page` and `page_size`, or `cursor`; and `status` or `email`.
 #[derive(Debug, Default)]
 pub struct PageQuery {
     page: Option<String>,
     page_size: Option<String>,
     cursor: Option<String>,
     status: Option<String>,
+    email: Option<String>,
 }
 
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100;
@@ -34,6 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
                 "page_size" => &mut query.page_size,
                 "cursor" => &mut query.cursor,
                 "status" => &mut query.status,
+                "email" => &mut query.email,
                 _ => continue,
             };
             *field = Some(value.into_owned());
@@ -60,6 +62,22 @@ impl PageQuery {
             )]));
         };
         Ok(Some(status))
+    }
+
+    /// The address that the users of the list must have.
+    ///
+    /// # Errors
+    ///
+    /// 422 when it is no address.
+    pub fn email(&self) -> Result<Option<Email>, Problem> {
+        let refuse = |refused: InvalidValue| {
+            Problem::invalid_fields(vec![error("email", refused.to_string())])
+        };
+        self.email
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(refuse)
     }
 
     /// The page that is asked for, of that list.

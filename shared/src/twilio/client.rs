@@ -186,7 +186,7 @@ impl TwilioClient {
     ///
     /// When Twilio refuses or is unavailable.
     pub async fn delete_recording(&self, sid: &RecordingSid) -> Result<(), TwilioError> {
-        let url = self.rest.resource(&["Recordings", &format!("{sid}.json")]);
+        let url = self.recording(sid, ".json");
         let answer = self
             .rest
             .send(self.read_plan(), Method::DELETE, &url, &[])
@@ -208,7 +208,7 @@ impl TwilioClient {
         sid: &RecordingSid,
         range: Option<&str>,
     ) -> Result<Response, TwilioError> {
-        let url = self.rest.resource(&["Recordings", &format!("{sid}.wav")]);
+        let url = self.recording(sid, ".wav");
         let wanted = [
             StatusCode::OK,
             StatusCode::PARTIAL_CONTENT,
@@ -232,6 +232,13 @@ impl TwilioClient {
             .send(self.read_plan(), Method::POST, &self.call_url(sid), &form)
             .await?;
         details(&body)
+    }
+
+    /// The resource in that representation.
+    fn recording(&self, sid: &RecordingSid, extension: &str) -> Url {
+        let mut url = self.get_recording_url(sid);
+        url.set_path(&format!("{}{extension}", url.path()));
+        url
     }
 
     fn call_url(&self, sid: &CallSid) -> Url {
