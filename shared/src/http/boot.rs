@@ -2,15 +2,11 @@ use std::{future::Future, process::ExitCode};
 
 use axum::Router;
 use lambda_http::{
-    Error, LambdaEvent, Service,
-    lambda_runtime::{self},
-    request::LambdaRequest,
-    service_fn,
+    Error, LambdaEvent, Service, lambda_runtime, request::LambdaRequest, service_fn,
 };
 use tracing::Level;
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-use super::finish;
 use crate::{
     config::{ConfigError, Settings},
     tls,
@@ -61,7 +57,7 @@ where
         log_as_json(function)?;
         tls::install_provider();
         let settings = Settings::load().await?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(finish(build(settings).await?))
+        build(settings).await
     };
     let ended = match begun.await {
         Ok(router) => poll(router).await,
