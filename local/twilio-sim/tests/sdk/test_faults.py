@@ -2,16 +2,17 @@
 
 import functools
 import json
+import socket
 import subprocess
+from base64 import b64encode
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from twilio.base.exceptions import TwilioRestException
 
-from simulator import binary
+from simulator import ACCOUNT_SID, AUTH_TOKEN, binary
 from stage import FROM, HELLO, Stage, eventually, statuses
-
-TOKEN = "I-Twilio-Idempotency-Token"
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +168,29 @@ def test_the_same_seed_meets_the_same_faults(launch, mailbox, tmp_path, number):
     first = lost()
     assert 0 < sum(map(len, first)) < 24
     assert lost() == first
+
+
+def test_too_many_requests_at_once_are_refused_until_others_have_ended(stage, faulty):
+    plan(faulty, rest=[{"on": "account", "action": "stall"}])
+
+    def code_of_an_unknown_call():
+        with pytest.raises(TwilioRestException) as refused:
+            stage.client.calls("CA" + "0" * 32).fetch()
+        return refused.value.code
+
+    assert code_of_an_unknown_call() == 20404
+    waiting = [ask_for_the_account(faulty) for _ in range(100)]
+    eventually(code_of_an_unknown_call, lambda code: code == 20429)
+    for line in waiting:
+        line.close()
+    eventually(code_of_an_unknown_call, lambda code: code == 20404)
+
+
+def ask_for_the_account(simulator):
+    """Sends a request and leaves its answer unread."""
+    address = urlsplit(simulator.origin)
+    line = socket.create_connection((address.hostname, address.port), timeout=10)
+    credentials = b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()).decode()
+    path = f"/2010-04-01/Accounts/{ACCOUNT_SID}.json"
+    line.sendall(f"GET {path} HTTP/1.1\r\nHost: twilio\r\nAuthorization: Basic {credentials}\r\n\r\n".encode())
+    return line
