@@ -70,7 +70,7 @@ impl Stage {
         };
         change(&mut call);
         call.status_rank = call.status.rank();
-        let calls = self.database().collection("calls");
+        let calls = self.database().collection::<Call>("calls");
         calls
             .insert_one(&call)
             .await

@@ -2,13 +2,17 @@
 //! come in as Lambda events do.
 
 mod data;
+mod document;
 mod proxy;
 mod request;
 mod stage;
 mod twilio;
 
 pub use data::new_sid;
+pub use document::ApiDocument;
 pub use proxy::Proxy;
 pub use request::{Answer, Request, form};
-pub use stage::{ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, Stage, start_twilio};
+pub use stage::{
+    ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, Stage, api_key, start_twilio,
+};
 pub use twilio::Twilio;

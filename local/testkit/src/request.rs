@@ -119,6 +119,23 @@ impl Request {
         self
     }
 
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> String {
+        self.text("/requestContext/http/method")
+    }
+
+    /// The path, without its query.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.text("/rawPath")
+    }
+
+    fn text(&self, pointer: &str) -> String {
+        let text = self.event.pointer(pointer).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    }
+
     /// What the router answers.
     ///
     /// # Panics

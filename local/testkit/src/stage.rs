@@ -44,7 +44,6 @@ impl Stage {
         dao::indexes::ensure(&database)
             .await
             .expect("the test server takes indexes");
-        let hash = hex(digest::digest(&digest::SHA256, API_KEY.as_bytes()).as_ref());
         let variables = [
             ("ENVIRONMENT", "development"),
             ("MONGO_URI", &uri),
@@ -53,7 +52,7 @@ impl Stage {
             ("TWILIO_AUTH_TOKEN", AUTH_TOKEN),
             ("TWILIO_FROM_NUMBER", FROM_NUMBER),
             ("BASE_URL", BASE_URL),
-            ("API_KEYS", &format!("tester:{hash}")),
+            ("API_KEYS", &api_key("tester", API_KEY, "")),
             ("MEDIA_SIGNING_KEY", "signs media in tests"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -138,6 +137,16 @@ impl Stage {
 /// Without a free port.
 pub async fn start_twilio() -> SocketAddr {
     Twilio::start().await.address()
+}
+
+/// An entry of `API_KEYS`, with these scopes or, where they are empty, all.
+#[must_use]
+pub fn api_key(name: &str, key: &str, scopes: &str) -> String {
+    let hash = hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref());
+    match scopes {
+        "" => format!("{name}:{hash}"),
+        scopes => format!("{name}:{hash}:{scopes}"),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,0 +1,126 @@
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::{Answer, Request};
+
+/// What an API document says of answers, to hold answers against.
+#[derive(Debug)]
+pub struct ApiDocument(Value);
+
+impl ApiDocument {
+    /// Takes the document. Objects with described fields count as having no others.
+    ///
+    /// # Panics
+    ///
+    /// When it is no JSON.
+    pub fn new(document: &impl serde::Serialize) -> Self {
+        let mut document = serde_json::to_value(document).expect("a document is JSON");
+        let schemas = document["components"]["schemas"].as_object_mut();
+        for schema in schemas.into_iter().flat_map(|schemas| schemas.values_mut()) {
+            if schema["properties"].is_object() {
+                schema["additionalProperties"] = false.into();
+            }
+        }
+        Self(document)
+    }
+
+    /// The schema of that name.
+    #[must_use]
+    pub fn schema(&self, name: &str) -> &Value {
+        &self.0["components"]["schemas"][name]
+    }
+
+    /// Asserts that the answer is one that the document promises for the request: status, headers, type and body.
+    ///
+    /// # Panics
+    ///
+    /// When it is not.
+    #[track_caller]
+    pub fn check(&self, request: &Request, answer: &Answer) {
+        let (method, path) = (request.method(), request.path());
+        let status = answer.status.as_str();
+        let promised = &self.operation(&method, &path)["responses"][status];
+        assert!(
+            promised.is_object(),
+            "{method} {path}: {status} is not in the document"
+        );
+        let headers = promised["headers"].as_object();
+        for name in headers.into_iter().flat_map(|headers| headers.keys()) {
+            assert!(
+                answer.headers.contains_key(name),
+                "{method} {path}: {status} has no {name}"
+            );
+        }
+        let Some(content) = promised["content"]
+            .as_object()
+            .filter(|content| !content.is_empty())
+        else {
+            assert!(
+                answer.body.is_empty(),
+                "{method} {path}: {status} has an undocumented body"
+            );
+            return;
+        };
+        let media = answer
+            .header("content-type")
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        let schema = content.get(media).map(|content| &content["schema"]);
+        let schema = schema.unwrap_or_else(|| {
+            panic!(
+                "{method} {path}: {status} is {media}, not {:?}",
+                content.keys()
+            )
+        });
+        if media.ends_with("json") {
+            self.validate(
+                schema,
+                &answer.json(),
+                &format!("{method} {path}: {status}"),
+            );
+        }
+        for content in content.values() {
+            if content["example"].is_object() {
+                self.validate(
+                    &content["schema"],
+                    &content["example"],
+                    &format!("example of {method} {path}: {status}"),
+                );
+            }
+        }
+    }
+
+    /// The operation whose path template fits.
+    #[track_caller]
+    fn operation(&self, method: &str, path: &str) -> &Value {
+        let fits = |template: &str| {
+            template.split('/').count() == path.split('/').count()
+                && template
+                    .split('/')
+                    .zip(path.split('/'))
+                    .all(|(wanted, given)| wanted == given || wanted.starts_with('{'))
+        };
+        let paths = self.0["paths"].as_object().expect("a document has paths");
+        let item = paths.iter().find(|(template, _)| fits(template));
+        let operation = item.and_then(|(_, item)| item.get(method.to_lowercase()));
+        operation.unwrap_or_else(|| panic!("{method} {path} is not in the document"))
+    }
+
+    #[track_caller]
+    fn validate(&self, schema: &Value, value: &Value, of: &str) {
+        let mut whole = json!({"components": self.0["components"]});
+        for (name, part) in schema.as_object().into_iter().flatten() {
+            whole[name] = part.clone();
+        }
+        let validator: Validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(&whole)
+            .expect("the document's schemas are valid");
+        let faults: Vec<_> = validator
+            .iter_errors(value)
+            .map(|fault| format!("{}: {fault}", fault.instance_path()))
+            .collect();
+        assert!(faults.is_empty(), "{of}: {faults:?} in {value}");
+    }
+}
