@@ -9,11 +9,11 @@ use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
     dao::{DaoError, DuplicateKey, Taken},
     domain::{Call, CallId, CallStatus, DialOutcome, DialResult, OutboundCallRequest, UserId},
-    http::{CallBody, Caller, CallsWrite, Json, Problem},
+    http::{CallBody, Caller, CallsWrite, Json, Problem, Repeatable},
     twilio::OutboundCall,
 };
 
-use crate::{App, idempotency::Repeatable};
+use crate::{App, idempotency::replay};
 
 /// How long the request that stores a call may be waiting for Twilio: longer than a function may run.
 const DIAL_DEADLINE: Duration = Duration::from_secs(30);
@@ -53,7 +53,12 @@ pub(crate) async fn create(
     headers: HeaderMap,
     Json(request): Json<OutboundCallRequest>,
 ) -> Result<Response, Problem> {
-    let repeatable = Repeatable::of(&headers, caller.name.as_deref(), &request)?;
+    let repeatable = Repeatable::of(
+        &headers,
+        caller.name.as_deref(),
+        "POST /calls/outbound",
+        &request,
+    )?;
     let user_id = match admit(&app, &request, repeatable.as_ref()).await? {
         Admission::New(user_id) => user_id,
         Admission::Repeat(response) => return Ok(response),
@@ -70,8 +75,8 @@ pub(crate) async fn create(
                 .dao
                 .get_call_by_idempotency_scope(&repeatable.scope)
                 .await?;
-            repeatable
-                .replay(first.ok_or_else(|| Problem::internal("the first call of a key is gone"))?)
+            let first = first.ok_or_else(|| Problem::internal("the first call of a key is gone"))?;
+            replay(&repeatable, first)
         }
         Err(error) => Err(error.into()),
     }
@@ -109,7 +114,7 @@ async fn admit(
         Ok(user_id) => user_id,
         Err(problem) => {
             return match (repeatable, first.await?) {
-                (Some(repeatable), Some(call)) => repeatable.replay(call).map(Admission::Repeat),
+                (Some(repeatable), Some(call)) => replay(repeatable, call).map(Admission::Repeat),
                 _ => Err(problem),
             };
         }
@@ -128,7 +133,7 @@ async fn admit(
     );
     let refused = match (repeatable, first, user, &taken) {
         (_, Err(error), ..) | (_, _, Err(error), _) => Err(error.into()),
-        (Some(repeatable), Ok(Some(call)), ..) => repeatable.replay(call).map(Admission::Repeat),
+        (Some(repeatable), Ok(Some(call)), ..) => replay(repeatable, call).map(Admission::Repeat),
         (_, _, Ok(None), _) => Err(not_found()),
         (_, _, Ok(Some(_)), Ok(Taken::Taken)) => return Ok(Admission::New(user_id)),
         (_, _, Ok(Some(_)), Ok(reached)) => Err(cap_reached(*reached, now)),
