@@ -75,7 +75,8 @@ pub(crate) async fn create(
                 .dao
                 .get_call_by_idempotency_scope(&repeatable.scope)
                 .await?;
-            let first = first.ok_or_else(|| Problem::internal("the first call of a key is gone"))?;
+            let first =
+                first.ok_or_else(|| Problem::internal("the first call of a key is gone"))?;
             replay(&repeatable, first)
         }
         Err(error) => Err(error.into()),
