@@ -1,5 +1,7 @@
 //! What every function's router ends with.
 
+#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU32, Ordering},

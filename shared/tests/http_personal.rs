@@ -39,7 +39,8 @@ fn a_refused_value_does_not_stand_in_the_refusal() {
 fn no_error_of_the_database_shows_a_value() {
     let answered = mongodb::error::Error::custom("ada@example.com");
     let error = DaoError::from(answered);
-    let printed = format!("{error:?} {error} {:?}", Problem::from(error.clone()));
+    let printed = format!("{error:?} {error}");
+    let printed = format!("{printed} {:?}", Problem::from(error));
     assert!(!printed.contains("ada"), "{printed}");
 }
 
