@@ -68,7 +68,7 @@ async fn a_panic_is_a_problem_answer_and_the_next_request_succeeds() {
     );
     assert!(!body["request_id"].as_str().unwrap().is_empty());
     assert!(
-        !body.to_string().contains("panic") && !body.to_string().contains("ada"),
+        !body.to_string().contains("panic") && !body.to_string().contains("ada@"),
         "{body}"
     );
     let answer = send(&router, "GET", "/").await;
@@ -219,7 +219,7 @@ async fn a_panic_says_nothing_of_its_words_in_the_log() {
     send(&panics_at_first(), "GET", "/").await;
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(
-        text.contains("a handler panicked") && !text.contains("ada"),
+        text.contains("a handler panicked") && !text.contains("ada@"),
         "{text}"
     );
 }

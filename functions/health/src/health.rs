@@ -1,4 +1,5 @@
 use std::{
+    fmt::Display,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,12 +29,6 @@ pub(crate) enum Reach {
     Down,
 }
 
-impl From<bool> for Reach {
-    fn from(up: bool) -> Self {
-        if up { Self::Up } else { Self::Down }
-    }
-}
-
 /// How the service and what it needs are doing.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Health)]
@@ -47,7 +42,7 @@ pub(crate) struct HealthBody {
     #[schema(example = "0.1.0")]
     version: &'static str,
     /// RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     timestamp: String,
 }
 
@@ -69,11 +64,7 @@ impl Checks {
     }
 
     async fn database(&self) -> Reach {
-        let result = timeout(TIME_OUT, self.dao.ping()).await;
-        if let Ok(Err(error)) = &result {
-            tracing::warn!(%error, "the database is down");
-        }
-        matches!(result, Ok(Ok(()))).into()
+        reach("the database", self.dao.ping()).await
     }
 
     async fn twilio(&self) -> Reach {
@@ -83,14 +74,19 @@ impl Checks {
         {
             return reach;
         }
-        let result = timeout(TIME_OUT, self.twilio.ping()).await;
-        if let Ok(Err(error)) = &result {
-            tracing::warn!(%error, "Twilio is down");
-        }
-        let reach = matches!(result, Ok(Ok(()))).into();
+        let reach = reach("Twilio", self.twilio.ping()).await;
         *last = Some((Instant::now(), reach));
         reach
     }
+}
+
+async fn reach<E: Display>(name: &str, check: impl Future<Output = Result<(), E>>) -> Reach {
+    match timeout(TIME_OUT, check).await {
+        Ok(Ok(())) => return Reach::Up,
+        Ok(Err(error)) => tracing::warn!(%error, "{name} is down"),
+        Err(_) => tracing::warn!(error = "no answer in time", "{name} is down"),
+    }
+    Reach::Down
 }
 
 /// How the service and what it needs are doing

@@ -64,10 +64,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 #[utoipa::path(
     get, path = "/media", tag = "recordings", operation_id = "stream_media",
     params(
-        ("recording_sid" = String, Query, description = "Twilio's name of the recording"),
-        ("expires" = i64, Query, description = "Unix seconds"),
-        ("signature" = String, Query, description = "Our signature of both"),
-        ("Range" = Option<String>, Header, description = "One range of bytes"),
+        ("recording_sid" = String, Query, description = "Twilio's name of the recording", pattern = "^RE[0-9a-fA-F]{32}$",
+            example = "RE0123456789abcdef0123456789abcdef"),
+        ("expires" = i64, Query, description = "Until when the URL is good, in Unix seconds", example = 1_767_225_900),
+        ("signature" = String, Query, description = "Our signature of both", pattern = "^[A-Za-z0-9_-]{43}$",
+            example = "Xm9vYmFyYmF6cXV4Xm9vYmFyYmF6cXV4Xm9vYmFyYmY"),
+        ("Range" = Option<String>, Header, description = "One range of bytes", example = "bytes=0-1023"),
     ),
     responses(
         (status = 200, description = "The audio", content_type = "audio/x-wav", body = Vec<u8>),

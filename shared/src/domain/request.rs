@@ -75,7 +75,7 @@ pub struct OutboundCallRequest {
     pub script: Script,
     /// Whether the call is recorded.
     #[deserr(default)]
-    #[schema(required = false, default = false)]
+    #[schema(required = false, default = false, example = true)]
     pub recording_enabled: bool,
     /// The voice; the configured one where none is given.
     #[deserr(default)]
@@ -91,7 +91,7 @@ pub struct OutboundCallRequest {
     pub machine_detection: Option<MachineDetection>,
     /// Your own notes: names and texts, at most 2,048 bytes in all.
     #[deserr(default)]
-    #[schema(value_type = std::collections::BTreeMap<String, String>, required = false)]
+    #[schema(value_type = std::collections::BTreeMap<String, String>, required = false, example = json!({"order": "A-17"}))]
     pub metadata: Metadata,
 }
 

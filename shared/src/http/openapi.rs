@@ -166,13 +166,17 @@ fn refuse(status: &str, response: &mut Response) {
         .ok()
         .and_then(|status: u16| http::StatusCode::from_u16(status).ok())
         .and_then(|status| status.canonical_reason());
+    let errors = match code {
+        "validation_failed" => json!([{"field": "name", "message": "is missing"}]),
+        _ => json!([]),
+    };
     let example = json!({
         "type": format!("about:blank#{code}"),
         "title": reason,
         "status": status.parse::<u16>().unwrap_or_default(),
         "code": code,
         "detail": response.description,
-        "errors": [],
+        "errors": errors,
         "timestamp": "2026-01-02T03:04:05.678Z",
         "request_id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
     });

@@ -53,6 +53,7 @@ pub struct ProblemBody {
     #[schema(example = "validation_failed")]
     pub code: String,
     /// What was wrong and what to do, for people.
+    #[schema(example = "Refused because of: to_number.")]
     pub detail: String,
     /// The fields at fault.
     pub errors: Vec<FieldError>,
@@ -62,11 +63,13 @@ pub struct ProblemBody {
     pub twilio_code: Option<i32>,
     /// Twilio's words, where Twilio refused.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "The number cannot be called.")]
     pub twilio_message: Option<String>,
     /// When, RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub timestamp: String,
     /// Names the request in the logs.
+    #[schema(example = "8476a536-e9f4-11e8-9739-2dfe598c3fcd")]
     pub request_id: String,
 }
 
