@@ -2,9 +2,8 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use mongodb::bson::DateTime;
 use outdial::{
-    config::Scope,
     domain::{Call, CallId, CallSid, EventSource, StatusUpdate},
-    http::{CallBody, Caller, Id, Problem},
+    http::{CallBody, Caller, CallsRead, CallsWrite, Id, Problem},
     twilio::{CallDetails, TwilioError},
 };
 
@@ -18,11 +17,10 @@ use crate::{App, create::answer};
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn read(
-    caller: Caller,
+    _: Caller<CallsRead>,
     State(app): State<App>,
     Id(id): Id<CallId>,
 ) -> Result<axum::Json<CallBody>, Problem> {
-    caller.require(Scope::CallsRead)?;
     Ok(axum::Json(app.call(id).await?.into()))
 }
 
@@ -40,11 +38,10 @@ pub(crate) async fn read(
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn hang_up(
-    caller: Caller,
+    _: Caller<CallsWrite>,
     State(app): State<App>,
     Id(id): Id<CallId>,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::CallsWrite)?;
     let mut call = app.call(id).await?;
     if call.twilio_sid.is_none() && !call.status.is_terminal() {
         call = app

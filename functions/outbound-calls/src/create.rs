@@ -7,10 +7,9 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
-    config::Scope,
     dao::{DaoError, DuplicateKey, Taken},
     domain::{Call, CallId, CallStatus, DialOutcome, DialResult, OutboundCallRequest, UserId},
-    http::{CallBody, Caller, Json, Problem},
+    http::{CallBody, Caller, CallsWrite, Json, Problem},
     twilio::OutboundCall,
 };
 
@@ -49,12 +48,11 @@ const DIAL_DEADLINE: Duration = Duration::from_secs(30);
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn create(
-    caller: Caller,
+    caller: Caller<CallsWrite>,
     State(app): State<App>,
     headers: HeaderMap,
     Json(request): Json<OutboundCallRequest>,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::CallsWrite)?;
     let repeatable = Repeatable::of(&headers, caller.name.as_deref(), &request)?;
     let user_id = match admit(&app, &request, repeatable.as_ref()).await? {
         Admission::New(user_id) => user_id,

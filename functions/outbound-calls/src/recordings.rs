@@ -5,9 +5,8 @@ use axum::{
 use http::{StatusCode, header};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
-    config::Scope,
     domain::{CallId, Recording, RecordingId, RecordingStatus},
-    http::{Caller, Id, Problem, RecordingBody, RecordingList},
+    http::{Caller, CallsRead, CallsWrite, Id, Problem, RecordingBody, RecordingList},
 };
 
 use crate::App;
@@ -20,11 +19,10 @@ use crate::App;
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn list(
-    caller: Caller,
+    _: Caller<CallsRead>,
     State(app): State<App>,
     Id(id): Id<CallId>,
 ) -> Result<axum::Json<RecordingList>, Problem> {
-    caller.require(Scope::CallsRead)?;
     let call = app.call(id).await?;
     let recordings = app.dao.list_call_recordings(call.id).await?;
     let recordings = recordings
@@ -45,11 +43,10 @@ pub(crate) async fn list(
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn read(
-    caller: Caller,
+    _: Caller<CallsRead>,
     State(app): State<App>,
     Id(id): Id<RecordingId>,
 ) -> Result<axum::Json<RecordingBody>, Problem> {
-    caller.require(Scope::CallsRead)?;
     Ok(axum::Json(app.recording(id).await?.into()))
 }
 
@@ -64,11 +61,10 @@ pub(crate) async fn read(
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn delete(
-    caller: Caller,
+    _: Caller<CallsWrite>,
     State(app): State<App>,
     Id(id): Id<RecordingId>,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Scope::CallsWrite)?;
     let recording = app.recording(id).await?;
     app.twilio.delete_recording(&recording.twilio_sid).await?;
     app.dao
@@ -95,11 +91,10 @@ pub(crate) async fn delete(
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn media(
-    caller: Caller,
+    _: Caller<CallsRead>,
     State(app): State<App>,
     Id(id): Id<RecordingId>,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::CallsRead)?;
     let recording = app.recording(id).await?;
     if recording.status != RecordingStatus::Completed {
         return Err(Problem::conflict(

@@ -1,9 +1,7 @@
 use axum::extract::State;
 use outdial::{
-    config::Scope,
-    dao::List,
     domain::{CallStatus, UserId},
-    http::{CallBody, CallList, Caller, Id, PageQuery, Problem},
+    http::{CallBody, CallList, Caller, Id, PageQuery, Problem, UsersRead},
 };
 
 use crate::App;
@@ -12,27 +10,25 @@ use crate::App;
 #[utoipa::path(
     get, path = "/users/{user_id}/calls", tag = "users", operation_id = "list_user_calls",
     params(
-        ("user_id" = String, Path, description = "The user's `id`"),
+        ("user_id" = String, Path, description = "The user's `id`", pattern = "^[0-9a-fA-F]{24}$", example = "65f0a1b2c3d4e5f601234567"),
         ("status" = Option<CallStatus>, Query, description = "Only calls that stand there"),
-        ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000),
-        ("page_size" = Option<u32>, Query, description = "How many calls a page holds (20)", minimum = 1, maximum = 100),
+        ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000, example = 1),
+        ("page_size" = Option<u32>, Query, description = "How many calls a page holds (20)", minimum = 1, maximum = 100, example = 20),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; not with `page`"),
     ),
     responses(
         (status = 200, description = "A page of calls", body = CallList),
-        (status = 422, description = "A parameter is out of range, or the cursor is not one of this list"),
+        (status = 422, description = "Parameters at fault, all of them: out of range, or a cursor that is not one of this list (`validation_failed`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn list(
-    caller: Caller,
+    _: Caller<UsersRead>,
     State(app): State<App>,
     Id(id): Id<UserId>,
     query: PageQuery,
 ) -> Result<axum::Json<CallList>, Problem> {
-    caller.require(Scope::UsersRead)?;
-    let status = query.status()?;
-    let request = query.of(List::UserCalls(id, status))?;
+    let (status, request) = query.of_calls(id)?;
     let (user, page) = tokio::try_join!(
         app.dao.get_user(id),
         app.dao.list_user_calls(id, status, &request)

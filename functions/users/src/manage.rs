@@ -2,10 +2,9 @@ use axum::{extract::State, response::IntoResponse};
 use http::{StatusCode, header};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
-    config::Scope,
-    dao::{List, Page, UserDeletion},
+    dao::{Page, UserDeletion},
     domain::{User, UserCreate, UserId, UserUpdate},
-    http::{Caller, Id, Json, PageQuery, Problem, UserBody, UserList},
+    http::{Caller, Id, Json, PageQuery, Problem, UserBody, UserList, UsersRead, UsersWrite},
 };
 
 use crate::App;
@@ -24,11 +23,10 @@ use crate::App;
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn create(
-    caller: Caller,
+    caller: Caller<UsersWrite>,
     State(app): State<App>,
     Json(body): Json<UserCreate>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.require(Scope::UsersWrite)?;
     let now = DateTime::now();
     let user = User {
         id: ObjectId::new(),
@@ -55,30 +53,32 @@ pub(crate) async fn create(
 #[utoipa::path(
     get, path = "/users", tag = "users", operation_id = "list_users",
     params(
-        ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000),
-        ("page_size" = Option<u32>, Query, description = "How many users a page holds (20)", minimum = 1, maximum = 100),
+        ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000, example = 1),
+        ("page_size" = Option<u32>, Query, description = "How many users a page holds (20)", minimum = 1, maximum = 100, example = 20),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; not with `page`"),
-        ("email" = Option<String>, Query, description = "The user with this address, whatever its case"),
+        ("email" = Option<String>, Query, description = "The user with this address, whatever its case; not with `cursor`", format = Email, example = "ada@example.com"),
     ),
     responses(
         (status = 200, description = "A page of users", body = UserList),
-        (status = 422, description = "A parameter is out of range, or the cursor is not one of this list"),
+        (status = 422, description = "Parameters at fault, all of them: out of range, or a cursor that is not one of this list (`validation_failed`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn list(
-    caller: Caller,
+    _: Caller<UsersRead>,
     State(app): State<App>,
     query: PageQuery,
 ) -> Result<axum::Json<UserList>, Problem> {
-    caller.require(Scope::UsersRead)?;
-    let request = query.of(List::Users)?;
-    let page = match query.email()? {
+    let (email, request) = query.of_users()?;
+    let page = match email {
         Some(email) => {
             let user = app.dao.get_user_by_email(&email).await?;
             Page {
                 total: Some(user.iter().len() as u64),
-                items: user.into_iter().collect(),
+                items: user
+                    .filter(|_| request.number() == Some(1))
+                    .into_iter()
+                    .collect(),
                 next_cursor: None,
             }
         }
@@ -96,16 +96,15 @@ pub(crate) async fn list(
 /// Read a user
 #[utoipa::path(
     get, path = "/users/{user_id}", tag = "users", operation_id = "get_user",
-    params(("user_id" = String, Path, description = "The user's `id`")),
+    params(("user_id" = String, Path, description = "The user's `id`", pattern = "^[0-9a-fA-F]{24}$", example = "65f0a1b2c3d4e5f601234567")),
     responses((status = 200, description = "The user", body = UserBody)),
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn read(
-    caller: Caller,
+    _: Caller<UsersRead>,
     State(app): State<App>,
     Id(id): Id<UserId>,
 ) -> Result<axum::Json<UserBody>, Problem> {
-    caller.require(Scope::UsersRead)?;
     let user = app.dao.get_user(id).await?;
     user.map(|user| axum::Json(user.into()))
         .ok_or_else(|| Problem::not_found("user"))
@@ -116,7 +115,7 @@ pub(crate) async fn read(
 /// What the body does not name stays as it is.
 #[utoipa::path(
     patch, path = "/users/{user_id}", tag = "users", operation_id = "update_user",
-    params(("user_id" = String, Path, description = "The user's `id`")),
+    params(("user_id" = String, Path, description = "The user's `id`", pattern = "^[0-9a-fA-F]{24}$", example = "65f0a1b2c3d4e5f601234567")),
     request_body = UserUpdate,
     responses(
         (status = 200, description = "The user as it is now", body = UserBody),
@@ -125,12 +124,11 @@ pub(crate) async fn read(
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn update(
-    caller: Caller,
+    _: Caller<UsersWrite>,
     State(app): State<App>,
     Id(id): Id<UserId>,
     Json(body): Json<UserUpdate>,
 ) -> Result<axum::Json<UserBody>, Problem> {
-    caller.require(Scope::UsersWrite)?;
     let user = app.dao.update_user(id, &body).await?;
     user.map(|user| axum::Json(user.into()))
         .ok_or_else(|| Problem::not_found("user"))
@@ -141,7 +139,7 @@ pub(crate) async fn update(
 /// A user with calls stays: the record of what happened needs it.
 #[utoipa::path(
     delete, path = "/users/{user_id}", tag = "users", operation_id = "delete_user",
-    params(("user_id" = String, Path, description = "The user's `id`")),
+    params(("user_id" = String, Path, description = "The user's `id`", pattern = "^[0-9a-fA-F]{24}$", example = "65f0a1b2c3d4e5f601234567")),
     responses(
         (status = 204, description = "Deleted"),
         (status = 409, description = "The user has calls (`user_has_calls`)"),
@@ -149,11 +147,10 @@ pub(crate) async fn update(
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn delete(
-    caller: Caller,
+    _: Caller<UsersWrite>,
     State(app): State<App>,
     Id(id): Id<UserId>,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Scope::UsersWrite)?;
     match app.dao.delete_user(id).await? {
         UserDeletion::Deleted => Ok(StatusCode::NO_CONTENT),
         UserDeletion::NotFound => Err(Problem::not_found("user")),

@@ -266,7 +266,11 @@ impl Settings {
     ///
     /// When an entry is malformed, or production has none.
     pub fn api_keys(&self) -> Result<ApiKeys, ConfigError> {
-        ApiKeys::parse(self.get("API_KEYS"), self.environment)
+        let keys = ApiKeys::parse(self.get("API_KEYS"), self.environment)?;
+        if keys.is_open() {
+            tracing::warn!("API_KEYS is not set: in development the API is open to everybody");
+        }
+        Ok(keys)
     }
 
     /// The key that signs media URLs.

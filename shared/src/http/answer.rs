@@ -39,12 +39,13 @@ pub struct UserBody {
     #[schema(example = "+12125550123")]
     pub phone_number: String,
     /// The name of the API key that created the user.
+    #[schema(example = "backend")]
     pub created_by: Option<String>,
     /// RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub created_at: String,
     /// RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub updated_at: String,
 }
 
@@ -70,13 +71,17 @@ pub struct UserList {
     pub users: Vec<UserBody>,
     /// How many users there are; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 42)]
     pub total: Option<u64>,
     /// The number of the page, from 1; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
     pub page: Option<u32>,
     /// How many users a page holds.
+    #[schema(example = 20)]
     pub page_size: u32,
     /// What to send as `cursor` for the next page; null on the last one.
+    #[schema(example = "nX9Pq2YAAAGdT0sXzWWfChssPU5fYBI0Vmc")]
     pub next_cursor: Option<String>,
 }
 
@@ -85,11 +90,13 @@ pub struct UserList {
 #[schema(as = Call)]
 pub struct CallBody {
     /// A UUID.
-    #[schema(format = Uuid)]
+    #[schema(format = Uuid, example = "1b4e28ba-2fa1-41d2-883f-0016d3cca427")]
     pub call_id: String,
     /// The user's `id`.
+    #[schema(example = "65f0a1b2c3d4e5f601234567")]
     pub user_id: String,
     /// Twilio's name of the call; null until Twilio has told it.
+    #[schema(example = "CA0123456789abcdef0123456789abcdef")]
     pub twilio_sid: Option<String>,
     /// E.164.
     #[schema(example = "+12125550123")]
@@ -102,42 +109,58 @@ pub struct CallBody {
     /// What is known of the request to dial.
     pub dial_outcome: Option<DialOutcome>,
     /// What is spoken.
+    #[schema(example = "Hello! Your order is ready.")]
     pub script: String,
     /// The voice, where the request named one.
+    #[schema(example = "Polly.Joanna-Neural")]
     pub voice: Option<String>,
     /// The language, where the request named one.
+    #[schema(example = "en-US")]
     pub language: Option<String>,
     /// The machine detection that was asked for.
     pub machine_detection: Option<MachineDetection>,
     /// The caller's own notes.
+    #[schema(example = json!({"order": "A-17"}))]
     pub metadata: BTreeMap<String, String>,
     /// Whether the call is recorded.
+    #[schema(example = true)]
     pub recording_enabled: bool,
     /// Twilio's resource of the first completed recording. It needs Twilio's credentials: see `/recordings/{recording_id}/media`.
+    #[schema(
+        example = "https://api.twilio.com/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Recordings/RE0123456789abcdef0123456789abcdef"
+    )]
     pub recording_url: Option<String>,
     /// Whether a hang-up waits for Twilio's name of the call.
+    #[schema(example = false)]
     pub hangup_requested: bool,
     /// From the answer to the end, in seconds.
+    #[schema(example = 17)]
     pub duration_seconds: Option<i64>,
     /// `human`, `machine_start`, `fax`, …
+    #[schema(example = "human")]
     pub answered_by: Option<String>,
     /// The SIP response that ended the call.
+    #[schema(example = 200)]
     pub sip_response_code: Option<i32>,
     /// Twilio's error code, where the call failed with one.
+    #[schema(example = 21217)]
     pub error_code: Option<i32>,
     /// Why the call failed.
+    #[schema(example = "The number cannot be called.")]
     pub error_message: Option<String>,
     /// The timeline.
     pub events: Vec<EventBody>,
     /// How many events the timeline does not hold, because there were more than 64.
+    #[schema(example = 0)]
     pub events_dropped: i64,
     /// The name of the API key that placed the call.
+    #[schema(example = "backend")]
     pub created_by: Option<String>,
     /// RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub created_at: String,
     /// RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub updated_at: String,
 }
 
@@ -180,7 +203,7 @@ pub struct EventBody {
     /// The status that the call took.
     pub status: CallStatus,
     /// When it did, RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub at: String,
     /// Who told us.
     pub source: EventSource,
@@ -204,13 +227,17 @@ pub struct CallList {
     pub calls: Vec<CallBody>,
     /// How many calls there are; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 42)]
     pub total: Option<u64>,
     /// The number of the page, from 1; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
     pub page: Option<u32>,
     /// How many calls a page holds.
+    #[schema(example = 20)]
     pub page_size: u32,
     /// What to send as `cursor` for the next page; null on the last one.
+    #[schema(example = "nX9Pq2YAAAGdT0sXzWWfChssPU5fYBI0Vmc")]
     pub next_cursor: Option<String>,
 }
 
@@ -222,29 +249,38 @@ pub struct RecordingBody {
     #[schema(example = "65f0a1b2c3d4e5f601234567")]
     pub id: String,
     /// The `call_id` of the call.
+    #[schema(example = "1b4e28ba-2fa1-41d2-883f-0016d3cca427")]
     pub call_id: Option<String>,
     /// Twilio's name of the recording.
+    #[schema(example = "RE0123456789abcdef0123456789abcdef")]
     pub twilio_sid: String,
     /// Twilio's resource of the recording. It needs Twilio's credentials: see `/recordings/{recording_id}/media`.
+    #[schema(
+        example = "https://api.twilio.com/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Recordings/RE0123456789abcdef0123456789abcdef"
+    )]
     pub recording_url: Option<String>,
     /// Twilio's word: in-progress, completed, absent, failed, …
+    #[schema(example = "completed")]
     pub recording_status: String,
     /// What has become of it.
     pub status: RecordingStatus,
     /// Length in seconds.
+    #[schema(example = 17)]
     pub duration_seconds: Option<i64>,
     /// 1 or 2.
+    #[schema(example = 1)]
     pub channels: Option<i32>,
     /// Twilio's code where there is no audio: 16101 too short, 16102 silent.
+    #[schema(example = 16102)]
     pub error_code: Option<i32>,
     /// When the recording began, RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub started_at: Option<String>,
     /// RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub created_at: String,
     /// RFC 3339.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub updated_at: Option<String>,
 }
 

@@ -1,36 +1,45 @@
+use std::marker::PhantomData;
+
 use axum::extract::{FromRef, FromRequestParts};
 use http::{header, request::Parts};
 
 use super::Problem;
 use crate::config::{ApiKeys, Scope};
 
-/// Who sent the request, known by the API key that came with it.
+/// What a caller must be allowed to do, as a type: a handler says it in its signature.
+pub trait Permission {
+    /// The scope that the caller's key must have.
+    const SCOPE: Scope;
+}
+
+macro_rules! permissions {
+    ($($name:ident),+) => {$(
+        #[doc = concat!("[`Scope::", stringify!($name), "`].")]
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl Permission for $name {
+            const SCOPE: Scope = Scope::$name;
+        }
+    )+};
+}
+
+permissions!(UsersRead, UsersWrite, CallsRead, CallsWrite);
+
+/// Who sent the request, known by the API key that came with it, and allowed to do `P`.
+///
+/// Without a known key the request is refused by 401, and by 403 that names the scope where the key lacks it, before
+/// anything else of the request is looked at.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub struct Caller<P> {
     /// The name of the key; none where development is open.
     pub name: Option<String>,
-    scopes: Option<Vec<Scope>>,
+    permission: PhantomData<P>,
 }
 
-impl Caller {
-    /// Lets the caller pass if its key may do that.
-    ///
-    /// # Errors
-    ///
-    /// 403 that names the missing scope.
-    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
-        match &self.scopes {
-            Some(scopes) if !scopes.contains(&scope) => Err(Problem::forbidden(
-                "missing_scope",
-                format!("This API key lacks the scope {}.", scope.as_str()),
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl<S> FromRequestParts<S> for Caller
+impl<P, S> FromRequestParts<S> for Caller<P>
 where
+    P: Permission,
     S: Send + Sync,
     ApiKeys: FromRef<S>,
 {
@@ -39,10 +48,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let keys = ApiKeys::from_ref(state);
         if keys.is_open() {
-            return Ok(Self {
-                name: None,
-                scopes: None,
-            });
+            return Ok(Self::named(None));
         }
         let Some(presented) = presented(parts) else {
             return Err(Problem::unauthorized(
@@ -53,10 +59,22 @@ where
             return Err(Problem::unauthorized("The API key is not known here."));
         };
         tracing::Span::current().record("api_key", &key.name);
-        Ok(Self {
-            name: Some(key.name.clone()),
-            scopes: Some(key.scopes().to_vec()),
-        })
+        if !key.scopes().contains(&P::SCOPE) {
+            return Err(Problem::forbidden(
+                "missing_scope",
+                format!("This API key lacks the scope {}.", P::SCOPE.as_str()),
+            ));
+        }
+        Ok(Self::named(Some(key.name.clone())))
+    }
+}
+
+impl<P> Caller<P> {
+    fn named(name: Option<String>) -> Self {
+        Self {
+            name,
+            permission: PhantomData,
+        }
     }
 }
 

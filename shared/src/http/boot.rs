@@ -1,9 +1,11 @@
 use std::{future::Future, process::ExitCode};
 
 use axum::Router;
+use http::uri::PathAndQuery;
 use lambda_http::{
     Error, LambdaEvent, Service, lambda_runtime, request::LambdaRequest, service_fn,
 };
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tracing::Level;
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -22,10 +24,7 @@ where
 {
     serve(function, build, |router| async {
         let mut adapter = lambda_http::Adapter::from(router);
-        lambda_runtime::run(service_fn(move |event| {
-            adapter.call(without_vouching(event))
-        }))
-        .await
+        lambda_runtime::run(service_fn(move |event| adapter.call(parsable(event)))).await
     })
     .await
 }
@@ -38,10 +37,7 @@ where
 {
     serve(function, build, |router| async {
         let mut adapter = lambda_http::StreamAdapter::from(router);
-        lambda_runtime::run(service_fn(move |event| {
-            adapter.call(without_vouching(event))
-        }))
-        .await
+        lambda_runtime::run(service_fn(move |event| adapter.call(parsable(event)))).await
     })
     .await
 }
@@ -72,16 +68,40 @@ where
     }
 }
 
-/// Takes the headers from which the request's URI would be made out of the event: a client may have put anything
-/// into them, and a URI that cannot be parsed must not end in a panic. The gateway's own account of the request
-/// is in its context.
-fn without_vouching(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+/// Sees to it that a URI can be made of the event: where it cannot, the runtime panics, and a client may have put
+/// anything into the headers and the query.
+///
+/// The headers that it would be made from are taken out; the gateway's own account of the request is in its context.
+/// A query with characters that no URI may have gets them percent-encoded; every other one stays as it is, for
+/// signatures are over it.
+fn parsable(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         request.headers.remove(http::header::HOST);
         request.headers.remove("x-forwarded-proto");
+        if let Some(query) = &mut request.raw_query_string
+            && format!("/?{query}").parse::<PathAndQuery>().is_err()
+        {
+            *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
+        }
+        if let Some(path) = &mut request.raw_path
+            && !path.starts_with('/')
+        {
+            path.insert(0, '/');
+        }
     }
     event
 }
+
+/// What a query may not have (RFC 3986), but `%`, which is an escape already or is none.
+const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 /// The crates whose spans and events follow `LOG_LEVEL`. All others are capped at INFO: the runtime logs whole
 /// events, with personal data in them, below it.
@@ -122,4 +142,54 @@ fn log_as_json(function: &str) -> Result<(), ConfigError> {
     }));
     tracing::debug!(function, version = env!("CARGO_PKG_VERSION"), "starting");
     level.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the runtime makes of an event with that path and query.
+    fn uri(path: &str, query: &str) -> http::Uri {
+        let event = serde_json::json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": {"host": "a b", "x-forwarded-proto": "::", "x-note": "é"},
+            "requestContext": {
+                "domainName": "gateway.example.com",
+                "http": {"method": "GET", "path": path},
+                "stage": "$default",
+            },
+            "isBase64Encoded": false,
+        });
+        let payload = serde_json::from_value(event).unwrap();
+        let event = parsable(LambdaEvent::new(
+            payload,
+            lambda_runtime::Context::default(),
+        ));
+        http::Request::<lambda_http::Body>::from(event.payload)
+            .uri()
+            .clone()
+    }
+
+    #[test]
+    fn a_well_formed_query_stays_as_it_is() {
+        for query in ["a=1&b=%20+&c=%zz", "call_id=1&x=[]{}|^'é", "", "%"] {
+            assert_eq!(uri("/users", query).query().unwrap_or_default(), query);
+        }
+    }
+
+    #[test]
+    fn hostile_events_make_requests_too() {
+        for query in ["a b", "<script>", "a#b", "a\u{0}b", "\u{7f}", "`"] {
+            assert!(uri("/users", query).query().is_some(), "{query:?}");
+        }
+        for path in [
+            "", "users", ":99999", "//", "/a b", "/é", "/%zz", "/a?b", "/a#b", "/\\", "/\u{0}",
+            "@x", "/../..",
+        ] {
+            assert!(uri(path, "a=b").path().starts_with('/'), "{path:?}");
+        }
+    }
 }

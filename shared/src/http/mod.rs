@@ -15,7 +15,7 @@ mod webhook;
 pub use answer::{
     CallBody, CallList, EventBody, RecordingBody, RecordingList, UserBody, UserList, rfc3339,
 };
-pub use auth::Caller;
+pub use auth::{Caller, CallsRead, CallsWrite, Permission, UsersRead, UsersWrite};
 pub use boot::{run, run_streaming};
 pub use json::{BODY_MAX_BYTES, Json};
 pub use layers::finish;

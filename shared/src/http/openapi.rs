@@ -9,7 +9,7 @@ use utoipa::openapi::{
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::ProblemBody;
+use super::{FieldError, ProblemBody};
 
 /// One document of the functions' parts.
 ///
@@ -49,6 +49,7 @@ fn head() -> OpenApi {
         .components(Some(
             ComponentsBuilder::new()
                 .schema_from::<ProblemBody>()
+                .schema_from::<FieldError>()
                 .security_scheme(
                     "bearer",
                     SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
@@ -156,7 +157,12 @@ fn complete(operation: &mut Operation) {
 
 /// Gives a refusal its document, with an example, and its headers.
 fn refuse(status: &str, response: &mut Response) {
-    let code = response.description.split('`').nth(1).unwrap_or_default();
+    let code = match (response.description.split('`').nth(1), status) {
+        (Some(code), _) => code,
+        (None, "404") => "not_found",
+        (None, "422") => "validation_failed",
+        (None, _) => "",
+    };
     let reason = status
         .parse()
         .ok()

@@ -4,7 +4,7 @@ use http::request::Parts;
 use super::{FieldError, Problem};
 use crate::{
     dao::{Cursor, List, PageRequest, Position},
-    domain::{CallStatus, Email, InvalidValue},
+    domain::{CallStatus, Email, InvalidValue, UserId},
 };
 
 /// The query of a list, as it was sent: `page` and `page_size`, or `cursor`; and `status` or `email`.
@@ -45,56 +45,47 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
 }
 
 impl PageQuery {
-    /// The status that the calls of the list must have.
-    ///
-    /// # Errors
-    ///
-    /// 422 when it is no status.
-    pub fn status(&self) -> Result<Option<CallStatus>, Problem> {
-        let Some(word) = &self.status else {
-            return Ok(None);
-        };
-        let Some(status) = CallStatus::from_word(word) else {
-            let words = CallStatus::ALL.map(CallStatus::as_str).join(", ");
-            return Err(Problem::invalid_fields(vec![error(
-                "status",
-                format!("must be one of {words}"),
-            )]));
-        };
-        Ok(Some(status))
-    }
-
-    /// The address that the users of the list must have.
-    ///
-    /// # Errors
-    ///
-    /// 422 when it is no address.
-    pub fn email(&self) -> Result<Option<Email>, Problem> {
-        let refuse = |refused: InvalidValue| {
-            Problem::invalid_fields(vec![error("email", refused.to_string())])
-        };
-        self.email
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(refuse)
-    }
-
-    /// The page that is asked for, of that list.
+    /// The page that is asked for of all users, and the address that the one user must have who is looked for.
     ///
     /// # Errors
     ///
     /// 422 that names every parameter at fault.
-    pub fn of(&self, list: List) -> Result<PageRequest, Problem> {
+    pub fn of_users(&self) -> Result<(Option<Email>, PageRequest), Problem> {
         let mut errors = Vec::new();
+        let email = parsed(self.email.as_deref(), "email", str::parse, &mut errors);
+        let request = self.read(List::Users, &mut errors);
+        if self.email.is_some() && self.cursor.is_some() {
+            errors.push(error(
+                "email",
+                "must not come with cursor: send one of them",
+            ));
+        }
+        refuse(errors)?;
+        Ok((email, request))
+    }
+
+    /// The page that is asked for of a user's calls, and the status that they must have.
+    ///
+    /// # Errors
+    ///
+    /// 422 that names every parameter at fault.
+    pub fn of_calls(&self, user: UserId) -> Result<(Option<CallStatus>, PageRequest), Problem> {
+        let mut errors = Vec::new();
+        let status = parsed(self.status.as_deref(), "status", status, &mut errors);
+        let request = self.read(List::UserCalls(user, status), &mut errors);
+        refuse(errors)?;
+        Ok((status, request))
+    }
+
+    fn read(&self, list: List, errors: &mut Vec<FieldError>) -> PageRequest {
         let size = number(
             self.page_size.as_deref(),
             "page_size",
             PAGE_SIZE_DEFAULT,
             &PAGE_SIZES,
-            &mut errors,
+            errors,
         );
-        let page = number(self.page.as_deref(), "page", 1, &PAGES, &mut errors);
+        let page = number(self.page.as_deref(), "page", 1, &PAGES, errors);
         let from = match &self.cursor {
             None => Position::Page(page),
             Some(_) if self.page.is_some() => {
@@ -109,12 +100,34 @@ impl PageQuery {
                 }
             },
         };
-        if errors.is_empty() {
-            Ok(PageRequest { size, from })
-        } else {
-            Err(Problem::invalid_fields(errors))
-        }
+        PageRequest { size, from }
     }
+}
+
+fn refuse(errors: Vec<FieldError>) -> Result<(), Problem> {
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::invalid_fields(errors))
+    }
+}
+
+fn parsed<T>(
+    text: Option<&str>,
+    field: &str,
+    parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
+    errors: &mut Vec<FieldError>,
+) -> Option<T> {
+    parse(text?)
+        .map_err(|refused| errors.push(error(field, refused.to_string())))
+        .ok()
+}
+
+fn status(word: &str) -> Result<CallStatus, InvalidValue> {
+    CallStatus::from_word(word).ok_or_else(|| {
+        let words = CallStatus::ALL.map(CallStatus::as_str).join(", ");
+        InvalidValue(format!("must be one of {words}"))
+    })
 }
 
 fn number(
@@ -125,8 +138,9 @@ fn number(
     errors: &mut Vec<FieldError>,
 ) -> u32 {
     let Some(text) = text else { return default };
+    // A sign, which the parser would take, is no digit.
     match text.parse() {
-        Ok(number) if range.contains(&number) => number,
+        Ok(number) if range.contains(&number) && !text.starts_with('+') => number,
         _ => {
             errors.push(error(
                 field,

@@ -1,0 +1,151 @@
+use testkit::{API_KEY, Answer, Request};
+
+use crate::support::{ada, create_ada, is_recent, start, text};
+
+fn allowed(answer: &Answer) -> Vec<String> {
+    let mut methods: Vec<_> = answer
+        .header("allow")
+        .split(',')
+        .map(|method| method.trim().to_owned())
+        .collect();
+    methods.sort();
+    methods
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_405_with_those_that_are_known() {
+    let (_stage, function) = start().await;
+    let path = create_ada(&function).await;
+    let calls = format!("{path}/calls");
+    for (path, methods, known) in [
+        (
+            "/users",
+            &["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"][..],
+            &["GET", "HEAD", "POST"][..],
+        ),
+        (
+            &path,
+            &["PUT", "POST", "OPTIONS"],
+            &["DELETE", "GET", "HEAD", "PATCH"],
+        ),
+        (
+            &calls,
+            &["PUT", "POST", "PATCH", "DELETE"],
+            &["GET", "HEAD"],
+        ),
+    ] {
+        for method in methods {
+            for request in [
+                Request::new(method, path),
+                Request::new(method, path).with_key(API_KEY),
+            ] {
+                let answer = request.send(&function).await;
+                answer.assert_problem(405, "method_not_allowed");
+                assert_eq!(allowed(&answer), known, "{method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_404() {
+    let (_stage, function) = start().await;
+    let path = create_ada(&function).await;
+    for path in [
+        "/",
+        "//",
+        "/user",
+        "/Users",
+        "/users/",
+        "/users//",
+        &format!("{path}/"),
+        &format!("{path}/calls/"),
+        &format!("{path}/recordings"),
+        "/users%2f",
+        "/%ff",
+        "/users/a/b/c",
+        "/users;x",
+        "/*",
+        "/health",
+    ] {
+        for method in ["GET", "POST", "DELETE"] {
+            let answer = Request::new(method, path)
+                .with_key(API_KEY)
+                .send(&function)
+                .await;
+            answer.assert_problem(404, "not_found");
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_its_body() {
+    let (_stage, function) = start().await;
+    let path = create_ada(&function).await;
+    for path in ["/users", &path, &format!("{path}/calls")] {
+        let get = Request::get(path).send(&function).await;
+        let head = Request::new("HEAD", path)
+            .with_key(API_KEY)
+            .send(&function)
+            .await;
+        assert_eq!(head.status, 200);
+        assert!(head.body.is_empty());
+        assert_eq!(head.header("content-type"), get.header("content-type"));
+    }
+    let refused = Request::new("HEAD", "/users").send(&function).await;
+    assert_eq!(refused.status, 401);
+    assert!(refused.body.is_empty());
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_that_keep_it_safe() {
+    let (_stage, function) = start().await;
+    for request in [
+        Request::get("/users"),
+        Request::post("/users", &ada()),
+        Request::new("GET", "/users"),
+        Request::get("/nowhere"),
+        Request::new("PUT", "/users"),
+        Request::post("/users", &ada()).body("{"),
+    ] {
+        let answer = request.send(&function).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert!(
+            answer
+                .header("strict-transport-security")
+                .starts_with("max-age=")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_its_request() {
+    let (_stage, function) = start().await;
+    let answer = Request::new("GET", "/users").send(&function).await;
+    answer.assert_problem(401, "unauthorized");
+    let body = answer.json();
+    assert_eq!(body["request_id"], "request-of-a-test");
+    assert!(is_recent(text(&body, "timestamp")), "{body}");
+    assert_eq!(body["title"], "Unauthorized");
+    let mut members: Vec<_> = body
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    members.sort_unstable();
+    assert_eq!(
+        members,
+        [
+            "code",
+            "detail",
+            "errors",
+            "request_id",
+            "status",
+            "timestamp",
+            "title",
+            "type"
+        ]
+    );
+}
