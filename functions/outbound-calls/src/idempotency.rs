@@ -72,11 +72,7 @@ impl Repeatable {
             Some(DialOutcome::Pending)
                 if call.dial_deadline.is_some_and(|deadline| now < deadline) =>
             {
-                return Err(Problem::conflict(
-                    "request_in_progress",
-                    "The first request with this Idempotency-Key is still under way. Repeat it in a moment.",
-                )
-                .retry_after(1));
+                return Err(in_progress());
             }
             Some(DialOutcome::Pending) => answer(
                 StatusCode::ACCEPTED,
@@ -98,6 +94,14 @@ impl Repeatable {
         };
         Ok(([(REPLAYED, HeaderValue::from_static("true"))], response).into_response())
     }
+}
+
+pub(crate) fn in_progress() -> Problem {
+    Problem::conflict(
+        "request_in_progress",
+        "The first request with this Idempotency-Key is still under way. Repeat it in a moment.",
+    )
+    .retry_after(1)
 }
 
 /// SHA-256 of the parts, each with its length before it, so that no two lists of parts run together.

@@ -94,9 +94,18 @@ async fn a_completed_recording_is_stored_and_its_url_is_the_calls() {
     )
     .await;
     let recording = stored(&stage, FIRST).await;
-    assert_eq!(recording.get_str("call_id").ok(), Some(call.id.to_hex().as_str()));
-    assert_eq!(recording.get_str("recording_url").ok(), Some(url(FIRST).as_str()));
-    assert_eq!(recording.get_str("recording_status").ok(), Some("completed"));
+    assert_eq!(
+        recording.get_str("call_id").ok(),
+        Some(call.id.to_hex().as_str())
+    );
+    assert_eq!(
+        recording.get_str("recording_url").ok(),
+        Some(url(FIRST).as_str())
+    );
+    assert_eq!(
+        recording.get_str("recording_status").ok(),
+        Some("completed")
+    );
     assert_eq!(recording.get_str("status").ok(), Some("completed"));
     assert_eq!(recording.get_i64("duration_seconds").ok(), Some(12));
     assert_eq!(recording.get_i32("channels").ok(), Some(1));
@@ -136,7 +145,11 @@ async fn callbacks_end_alike_in_any_order() {
         }
         let stored = stored(&stage, &recording).await;
         assert_eq!(stored.get_str("status").ok(), Some(last), "{statuses:?}");
-        assert_eq!(stored.get_str("recording_status").ok(), Some(last), "{statuses:?}");
+        assert_eq!(
+            stored.get_str("recording_status").ok(),
+            Some(last),
+            "{statuses:?}"
+        );
         if last == "absent" {
             assert_eq!(stored.get_i32("error_code").ok(), Some(16102));
         }
@@ -230,7 +243,10 @@ async fn the_first_webhook_brings_twilios_name_of_the_call() {
     let stored = stage.stored(&call.call_id.to_string()).await;
     assert_eq!(stored.get_str("twilio_sid").ok(), Some(sid.as_str()));
     assert_eq!(stored.get_str("dial_outcome").ok(), Some("accepted"));
-    assert_eq!(stored.get_str("recording_url").ok(), Some(url(FIRST).as_str()));
+    assert_eq!(
+        stored.get_str("recording_url").ok(),
+        Some(url(FIRST).as_str())
+    );
 }
 
 #[tokio::test]

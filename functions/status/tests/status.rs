@@ -331,7 +331,10 @@ async fn without_a_database_twilio_is_asked_to_come_again() {
     }
     line.restore();
     assert_taken(&request.send(&router).await);
-    assert_eq!(stored(&stage, &call).await.get_str("status").ok(), Some("ringing"));
+    assert_eq!(
+        stored(&stage, &call).await.get_str("status").ok(),
+        Some("ringing")
+    );
 }
 
 #[tokio::test]

@@ -109,7 +109,10 @@ async fn a_twilio_that_stays_busy_refuses_in_the_end() {
     let dials = api.twilio.dials().await.len();
     assert!((2..=5).contains(&dials), "{dials}");
     assert_eq!(api.twilio.calls().await.len(), 0);
-    assert_eq!(the_call(&api).await.get_str("dial_outcome").ok(), Some("refused"));
+    assert_eq!(
+        the_call(&api).await.get_str("dial_outcome").ok(),
+        Some("refused")
+    );
     api.assert_counted(0).await;
 }
 

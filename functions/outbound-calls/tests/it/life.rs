@@ -1,7 +1,8 @@
-use axum::Router;
+use axum::{Router, extract::Request};
 use serde_json::{Value, json};
 use testkit::{Stage, Twilio};
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 use twilio_sim::clock::Speed;
 
 use crate::support::{Api, eventually, text};
@@ -18,19 +19,19 @@ impl Played {
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let stage = Stage::new().await.playing(&twilio).set("BASE_URL", &origin);
         let settings = stage.settings();
-        let webhooks = Router::new()
-            .route_service(
-                "/twilio/voice",
-                voice::router(voice::App::from_settings(&settings).unwrap()),
-            )
-            .route_service(
-                "/twilio/status",
-                status::router(status::App::from_settings(&settings).unwrap()),
-            )
-            .route_service(
-                "/twilio/recording",
-                recording::router(recording::App::from_settings(&settings).unwrap()),
-            );
+        let [voice, status, recording] = [
+            voice::router(voice::App::from_settings(&settings).unwrap()),
+            status::router(status::App::from_settings(&settings).unwrap()),
+            recording::router(recording::App::from_settings(&settings).unwrap()),
+        ];
+        let webhooks = Router::new().fallback(async move |request: Request| {
+            let function = match request.uri().path() {
+                "/twilio/voice" => voice.clone(),
+                "/twilio/status" => status.clone(),
+                _ => recording.clone(),
+            };
+            function.oneshot(request).await
+        });
         tokio::spawn(async move { axum::serve(listener, webhooks).await });
         Self {
             api: Api::of(stage, twilio).await,

@@ -13,7 +13,8 @@ use crate::{
 };
 
 fn recording_router(api: &Api) -> Router {
-    let app = recording::App::from_settings(&api.stage.settings()).unwrap();
+    let stage = api.stage.clone().set("BASE_URL", testkit::BASE_URL);
+    let app = recording::App::from_settings(&stage.settings()).unwrap();
     recording::router(app)
 }
 
