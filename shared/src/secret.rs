@@ -2,8 +2,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
+use aws_config::BehaviorVersion;
+use aws_sdk_secretsmanager::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput},
+};
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use crate::config::{ConfigError, SECRET_VARIABLES};
 
@@ -21,28 +27,34 @@ pub async fn fetch(id: &str) -> Result<HashMap<String, SecretString>, ConfigErro
     let refuse =
         |why: &str| ConfigError::new(format!("SECRET_ID: the secret could not be read: {why}"));
     let http = transport::ReqwestTransport::new().map_err(|error| refuse(&error.to_string()))?;
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .timeout_config(TimeoutConfig::builder().operation_timeout(TIME_OUT).build())
-        .load()
-        .await;
-    let secret = aws_sdk_secretsmanager::Client::new(&config)
-        .get_secret_value()
-        .secret_id(id)
-        .send()
+    // Everything is limited: where the environment names no region or credentials, the SDK asks around for them.
+    let secret = timeout(TIME_OUT, read(id, http))
         .await
+        .map_err(|_| refuse(&format!("no answer within {} s", TIME_OUT.as_secs())))?
         .map_err(|error| refuse(&describe(&error)))?;
     parse(secret.secret_string().unwrap_or_default())
 }
 
+async fn read(
+    id: &str,
+    http: transport::ReqwestTransport,
+) -> Result<GetSecretValueOutput, SdkError<GetSecretValueError>> {
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .load()
+        .await;
+    Client::new(&config)
+        .get_secret_value()
+        .secret_id(id)
+        .send()
+        .await
+}
+
 /// The service's error code, or the kind of failure; never a body.
-fn describe<E: aws_sdk_secretsmanager::error::ProvideErrorMetadata, R>(
-    error: &aws_sdk_secretsmanager::error::SdkError<E, R>,
-) -> String {
-    use aws_sdk_secretsmanager::error::SdkError;
+fn describe(error: &SdkError<GetSecretValueError>) -> String {
     match error {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("refused").to_owned(),
-        SdkError::TimeoutError(_) => format!("no answer within {} s", TIME_OUT.as_secs()),
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             "no answer in time".to_owned()
         }

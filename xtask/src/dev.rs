@@ -60,8 +60,8 @@ fn greet(stack: &Stack) {
   key   {api_key}
 
   curl -s {url}/users -H 'Authorization: Bearer {api_key}' --json '{{"name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+14155552671"}}'
-  curl -s {url}/calls/outbound -H 'Authorization: Bearer {api_key}' --json '{{"user_id": "ID OF THE USER", "to_number": "+14155552671", "script": "Hello!", "recording_enabled": true}}'
-  curl -s {url}/calls/ID_OF_THE_CALL -H 'Authorization: Bearer {api_key}'
+  curl -s {url}/calls/outbound -H 'Authorization: Bearer {api_key}' --json '{{"user_id": "USER_ID", "to_number": "+14155552671", "script": "Hello!", "recording_enabled": true}}'
+  curl -s {url}/calls/CALL_ID -H 'Authorization: Bearer {api_key}'
 
   Ctrl-C ends everything.
 "#

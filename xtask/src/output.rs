@@ -113,19 +113,16 @@ impl Output {
 
 /// What cargo and cargo-lambda say of each of seven functions, each time that any file changes.
 fn is_noise(line: &str) -> bool {
-    let line = line.trim_start();
-    let beginnings = [
+    let phrases = [
         "AWS_LAMBDA_MAX_CONCURRENCY is set",
-        "Blocking waiting for file lock",
+        "waiting for file lock on",
         "ERROR command killed",
-        "Finished `",
+        "    Finished `",
         "INFO spawning function instance",
         "INFO starting lambda function instance",
-        "Running `",
+        "     Running `",
     ];
-    beginnings
-        .iter()
-        .any(|beginning| line.starts_with(beginning))
+    phrases.iter().any(|phrase| line.contains(phrase))
 }
 
 /// Runs a program and passes its lines on under its name, for an [`Output`] that follows this process.

@@ -1,6 +1,5 @@
 //! `cargo xtask test`: everything that must pass, and a table of it.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -17,6 +16,11 @@ use crate::venv::{self, Requirements, Venv};
 use crate::workspace::{PROFILE, Workspace, cargo};
 
 const TEST_DATABASE: &str = "OUTDIAL_TEST_MONGO_URI";
+
+const FORMAT: &str = "fmt --all --check";
+const CLIPPY: &str = "clippy --workspace --all-targets --profile fast -- -D warnings";
+const DOCUMENTATION: &str = "doc --workspace --no-deps --document-private-items --profile fast";
+const BUILD: &str = "build --workspace --bins --profile fast";
 
 #[derive(Args)]
 pub struct Arguments {
@@ -35,63 +39,15 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         results: Vec::new(),
         started: Instant::now(),
     };
-    let everything = !arguments.quick && arguments.filter.is_none();
-    if arguments.filter.is_none() {
-        suite
-            .cargo("formatting", &["fmt", "--all", "--check"])
-            .await;
-        suite
-            .cargo(
-                "clippy",
-                &[
-                    "clippy",
-                    "--workspace",
-                    "--all-targets",
-                    "--profile",
-                    PROFILE,
-                    "--",
-                    "-D",
-                    "warnings",
-                ],
-            )
-            .await;
-        suite.check("API document", || {
-            openapi::run(&openapi::Arguments { check: true })
-        });
-    }
-    if everything {
-        suite
-            .cargo(
-                "documentation",
-                &[
-                    "doc",
-                    "--workspace",
-                    "--no-deps",
-                    "--document-private-items",
-                    "--profile",
-                    PROFILE,
-                ],
-            )
-            .await;
-    }
-    suite
-        .cargo(
-            "build",
-            &["build", "--workspace", "--bins", "--profile", PROFILE],
-        )
-        .await;
-    suite.rust_tests(&arguments).await?;
-    if everything {
-        suite
-            .pytest(
-                "simulator against Twilio's SDK",
-                venv::SDK_TESTS,
-                "local/twilio-sim/tests/sdk",
-            )
-            .await;
-        suite
-            .pytest("SAM template", venv::TEMPLATE_TESTS, "tests/template")
-            .await;
+    if arguments.filter.is_some() {
+        suite.cargo("build", BUILD).await;
+        suite.rust_tests(&arguments).await?;
+    } else if arguments.quick {
+        suite.checks().await;
+        suite.cargo("build", BUILD).await;
+        suite.rust_tests(&arguments).await?;
+    } else {
+        suite.everything(&arguments).await?;
     }
     suite.finish()
 }
@@ -104,10 +60,43 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    async fn cargo(&mut self, name: &str, arguments: &[&str]) {
-        let mut command = processes::command(cargo());
-        command.args(arguments).env("RUSTDOCFLAGS", "-D warnings");
-        self.command(name, &mut command).await;
+    /// What needs nothing but the checkout goes on beside the long compilations.
+    async fn everything(&mut self, arguments: &Arguments) -> Result<()> {
+        let workspace = self.workspace;
+        let beside = async {
+            // Its failure is reported when the environment is used.
+            let _ = Venv::ensure(workspace, venv::SDK_TESTS).await;
+            let started = Instant::now();
+            let told = pytest(workspace, venv::TEMPLATE_TESTS, "tests/template").await;
+            (told, started.elapsed())
+        };
+        let compilations = async {
+            self.checks().await;
+            self.cargo("documentation", DOCUMENTATION).await;
+            self.cargo("build", BUILD).await;
+        };
+        let ((template, time), ()) = tokio::join!(beside, compilations);
+        heading("SAM template");
+        let passed = tell(template);
+        self.results.push(("SAM template".to_owned(), passed, time));
+
+        self.rust_tests(arguments).await?;
+        let name = "simulator and Twilio's SDK";
+        heading(name);
+        let started = Instant::now();
+        let passed = tell(pytest(workspace, venv::SDK_TESTS, "local/twilio-sim/tests/sdk").await);
+        self.record(name, passed, started);
+        Ok(())
+    }
+
+    async fn checks(&mut self) {
+        self.cargo("formatting", FORMAT).await;
+        self.cargo("clippy", CLIPPY).await;
+        let started = Instant::now();
+        heading("API document");
+        let written = openapi::run(&openapi::Arguments { check: true });
+        let passed = tell(written.map(|()| (String::new(), true)));
+        self.record("API document", passed, started);
     }
 
     /// The whole workspace's tests, with a database for them and the binaries beside this program.
@@ -127,13 +116,11 @@ impl Suite<'_> {
                 "--profile",
                 PROFILE,
             ])
-            .args(
-                arguments
-                    .quick
-                    .then_some(["--exclude", "xtask"])
-                    .into_iter()
-                    .flatten(),
-            )
+            .args(if arguments.quick {
+                &["--exclude", "xtask"][..]
+            } else {
+                &[]
+            })
             .args(&arguments.filter)
             .env(TEST_DATABASE, &database.uri)
             .env("OUTDIAL_BIN_DIR", &self.workspace.bin);
@@ -148,63 +135,30 @@ impl Suite<'_> {
         }
         let started = Instant::now();
         let folder = self.workspace.target.join("test");
-        let storage = folder.join(format!("database-{}", std::process::id()));
+        let storage = Storage::Throwaway(folder.join(format!("database-{}", std::process::id())));
         let venv = Venv::ensure(self.workspace, venv::STACK).await?;
         let log = Output::file(&folder.join("database.log"))?;
-        let database = Database::start_embedded(
-            &venv,
-            &log,
-            Storage::Throwaway(storage),
-            &["--enable-test-commands"],
-        )
-        .await?;
+        let options = ["--enable-test-commands"];
+        let database = Database::start_embedded(&venv, &log, storage, &options).await?;
         self.record("database", true, started);
         Ok(database)
     }
 
-    async fn pytest(&mut self, name: &str, requirements: Requirements, folder: &str) {
-        let started = Instant::now();
-        heading(name);
-        match Venv::ensure(self.workspace, requirements).await {
-            Err(error) => {
-                eprintln!("{error}");
-                self.record(name, false, started);
-            }
-            Ok(venv) => {
-                let mut command = processes::command(venv.program("python"));
-                command
-                    .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", folder])
-                    .env("PATH", venv.path_with_programs())
-                    .env("SAM_CLI_TELEMETRY", "0")
-                    .env("TWILIO_SIM", self.workspace.binary("twilio-sim"));
-                self.command(name, &mut command).await;
-            }
-        }
+    async fn cargo(&mut self, name: &str, arguments: &str) {
+        let mut command = processes::command(cargo());
+        command
+            .args(arguments.split(' '))
+            .env("RUSTDOCFLAGS", "-D warnings");
+        self.command(name, &mut command).await;
     }
 
-    fn check(&mut self, name: &str, check: impl FnOnce() -> Result<()>) {
-        let started = Instant::now();
-        heading(name);
-        let result = check();
-        if let Err(error) = &result {
-            eprintln!("{error}");
-        }
-        self.record(name, result.is_ok(), started);
-    }
-
+    /// Its output is shown as it comes.
     async fn command(&mut self, name: &str, command: &mut Command) {
         let started = Instant::now();
         heading(name);
-        let command = command
-            .current_dir(&self.workspace.root)
-            .stderr(Stdio::inherit());
-        let passed = match command.status().await {
-            Ok(status) => status.success(),
-            Err(error) => {
-                eprintln!("{error}");
-                false
-            }
-        };
+        let status = command.current_dir(&self.workspace.root).status().await;
+        let result = status.map(|status| (String::new(), status.success()));
+        let passed = tell(result.map_err(Into::into));
         self.record(name, passed, started);
     }
 
@@ -217,20 +171,51 @@ impl Suite<'_> {
         heading("summary");
         for (name, passed, time) in &self.results {
             let verdict = if *passed { "passed" } else { "FAILED" };
-            println!("{name:<32} {verdict} {:>8}", seconds(*time));
+            println!("{name:<28} {verdict} {:>8}", seconds(*time));
         }
+        println!("{:<35} {:>8}\n", "in all", seconds(self.started.elapsed()));
         let failed = self.results.iter().filter(|(_, passed, _)| !passed).count();
         let passed = self.results.len() - failed;
-        println!(
-            "{:<32}        {:>8}\n",
-            "in all",
-            seconds(self.started.elapsed())
-        );
         println!("steps: {passed} passed, {failed} failed");
         if failed > 0 {
             return Err(format!("{failed} of the steps failed").into());
         }
         Ok(())
+    }
+}
+
+/// Runs a Python suite in its own environment: what it printed, and whether it passed.
+async fn pytest(
+    workspace: &Workspace,
+    requirements: Requirements,
+    folder: &str,
+) -> Result<(String, bool)> {
+    let venv = Venv::ensure(workspace, requirements).await?;
+    let output = processes::command(venv.program("python"))
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", folder])
+        .current_dir(&workspace.root)
+        .env("PATH", venv.path_with_programs())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("SAM_CLI_TELEMETRY", "0")
+        .env("TWILIO_SIM", workspace.binary("twilio-sim"))
+        .output()
+        .await?;
+    let mut printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    printed.push_str(&String::from_utf8_lossy(&output.stderr));
+    Ok((printed, output.status.success()))
+}
+
+/// Prints what a step has to say, and tells whether it passed.
+fn tell(result: Result<(String, bool)>) -> bool {
+    match result {
+        Ok((printed, passed)) => {
+            print!("{printed}");
+            passed
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            false
+        }
     }
 }
 

@@ -1,9 +1,5 @@
-use axum::{
-    extract::Path,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use http::header;
-use outdial::http::Problem;
 
 /// Written by `cargo xtask openapi`.
 const DOCUMENT: &str = include_str!("../openapi.json");
@@ -47,31 +43,42 @@ pub(crate) async fn page() -> Response {
         .into_response()
 }
 
-pub(crate) async fn file(
-    file: Result<Path<String>, axum::extract::rejection::PathRejection>,
-) -> Response {
-    let name = file.map(|Path(name)| name).unwrap_or_default();
-    let (media, text) = match name.as_str() {
-        "start.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("../viewer/start.js"),
-        ),
-        "swagger-ui-bundle.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("../viewer/swagger-ui-bundle.js"),
-        ),
-        "swagger-ui.css" => (
-            "text/css; charset=utf-8",
-            include_str!("../viewer/swagger-ui.css"),
-        ),
-        _ => return Problem::not_found("path").into_response(),
-    };
-    (
-        [
-            (header::CONTENT_TYPE, media),
-            (header::CACHE_CONTROL, "public, max-age=86400"),
-        ],
-        text,
-    )
-        .into_response()
+/// What the page loads.
+pub(crate) const FILES: [File; 3] = [
+    File {
+        path: "/docs/start.js",
+        media: "text/javascript; charset=utf-8",
+        text: include_str!("../viewer/start.js"),
+    },
+    File {
+        path: "/docs/swagger-ui-bundle.js",
+        media: "text/javascript; charset=utf-8",
+        text: include_str!("../viewer/swagger-ui-bundle.js"),
+    },
+    File {
+        path: "/docs/swagger-ui.css",
+        media: "text/css; charset=utf-8",
+        text: include_str!("../viewer/swagger-ui.css"),
+    },
+];
+
+/// A file of the viewer.
+#[derive(Clone, Copy)]
+pub(crate) struct File {
+    pub path: &'static str,
+    media: &'static str,
+    text: &'static str,
+}
+
+impl IntoResponse for File {
+    fn into_response(self) -> Response {
+        (
+            [
+                (header::CONTENT_TYPE, self.media),
+                (header::CACHE_CONTROL, "public, max-age=86400"),
+            ],
+            self.text,
+        )
+            .into_response()
+    }
 }

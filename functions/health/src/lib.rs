@@ -34,14 +34,14 @@ impl App {
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    finish(
-        Router::new()
-            .route("/health", get(health::health))
-            .route("/openapi.json", get(docs::document))
-            .route("/docs", get(docs::page))
-            .route("/docs/{file}", get(docs::file))
-            .with_state(app),
-    )
+    let routes = Router::new()
+        .route("/health", get(health::health))
+        .route("/openapi.json", get(docs::document))
+        .route("/docs", get(docs::page));
+    let with_files = docs::FILES.into_iter().fold(routes, |routes, file| {
+        routes.route(file.path, get(async move || file))
+    });
+    finish(with_files.with_state(app))
 }
 
 #[derive(OpenApi)]

@@ -9,13 +9,13 @@ use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
     dao::{self, DaoError, DuplicateKey, Taken},
     domain::{Call, CallId, CallStatus, DialOutcome, DialResult, OutboundCallRequest, UserId},
-    http::{CallBody, Caller, CallsWrite, Json, Problem},
+    http::{CallBody, Caller, CallsWrite, Json, Problem, Repeatable},
     twilio::OutboundCall,
 };
 
 use crate::{
     App,
-    idempotency::{Repeatable, in_progress},
+    idempotency::{in_progress, replay},
 };
 
 /// How long the request that stores a call may be waiting for Twilio: longer than a function may run.
@@ -56,17 +56,22 @@ pub(crate) async fn create(
     headers: HeaderMap,
     Json(request): Json<OutboundCallRequest>,
 ) -> Result<Response, Problem> {
-    let repeatable = Repeatable::of(&headers, caller.name.as_deref(), &request)?;
+    let repeatable = Repeatable::of(
+        &headers,
+        caller.name.as_deref(),
+        "POST /calls/outbound",
+        &request,
+    )?;
     let admitted = admit(&app, request, repeatable.as_ref(), caller.name);
     match dao::together(admitted).await? {
-        Admission::New(call, user_id) => dial(&app, call, user_id).await,
+        Admission::New(call, user_id) => dial(&app, *call, user_id).await,
         Admission::Repeat(response) => Ok(response),
     }
 }
 
 enum Admission {
     /// A call that is stored, counted among today's, and to be dialled.
-    New(Call, UserId),
+    New(Box<Call>, UserId),
     Repeat(Response),
 }
 
@@ -102,7 +107,7 @@ async fn admit(
     };
     let (first, user) = tokio::try_join!(first, user)?;
     if let (Some(repeatable), Some(first)) = (repeatable, first) {
-        return repeatable.replay(first).map(Admission::Repeat);
+        return replay(repeatable, first).map(Admission::Repeat);
     }
     let user_id = checked?;
     user.ok_or_else(|| Problem::not_found("user"))?;
@@ -118,7 +123,7 @@ async fn admit(
                 .await?;
             // One that is gone again was over the caps; this one may not be.
             let first = first.ok_or_else(in_progress)?;
-            return repeatable.replay(first).map(Admission::Repeat);
+            return replay(repeatable, first).map(Admission::Repeat);
         }
         (Err(error), _) => return Err(error.into()),
     }
@@ -130,7 +135,7 @@ async fn admit(
         caps.max_calls_per_day,
     );
     let refused = match taken.await {
-        Ok(Taken::Taken) => return Ok(Admission::New(call, user_id)),
+        Ok(Taken::Taken) => return Ok(Admission::New(call.into(), user_id)),
         Ok(reached) => cap_reached(reached, call.created_at),
         Err(error) => error.into(),
     };

@@ -1,32 +1,51 @@
-use axum::{extract::State, response::IntoResponse};
-use http::{StatusCode, header};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
-    dao::{Page, UserDeletion},
+    dao::{DaoError, Page, UserDeletion},
     domain::{User, UserCreate, UserId, UserUpdate},
-    http::{Caller, Id, Json, PageQuery, Problem, UserBody, UserList, UsersRead, UsersWrite},
+    http::{
+        Caller, Id, Json, PageQuery, Problem, Repeatable, UserBody, UserList, UsersRead,
+        UsersWrite, replayed,
+    },
 };
 
 use crate::App;
 
 /// Create a user
 ///
-/// The e-mail address must not be another user's, whatever its case.
+/// The e-mail address must not be another user's, whatever its case. A repeat of the request under its
+/// `Idempotency-Key` is answered with the user that the first one created.
 #[utoipa::path(
     post, path = "/users", tag = "users", operation_id = "create_user",
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Names the request: 1 to 255 visible ASCII characters, your own for each user", example = "signup-4711")),
     request_body = UserCreate,
     responses(
         (status = 201, description = "Created", body = UserBody,
-            headers(("Location" = String, description = "The path of the user"))),
+            headers(
+                ("Location" = String, description = "The path of the user"),
+                ("Idempotent-Replayed" = Option<String>, description = "`true` where this repeats the answer to an earlier request"))),
         (status = 409, description = "Another user has this e-mail address (`email_taken`)"),
+        (status = 422, description = "Fields at fault, all of them (`validation_failed`), or a key that came with another request (`idempotency_key_reused`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn create(
     caller: Caller<UsersWrite>,
     State(app): State<App>,
+    headers: HeaderMap,
     Json(body): Json<UserCreate>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
+    let repeatable = Repeatable::of(&headers, caller.name.as_deref(), "POST /users", &body)?;
+    if let Some(repeatable) = &repeatable
+        && let Some(answer) = replay(&app, repeatable).await?
+    {
+        return Ok(answer);
+    }
     let now = DateTime::now();
     let user = User {
         id: ObjectId::new(),
@@ -34,17 +53,44 @@ pub(crate) async fn create(
         email_lower: body.email.lower(),
         email: body.email,
         phone_number: body.phone_number,
+        idempotency_scope: repeatable.as_ref().map(|key| key.scope.clone()),
+        request_hash: repeatable.as_ref().map(|key| key.request_hash.clone()),
         created_by: caller.name,
         created_at: now,
         updated_at: now,
     };
-    app.dao.create_user(&user).await?;
+    match (app.dao.create_user(&user).await, repeatable) {
+        (Ok(()), _) => Ok(created(user)),
+        // Of requests that race under one key the first wins, and the others find its key or its address taken.
+        (Err(DaoError::Duplicate(taken)), Some(repeatable)) => replay(&app, &repeatable)
+            .await?
+            .ok_or_else(|| DaoError::Duplicate(taken).into()),
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+fn created(user: User) -> Response {
     let location = format!("/users/{}", user.user_id());
-    Ok((
+    (
         StatusCode::CREATED,
         [(header::LOCATION, location)],
         axum::Json(UserBody::from(user)),
-    ))
+    )
+        .into_response()
+}
+
+/// The answer to a request whose key has been used.
+async fn replay(app: &App, repeatable: &Repeatable) -> Result<Option<Response>, Problem> {
+    let first = app
+        .dao
+        .get_user_by_idempotency_scope(&repeatable.scope)
+        .await?;
+    first
+        .map(|user| {
+            repeatable.is_repeat_of(user.request_hash.as_deref())?;
+            Ok(replayed(created(user)))
+        })
+        .transpose()
 }
 
 /// List users, newest first

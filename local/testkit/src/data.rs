@@ -17,6 +17,8 @@ impl Stage {
             id,
             name: "Ada Lovelace".parse().expect("a name"),
             email_lower: email.lower(),
+            idempotency_scope: None,
+            request_hash: None,
             email,
             phone_number: "+12125550123".parse().expect("a number"),
             created_by: None,

@@ -19,7 +19,7 @@ impl Dao {
     ///
     /// # Errors
     ///
-    /// [`DuplicateKey::Email`](super::DuplicateKey::Email) when the address is taken.
+    /// [`DaoError::Duplicate`] when its address or its idempotency key is another user's.
     pub async fn create_user(&self, user: &User) -> Result<(), DaoError> {
         limited(async { insert_once(&self.users().await?, user.id, user).await }).await
     }
@@ -40,6 +40,18 @@ impl Dao {
     /// When the database is away.
     pub async fn get_user_by_email(&self, email: &Email) -> Result<Option<User>, DaoError> {
         self.find_user(doc! { "email_lower": email.lower() }).await
+    }
+
+    /// The user that was created with that idempotency key: [`User::idempotency_scope`].
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn get_user_by_idempotency_scope(
+        &self,
+        scope: &str,
+    ) -> Result<Option<User>, DaoError> {
+        self.find_user(doc! { "idempotency_scope": scope }).await
     }
 
     async fn find_user(&self, filter: Document) -> Result<Option<User>, DaoError> {

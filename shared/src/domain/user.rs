@@ -18,6 +18,12 @@ pub struct User {
     pub email_lower: String,
     /// The person's number.
     pub phone_number: PhoneNumber,
+    /// Hash of the API key's name, the route and the idempotency key: unique.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_scope: Option<String>,
+    /// Hash of the request that came with the idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_hash: Option<String>,
     /// The name of the API key that created the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,

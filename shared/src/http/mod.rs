@@ -3,6 +3,7 @@
 mod answer;
 mod auth;
 mod boot;
+mod idempotency;
 mod json;
 mod layers;
 pub mod media;
@@ -17,6 +18,7 @@ pub use answer::{
 };
 pub use auth::{Caller, CallsRead, CallsWrite, Permission, UsersRead, UsersWrite};
 pub use boot::{run, run_streaming};
+pub use idempotency::{Repeatable, replayed};
 pub use json::{BODY_MAX_BYTES, Json};
 pub use layers::finish;
 pub use paging::PageQuery;

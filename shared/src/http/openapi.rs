@@ -157,12 +157,10 @@ fn complete(operation: &mut Operation) {
 
 /// Gives a refusal its document, with an example, and its headers.
 fn refuse(status: &str, response: &mut Response) {
-    let code = match (response.description.split('`').nth(1), status) {
-        (Some(code), _) => code,
-        (None, "404") => "not_found",
-        (None, "422") => "validation_failed",
-        (None, _) => "",
-    };
+    if status == "404" && !response.description.contains('`') {
+        response.description.push_str(" (`not_found`)");
+    }
+    let code = response.description.split('`').nth(1).unwrap_or_default();
     let reason = status
         .parse()
         .ok()

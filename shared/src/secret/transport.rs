@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use aws_smithy_runtime_api::client::{
     http::{
         HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -14,6 +16,13 @@ use crate::tls;
 #[derive(Debug, Clone)]
 pub(super) struct ReqwestTransport(reqwest::Client);
 
+/// The transport, with the time that the SDK gives to what it is used for.
+#[derive(Debug)]
+struct Connector {
+    http: reqwest::Client,
+    time_out: Option<Duration>,
+}
+
 impl ReqwestTransport {
     pub(super) fn new() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let client = reqwest::Client::builder()
@@ -22,22 +31,25 @@ impl ReqwestTransport {
             .build()?;
         Ok(Self(client))
     }
+}
 
-    async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let request = request
-            .try_into_http1x()
-            .map_err(|error| ConnectorError::user(error.into()))?
-            .map(|body| reqwest::Body::from(body.bytes().unwrap_or_default().to_vec()));
-        let request = reqwest::Request::try_from(request)
-            .map_err(|error| ConnectorError::user(error.into()))?;
-        let response = self.0.execute(request).await.map_err(connector_error)?;
-        let mut answer = http::Response::new(());
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = response.headers().clone();
-        let body = response.bytes().await.map_err(connector_error)?;
-        HttpResponse::try_from(answer.map(|()| SdkBody::from(body)))
-            .map_err(|error| ConnectorError::other(error.into(), None))
-    }
+async fn send(
+    client: reqwest::Client,
+    request: HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
+    let request = request
+        .try_into_http1x()
+        .map_err(|error| ConnectorError::user(error.into()))?
+        .map(|body| reqwest::Body::from(body.bytes().unwrap_or_default().to_vec()));
+    let request =
+        reqwest::Request::try_from(request).map_err(|error| ConnectorError::user(error.into()))?;
+    let response = client.execute(request).await.map_err(connector_error)?;
+    let mut answer = http::Response::new(());
+    *answer.status_mut() = response.status();
+    *answer.headers_mut() = response.headers().clone();
+    let body = response.bytes().await.map_err(connector_error)?;
+    HttpResponse::try_from(answer.map(|()| SdkBody::from(body)))
+        .map_err(|error| ConnectorError::other(error.into(), None))
 }
 
 fn connector_error(error: reqwest::Error) -> ConnectorError {
@@ -50,18 +62,30 @@ fn connector_error(error: reqwest::Error) -> ConnectorError {
     }
 }
 
-impl HttpConnector for ReqwestTransport {
+impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::new(self.clone().send(request))
+        let sent = send(self.http.clone(), request);
+        let Some(time_out) = self.time_out else {
+            return HttpConnectorFuture::new(sent);
+        };
+        HttpConnectorFuture::new(async move {
+            tokio::time::timeout(time_out, sent)
+                .await
+                .unwrap_or_else(|elapsed| Err(ConnectorError::timeout(elapsed.into())))
+        })
     }
 }
 
 impl HttpClient for ReqwestTransport {
     fn http_connector(
         &self,
-        _: &HttpConnectorSettings,
+        settings: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
+        let parts = [settings.connect_timeout(), settings.read_timeout()];
+        SharedHttpConnector::new(Connector {
+            http: self.0.clone(),
+            time_out: parts.into_iter().flatten().reduce(|sum, part| sum + part),
+        })
     }
 }

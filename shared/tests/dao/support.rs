@@ -58,6 +58,8 @@ pub fn user(email: &str) -> User {
         id: ObjectId::new(),
         name: "Ada Lovelace".parse().unwrap(),
         email_lower: email.lower(),
+        idempotency_scope: None,
+        request_hash: None,
         email,
         phone_number: "+12125550123".parse().unwrap(),
         created_by: None,

@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
-use testkit::{API_KEY, Answer};
+use testkit::{API_KEY, Answer, api_key};
 
 use crate::support::{Api, router, status_callback, status_router, text, with_key};
 
@@ -103,7 +103,7 @@ async fn a_key_that_comes_with_another_request_is_refused() {
 async fn keys_of_different_callers_and_other_keys_are_independent() {
     let api = Api::with(|stage| {
         let mine = stage.variable("API_KEYS").unwrap_or_default().to_owned();
-        let other = other_key();
+        let other = api_key("another", "another key", "");
         stage.set("API_KEYS", &format!("{mine},{other}"))
     })
     .await;
@@ -119,17 +119,6 @@ async fn keys_of_different_callers_and_other_keys_are_independent() {
     }
     assert_eq!(theirs.json()["created_by"], "another");
     assert_eq!(api.twilio.dials().await.len(), 3);
-}
-
-/// An entry of `API_KEYS`.
-fn other_key() -> String {
-    let hash = ring::digest::digest(&ring::digest::SHA256, b"another key");
-    let hex: String = hash
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("another:{hex}")
 }
 
 #[tokio::test]

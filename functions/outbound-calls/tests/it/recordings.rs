@@ -52,9 +52,7 @@ async fn listed(api: &Api, call: &Call) -> Vec<Value> {
 
 async fn delete(api: &Api, id: &str) -> Answer {
     let path = format!("/recordings/{id}");
-    Request::new("DELETE", &path)
-        .with_key(API_KEY)
-        .send(&api.router)
+    api.send(&Request::new("DELETE", &path).with_key(API_KEY))
         .await
 }
 

@@ -1,14 +1,24 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
 use outbound_calls::App;
 use serde_json::{Value, json};
-use testkit::{Answer, Request, Stage, Twilio};
+use testkit::{Answer, ApiDocument, Request, Stage, Twilio};
 
 /// Stays queued for half a minute: no webhook comes while a test looks.
 pub const QUEUED: &str = "+12125550109";
 /// Rings for 25 seconds.
 pub const RINGS: &str = "+12125550112";
+
+/// The document that `health` serves.
+static DOCUMENT: LazyLock<ApiDocument> = LazyLock::new(|| {
+    let document: Value = serde_json::from_str(include_str!("../../../health/openapi.json"))
+        .expect("the document is JSON");
+    ApiDocument::new(&document)
+});
 
 /// The function, with all that is around it, and a user.
 pub struct Api {
@@ -49,15 +59,24 @@ impl Api {
     }
 
     pub async fn post(&self, body: &Value) -> Answer {
-        post(body).send(&self.router).await
+        self.send(&post(body)).await
     }
 
     pub async fn post_with_key(&self, key: &str, body: &Value) -> Answer {
-        with_key(key, body).send(&self.router).await
+        self.send(&with_key(key, body)).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        Request::get(path).send(&self.router).await
+        self.send(&Request::get(path)).await
+    }
+
+    /// What is answered, which is as the API document says.
+    pub async fn send(&self, request: &Request) -> Answer {
+        let answer = request.send(&self.router).await;
+        if !matches!(answer.status.as_u16(), 404 | 405) {
+            DOCUMENT.check(request, &answer);
+        }
+        answer
     }
 
     pub async fn call(&self, id: &str) -> Value {
@@ -68,13 +87,11 @@ impl Api {
 
     pub async fn hang_up(&self, id: &str) -> Answer {
         let path = format!("/calls/{id}/hangup");
-        Request::new("POST", &path)
-            .with_key(testkit::API_KEY)
-            .send(&self.router)
-            .await
+        let request = Request::new("POST", &path).with_key(testkit::API_KEY);
+        self.send(&request).await
     }
 
-    /// The CallSids that Twilio has.
+    /// The names of calls that Twilio has.
     pub async fn sids(&self) -> Vec<String> {
         let calls = self.twilio.calls().await;
         calls.iter().map(|call| text(&call["sid"])).collect()

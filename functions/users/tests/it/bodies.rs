@@ -208,8 +208,8 @@ async fn a_body_must_be_said_to_be_json() {
         .send(&function)
         .await;
     answer.assert_problem(415, "unsupported_media_type");
-    let path = format!("/users/{}", mongodb::bson::oid::ObjectId::new());
-    let patch = Request::new("PATCH", &path)
+    let user = format!("/users/{}", mongodb::bson::oid::ObjectId::new());
+    let patch = Request::new("PATCH", &user)
         .with_key(testkit::API_KEY)
         .body("{}");
     patch
@@ -274,9 +274,9 @@ async fn a_body_in_base64_is_like_any_other() {
 #[tokio::test]
 async fn a_change_is_checked_as_a_whole_too() {
     let (_stage, function) = start().await;
-    let path = create_ada(&function).await;
+    let user = create_ada(&function).await;
     let patch = |body: Value| {
-        Request::new("PATCH", &path)
+        Request::new("PATCH", &user)
             .with_key(testkit::API_KEY)
             .json(&body)
     };
@@ -291,6 +291,6 @@ async fn a_change_is_checked_as_a_whole_too() {
         .send(&function)
         .await;
     answer.assert_problem(413, "payload_too_large");
-    let user = Request::get(&path).send(&function).await.json();
-    assert_eq!(user["name"], "Ada Lovelace");
+    let unchanged = Request::get(&user).send(&function).await.json();
+    assert_eq!(unchanged["name"], "Ada Lovelace");
 }

@@ -27,7 +27,7 @@ async fn every_answer_is_as_the_document_says() {
     let mut bob = ada();
     bob["email"] = "bob@example.com".into();
     let unknown = "/users/65f0a1b2c3d4e5f601234567";
-    let patch = |path: &str| Request::new("PATCH", path).with_key(API_KEY);
+    let change = |path: &str| Request::new("PATCH", path).with_key(API_KEY);
     for (status, request) in [
         (201, Request::post("/users", &bob)),
         (400, Request::post("/users", &ada()).body("{")),
@@ -49,13 +49,19 @@ async fn every_answer_is_as_the_document_says() {
         (200, Request::get(&path)),
         (404, Request::get(unknown)),
         (404, Request::get("/users/none")),
-        (200, patch(&path).json(&json!({"name": "Ada King"}))),
-        (400, patch(&path).json(&json!(1))),
-        (404, patch(unknown).json(&json!({"name": "Ada King"}))),
-        (409, patch(&path).json(&json!({"email": "bob@example.com"}))),
-        (413, patch(&path).json(&json!({"name": "a".repeat(70_000)}))),
-        (415, patch(&path).body("{}")),
-        (422, patch(&path).json(&json!({"name": null}))),
+        (200, change(&path).json(&json!({"name": "Ada King"}))),
+        (400, change(&path).json(&json!(1))),
+        (404, change(unknown).json(&json!({"name": "Ada King"}))),
+        (
+            409,
+            change(&path).json(&json!({"email": "bob@example.com"})),
+        ),
+        (
+            413,
+            change(&path).json(&json!({"name": "a".repeat(70_000)})),
+        ),
+        (415, change(&path).body("{}")),
+        (422, change(&path).json(&json!({"name": null}))),
         (200, Request::get(&calls)),
         (
             200,

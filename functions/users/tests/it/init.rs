@@ -3,7 +3,7 @@ use testkit::api_key;
 use users::App;
 
 /// Why the function does not start with these variables.
-async fn refusal<const N: usize>(variables: [(&str, &str); N]) -> String {
+fn refusal<const N: usize>(variables: [(&str, &str); N]) -> String {
     let settings = Settings::from_pairs(variables).unwrap();
     App::from_settings(&settings)
         .err()
@@ -16,19 +16,19 @@ const URI: (&str, &str) = ("MONGO_URI", "mongodb://user:pa55word@127.0.0.1:1/");
 #[tokio::test]
 async fn a_variable_that_is_missing_is_named() {
     let keys = api_key("a", "b", "");
-    let error = refusal([("API_KEYS", &keys)]).await;
+    let error = refusal([("API_KEYS", &keys)]);
     assert!(
         error.starts_with("MONGO_URI is missing: set it to a MongoDB connection string"),
         "{error}"
     );
-    let error = refusal([("API_KEYS", &keys), ("MONGO_URI", "")]).await;
+    let error = refusal([("API_KEYS", &keys), ("MONGO_URI", "")]);
     assert!(error.starts_with("MONGO_URI is missing"), "{error}");
-    let error = refusal([URI]).await;
+    let error = refusal([URI]);
     assert!(error.starts_with("API_KEYS is missing"), "{error}");
-    let error = refusal([URI, ("ENVIRONMENT", "production")]).await;
+    let error = refusal([URI, ("ENVIRONMENT", "production")]);
     assert!(error.starts_with("API_KEYS is missing"), "{error}");
-    assert_eq!(refusal([URI, ("ENVIRONMENT", "development")]).await, "");
-    assert_eq!(refusal([URI, ("API_KEYS", &keys)]).await, "");
+    assert_eq!(refusal([URI, ("ENVIRONMENT", "development")]), "");
+    assert_eq!(refusal([URI, ("API_KEYS", &keys)]), "");
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_variable_that_is_malformed_is_named_and_not_shown() {
                 variable.1 = value;
             }
         }
-        let error = refusal(variables).await;
+        let error = refusal(variables);
         assert!(
             error.starts_with(&format!("{name} is malformed")),
             "{value}: {error}"

@@ -46,7 +46,7 @@ pub async fn stored_users(stage: &Stage) -> u64 {
 /// Stores a call of the user, created so many seconds after the epoch.
 pub async fn store_call(stage: &Stage, user: &str, status: CallStatus, at: i64) -> String {
     let call = stage.call(|call| {
-        call.user_id = user.to_owned();
+        user.clone_into(&mut call.user_id);
         call.status = status;
         call.twilio_sid = None;
         call.dial_outcome = None;

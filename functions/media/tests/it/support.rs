@@ -1,0 +1,138 @@
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use mongodb::bson::DateTime;
+use outdial::{config::Settings, http::media::MediaSigner};
+use testkit::{ACCOUNT_SID, AUTH_TOKEN, Answer, Request, Twilio};
+use twilio_sim::clock::Speed;
+
+const KEY: &str = "signs media in tests";
+/// More than a recording of a few seconds can be late.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A Twilio that has made one recording, and the function before it.
+pub struct Theatre {
+    pub twilio: Twilio,
+    pub function: Router,
+    /// Twilio's name of the recording.
+    pub sid: String,
+    /// The recording's audio, as Twilio itself serves it.
+    pub audio: Vec<u8>,
+}
+
+/// What the function is configured with.
+pub fn settings(twilio: &str) -> Settings {
+    let variables = [
+        ("ENVIRONMENT", "development"),
+        ("TWILIO_ACCOUNT_SID", ACCOUNT_SID),
+        ("TWILIO_AUTH_TOKEN", AUTH_TOKEN),
+        ("TWILIO_API_BASE_URL", twilio),
+        ("MEDIA_SIGNING_KEY", KEY),
+    ];
+    Settings::from_pairs(variables).unwrap()
+}
+
+/// The function before a Twilio at that URL.
+pub fn function(twilio: &str) -> Router {
+    media::router(media::App::from_settings(&settings(twilio)).unwrap())
+}
+
+/// The path and query of a URL that we sign now, made so many seconds ago.
+pub fn signed(sid: &str, seconds_ago: i64) -> String {
+    signed_by(KEY, sid, seconds_ago)
+}
+
+pub fn signed_by(key: &str, sid: &str, seconds_ago: i64) -> String {
+    let now = DateTime::now().timestamp_millis() / 1_000;
+    MediaSigner::new(&key.into()).url("/media", &sid.parse().unwrap(), now - seconds_ago)
+}
+
+impl Theatre {
+    pub async fn open() -> Self {
+        let twilio = Twilio::start_at(Speed::parse("1000").unwrap()).await;
+        let sid = record(&twilio).await;
+        let audio = rest(
+            &twilio,
+            reqwest::Method::GET,
+            &format!("/Recordings/{sid}.wav"),
+            &[],
+        )
+        .await;
+        Self {
+            function: function(twilio.url()),
+            audio: audio.bytes().await.unwrap().to_vec(),
+            twilio,
+            sid,
+        }
+    }
+
+    /// The answer to a good URL, with a `Range` header unless it is empty.
+    pub async fn get(&self, range: &str) -> Answer {
+        let request = Request::new("GET", &signed(&self.sid, 0));
+        let request = if range.is_empty() {
+            request
+        } else {
+            request.header("range", range)
+        };
+        request.send(&self.function).await
+    }
+
+    /// Deletes the recording at Twilio.
+    pub async fn delete(&self) {
+        let answer = rest(
+            &self.twilio,
+            reqwest::Method::DELETE,
+            &format!("/Recordings/{}.json", self.sid),
+            &[],
+        )
+        .await;
+        assert_eq!(answer.status(), 204);
+    }
+
+    /// How often the function, or anybody, has fetched audio.
+    pub async fn fetches(&self) -> usize {
+        self.twilio.requests("GET", ".wav").await.len()
+    }
+}
+
+/// Plays a recorded call, and waits for its recording.
+async fn record(twilio: &Twilio) -> String {
+    let form = [
+        ("To", "+14155552671"),
+        ("From", testkit::FROM_NUMBER),
+        (
+            "Twiml",
+            "<Response><Say>Hello, this is a recorded call.</Say></Response>",
+        ),
+        ("Record", "true"),
+    ];
+    assert_eq!(
+        rest(twilio, reqwest::Method::POST, "/Calls.json", &form)
+            .await
+            .status(),
+        201
+    );
+    let begun = Instant::now();
+    loop {
+        let calls = twilio.calls().await;
+        let recording = &calls[0]["recordings"][0];
+        if recording["status"] == "completed" {
+            return recording["sid"].as_str().unwrap().to_owned();
+        }
+        assert!(begun.elapsed() < PATIENCE, "{calls:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn rest(
+    twilio: &Twilio,
+    method: reqwest::Method,
+    path: &str,
+    form: &[(&str, &str)],
+) -> reqwest::Response {
+    let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}{path}", twilio.url());
+    let request = reqwest::Client::new()
+        .request(method, url)
+        .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));
+    request.form(form).send().await.unwrap()
+}

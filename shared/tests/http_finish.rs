@@ -1,0 +1,225 @@
+//! What every function's router ends with.
+
+#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU32, Ordering},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    routing::{get, post},
+};
+use http::{Request, Response, StatusCode};
+use outdial::http::{Problem, finish};
+use serde_json::Value;
+use tower::ServiceExt;
+use tracing_subscriber::fmt::MakeWriter;
+
+async fn send(router: &Router, method: &str, path: &str) -> Response<Bytes> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .body(Body::empty())
+        .unwrap();
+    let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    Response::from_parts(head, axum::body::to_bytes(body, 100_000).await.unwrap())
+}
+
+fn json(response: &Response<Bytes>) -> Value {
+    serde_json::from_slice(response.body()).unwrap()
+}
+
+fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
+}
+
+/// A router whose first request panics, with something personal in its words.
+fn panics_at_first() -> Router {
+    let requests = Arc::new(AtomicU32::new(0));
+    finish(Router::new().route(
+        "/",
+        get(async move || {
+            assert!(
+                requests.fetch_add(1, Ordering::SeqCst) > 0,
+                "ada@example.com"
+            );
+            "alive"
+        }),
+    ))
+}
+
+#[tokio::test]
+async fn a_panic_is_a_problem_answer_and_the_next_request_succeeds() {
+    let router = panics_at_first();
+    let answer = send(&router, "GET", "/").await;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(header(&answer, "content-type"), "application/problem+json");
+    assert_eq!(header(&answer, "cache-control"), "no-store");
+    let body = json(&answer);
+    assert_eq!(
+        (&body["code"], &body["status"]),
+        (&"internal".into(), &500.into())
+    );
+    assert!(!body["request_id"].as_str().unwrap().is_empty());
+    assert!(
+        !body.to_string().contains("panic") && !body.to_string().contains("ada"),
+        "{body}"
+    );
+    let answer = send(&router, "GET", "/").await;
+    assert_eq!(
+        (answer.status(), &answer.body()[..]),
+        (StatusCode::OK, &b"alive"[..])
+    );
+}
+
+#[tokio::test]
+async fn a_panic_of_a_task_that_is_awaited_is_a_problem_answer_too() {
+    let router = finish(Router::new().route(
+        "/",
+        post(async || {
+            tokio::task::yield_now().await;
+            let nothing: Option<u8> = None;
+            nothing.map(|byte| byte.to_string()).expect("something")
+        }),
+    ));
+    assert_eq!(json(&send(&router, "POST", "/").await)["code"], "internal");
+}
+
+#[tokio::test]
+async fn every_refusal_becomes_a_document_with_its_headers() {
+    let router = finish(
+        Router::new()
+            .route(
+                "/away",
+                get(async || Problem::unavailable("Away.", "the cause")),
+            )
+            .route(
+                "/many",
+                get(async || Problem::too_many("cap", "Too many.", 77)),
+            )
+            .route("/key", get(async || Problem::unauthorized("A key.")))
+            .route(
+                "/rule",
+                get(async || Problem::rule("country_not_allowed", "to_number", "goes nowhere")),
+            )
+            .route("/long", get(async || Problem::invalid_fields(Vec::new()))),
+    );
+    let away = send(&router, "GET", "/away").await;
+    assert_eq!(
+        (away.status().as_u16(), header(&away, "retry-after")),
+        (503, "5")
+    );
+    assert!(!json(&away).to_string().contains("cause"));
+    let many = send(&router, "GET", "/many").await;
+    assert_eq!(
+        (many.status().as_u16(), header(&many, "retry-after")),
+        (429, "77")
+    );
+    let key = send(&router, "GET", "/key").await;
+    assert_eq!(
+        (key.status().as_u16(), header(&key, "www-authenticate")),
+        (401, "Bearer realm=\"outdial\"")
+    );
+    let rule = json(&send(&router, "GET", "/rule").await);
+    assert_eq!(rule["code"], "country_not_allowed");
+    assert_eq!(rule["errors"][0]["field"], "to_number");
+    assert_eq!(rule["errors"][0]["message"], "goes nowhere");
+    let unknown = send(&router, "GET", "/nowhere").await;
+    assert_eq!(json(&unknown)["code"], "not_found");
+    let method = send(&router, "POST", "/away").await;
+    assert_eq!(
+        (method.status().as_u16(), header(&method, "allow")),
+        (405, "GET,HEAD")
+    );
+}
+
+#[tokio::test]
+async fn a_handlers_own_caching_is_kept() {
+    let router =
+        finish(Router::new().route("/", get(async || ([("cache-control", "max-age=60")], "x"))));
+    assert_eq!(
+        header(&send(&router, "GET", "/").await, "cache-control"),
+        "max-age=60"
+    );
+}
+
+/// The lines that were logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn each_request_is_one_line_that_tells_the_cause_of_a_failure() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_writer(lines.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let router = finish(Router::new().route(
+        "/things/{id}",
+        get(async || Problem::unavailable("Away.", "the cause")),
+    ));
+    send(&router, "GET", "/things/7?token=pa55word").await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let logged: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(logged.len(), 1, "{text}");
+    let (fields, span) = (&logged[0]["fields"], &logged[0]["span"]);
+    assert_eq!(
+        (&logged[0]["level"], &fields["status"]),
+        (&"ERROR".into(), &503.into())
+    );
+    assert_eq!(
+        (&fields["code"], &fields["cause"]),
+        (&"unavailable".into(), &"the cause".into())
+    );
+    assert_eq!(
+        (&span["method"], &span["route"]),
+        (&"GET".into(), &"/things/{id}".into())
+    );
+    assert!(fields["elapsed_ms"].is_u64() && span["request_id"].is_string());
+    assert!(!text.contains("pa55word"));
+}
+
+#[tokio::test]
+async fn a_panic_says_nothing_of_its_words_in_the_log() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_writer(lines.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    send(&panics_at_first(), "GET", "/").await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        text.contains("a handler panicked") && !text.contains("ada"),
+        "{text}"
+    );
+}

@@ -1,0 +1,266 @@
+//! The secret of `SECRET_ID`, read in the init phase of a real process: this test runs itself again, as a function
+//! whose only work is to say what it was configured with.
+
+#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Bytes, routing::post};
+use http::{HeaderMap, StatusCode};
+use outdial::config::Settings;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, process::Command};
+
+/// Set in the process that is the function.
+const ROLE: &str = "OUTDIAL_TEST_ROLE";
+
+const ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+/// What the function's process does; in the test's own process, nothing.
+#[tokio::test]
+async fn function() {
+    if std::env::var_os(ROLE).is_none() {
+        return;
+    }
+    let _ = outdial::http::run("function", |settings: Settings| async move {
+        let twilio = settings.twilio()?;
+        let mongo = settings.mongo()?;
+        let token = twilio.auth_tokens[0].expose_secret();
+        Err(format!(
+            "account {} token {token} uri {} database {}",
+            twilio.account_sid,
+            mongo.uri.expose_secret(),
+            mongo.database
+        )
+        .into())
+    })
+    .await;
+}
+
+struct Ended {
+    /// The log lines, which are JSON.
+    lines: Vec<Value>,
+    elapsed: Duration,
+}
+
+impl Ended {
+    /// The message of the one line that is an error; the SDK may have warned before it.
+    fn message(&self) -> &str {
+        let errors: Vec<_> = self
+            .lines
+            .iter()
+            .filter(|line| line["level"] == "ERROR")
+            .collect();
+        assert_eq!(errors.len(), 1, "{:?}", self.lines);
+        errors[0]["message"].as_str().unwrap()
+    }
+}
+
+/// Runs the function with these variables alone.
+async fn run(variables: &[(&str, &str)]) -> Ended {
+    let begun = Instant::now();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "function", "--nocapture"])
+        .env_clear()
+        .env(ROLE, "function")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(Duration::from_secs(30), output)
+        .await
+        .expect("it ends")
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text
+        .lines()
+        .filter_map(|line| line.find('{').map(|at| &line[at..]));
+    Ended {
+        lines: lines
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect(),
+        elapsed: begun.elapsed(),
+    }
+}
+
+const CREDENTIALS: [(&str, &str); 4] = [
+    ("SECRET_ID", "outdial/production"),
+    ("AWS_REGION", "us-east-1"),
+    ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+    ("AWS_SECRET_ACCESS_KEY", "secret-of-the-key"),
+];
+
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("MONGO_URI", "mongodb://environment.example/"),
+    ("MONGO_DB", "environment"),
+    ("TWILIO_ACCOUNT_SID", "ACeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"),
+];
+
+async fn run_with(endpoint: &str) -> Ended {
+    let mut variables = [&CREDENTIALS[..], &ENVIRONMENT[..]].concat();
+    variables.push(("AWS_ENDPOINT_URL", endpoint));
+    run(&variables).await
+}
+
+/// A Secrets Manager that answers so, whatever the request's signature.
+async fn secrets_manager(status: u16, answer: Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let serve = move |headers: HeaderMap, body: Bytes| async move {
+        assert_eq!(headers["x-amz-target"], "secretsmanager.GetSecretValue");
+        assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
+        assert!(
+            headers["authorization"]
+                .to_str()
+                .unwrap()
+                .starts_with("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/")
+        );
+        let request: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(request, json!({"SecretId": "outdial/production"}));
+        (
+            StatusCode::from_u16(status).unwrap(),
+            [("content-type", "application/x-amz-json-1.1")],
+            answer.to_string(),
+        )
+    };
+    let router = Router::new().route("/", post(serve));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    endpoint
+}
+
+async fn holding(secret: &str) -> String {
+    let answer = json!({
+        "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:outdial/production-AbCdEf",
+        "Name": "outdial/production",
+        "VersionId": "EXAMPLE1-90ab-cdef-fedc-ba987SECRET1",
+        "SecretString": secret,
+        "VersionStages": ["AWSCURRENT"],
+        "CreatedDate": 1_523_477_145.713,
+    });
+    secrets_manager(200, answer).await
+}
+
+#[tokio::test]
+async fn the_secret_wins_over_the_environment() {
+    let secret = json!({
+        "MONGO_URI": "mongodb://secret.example/",
+        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+        "TWILIO_AUTH_TOKEN": "token of the secret",
+        "MONGO_DB": "not a secret variable",
+        "NOTE": 7,
+    });
+    let ended = run_with(&holding(&secret.to_string()).await).await;
+    assert_eq!(
+        ended.message(),
+        format!(
+            "account {ACCOUNT_SID} token token of the secret uri mongodb://secret.example/ database environment"
+        )
+    );
+}
+
+#[tokio::test]
+async fn what_the_secret_lacks_is_named_as_ever() {
+    let ended = run_with(&holding("{}").await).await;
+    assert!(
+        ended
+            .message()
+            .starts_with("TWILIO_AUTH_TOKEN is missing: set it to "),
+        "{:?}",
+        ended.lines
+    );
+}
+
+#[tokio::test]
+async fn a_secret_that_is_no_object_of_texts_is_malformed() {
+    for secret in [
+        "pa55word",
+        "[\"pa55word\"]",
+        "{\"MONGO_URI\": {\"pa55word\": 1}}",
+        "",
+    ] {
+        let ended = run_with(&holding(secret).await).await;
+        assert!(
+            ended
+                .message()
+                .starts_with("SECRET_ID is malformed: it must be a secret that is one JSON object")
+        );
+        assert!(!ended.message().contains("pa55word"));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_by_its_code() {
+    for (status, code) in [
+        (400, "ResourceNotFoundException"),
+        (400, "AccessDeniedException"),
+    ] {
+        let answer =
+            json!({"__type": code, "message": "arn:aws:iam::123456789012:user/somebody may not"});
+        let ended = run_with(&secrets_manager(status, answer).await).await;
+        assert_eq!(
+            ended.message(),
+            format!("SECRET_ID: the secret could not be read: {code}")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_ends_the_init_phase_with_one_line() {
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let ended = run_with(&format!("http://{closed}")).await;
+    assert!(ended.message().starts_with(
+        "SECRET_ID: the secret could not be read: Secrets Manager could not be reached"
+    ));
+    assert!(
+        ended.elapsed < Duration::from_secs(7),
+        "{:?}",
+        ended.elapsed
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_is_silent_ends_the_init_phase_with_one_line() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let ended = run_with(&endpoint).await;
+    assert_eq!(
+        ended.message(),
+        "SECRET_ID: the secret could not be read: no answer within 5 s"
+    );
+    assert!(
+        ended.elapsed < Duration::from_secs(7),
+        "{:?}",
+        ended.elapsed
+    );
+}
+
+#[tokio::test]
+async fn without_region_and_credentials_one_line_says_so_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let metadata = format!("http://{}", silent.local_addr().unwrap());
+    let ended = run(&[
+        ("SECRET_ID", "outdial/production"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata),
+    ])
+    .await;
+    assert!(
+        ended
+            .message()
+            .starts_with("SECRET_ID: the secret could not be read: "),
+        "{:?}",
+        ended.lines
+    );
+    assert!(
+        ended.elapsed < Duration::from_secs(7),
+        "{:?}",
+        ended.elapsed
+    );
+}
