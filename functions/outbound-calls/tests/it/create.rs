@@ -1,6 +1,6 @@
 use mongodb::bson::{Bson, DateTime};
 use serde_json::{Value, json};
-use testkit::{API_KEY, FROM_NUMBER, Request};
+use testkit::{API_KEY, FROM_NUMBER, Request, api_key};
 
 use crate::support::{Api, QUEUED, post, text};
 
@@ -267,4 +267,18 @@ async fn an_open_development_takes_calls_from_anybody() {
     let answer = request.send(&api.router).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     assert_eq!(answer.json()["created_by"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_key_without_the_scope_is_refused_before_the_body_is_read() {
+    let api =
+        Api::with(|stage| stage.set("API_KEYS", &api_key("reader", API_KEY, "calls:read"))).await;
+    for body in [api.body(), json!({})] {
+        api.post(&body).await.assert_problem(403, "missing_scope");
+    }
+    api.assert_untouched().await;
+    let call = api.stage.call(|_| ()).await;
+    let id = call.call_id.to_string();
+    assert_eq!(api.call(&id).await["call_id"], *id);
+    api.hang_up(&id).await.assert_problem(403, "missing_scope");
 }

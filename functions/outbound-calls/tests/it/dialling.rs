@@ -2,8 +2,11 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::Bson;
 use serde_json::{Value, json};
-use testkit::{Stage, Twilio};
-use tokio::{io::AsyncReadExt, net::TcpListener};
+use testkit::{Stage, Twilio, new_sid};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::support::{Api, eventually, status_callback, status_router, text};
 
@@ -285,4 +288,31 @@ async fn a_connection_that_twilio_closes_while_it_idles_does_not_matter() {
     let next = api.post(&api.body()).await;
     assert_eq!(next.status, 201, "{}", next.text());
     assert_eq!(api.twilio.dials().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_call_that_a_webhook_has_told_of_is_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let api = Api::with(|stage| stage.set("TWILIO_API_BASE_URL", &url)).await;
+    let twilio = async {
+        let (mut asked, _) = listener.accept().await.unwrap();
+        asked.read_exact(&mut [0; 4]).await.unwrap();
+        let stored = the_call(&api).await;
+        let id = stored.get_str("call_id").unwrap();
+        let sid = new_sid();
+        let told = status_callback(id, sid.as_str(), "ringing", 1);
+        assert_eq!(told.send(&status_router(&api.stage)).await.status, 200);
+        let refusal = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+        asked.write_all(refusal.as_bytes()).await.unwrap();
+        sid
+    };
+    let body = api.body();
+    let (answer, sid) = tokio::join!(api.post_with_key("k", &body), twilio);
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert_eq!(answer.json()["status"], "ringing");
+    assert_eq!(answer.json()["twilio_sid"], sid.as_str());
+    api.assert_counted(1).await;
+    let again = api.post_with_key("k", &body).await;
+    assert_eq!(again.status, 202, "{}", again.text());
 }

@@ -5,6 +5,7 @@ use std::{
 
 use axum::Router;
 use outbound_calls::App;
+use outdial::http::openapi;
 use serde_json::{Value, json};
 use testkit::{Answer, ApiDocument, Request, Stage, Twilio};
 
@@ -13,12 +14,8 @@ pub const QUEUED: &str = "+12125550109";
 /// Rings for 25 seconds.
 pub const RINGS: &str = "+12125550112";
 
-/// The document that `health` serves.
-static DOCUMENT: LazyLock<ApiDocument> = LazyLock::new(|| {
-    let document: Value = serde_json::from_str(include_str!("../../../health/openapi.json"))
-        .expect("the document is JSON");
-    ApiDocument::new(&document)
-});
+static DOCUMENT: LazyLock<ApiDocument> =
+    LazyLock::new(|| ApiDocument::new(&openapi::document([outbound_calls::openapi()])));
 
 /// The function, with all that is around it, and a user.
 pub struct Api {
