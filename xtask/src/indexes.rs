@@ -19,7 +19,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let database = Database::at(arguments.uri, &Output::terminal()).await?;
     let report = database.make_indexes(&arguments.database).await?;
-    print!("{report}");
+    println!("{}", report.to_string().trim_end());
     if !report.is_complete() {
         return Err("some indexes could not be made: see above".into());
     }

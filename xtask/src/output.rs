@@ -106,6 +106,9 @@ impl Output {
         };
         let text = std::fs::read_to_string(&log.path).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
+        if lines.is_empty() {
+            return String::new();
+        }
         let tail = lines[lines.len().saturating_sub(count)..].join("\n");
         format!("\nThe end of {}:\n{tail}", log.path.display())
     }

@@ -60,7 +60,7 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    /// What needs nothing but the checkout goes on beside the long compilations.
+    /// What needs nothing but the checkout goes on beside what cargo does.
     async fn everything(&mut self, arguments: &Arguments) -> Result<()> {
         let workspace = self.workspace;
         let beside = async {
@@ -70,17 +70,18 @@ impl Suite<'_> {
             let told = pytest(workspace, venv::TEMPLATE_TESTS, "tests/template").await;
             (told, started.elapsed())
         };
-        let compilations = async {
+        let cargo = async {
             self.checks().await;
             self.cargo("documentation", DOCUMENTATION).await;
             self.cargo("build", BUILD).await;
+            self.rust_tests(arguments).await
         };
-        let ((template, time), ()) = tokio::join!(beside, compilations);
+        let ((template, time), rust_tests) = tokio::join!(beside, cargo);
+        rust_tests?;
         heading("SAM template");
         let passed = tell(template);
         self.results.push(("SAM template".to_owned(), passed, time));
 
-        self.rust_tests(arguments).await?;
         let name = "simulator and Twilio's SDK";
         heading(name);
         let started = Instant::now();

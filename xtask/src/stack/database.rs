@@ -14,8 +14,11 @@ use crate::output::Output;
 use crate::processes;
 use crate::venv::Venv;
 
-/// How long a database may take to answer its first ping.
+/// How long a database that is started here may take to answer its first ping.
 const START_TIME: Duration = Duration::from_mins(1);
+
+/// The same for one that should be running already.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// Where a database that is started here keeps its data.
 pub enum Storage {
@@ -134,7 +137,12 @@ impl Database {
         let mut options = mongodb::options::ClientOptions::parse(&uri).await?;
         options.server_selection_timeout = Some(Duration::from_secs(2));
         let client = Client::with_options(options)?;
-        let deadline = Instant::now() + START_TIME;
+        let patience = if process.is_some() {
+            START_TIME
+        } else {
+            CONNECT_TIME
+        };
+        let deadline = Instant::now() + patience;
         loop {
             let Err(error) = client
                 .database("admin")
