@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use axum::{extract::State, response::Response};
 use http::StatusCode;
 use mongodb::bson::DateTime;
 use outdial::{
-    domain::{Call, CallId, CallSid, EventSource, StatusUpdate},
+    domain::{Call, CallId, CallSid},
     http::{CallBody, Caller, CallsRead, CallsWrite, Id, Problem},
     twilio::{CallDetails, TwilioError},
 };
@@ -56,18 +58,26 @@ pub(crate) async fn hang_up(
     let Some(sid) = call.twilio_sid.clone() else {
         return Ok(answer(StatusCode::ACCEPTED, call));
     };
-    match app.twilio.hangup_call(&sid).await {
-        Ok(details) => {
-            app.record_end(id, sid, &details).await?;
-            Ok(answer(StatusCode::ACCEPTED, app.call(id).await?))
-        }
-        Err(TwilioError::Refused(refusal)) if refusal.code == Some(CALL_NOT_IN_PROGRESS) => {
-            let details = app.twilio.get_call_details(&sid).await?;
-            app.record_end(id, sid, &details).await?;
-            Err(ended())
-        }
-        Err(error) => Err(error.into()),
+    let (details, had_ended) = in_time(TWILIO_BUDGET, app.end(&sid)).await?;
+    app.record_end(id, &details).await?;
+    if had_ended {
+        return Err(ended());
     }
+    Ok(answer(StatusCode::ACCEPTED, app.call(id).await?))
+}
+
+/// Twilio's share of the time in which an API function answers.
+const TWILIO_BUDGET: Duration = Duration::from_secs(12);
+/// What is left of that time for a hang-up after a dial.
+const HANG_UP_AFTER_DIAL: Duration = Duration::from_secs(4);
+
+async fn in_time<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, TwilioError>>,
+) -> Result<T, TwilioError> {
+    tokio::time::timeout(limit, asked)
+        .await
+        .unwrap_or_else(|_| Err(TwilioError::Unavailable("no answer in time".to_owned())))
 }
 
 /// Twilio's error code for a change of a call that has ended.
@@ -85,11 +95,22 @@ impl App {
             .ok_or_else(|| Problem::not_found("call"))
     }
 
+    /// Ends the call at Twilio, and tells whether it had ended before.
+    async fn end(&self, sid: &CallSid) -> Result<(CallDetails, bool), TwilioError> {
+        match self.twilio.hangup_call(sid).await {
+            Ok(details) => Ok((details, false)),
+            Err(TwilioError::Refused(refusal)) if refusal.code == Some(CALL_NOT_IN_PROGRESS) => {
+                Ok((self.twilio.get_call_details(sid).await?, true))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Ends a call whose hang-up was asked for before Twilio had named it. A failure is logged: voice answers
     /// `<Hangup/>` to such a call anyway.
     pub(crate) async fn hang_up(&self, id: CallId, sid: &CallSid) {
-        let ended = match self.twilio.hangup_call(sid).await {
-            Ok(details) => self.record_end(id, sid.clone(), &details).await,
+        let ended = match in_time(HANG_UP_AFTER_DIAL, self.end(sid)).await {
+            Ok((details, _)) => self.record_end(id, &details).await,
             Err(error) => Err(error.into()),
         };
         if let Err(problem) = ended {
@@ -98,26 +119,9 @@ impl App {
     }
 
     /// Records that Twilio says that the call has ended: for one that was canceled while queued no callback will.
-    async fn record_end(
-        &self,
-        id: CallId,
-        sid: CallSid,
-        details: &CallDetails,
-    ) -> Result<(), Problem> {
+    async fn record_end(&self, id: CallId, details: &CallDetails) -> Result<(), Problem> {
         if details.status.is_terminal() {
-            let update = StatusUpdate {
-                call_sid: sid,
-                status: details.status,
-                at: DateTime::now(),
-                source: EventSource::Api,
-                sequence: None,
-                token: None,
-                duration_seconds: details.duration_seconds,
-                answered_by: None,
-                sip_response_code: None,
-                error_code: None,
-                error_message: None,
-            };
+            let update = details.to_status_update(DateTime::now());
             self.dao.update_call(id, &update).await?;
         }
         Ok(())

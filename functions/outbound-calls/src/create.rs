@@ -7,13 +7,16 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
-    dao::{DaoError, DuplicateKey, Taken},
+    dao::{self, DaoError, DuplicateKey, Taken},
     domain::{Call, CallId, CallStatus, DialOutcome, DialResult, OutboundCallRequest, UserId},
     http::{CallBody, Caller, CallsWrite, Json, Problem, Repeatable},
     twilio::OutboundCall,
 };
 
-use crate::{App, idempotency::replay};
+use crate::{
+    App,
+    idempotency::{in_progress, replay},
+};
 
 /// How long the request that stores a call may be waiting for Twilio: longer than a function may run.
 const DIAL_DEADLINE: Duration = Duration::from_secs(30);
@@ -59,42 +62,33 @@ pub(crate) async fn create(
         "POST /calls/outbound",
         &request,
     )?;
-    let user_id = match admit(&app, &request, repeatable.as_ref()).await? {
-        Admission::New(user_id) => user_id,
-        Admission::Repeat(response) => return Ok(response),
-    };
-    let call = stored_form(&app, request, user_id, repeatable.as_ref(), caller.name);
-    tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
-    match app.dao.create_call(&call).await {
-        Ok(()) => dial(&app, call, user_id).await,
-        Err(DaoError::Duplicate(DuplicateKey::IdempotencyScope)) => {
-            app.give_back(user_id, call.created_at).await;
-            let repeatable =
-                repeatable.ok_or_else(|| Problem::internal("a key where none was sent"))?;
-            let first = app
-                .dao
-                .get_call_by_idempotency_scope(&repeatable.scope)
-                .await?;
-            let first =
-                first.ok_or_else(|| Problem::internal("the first call of a key is gone"))?;
-            replay(&repeatable, first)
-        }
-        Err(error) => Err(error.into()),
+    let admitted = admit(&app, request, repeatable.as_ref(), caller.name);
+    match dao::together(admitted).await? {
+        Admission::New(call, user_id) => dial(&app, *call, user_id).await,
+        Admission::Repeat(response) => Ok(response),
     }
 }
 
 enum Admission {
-    New(UserId),
+    /// A call that is stored, counted among today's, and to be dialled.
+    New(Box<Call>, UserId),
     Repeat(Response),
 }
 
-/// Looks the key and the user up and takes the call from the day's caps, all at once. A repeat goes before every
-/// rule, and a refusal gives the call back.
+/// Looks the key up, for a repeat goes before every rule; checks the rules; stores the call, which decides between
+/// repeats that come at the same moment; and takes it from the day's caps. So repeats never count, and what is refused
+/// leaves nothing behind.
 async fn admit(
     app: &App,
-    request: &OutboundCallRequest,
+    request: OutboundCallRequest,
     repeatable: Option<&Repeatable>,
+    created_by: Option<String>,
 ) -> Result<Admission, Problem> {
+    let checked = request
+        .user_id
+        .parse::<UserId>()
+        .map_err(|_| Problem::not_found("user"))
+        .and_then(|user_id| app.rules.check(&request.to_number).map(|()| user_id));
     let first = async {
         match repeatable {
             Some(repeatable) => {
@@ -105,48 +99,50 @@ async fn admit(
             None => Ok(None),
         }
     };
-    let not_found = || Problem::not_found("user");
-    let checked = request
-        .user_id
-        .parse::<UserId>()
-        .map_err(|_| not_found())
-        .and_then(|user_id| app.rules.check(&request.to_number).map(|()| user_id));
-    let user_id = match checked {
-        Ok(user_id) => user_id,
-        Err(problem) => {
-            return match (repeatable, first.await?) {
-                (Some(repeatable), Some(call)) => replay(repeatable, call).map(Admission::Repeat),
-                _ => Err(problem),
-            };
+    let user = async {
+        match &checked {
+            Ok(user_id) => app.dao.get_user(*user_id).await,
+            Err(_) => Ok(None),
         }
     };
-    let now = DateTime::now();
-    let caps = &app.calls;
-    let (first, user, taken) = tokio::join!(
-        first,
-        app.dao.get_user(user_id),
-        app.dao.take_calls(
-            user_id,
-            now,
-            caps.max_calls_per_user_per_day,
-            caps.max_calls_per_day
-        ),
-    );
-    let refused = match (repeatable, first, user, &taken) {
-        (_, Err(error), ..) | (_, _, Err(error), _) => Err(error.into()),
-        (Some(repeatable), Ok(Some(call)), ..) => replay(repeatable, call).map(Admission::Repeat),
-        (_, _, Ok(None), _) => Err(not_found()),
-        (_, _, Ok(Some(_)), Ok(Taken::Taken)) => return Ok(Admission::New(user_id)),
-        (_, _, Ok(Some(_)), Ok(reached)) => Err(cap_reached(*reached, now)),
-        (_, _, Ok(Some(_)), Err(_)) => Err(Problem::unavailable(
-            "The database cannot be reached.",
-            "daily caps",
-        )),
-    };
-    if matches!(taken, Ok(Taken::Taken)) {
-        app.give_back(user_id, now).await;
+    let (first, user) = tokio::try_join!(first, user)?;
+    if let (Some(repeatable), Some(first)) = (repeatable, first) {
+        return replay(repeatable, first).map(Admission::Repeat);
     }
-    refused
+    let user_id = checked?;
+    user.ok_or_else(|| Problem::not_found("user"))?;
+
+    let call = stored_form(app, request, user_id, repeatable, created_by);
+    tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
+    match (app.dao.create_call(&call).await, repeatable) {
+        (Ok(()), _) => {}
+        (Err(DaoError::Duplicate(DuplicateKey::IdempotencyScope)), Some(repeatable)) => {
+            let first = app
+                .dao
+                .get_call_by_idempotency_scope(&repeatable.scope)
+                .await?;
+            // One that is gone again was over the caps; this one may not be.
+            let first = first.ok_or_else(in_progress)?;
+            return replay(repeatable, first).map(Admission::Repeat);
+        }
+        (Err(error), _) => return Err(error.into()),
+    }
+    let caps = &app.calls;
+    let taken = app.dao.take_calls(
+        user_id,
+        call.created_at,
+        caps.max_calls_per_user_per_day,
+        caps.max_calls_per_day,
+    );
+    let refused = match taken.await {
+        Ok(Taken::Taken) => return Ok(Admission::New(call.into(), user_id)),
+        Ok(reached) => cap_reached(reached, call.created_at),
+        Err(error) => error.into(),
+    };
+    if let Err(error) = app.dao.withdraw_call(&call).await {
+        tracing::warn!(%error, "a call that was not admitted is still stored; it is never dialled");
+    }
+    Err(refused)
 }
 
 fn cap_reached(taken: Taken, now: DateTime) -> Problem {
@@ -236,36 +232,37 @@ async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Proble
         }
         DialResult::Refused(_) => StatusCode::BAD_GATEWAY,
     };
-    let recorded = match &result {
-        DialResult::Refused(_) => {
-            tokio::join!(
-                app.dao.record_dial(call.call_id, &result, status.as_u16()),
-                app.give_back(user_id, call.created_at)
-            )
-            .0
-        }
-        _ => {
-            app.dao
-                .record_dial(call.call_id, &result, status.as_u16())
-                .await
-        }
-    };
-    if let Err(error) = &recorded {
+    let stored = app
+        .dao
+        .record_dial(call.call_id, &result, status.as_u16())
+        .await;
+    if let Err(error) = &stored {
         tracing::error!(%error, "the outcome of the dial was not stored; a webhook will settle it");
     }
-    match (result, recorded) {
-        (DialResult::Refused(refusal), _) => Err(Problem::twilio_refused(refusal)),
-        (DialResult::Accepted(sid), Ok(Some(stored))) => {
+    match (result, stored.ok().flatten()) {
+        // A webhook knows better than what sounded like a refusal.
+        (DialResult::Refused(_), Some(stored))
+            if stored.dial_outcome == Some(DialOutcome::Accepted) =>
+        {
+            Ok(answer(StatusCode::ACCEPTED, stored))
+        }
+        (DialResult::Refused(refusal), _) => {
+            app.give_back(user_id, call.created_at).await;
+            Err(Problem::twilio_refused(refusal))
+        }
+        (DialResult::Accepted(sid), Some(stored)) => {
             if stored.twilio_sid.as_ref() != Some(&sid) {
                 tracing::error!(%sid, "suspected double dial: the call has another CallSid");
             }
             if stored.hangup_requested && !stored.status.is_terminal() {
                 app.hang_up(stored.call_id, &sid).await;
+                let ended = app.dao.get_call(stored.call_id).await.ok().flatten();
+                return Ok(answer(status, ended.unwrap_or(stored)));
             }
             Ok(answer(status, stored))
         }
-        (DialResult::Unknown(_), Ok(Some(stored))) => Ok(answer(status, stored)),
-        (_, Ok(None) | Err(_)) => Ok(answer(
+        (DialResult::Unknown(_), Some(stored)) => Ok(answer(status, stored)),
+        (_, None) => Ok(answer(
             StatusCode::ACCEPTED,
             with_outcome(call, DialOutcome::Unknown),
         )),

@@ -18,11 +18,7 @@ pub(crate) fn replay(repeatable: &Repeatable, call: Call) -> Result<Response, Pr
     let now = DateTime::now();
     let response = match call.dial_outcome {
         Some(DialOutcome::Pending) if call.dial_deadline.is_some_and(|deadline| now < deadline) => {
-            return Err(Problem::conflict(
-                "request_in_progress",
-                "The first request with this Idempotency-Key is still under way. Repeat it in a moment.",
-            )
-            .retry_after(1));
+            return Err(in_progress());
         }
         Some(DialOutcome::Pending) => answer(
             StatusCode::ACCEPTED,
@@ -43,4 +39,12 @@ pub(crate) fn replay(repeatable: &Repeatable, call: Call) -> Result<Response, Pr
         }
     };
     Ok(replayed(response))
+}
+
+pub(crate) fn in_progress() -> Problem {
+    Problem::conflict(
+        "request_in_progress",
+        "The first request with this Idempotency-Key is still under way. Repeat it in a moment.",
+    )
+    .retry_after(1)
 }

@@ -9,8 +9,8 @@ use axum::{
 use http::header;
 use outdial::{
     config::{Settings, WebhookKind},
-    dao::{Dao, DaoError},
-    domain::{Call, CallId, CallSid},
+    dao::{self, Applied, Dao, DaoError},
+    domain::{Call, CallId, CallSid, RecordingUpdate},
     http::{Problem, SignatureCheck, SignedForm, finish},
     twilio::{self, parse_recording},
 };
@@ -83,20 +83,13 @@ async fn recording(State(app): State<App>, form: SignedForm) -> Result<Response,
     let update = parse_recording(&form.body).map_err(|error| {
         Problem::malformed_form(format!("The form is no recording callback: {error}."))
     })?;
-    match find(&app.dao, form.call_id, &update.call_sid).await? {
-        Some(call)
-            if call
-                .twilio_sid
-                .as_ref()
-                .is_some_and(|sid| *sid != update.call_sid) =>
-        {
-            tracing::error!(call_sid = %update.call_sid, "suspected double dial: the call has another CallSid");
-        }
-        Some(call) => {
-            app.dao.create_recording(&call, &update).await?;
-        }
-        None => {
+    match dao::together(apply(&app.dao, form.call_id, &update)).await? {
+        Applied::Changed | Applied::Duplicate => {}
+        Applied::UnknownCall => {
             tracing::warn!(call_sid = %update.call_sid, "orphan: a recording of a call that is not known here");
+        }
+        Applied::OtherCall => {
+            tracing::error!(call_sid = %update.call_sid, "suspected double dial: the call has another CallSid");
         }
     }
     Ok((
@@ -106,7 +99,26 @@ async fn recording(State(app): State<App>, form: SignedForm) -> Result<Response,
         .into_response())
 }
 
-/// The call that the URL names, else the one that Twilio names.
+/// To the call that the URL names, else to the one that Twilio names. Whoever comes first brings Twilio's name.
+async fn apply(
+    dao: &Dao,
+    id: Option<CallId>,
+    update: &RecordingUpdate,
+) -> Result<Applied, DaoError> {
+    let Some(call) = find(dao, id, &update.call_sid).await? else {
+        return Ok(Applied::UnknownCall);
+    };
+    let goes_by = match &call.twilio_sid {
+        Some(sid) if *sid == update.call_sid => Applied::Duplicate,
+        Some(_) => Applied::OtherCall,
+        None => dao.record_call_sid(call.call_id, &update.call_sid).await?,
+    };
+    if matches!(goes_by, Applied::Changed | Applied::Duplicate) {
+        dao.create_recording(&call, update).await?;
+    }
+    Ok(goes_by)
+}
+
 async fn find(dao: &Dao, id: Option<CallId>, sid: &CallSid) -> Result<Option<Call>, DaoError> {
     if let Some(id) = id
         && let Some(call) = dao.get_call(id).await?

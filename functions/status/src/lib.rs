@@ -1,6 +1,6 @@
 //! `POST /twilio/status`: what becomes of a call.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -12,8 +12,8 @@ use http::header;
 use mongodb::bson::DateTime;
 use outdial::{
     config::{Settings, WebhookKind},
-    dao::{Applied, Dao, DaoError},
-    domain::{CallId, CallStatus, StatusUpdate},
+    dao::{self, Applied, Dao, DaoError},
+    domain::{CallId, CallSid, CallStatus, StatusUpdate},
     http::{Problem, SignatureCheck, SignedForm, finish},
     twilio::{self, TwilioClient, parse_status},
 };
@@ -90,11 +90,18 @@ async fn status(State(app): State<App>, form: SignedForm) -> Result<Response, Pr
         parse_status(&form.body, form.token.as_deref(), DateTime::now()).map_err(|error| {
             Problem::malformed_form(format!("The form is no status callback: {error}."))
         })?;
-    let (applied, hang_up) = tokio::join!(
-        apply(&app.dao, form.call_id, &update),
-        hangup_waits(&app.dao, form.call_id, update.status)
-    );
-    match applied? {
+    let (applied, hang_up) = dao::together(async {
+        let applied = apply(&app.dao, form.call_id, &update).await?;
+        let hang_up = match applied {
+            Applied::Changed | Applied::Duplicate => {
+                hangup_waits(&app.dao, form.call_id, update.status).await
+            }
+            Applied::UnknownCall | Applied::OtherCall => false,
+        };
+        Ok::<_, DaoError>((applied, hang_up))
+    })
+    .await?;
+    match applied {
         Applied::Changed | Applied::Duplicate => {}
         Applied::UnknownCall => {
             tracing::warn!(call_sid = %update.call_sid, "orphan: a status of a call that is not known here");
@@ -103,8 +110,14 @@ async fn status(State(app): State<App>, form: SignedForm) -> Result<Response, Pr
             tracing::error!(call_sid = %update.call_sid, "suspected double dial: the call has another CallSid");
         }
     }
-    if hang_up && let Err(error) = app.twilio.hangup_call(&update.call_sid).await {
-        tracing::warn!(%error, "a requested hang-up failed; voice ends the call once it is answered");
+    if hang_up
+        && tokio::time::timeout(HANGING_UP, end(&app, form.call_id, &update.call_sid))
+            .await
+            .is_err()
+    {
+        tracing::warn!(
+            "a requested hang-up took too long; voice ends the call once it is answered"
+        );
     }
     Ok((
         [(header::CONTENT_TYPE, "text/xml; charset=utf-8")],
@@ -123,6 +136,27 @@ async fn apply(dao: &Dao, id: Option<CallId>, update: &StatusUpdate) -> Result<A
     }
     dao.update_call_by_twilio_sid(&update.call_sid, update)
         .await
+}
+
+/// What is left of the time that Twilio waits for the answer.
+const HANGING_UP: Duration = Duration::from_secs(2);
+
+/// Ends the call, and records it: for one that is canceled while it is queued no callback will.
+async fn end(app: &App, id: Option<CallId>, sid: &CallSid) {
+    let ended = match app.twilio.hangup_call(sid).await {
+        Ok(details) if details.status.is_terminal() => {
+            let update = details.to_status_update(DateTime::now());
+            apply(&app.dao, id, &update).await.map(|_| ())
+        }
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::warn!(%error, "a requested hang-up failed; voice ends the call once it is answered");
+            Ok(())
+        }
+    };
+    if let Err(error) = ended {
+        tracing::warn!(%error, "the end of a call was not stored");
+    }
 }
 
 /// Whether the call was to be ended as soon as Twilio had named it, which it has by now. Once it is answered, voice

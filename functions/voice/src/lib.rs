@@ -2,7 +2,7 @@
 //!
 //! A person is listening: but for a forged request, everything is answered 200 with TwiML.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -13,7 +13,7 @@ use axum::{
 use http::header;
 use outdial::{
     config::{Settings, SpeechConfig, WebhookKind},
-    dao::{Applied, Dao, DaoError},
+    dao::{self, Applied, Dao, DaoError},
     domain::{Call, CallId, CallSid},
     http::{SignatureCheck, SignedForm, finish},
     twilio::{self, VoiceRequest},
@@ -65,14 +65,16 @@ impl FromRef<App> for SignatureCheck {
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    let apology = app.clone();
-    let panic = CatchPanicLayer::custom(move |_| apology.say(&apology.speech.apology));
-    finish(
-        Router::new()
-            .route("/twilio/voice", post(voice))
-            .layer(panic)
-            .with_state(app),
-    )
+    let routes = Router::new()
+        .route("/twilio/voice", post(voice))
+        .with_state(app.clone());
+    finish(apologizing(routes, app))
+}
+
+/// The routes, whose panics end in an apology.
+fn apologizing(routes: Router, app: App) -> Router {
+    let apologize = move |_| app.say(&app.speech.apology);
+    routes.layer(CatchPanicLayer::custom(apologize))
 }
 
 #[derive(OpenApi)]
@@ -124,20 +126,42 @@ async fn voice(State(app): State<App>, form: SignedForm) -> Response {
 
 const GOODBYE: &str = "We are sorry, there is no message for you. Goodbye.";
 
-/// The call that the URL names, else the one that Twilio names. Twilio's name is stored at the same time.
+/// The call that the URL names, else the one that Twilio names; none where the two are different calls.
 async fn find(dao: &Dao, id: Option<CallId>, sid: &CallSid) -> Result<Option<Call>, DaoError> {
-    if let Some(id) = id {
-        let (call, stored) = tokio::join!(dao.get_call(id), dao.record_call_sid(id, sid));
-        if let Err(error) = stored {
-            tracing::warn!(%error, "Twilio's name of the call was not stored; a status callback will bring it again");
-        } else if matches!(stored, Ok(Applied::OtherCall)) {
-            tracing::error!(call_sid = %sid, "suspected double dial: the call has another CallSid");
-        }
-        if let Some(call) = call? {
+    if let Some(id) = id
+        && learn_sid(dao, id, sid).await == Some(Applied::OtherCall)
+    {
+        tracing::error!(call_sid = %sid, "suspected double dial: the call has another CallSid");
+        return Ok(None);
+    }
+    dao::together(async {
+        if let Some(id) = id
+            && let Some(call) = dao.get_call(id).await?
+        {
             return Ok(Some(call));
         }
+        dao.get_call_by_twilio_sid(sid).await
+    })
+    .await
+}
+
+/// How long the script may wait for Twilio's name to be stored.
+const LEARNING: Duration = Duration::from_secs(2);
+
+/// Stores Twilio's name of the call before the call is read, so that a hang-up either finds the name, or is found. The
+/// script is spoken even if that fails: a status callback brings the name again.
+async fn learn_sid(dao: &Dao, id: CallId, sid: &CallSid) -> Option<Applied> {
+    match tokio::time::timeout(LEARNING, dao.record_call_sid(id, sid)).await {
+        Ok(Ok(applied)) => Some(applied),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "Twilio's name of the call was not stored");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("Twilio's name of the call was not stored in time");
+            None
+        }
     }
-    dao.get_call_by_twilio_sid(sid).await
 }
 
 fn answer(app: &App, call: &Call, sid: &CallSid) -> Response {
@@ -166,4 +190,34 @@ fn twiml(document: String) -> Response {
         document,
     )
         .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::Request;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_in_an_apology_and_the_next_request_is_answered() {
+        let settings = Settings::from_pairs([
+            ("MONGO_URI", "mongodb://127.0.0.1:1"),
+            ("TWILIO_AUTH_TOKEN", "token"),
+            ("APOLOGY", "Sorry."),
+        ]);
+        let app = App::from_settings(&settings.unwrap()).unwrap();
+        let broken = post(async || -> Response { panic!("a defect") });
+        let routes = Router::new().route("/twilio/voice", broken);
+        let router = finish(apologizing(routes, app));
+        for _ in 0..2 {
+            let answer = Request::new("POST", "/twilio/voice").send(&router).await;
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.header("content-type"), "text/xml; charset=utf-8");
+            assert!(
+                answer.text().contains(">Sorry.</Say><Hangup>"),
+                "{}",
+                answer.text()
+            );
+        }
+    }
 }

@@ -82,6 +82,16 @@ impl Request {
         self
     }
 
+    /// The same request to another path and query; a signature stays that of the old ones.
+    #[must_use]
+    pub fn moved(mut self, path: &str) -> Self {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        self.event["rawPath"] = path.into();
+        self.event["rawQueryString"] = query.into();
+        self.event["requestContext"]["http"]["path"] = path.into();
+        self
+    }
+
     /// The request with that API key.
     #[must_use]
     pub fn with_key(self, key: &str) -> Self {

@@ -35,6 +35,20 @@ impl Dao {
         limited(async { insert_once(&self.calls().await?, call.id, call).await }).await
     }
 
+    /// Takes back a call that was stored and will not be dialled.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn withdraw_call(&self, call: &Call) -> Result<(), DaoError> {
+        let undialled = doc! { "_id": call.id, "dial_outcome": DialOutcome::Pending.as_str() };
+        limited(async {
+            self.calls().await?.delete_one(undialled).await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// The call of that public name.
     ///
     /// # Errors

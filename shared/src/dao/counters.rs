@@ -40,19 +40,18 @@ impl Dao {
         limited(async {
             let counters = self.counters().await?;
             let [of_all, of_user] = counter_ids(user, now);
-            let (all, own) = tokio::join!(
-                take(&counters, &of_all, in_all, now),
-                take(&counters, &of_user, per_user, now),
-            );
-            match (&all, &own) {
-                (Ok(true), Ok(false) | Err(_)) => give_back(&counters, &of_all).await?,
-                (Ok(false) | Err(_), Ok(true)) => give_back(&counters, &of_user).await?,
-                _ => {}
+            // One after the other: a user at the cap must not take from the others even for a moment.
+            if !take(&counters, &of_user, per_user, now).await? {
+                return Ok(Taken::UserCapReached);
             }
-            Ok(match (all?, own?) {
-                (true, true) => Taken::Taken,
-                (_, false) => Taken::UserCapReached,
-                (false, true) => Taken::CapReached,
+            let all = take(&counters, &of_all, in_all, now).await;
+            if !matches!(all, Ok(true)) {
+                give_back(&counters, &of_user).await?;
+            }
+            Ok(if all? {
+                Taken::Taken
+            } else {
+                Taken::CapReached
             })
         })
         .await

@@ -197,6 +197,19 @@ async fn limited<T>(operation: impl Future<Output = Result<T, DaoError>>) -> Res
         .unwrap_or_else(|_| Err(DaoError::timed_out()))
 }
 
+/// Bounds several calls together as each of them is: who needs more than one must not wait for each.
+///
+/// # Errors
+///
+/// What `calls` ends with; [`DaoError::Unavailable`] when it takes longer than [`CALL_TIMEOUT`].
+pub async fn together<T, E: From<DaoError>>(
+    calls: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(CALL_TIMEOUT, calls)
+        .await
+        .unwrap_or_else(|_| Err(DaoError::timed_out().into()))
+}
+
 /// Inserts a document whose `_id` the caller has just made. A duplicate may be the echo of an insert that was
 /// retried after its answer was lost: then the document is there, and all is well.
 async fn insert_once<T: serde::Serialize + Send + Sync>(

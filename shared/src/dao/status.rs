@@ -192,10 +192,14 @@ impl<'a> Told<'a> {
             .map(|decision| flag(decision))
             .collect();
         changes.extend(also);
-        changes.insert("precedence", bson!({ "$mergeObjects": precedences }));
         changes.extend(self.event_changes());
-        let updated_at = if_else(bson!({ "$or": news }), "$$NOW", "$updated_at");
-        changes.insert("updated_at", updated_at);
+        let is_news = bson!({ "$or": news });
+        let precedence = bson!({ "$mergeObjects": precedences });
+        changes.insert(
+            "precedence",
+            if_else(is_news.clone(), precedence, "$precedence"),
+        );
+        changes.insert("updated_at", if_else(is_news, "$$NOW", "$updated_at"));
         let mut decisions = self.decisions;
         decisions.insert("events", other_events(self.status));
         vec![

@@ -1,7 +1,8 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use deserr::{
-    DeserializeError, Deserr, IntoValue, MergeWithError, ValuePointerRef, take_cf_content,
+    DeserializeError, Deserr, ErrorKind, IntoValue, Map, MergeWithError, Value, ValueKind,
+    ValuePointerRef, take_cf_content,
 };
 use serde::{Deserialize, Serialize};
 
@@ -150,11 +151,35 @@ impl fmt::Debug for Metadata {
 
 impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for Metadata {
     fn deserialize_from_value<V: IntoValue>(
-        value: deserr::Value<V>,
+        value: Value<V>,
         location: ValuePointerRef,
     ) -> Result<Self, E> {
-        let entries = BTreeMap::<String, String>::deserialize_from_value(value, location)?;
-        Self::try_from(entries).map_err(|error| take_cf_content(E::merge(None, error, location)))
+        let Value::Map(map) = value else {
+            return Err(take_cf_content(E::error(
+                None,
+                ErrorKind::IncorrectValueKind {
+                    actual: value,
+                    accepted: &[ValueKind::Map],
+                },
+                location,
+            )));
+        };
+        // deserr's own reader of maps drops the entries that it refuses, and says nothing.
+        let (mut entries, mut refused) = (BTreeMap::new(), None);
+        for (name, value) in map.into_iter() {
+            let here = location.push_key(&name);
+            match <String as Deserr<E>>::deserialize_from_value(value.into_value(), here) {
+                Ok(value) => {
+                    entries.insert(name, value);
+                }
+                Err(error) => refused = Some(take_cf_content(E::merge(refused, error, here))),
+            }
+        }
+        match refused {
+            Some(error) => Err(error),
+            None => Self::try_from(entries)
+                .map_err(|error| take_cf_content(E::merge(None, error, location))),
+        }
     }
 }
 

@@ -152,3 +152,18 @@ async fn a_call_of_the_earlier_service_is_read() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_call_is_taken_back_only_while_nothing_has_become_of_it() {
+    with_dao(async |dao| {
+        let pending = stored_call(dao).await;
+        dao.withdraw_call(&pending).await.unwrap();
+        assert_eq!(dao.get_call(pending.call_id).await.unwrap(), None);
+
+        let told = stored_call(dao).await;
+        dao.record_call_sid(told.call_id, &sid()).await.unwrap();
+        dao.withdraw_call(&told).await.unwrap();
+        assert!(dao.get_call(told.call_id).await.unwrap().is_some());
+    })
+    .await;
+}

@@ -89,3 +89,16 @@ async fn a_day_begins_at_midnight_utc() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_user_at_the_cap_takes_nothing_from_the_others_even_for_a_moment() {
+    with_dao(async |dao| {
+        let (ada, bob) = (UserId::generate(), UserId::generate());
+        assert_eq!(take(dao, ada, 1, 2).await, Taken::Taken);
+        let storm = join_all((0..20).map(|_| take(dao, ada, 1, 2)));
+        let (refused, taken) = tokio::join!(storm, take(dao, bob, 1, 2));
+        assert_eq!(taken, Taken::Taken);
+        assert!(refused.iter().all(|taken| *taken == Taken::UserCapReached));
+    })
+    .await;
+}

@@ -1,0 +1,120 @@
+use futures_util::future::join_all;
+use serde_json::json;
+use testkit::Answer;
+
+use crate::support::{Api, counts, post, router};
+
+#[track_caller]
+fn assert_capped(answer: &Answer, code: &str) {
+    answer.assert_problem(429, code);
+    let seconds: u32 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=86_400).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_calls_a_day() {
+    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "2")).await;
+    for _ in 0..2 {
+        assert_eq!(api.post(&api.body()).await.status, 201);
+    }
+    assert_capped(&api.post(&api.body()).await, "user_daily_cap");
+    assert_eq!(api.stage.count("calls").await, 2);
+    assert_eq!(api.twilio.dials().await.len(), 2);
+    api.assert_counted(2).await;
+
+    let mut other = api.body();
+    other["user_id"] = json!(api.stage.user().await);
+    assert_eq!(api.post(&other).await.status, 201);
+}
+
+#[tokio::test]
+async fn all_users_together_have_so_many_calls_a_day() {
+    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_DAY", "2")).await;
+    for _ in 0..2 {
+        let mut body = api.body();
+        body["user_id"] = json!(api.stage.user().await);
+        assert_eq!(api.post(&body).await.status, 201);
+    }
+    assert_capped(&api.post(&api.body()).await, "daily_cap");
+    assert_eq!(api.stage.count("calls").await, 2);
+    assert_eq!(api.twilio.dials().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_cap_of_nothing_lets_no_call_through() {
+    for (name, code) in [
+        ("MAX_CALLS_PER_USER_PER_DAY", "user_daily_cap"),
+        ("MAX_CALLS_PER_DAY", "daily_cap"),
+    ] {
+        let api = Api::with(|stage| stage.set(name, "0")).await;
+        assert_capped(&api.post(&api.body()).await, code);
+        assert_capped(&api.post_with_key("k", &api.body()).await, code);
+        api.assert_untouched().await;
+        api.assert_counted(0).await;
+    }
+}
+
+#[tokio::test]
+async fn requests_at_the_same_moment_never_pass_a_cap_together() {
+    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "4")).await;
+    let routers: Vec<_> = (0..4).map(|_| router(&api.stage)).collect();
+    let request = post(&api.body());
+    let answers = join_all((0..16).map(|number| request.send(&routers[number % 4]))).await;
+    let placed = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(placed, 4);
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        assert_capped(answer, "user_daily_cap");
+    }
+    assert_eq!(api.stage.count("calls").await, 4);
+    assert_eq!(api.twilio.dials().await.len(), 4);
+    api.assert_counted(4).await;
+}
+
+#[tokio::test]
+async fn a_user_at_the_cap_takes_nothing_from_the_others() {
+    let api = Api::with(|stage| {
+        stage
+            .set("MAX_CALLS_PER_USER_PER_DAY", "1")
+            .set("MAX_CALLS_PER_DAY", "2")
+    })
+    .await;
+    assert_eq!(api.post(&api.body()).await.status, 201);
+    let capped = post(&api.body());
+    let mut other = api.body();
+    other["user_id"] = json!(api.stage.user().await);
+    let other = post(&other);
+    let routers: Vec<_> = (0..4).map(|_| router(&api.stage)).collect();
+    let storm = join_all((0..12).map(|number| capped.send(&routers[number % 4])));
+    let (refused, placed) = tokio::join!(storm, other.send(&api.router));
+    assert_eq!(placed.status, 201, "{}", placed.text());
+    for answer in &refused {
+        assert_capped(answer, "user_daily_cap");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_twilio_refused_is_given_back() {
+    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "1")).await;
+    api.twilio
+        .faults(&json!({ "rest": [{ "on": "create", "action": "refuse", "requests": [1, 2] }] }))
+        .await;
+    for _ in 0..2 {
+        api.post(&api.body())
+            .await
+            .assert_problem(502, "twilio_refused");
+        api.assert_counted(0).await;
+    }
+    assert_eq!(api.post(&api.body()).await.status, 201);
+    assert_capped(&api.post(&api.body()).await, "user_daily_cap");
+}
+
+#[tokio::test]
+async fn a_call_of_unknown_outcome_counts() {
+    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "1")).await;
+    api.twilio
+        .faults(&json!({ "rest": [{ "on": "create", "action": "error", "status": 500 }] }))
+        .await;
+    assert_eq!(api.post(&api.body()).await.status, 202);
+    assert_capped(&api.post(&api.body()).await, "user_daily_cap");
+    assert_eq!(counts(&api.stage).await, [1, 1]);
+}

@@ -1,0 +1,289 @@
+use futures_util::future::join_all;
+use mongodb::bson::{DateTime, doc};
+use serde_json::{Value, json};
+use testkit::{API_KEY, Answer, api_key};
+
+use crate::support::{Api, router, status_callback, status_router, text, with_key};
+
+async fn change_stored(api: &Api, id: &str, change: mongodb::bson::Document) {
+    let calls = api
+        .stage
+        .database()
+        .collection::<mongodb::bson::Document>("calls");
+    let changed = calls
+        .update_one(doc! { "call_id": id }, change)
+        .await
+        .unwrap();
+    assert_eq!(changed.matched_count, 1);
+}
+
+#[track_caller]
+fn assert_replayed(answer: &Answer, status: u16) {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
+    assert_eq!(answer.header("idempotent-replayed"), "true");
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_with_the_first_status_and_the_call_as_it_stands() {
+    let api = Api::new().await;
+    let first = api.post_with_key("order-4711", &api.body()).await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    assert_eq!(first.header("idempotent-replayed"), "");
+    let id = text(&first.json()["call_id"]);
+
+    let second = api.post_with_key("order-4711", &api.body()).await;
+    assert_replayed(&second, 201);
+    assert_eq!(second.json(), first.json());
+    assert_eq!(second.header("location"), format!("/calls/{id}"));
+
+    let sid = text(&first.json()["twilio_sid"]);
+    let told = status_callback(&id, &sid, "ringing", 1)
+        .send(&status_router(&api.stage))
+        .await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    let third = api.post_with_key("order-4711", &api.body()).await;
+    assert_replayed(&third, 201);
+    assert_eq!(third.json()["status"], "ringing");
+
+    assert_eq!(api.twilio.dials().await.len(), 1);
+    assert_eq!(api.stage.count("calls").await, 1);
+    api.assert_counted(1).await;
+}
+
+#[tokio::test]
+async fn a_body_that_means_the_same_is_the_same_request() {
+    let api = Api::new().await;
+    let user = &api.user;
+    let bodies = [
+        format!(
+            r#"{{"user_id":"{user}","to_number":"+12125550109","script":"Hello.","metadata":{{"a":"1","b":"2"}}}}"#
+        ),
+        format!(
+            r#"{{ "metadata": {{"b":"2","a":"1"}}, "script": "\u0048ello.", "to_number": "+12125550109", "user_id": "{user}" }}"#
+        ),
+        format!(
+            r#"{{"recording_enabled":false,"voice":null,"user_id":"{user}","to_number":"+12125550109","script":"Hello.","metadata":{{"a":"1","b":"2"}}}}"#
+        ),
+    ];
+    let mut ids = Vec::new();
+    for body in &bodies {
+        let answer = with_key("k", &json!({})).body(body).send(&api.router).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        ids.push(text(&answer.json()["call_id"]));
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(api.twilio.dials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_comes_with_another_request_is_refused() {
+    let api = Api::new().await;
+    assert_eq!(api.post_with_key("k", &api.body()).await.status, 201);
+    let user = api.stage.user().await;
+    for (field, value) in [
+        ("script", json!("Hello!")),
+        ("user_id", json!(user)),
+        ("to_number", json!("+12125550123")),
+        ("recording_enabled", json!(true)),
+        ("metadata", json!({ "a": "b" })),
+    ] {
+        let mut other = api.body();
+        other[field] = value;
+        let answer = api.post_with_key("k", &other).await;
+        answer.assert_problem(422, "idempotency_key_reused");
+        assert_eq!(answer.fields(), ["Idempotency-Key"]);
+    }
+    assert_eq!(api.twilio.dials().await.len(), 1);
+    assert_eq!(api.stage.count("calls").await, 1);
+    api.assert_counted(1).await;
+}
+
+#[tokio::test]
+async fn keys_of_different_callers_and_other_keys_are_independent() {
+    let api = Api::with(|stage| {
+        let mine = stage.variable("API_KEYS").unwrap_or_default().to_owned();
+        let other = api_key("another", "another key", "");
+        stage.set("API_KEYS", &format!("{mine},{other}"))
+    })
+    .await;
+    let mine = api.post_with_key("k", &api.body()).await;
+    let theirs = with_key("k", &api.body())
+        .with_key("another key")
+        .send(&api.router)
+        .await;
+    let another = api.post_with_key("K", &api.body()).await;
+    for answer in [&mine, &theirs, &another] {
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        assert_eq!(answer.header("idempotent-replayed"), "");
+    }
+    assert_eq!(theirs.json()["created_by"], "another");
+    assert_eq!(api.twilio.dials().await.len(), 3);
+}
+
+#[tokio::test]
+async fn without_a_key_each_request_dials() {
+    let api = Api::new().await;
+    let first = api.post(&api.body()).await.json();
+    let second = api.post(&api.body()).await.json();
+    assert_ne!(first["call_id"], second["call_id"]);
+    assert_eq!(api.twilio.dials().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_is_1_to_255_visible_ascii_characters() {
+    let api = Api::new().await;
+    for key in ["", " ", "a b", "a\tb", &"k".repeat(256)] {
+        let answer = api.post_with_key(key, &api.body()).await;
+        answer.assert_problem(422, "validation_failed");
+        assert_eq!(answer.fields(), ["Idempotency-Key"], "{key:?}");
+    }
+    let answer = api.post_with_key("schlüssel", &api.body()).await;
+    answer.assert_problem(422, "validation_failed");
+    api.assert_untouched().await;
+    let longest = api.post_with_key(&"~".repeat(255), &api.body()).await;
+    assert_eq!(longest.status, 201, "{}", longest.text());
+}
+
+#[tokio::test]
+async fn a_repeat_while_the_first_is_under_way_is_asked_to_wait() {
+    let api = Api::new().await;
+    let id = text(&api.post_with_key("k", &api.body()).await.json()["call_id"]);
+    let soon = DateTime::from_millis(DateTime::now().timestamp_millis() + 20_000);
+    let pending = doc! { "$set": { "dial_outcome": "pending", "dial_deadline": soon },
+    "$unset": { "twilio_sid": "", "answered_status": "" } };
+    change_stored(&api, &id, pending).await;
+    let answer = api.post_with_key("k", &api.body()).await;
+    answer.assert_problem(409, "request_in_progress");
+    let seconds: u32 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=30).contains(&seconds));
+
+    let past = DateTime::from_millis(DateTime::now().timestamp_millis() - 1);
+    change_stored(&api, &id, doc! { "$set": { "dial_deadline": past } }).await;
+    let answer = api.post_with_key("k", &api.body()).await;
+    assert_replayed(&answer, 202);
+    assert_eq!(answer.json()["dial_outcome"], "unknown");
+    assert_eq!(answer.header("location"), format!("/calls/{id}"));
+
+    let mut other = api.body();
+    other["script"] = json!("Another.");
+    api.post_with_key("k", &other)
+        .await
+        .assert_problem(422, "idempotency_key_reused");
+    assert_eq!(api.twilio.dials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_refused_call_is_refused_alike() {
+    let api = Api::new().await;
+    let plan =
+        json!({ "rest": [{ "on": "create", "action": "refuse", "status": 400, "code": 21216 }] });
+    api.twilio.faults(&plan).await;
+    let first = api.post_with_key("k", &api.body()).await;
+    first.assert_problem(502, "twilio_refused");
+    api.twilio.faults(&json!({})).await;
+    let second = api.post_with_key("k", &api.body()).await;
+    second.assert_problem(502, "twilio_refused");
+    assert_replayed(&second, 502);
+    for field in ["twilio_code", "twilio_message", "detail"] {
+        assert_eq!(second.json()[field], first.json()[field]);
+    }
+    assert_eq!(api.twilio.dials().await.len(), 1);
+    api.assert_counted(0).await;
+}
+
+#[tokio::test]
+async fn a_repeat_of_an_unknown_outcome_says_202_again_and_what_is_known_by_then() {
+    let api = Api::new().await;
+    let plan = json!({ "rest": [{ "on": "create", "when": "after", "action": "garbage" }] });
+    api.twilio.faults(&plan).await;
+    let first = api.post_with_key("k", &api.body()).await;
+    assert_eq!(first.status, 202, "{}", first.text());
+    let second = api.post_with_key("k", &api.body()).await;
+    assert_replayed(&second, 202);
+    assert_eq!(second.json()["dial_outcome"], "unknown");
+
+    let id = text(&first.json()["call_id"]);
+    let sid = &api.sids().await[0];
+    status_callback(&id, sid, "ringing", 1)
+        .send(&status_router(&api.stage))
+        .await;
+    let third = api.post_with_key("k", &api.body()).await;
+    assert_replayed(&third, 202);
+    assert_eq!(third.json()["dial_outcome"], "accepted");
+    assert_eq!(third.json()["twilio_sid"], **sid);
+    assert_eq!(api.twilio.dials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_before_any_rule() {
+    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "1")).await;
+    let first = api.post_with_key("k", &api.body()).await;
+    assert_eq!(first.status, 201);
+    api.post_with_key("other", &api.body())
+        .await
+        .assert_problem(429, "user_daily_cap");
+    assert_replayed(&api.post_with_key("k", &api.body()).await, 201);
+
+    for (name, value) in [
+        ("ALLOWED_COUNTRIES", "DE"),
+        ("TWILIO_FROM_NUMBER", crate::support::QUEUED),
+        ("MAX_CALLS_PER_DAY", "0"),
+    ] {
+        let stricter = router(&api.stage.clone().set(name, value));
+        let repeat = with_key("k", &api.body()).send(&stricter).await;
+        assert_replayed(&repeat, 201);
+    }
+    let users = api
+        .stage
+        .database()
+        .collection::<mongodb::bson::Document>("users");
+    users.delete_many(doc! {}).await.unwrap();
+    assert_replayed(&api.post_with_key("k", &api.body()).await, 201);
+    assert_eq!(api.twilio.dials().await.len(), 1);
+    api.assert_counted(1).await;
+}
+
+#[tokio::test]
+async fn fifty_requests_with_one_key_dial_once() {
+    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "3")).await;
+    let routers: Vec<_> = (0..5).map(|_| router(&api.stage)).collect();
+    let request = with_key("once", &api.body());
+    let requests = (0..50).map(|number| request.send(&routers[number % routers.len()]));
+    let answers = join_all(requests).await;
+    let mut ids = Vec::new();
+    for answer in &answers {
+        match answer.status.as_u16() {
+            201 => ids.push(text(&answer.json()["call_id"])),
+            409 => {
+                answer.assert_problem(409, "request_in_progress");
+            }
+            status => panic!("{status}: {}", answer.text()),
+        }
+    }
+    let news = answers.iter().filter(|answer| answer.status == 201);
+    let news = news.filter(|answer| answer.header("idempotent-replayed").is_empty());
+    assert_eq!(news.count(), 1);
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    assert_eq!(api.twilio.dials().await.len(), 1);
+    assert_eq!(api.stage.count("calls").await, 1);
+    api.assert_counted(1).await;
+    let repeat = api.post_with_key("once", &api.body()).await;
+    assert_replayed(&repeat, 201);
+}
+
+#[tokio::test]
+async fn a_key_never_shows_in_the_database() {
+    let api = Api::new().await;
+    let id = text(&api.post_with_key("my-secret-key", &api.body()).await.json()["call_id"]);
+    let stored = api.stage.stored(&id).await;
+    assert!(stored.get_str("idempotency_scope").is_ok());
+    let shown = stored.to_string();
+    assert!(
+        !shown.contains("my-secret-key") && !shown.contains(API_KEY),
+        "{shown}"
+    );
+    let answer = api.call(&id).await;
+    assert_eq!(answer.get("idempotency_scope"), None::<&Value>);
+}

@@ -1,0 +1,168 @@
+use axum::{Router, extract::Request};
+use serde_json::{Value, json};
+use testkit::{Stage, Twilio};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+use twilio_sim::clock::Speed;
+
+use crate::support::{Api, eventually, text};
+
+/// The function and those that take webhooks, which Twilio reaches.
+pub struct Played {
+    pub api: Api,
+}
+
+impl Played {
+    pub async fn start(speed: Speed) -> Self {
+        let twilio = Twilio::start_at(speed).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let stage = Stage::new().await.playing(&twilio).set("BASE_URL", &origin);
+        let settings = stage.settings();
+        let [voice, status, recording] = [
+            voice::router(voice::App::from_settings(&settings).unwrap()),
+            status::router(status::App::from_settings(&settings).unwrap()),
+            recording::router(recording::App::from_settings(&settings).unwrap()),
+        ];
+        let webhooks = Router::new().fallback(async move |request: Request| {
+            let function = match request.uri().path() {
+                "/twilio/voice" => voice.clone(),
+                "/twilio/status" => status.clone(),
+                _ => recording.clone(),
+            };
+            function.oneshot(request).await
+        });
+        tokio::spawn(async move { axum::serve(listener, webhooks).await });
+        Self {
+            api: Api::of(stage, twilio).await,
+        }
+    }
+}
+
+/// Places a call that is answered, and waits until it and its recordings are completed; returns its name.
+pub async fn play(played: &Played, changes: &Value) -> String {
+    let api = &played.api;
+    let mut body = api.body_to("+12125550123");
+    for (field, value) in changes.as_object().unwrap() {
+        body[field] = value.clone();
+    }
+    let answer = api.post(&body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let id = text(&answer.json()["call_id"]);
+    eventually("the call is completed", async || {
+        let call = api.call(&id).await;
+        let recorded = !call["recording_enabled"].as_bool()? || call["recording_url"].is_string();
+        (call["status"] == "completed" && recorded).then_some(())
+    })
+    .await;
+    id
+}
+
+#[tokio::test]
+async fn a_recorded_call_is_dialled_spoken_recorded_and_told() {
+    let played = Played::start(Speed::parse("40").unwrap()).await;
+    let api = &played.api;
+    let script = "Hello & welcome: 1 < 2.";
+    let id = play(
+        &played,
+        &json!({ "script": script, "recording_enabled": true, "machine_detection": "Enable" }),
+    )
+    .await;
+    let call = api.call(&id).await;
+    let words: Vec<_> = call["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["status"])
+        .collect();
+    assert_eq!(words, ["initiated", "ringing", "in-progress", "completed"]);
+    assert!(call["duration_seconds"].as_i64().unwrap() > 0);
+    assert_eq!(call["answered_by"], "human");
+    assert_eq!(call["sip_response_code"], 200);
+    let at_twilio = &api.twilio.calls().await[0];
+    assert_eq!(at_twilio["sid"], call["twilio_sid"]);
+    assert!(
+        at_twilio["spoken"].to_string().contains(script),
+        "{at_twilio}"
+    );
+    let recordings = api.get(&format!("/calls/{id}/recordings")).await.json();
+    let recordings = recordings["recordings"].as_array().unwrap();
+    assert_eq!(recordings.len(), 1);
+    assert_eq!(recordings[0]["status"], "completed");
+    assert_eq!(recordings[0]["recording_url"], call["recording_url"]);
+    let callbacks = &at_twilio["callbacks"];
+    assert_eq!(callbacks["sent"], callbacks["delivered"]);
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_answered_ends_as_twilio_says() {
+    let played = Played::start(Speed::parse("100").unwrap()).await;
+    let api = &played.api;
+    for (number, status) in [
+        ("+12125550101", "busy"),
+        ("+12125550102", "no-answer"),
+        ("+12125550103", "failed"),
+    ] {
+        let answer = api.post(&api.body_to(number)).await;
+        let id = text(&answer.json()["call_id"]);
+        eventually(status, async || {
+            (api.call(&id).await["status"] == status).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn callbacks_that_come_twice_or_late_or_not_at_all_end_in_the_same_call() {
+    let played = Played::start(Speed::parse("40").unwrap()).await;
+    let api = &played.api;
+    api.twilio
+        .faults(&json!({ "callbacks": [
+            { "kind": "status", "event": "initiated", "action": "reorder" },
+            { "kind": "status", "event": "ringing", "action": "drop" },
+            { "kind": "status", "event": "in-progress", "action": "delay", "delay_ms": 1_500 },
+            { "kind": "status", "event": "completed", "action": "duplicate" },
+            { "kind": "recording", "action": "duplicate" },
+        ] }))
+        .await;
+    let id = play(&played, &json!({ "recording_enabled": true })).await;
+    let call = eventually("the late callback", async || {
+        let call = api.call(&id).await;
+        (call["events"].as_array()?.len() == 3).then_some(call)
+    })
+    .await;
+    assert_eq!(call["status"], "completed");
+    let words: Vec<_> = call["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["status"])
+        .collect();
+    assert_eq!(words, ["initiated", "in-progress", "completed"]);
+    let recordings = api.get(&format!("/calls/{id}/recordings")).await.json();
+    assert_eq!(recordings["recordings"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_live_call_is_ended() {
+    let played = Played::start(Speed::parse("2").unwrap()).await;
+    let api = &played.api;
+    let mut body = api.body_to("+12125550123");
+    body["script"] = json!("A long story. ".repeat(200));
+    let id = text(&api.post(&body).await.json()["call_id"]);
+    eventually("it is answered", async || {
+        (api.call(&id).await["status"] == "in-progress").then_some(())
+    })
+    .await;
+    let answer = api.hang_up(&id).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert_eq!(api.twilio.calls().await[0]["status"], "completed");
+    let call = eventually("Twilio tells of the end", async || {
+        let call = api.call(&id).await;
+        let last = call["events"].as_array()?.last()?.clone();
+        (last["status"] == "completed" && last["source"] == "twilio").then_some(call)
+    })
+    .await;
+    assert_eq!(call["events"].as_array().unwrap().len(), 4);
+    api.hang_up(&id).await.assert_problem(409, "call_ended");
+}

@@ -1,0 +1,15 @@
+//! The router of `outbound-calls`, in process: a real database, a simulated Twilio, Lambda events.
+
+#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+
+mod bad_input;
+mod caps;
+mod create;
+mod database;
+mod dialling;
+mod hangup;
+mod idempotency;
+mod life;
+mod read;
+mod recordings;
+mod support;

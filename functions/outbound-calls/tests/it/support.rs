@@ -1,0 +1,184 @@
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use axum::Router;
+use outbound_calls::App;
+use outdial::http::openapi;
+use serde_json::{Value, json};
+use testkit::{Answer, ApiDocument, Request, Stage, Twilio};
+
+/// Stays queued for half a minute: no webhook comes while a test looks.
+pub const QUEUED: &str = "+12125550109";
+/// Rings for 25 seconds.
+pub const RINGS: &str = "+12125550112";
+
+static DOCUMENT: LazyLock<ApiDocument> =
+    LazyLock::new(|| ApiDocument::new(&openapi::document([outbound_calls::openapi()])));
+
+/// The function, with all that is around it, and a user.
+pub struct Api {
+    pub stage: Stage,
+    pub twilio: Twilio,
+    pub router: Router,
+    pub user: String,
+}
+
+impl Api {
+    pub async fn new() -> Self {
+        Self::with(|stage| stage).await
+    }
+
+    /// With other variables.
+    pub async fn with(change: impl FnOnce(Stage) -> Stage) -> Self {
+        let twilio = Twilio::start().await;
+        let stage = change(Stage::new().await.playing(&twilio));
+        Self::of(stage, twilio).await
+    }
+
+    pub async fn of(stage: Stage, twilio: Twilio) -> Self {
+        Self {
+            user: stage.user().await,
+            router: router(&stage),
+            stage,
+            twilio,
+        }
+    }
+
+    /// The least that a call needs.
+    pub fn body(&self) -> Value {
+        json!({ "user_id": self.user, "to_number": QUEUED, "script": "Hello." })
+    }
+
+    pub fn body_to(&self, to: &str) -> Value {
+        json!({ "user_id": self.user, "to_number": to, "script": "Hello." })
+    }
+
+    pub async fn post(&self, body: &Value) -> Answer {
+        self.send(&post(body)).await
+    }
+
+    pub async fn post_with_key(&self, key: &str, body: &Value) -> Answer {
+        self.send(&with_key(key, body)).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(&Request::get(path)).await
+    }
+
+    /// What is answered, which is as the API document says.
+    pub async fn send(&self, request: &Request) -> Answer {
+        let answer = request.send(&self.router).await;
+        if !matches!(answer.status.as_u16(), 404 | 405) {
+            DOCUMENT.check(request, &answer);
+        }
+        answer
+    }
+
+    pub async fn call(&self, id: &str) -> Value {
+        let answer = self.get(&format!("/calls/{id}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    pub async fn hang_up(&self, id: &str) -> Answer {
+        let path = format!("/calls/{id}/hangup");
+        let request = Request::new("POST", &path).with_key(testkit::API_KEY);
+        self.send(&request).await
+    }
+
+    /// The names of calls that Twilio has.
+    pub async fn sids(&self) -> Vec<String> {
+        let calls = self.twilio.calls().await;
+        calls.iter().map(|call| text(&call["sid"])).collect()
+    }
+
+    /// Asserts that nothing was stored and nothing asked of Twilio.
+    #[track_caller]
+    pub fn assert_untouched(&self) -> impl Future<Output = ()> {
+        let place = std::panic::Location::caller();
+        async move {
+            assert_eq!(self.stage.count("calls").await, 0, "stored, at {place}");
+            let dials = self.twilio.dials().await;
+            assert!(dials.is_empty(), "dialled, at {place}: {dials:?}");
+        }
+    }
+
+    /// Asserts how many calls count among today's, for the user and for all.
+    #[track_caller]
+    pub fn assert_counted(&self, expected: i64) -> impl Future<Output = ()> {
+        let place = std::panic::Location::caller();
+        async move {
+            let counts = counts(&self.stage).await;
+            assert!(
+                counts.iter().all(|&count| count == expected),
+                "{counts:?}, and not {expected}, at {place}"
+            );
+        }
+    }
+}
+
+pub fn router(stage: &Stage) -> Router {
+    let app = App::from_settings(&stage.settings()).expect("the stage is well configured");
+    outbound_calls::router(app)
+}
+
+pub fn post(body: &Value) -> Request {
+    Request::post("/calls/outbound", body)
+}
+
+pub fn with_key(key: &str, body: &Value) -> Request {
+    post(body).header("idempotency-key", key)
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// What each of the day's counters says.
+pub async fn counts(stage: &Stage) -> Vec<i64> {
+    let counters = stage
+        .database()
+        .collection::<mongodb::bson::Document>("counters");
+    let mut found = counters.find(mongodb::bson::doc! {}).await.unwrap();
+    let mut counts = Vec::new();
+    while found.advance().await.unwrap() {
+        let counter = found.deserialize_current().unwrap();
+        counts.push(counter.get_i64("count").unwrap());
+    }
+    counts
+}
+
+/// Waits until there is something, and returns it.
+pub async fn eventually<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A status callback of a call that has a `call_id`.
+pub fn status_callback(id: &str, sid: &str, status: &str, sequence: u32) -> Request {
+    let sequence = sequence.to_string();
+    Request::webhook(
+        &format!("/twilio/status?call_id={id}"),
+        &[
+            ("AccountSid", testkit::ACCOUNT_SID),
+            ("CallSid", sid),
+            ("CallStatus", status),
+            ("SequenceNumber", &sequence),
+            ("Timestamp", "Thu, 01 Jan 2026 00:00:00 +0000"),
+        ],
+    )
+}
+
+pub fn status_router(stage: &Stage) -> Router {
+    status::router(
+        status::App::from_settings(&stage.settings()).expect("the stage is well configured"),
+    )
+}
