@@ -337,7 +337,7 @@ async fn a_forged_request_is_refused_without_a_look_into_the_database() {
         let begun = Instant::now();
         let answer = request.send(&router).await;
         assert!(
-            begun.elapsed() < Duration::from_secs(1),
+            begun.elapsed() < Duration::from_secs(3),
             "{number}: {:?}",
             begun.elapsed()
         );
