@@ -12,7 +12,5 @@ pub use data::new_sid;
 pub use document::ApiDocument;
 pub use proxy::Proxy;
 pub use request::{Answer, Request, form};
-pub use stage::{
-    ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, Stage, api_key, start_twilio,
-};
+pub use stage::{ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, Stage, api_key};
 pub use twilio::Twilio;

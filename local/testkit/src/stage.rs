@@ -1,4 +1,4 @@
-use std::{collections::HashMap, net::SocketAddr};
+use std::collections::HashMap;
 
 use mongodb::{Client, Database};
 use outdial::{config::Settings, dao};
@@ -128,15 +128,6 @@ impl Stage {
     pub fn database(&self) -> &Database {
         &self.database
     }
-}
-
-/// Starts a simulated Twilio for [`ACCOUNT_SID`], which ends with the test's runtime.
-///
-/// # Panics
-///
-/// Without a free port.
-pub async fn start_twilio() -> SocketAddr {
-    Twilio::start().await.address()
 }
 
 /// An entry of `API_KEYS`, with these scopes or, where they are empty, all.
