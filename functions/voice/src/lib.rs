@@ -16,7 +16,7 @@ use outdial::{
     dao::{self, Applied, Dao, DaoError},
     domain::{Call, CallId, CallSid},
     http::{SignatureCheck, SignedForm, finish},
-    twilio::{self, VoiceRequest},
+    twilio::{self, parse_voice},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
@@ -104,21 +104,21 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     )
 )]
 async fn voice(State(app): State<App>, form: SignedForm) -> Response {
-    let request = match VoiceRequest::parse(&form.body) {
-        Ok(request) => request,
+    let sid = match parse_voice(&form.body) {
+        Ok(sid) => sid,
         Err(error) => {
             tracing::error!(%error, "a signed voice request could not be read");
             return app.say(&app.speech.apology);
         }
     };
-    match find(&app.dao, form.call_id, &request.call_sid).await {
-        Ok(Some(call)) => answer(&app, &call, &request.call_sid),
+    match find(&app.dao, form.call_id, &sid).await {
+        Ok(Some(call)) => answer(&app, &call, &sid),
         Ok(None) => {
-            tracing::warn!(call_sid = %request.call_sid, "a call that is not known here asks what to say");
+            tracing::warn!(call_sid = %sid, "a call that is not known here asks what to say");
             app.say(GOODBYE)
         }
         Err(error) => {
-            tracing::error!(%error, call_sid = %request.call_sid, "the script is out of reach");
+            tracing::error!(%error, call_sid = %sid, "the script is out of reach");
             app.say(&app.speech.apology)
         }
     }

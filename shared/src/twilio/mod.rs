@@ -13,6 +13,4 @@ pub use dial::OutboundCall;
 pub use rest::Timeouts;
 pub use signature::{Signed, sign};
 pub use twiml::{Element, empty, generate_twiml_response, hangup, response, say_and_hang_up};
-pub use webhook::{
-    InvalidForm, VoiceRequest, account_sid, form_pairs, parse_recording, parse_status,
-};
+pub use webhook::{InvalidForm, form_pairs, parse_recording, parse_status, parse_voice};

@@ -23,37 +23,13 @@ pub fn form_pairs(body: &[u8]) -> form_urlencoded::Parse<'_> {
     form_urlencoded::parse(body)
 }
 
-/// What a call asks for at its voice URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VoiceRequest {
-    /// Twilio's name of the call.
-    pub call_sid: CallSid,
-    /// The account that the call belongs to.
-    pub account_sid: String,
-}
-
-impl VoiceRequest {
-    /// Reads the form.
-    ///
-    /// # Errors
-    ///
-    /// Without a `CallSid` or an `AccountSid`.
-    pub fn parse(body: &[u8]) -> Result<Self, InvalidForm> {
-        let form = Form::parse(body);
-        Ok(Self {
-            call_sid: form.required("CallSid")?,
-            account_sid: form.required("AccountSid")?,
-        })
-    }
-}
-
-/// The account that a webhook comes from: the caller refuses any but its own.
+/// Reads a voice request: which call asks what to say, by Twilio's name.
 ///
 /// # Errors
 ///
-/// Without an `AccountSid`.
-pub fn account_sid(body: &[u8]) -> Result<String, InvalidForm> {
-    Form::parse(body).required("AccountSid")
+/// Without a `CallSid`.
+pub fn parse_voice(body: &[u8]) -> Result<CallSid, InvalidForm> {
+    Form::parse(body).required("CallSid")
 }
 
 /// Reads a status callback. `token` is the header `I-Twilio-Idempotency-Token`; `now` stands in for a `Timestamp` that
