@@ -58,7 +58,8 @@ pub struct Venv {
 }
 
 impl Venv {
-    /// Installs the requirements unless that has been done. pip's own words go to standard output.
+    /// Installs the requirements unless that has been done. What is said meanwhile goes to standard
+    /// error: standard output is the command's answer.
     pub async fn ensure(workspace: &Workspace, requirements: Requirements) -> Result<Self> {
         let folder = workspace.target.join(requirements.folder);
         let file = workspace.root.join(requirements.file);
@@ -72,7 +73,7 @@ impl Venv {
         let stamp = folder.join("requirements.stamp");
         if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             let from = requirements.file;
-            println!("installing {from} into {}", folder.display());
+            eprintln!("installing {from} into {}", folder.display());
             run(processes::command("python3")
                 .args(["-m", "venv", "--clear"])
                 .arg(&folder))
@@ -85,7 +86,7 @@ impl Venv {
                     "--disable-pip-version-check",
                     "--no-input",
                 ])
-                .args((!std::io::stdout().is_terminal()).then_some("--quiet"))
+                .args((!std::io::stderr().is_terminal()).then_some("--quiet"))
                 .args(requirements.options)
                 .arg("--requirement")
                 .arg(&file))
@@ -132,7 +133,11 @@ async fn lock(path: &Path) -> Result<File> {
 }
 
 async fn run(command: &mut Command) -> Result<()> {
-    let status = command.stderr(Stdio::inherit()).status().await?;
+    let status = command
+        .stdout(std::io::stderr())
+        .stderr(Stdio::inherit())
+        .status()
+        .await?;
     if !status.success() {
         return Err("the Python environment could not be made: see above".into());
     }
