@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::process::Command;
+use tokio::sync::oneshot;
 
 use crate::Result;
 use crate::openapi;
@@ -60,34 +61,37 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    /// What needs nothing but the checkout goes on beside what cargo does.
+    /// The Python suites go on beside what cargo does: the template's needs nothing but the checkout, the simulator's the
+    /// binaries.
     async fn everything(&mut self, arguments: &Arguments) -> Result<()> {
         let workspace = self.workspace;
+        let (built, binaries) = oneshot::channel();
         let beside = async {
             // Its failure is reported when the environment is used.
             let _ = Venv::ensure(workspace, venv::SDK_TESTS).await;
-            let started = Instant::now();
-            let told = pytest(workspace, venv::TEMPLATE_TESTS, "tests/template").await;
-            (told, started.elapsed())
+            let template = pytest(workspace, venv::TEMPLATE_TESTS, "tests/template").await;
+            // Dropped unsent is sent too late: the suite then names the binary that it misses.
+            let _ = binaries.await;
+            let sdk = pytest(workspace, venv::SDK_TESTS, "local/twilio-sim/tests/sdk").await;
+            [
+                ("SAM template", template),
+                ("simulator and Twilio's SDK", sdk),
+            ]
         };
         let cargo = async {
             self.checks().await;
             self.cargo("documentation", DOCUMENTATION).await;
             self.cargo("build", BUILD).await;
+            let _ = built.send(());
             self.rust_tests(arguments).await
         };
-        let ((template, time), rust_tests) = tokio::join!(beside, cargo);
-        rust_tests?;
-        heading("SAM template");
-        let passed = tell(template);
-        self.results.push(("SAM template".to_owned(), passed, time));
-
-        let name = "simulator and Twilio's SDK";
-        heading(name);
-        let started = Instant::now();
-        let passed = tell(pytest(workspace, venv::SDK_TESTS, "local/twilio-sim/tests/sdk").await);
-        self.record(name, passed, started);
-        Ok(())
+        let (suites, rust_tests) = tokio::join!(beside, cargo);
+        for (name, (result, time)) in suites {
+            heading(name);
+            let passed = tell(result);
+            self.results.push((name.to_owned(), passed, time));
+        }
+        rust_tests
     }
 
     async fn checks(&mut self) {
@@ -185,8 +189,18 @@ impl Suite<'_> {
     }
 }
 
-/// Runs a Python suite in its own environment: what it printed, and whether it passed.
+/// Runs a Python suite in its own environment: what it printed, whether it passed, and how long it took.
 async fn pytest(
+    workspace: &Workspace,
+    requirements: Requirements,
+    folder: &str,
+) -> (Result<(String, bool)>, Duration) {
+    let started = Instant::now();
+    let told = run_pytest(workspace, requirements, folder).await;
+    (told, started.elapsed())
+}
+
+async fn run_pytest(
     workspace: &Workspace,
     requirements: Requirements,
     folder: &str,
