@@ -70,7 +70,7 @@ impl Suite<'_> {
             // Its failure is reported when the environment is used.
             let _ = Venv::ensure(workspace, venv::SDK_TESTS).await;
             let template = pytest(workspace, venv::TEMPLATE_TESTS, "tests/template").await;
-            // Dropped unsent is sent too late: the suite then names the binary that it misses.
+            // Where the build has failed, the suite names the binary that it misses.
             let _ = binaries.await;
             let sdk = pytest(workspace, venv::SDK_TESTS, "local/twilio-sim/tests/sdk").await;
             [
