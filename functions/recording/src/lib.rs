@@ -3,15 +3,14 @@
 use axum::{
     Router,
     extract::{FromRef, State},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::post,
 };
-use http::header;
 use outdial::{
     config::{Settings, WebhookKind},
     dao::{self, Applied, Dao, DaoError},
     domain::{Call, CallId, CallSid, RecordingUpdate},
-    http::{Problem, SignatureCheck, SignedForm, finish},
+    http::{Problem, SignatureCheck, SignedForm, finish, twiml},
     twilio::{self, parse_recording},
 };
 use utoipa::OpenApi;
@@ -92,11 +91,7 @@ async fn recording(State(app): State<App>, form: SignedForm) -> Result<Response,
             tracing::error!(call_sid = %update.call_sid, "suspected double dial: the call has another CallSid");
         }
     }
-    Ok((
-        [(header::CONTENT_TYPE, "text/xml; charset=utf-8")],
-        twilio::empty(),
-    )
-        .into_response())
+    Ok(twiml(twilio::empty()))
 }
 
 /// To the call that the URL names, else to the one that Twilio names. Whoever comes first brings Twilio's name.

@@ -5,16 +5,15 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{FromRef, State},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::post,
 };
-use http::header;
 use mongodb::bson::DateTime;
 use outdial::{
     config::{Settings, WebhookKind},
     dao::{self, Applied, Dao, DaoError},
     domain::{CallId, CallSid, CallStatus, StatusUpdate},
-    http::{Problem, SignatureCheck, SignedForm, finish},
+    http::{Problem, SignatureCheck, SignedForm, finish, twiml},
     twilio::{self, TwilioClient, parse_status},
 };
 use utoipa::OpenApi;
@@ -119,11 +118,7 @@ async fn status(State(app): State<App>, form: SignedForm) -> Result<Response, Pr
             "a requested hang-up took too long; voice ends the call once it is answered"
         );
     }
-    Ok((
-        [(header::CONTENT_TYPE, "text/xml; charset=utf-8")],
-        twilio::empty(),
-    )
-        .into_response())
+    Ok(twiml(twilio::empty()))
 }
 
 /// To the call that the URL names, else to the one that Twilio names.

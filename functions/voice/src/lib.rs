@@ -7,15 +7,14 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{FromRef, State},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::post,
 };
-use http::header;
 use outdial::{
     config::{Settings, SpeechConfig, WebhookKind},
     dao::{self, Applied, Dao, DaoError},
     domain::{Call, CallId, CallSid},
-    http::{SignatureCheck, SignedForm, finish},
+    http::{SignatureCheck, SignedForm, finish, twiml},
     twilio::{self, parse_voice},
 };
 use tower_http::catch_panic::CatchPanicLayer;
@@ -182,14 +181,6 @@ fn answer(app: &App, call: &Call, sid: &CallSid) -> Response {
         call.language.as_ref().unwrap_or(&speech.language).as_str(),
         notice,
     ))
-}
-
-fn twiml(document: String) -> Response {
-    (
-        [(header::CONTENT_TYPE, "text/xml; charset=utf-8")],
-        document,
-    )
-        .into_response()
 }
 
 #[cfg(test)]

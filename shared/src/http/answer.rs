@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime as Instant, SecondsFormat, Utc};
+use http::header;
 use mongodb::bson::DateTime;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +18,13 @@ pub fn rfc3339(at: DateTime) -> String {
     Instant::from_timestamp_millis(at.timestamp_millis())
         .unwrap_or_default()
         .to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// A TwiML document as an answer to Twilio.
+#[must_use]
+pub fn twiml(document: String) -> Response {
+    let media = [(header::CONTENT_TYPE, "text/xml; charset=utf-8")];
+    (media, document).into_response()
 }
 
 pub(super) fn now() -> String {

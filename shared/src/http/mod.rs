@@ -14,7 +14,7 @@ mod problem;
 mod webhook;
 
 pub use answer::{
-    CallBody, CallList, EventBody, RecordingBody, RecordingList, UserBody, UserList, rfc3339,
+    CallBody, CallList, EventBody, RecordingBody, RecordingList, UserBody, UserList, rfc3339, twiml,
 };
 pub use auth::{Caller, CallsRead, CallsWrite, Permission, UsersRead, UsersWrite};
 pub use boot::{run, run_streaming};
