@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_config::BehaviorVersion;
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -11,9 +10,10 @@ use aws_sdk_secretsmanager::{
 use secrecy::SecretString;
 use tokio::time::timeout;
 
-use crate::config::{ConfigError, SECRET_VARIABLES};
-
-mod transport;
+use crate::{
+    aws,
+    config::{ConfigError, SECRET_VARIABLES},
+};
 
 /// How long the init phase waits for the secret, in all its attempts.
 const TIME_OUT: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ const TIME_OUT: Duration = Duration::from_secs(5);
 pub async fn fetch(id: &str) -> Result<HashMap<String, SecretString>, ConfigError> {
     let refuse =
         |why: &str| ConfigError::new(format!("SECRET_ID: the secret could not be read: {why}"));
-    let http = transport::ReqwestTransport::new().map_err(|error| refuse(&error.to_string()))?;
+    let http = aws::Transport::new().map_err(|error| refuse(&error.to_string()))?;
     // Everything is limited: where the environment names no region or credentials, the SDK asks around for them.
     let secret = timeout(TIME_OUT, read(id, http))
         .await
@@ -37,13 +37,9 @@ pub async fn fetch(id: &str) -> Result<HashMap<String, SecretString>, ConfigErro
 
 async fn read(
     id: &str,
-    http: transport::ReqwestTransport,
+    http: aws::Transport,
 ) -> Result<GetSecretValueOutput, SdkError<GetSecretValueError>> {
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .load()
-        .await;
-    Client::new(&config)
+    Client::new(&aws::configuration(http).await)
         .get_secret_value()
         .secret_id(id)
         .send()

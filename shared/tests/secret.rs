@@ -26,7 +26,7 @@ async fn function() {
     if std::env::var_os(ROLE).is_none() {
         return;
     }
-    let _ = outdial::http::run("function", |settings: Settings| async move {
+    let _ = outdial::boot::run("function", |settings: Settings| async move {
         let twilio = settings.twilio()?;
         let mongo = settings.mongo()?;
         let token = twilio.auth_tokens[0].expose_secret();

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    outdial::http::run("health", |settings| async move {
+    outdial::boot::run("health", |settings| async move {
         Ok(health::router(health::App::from_settings(&settings)?))
     })
     .await

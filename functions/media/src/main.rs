@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    outdial::http::run_streaming("media", |settings| async move {
+    outdial::boot::run_streaming("media", |settings| async move {
         Ok(media::router(media::App::from_settings(&settings)?))
     })
     .await

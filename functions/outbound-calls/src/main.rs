@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    outdial::http::run("outbound-calls", |settings| async move {
+    outdial::boot::run("outbound-calls", |settings| async move {
         Ok(outbound_calls::router(outbound_calls::App::from_settings(
             &settings,
         )?))

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    outdial::http::run("recording", |settings| async move {
+    outdial::boot::run("recording", |settings| async move {
         Ok(recording::router(recording::App::from_settings(&settings)?))
     })
     .await

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    outdial::http::run("status", |settings| async move {
+    outdial::boot::run("status", |settings| async move {
         Ok(status::router(status::App::from_settings(&settings)?))
     })
     .await

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    outdial::http::run("users", |settings| async move {
+    outdial::boot::run("users", |settings| async move {
         Ok(users::router(users::App::from_settings(&settings)?))
     })
     .await

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    outdial::http::run("voice", |settings| async move {
+    outdial::boot::run("voice", |settings| async move {
         Ok(voice::router(voice::App::from_settings(&settings)?))
     })
     .await

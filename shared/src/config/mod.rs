@@ -349,9 +349,52 @@ impl Settings {
                 0..=1_000_000,
             )?,
             max_calls_per_day: self.number("MAX_CALLS_PER_DAY", 5_000, 0..=100_000_000)?,
-            time_limit_seconds: self.number("CALL_TIME_LIMIT_SECONDS", 600, 1..=14_400)?,
-            ring_timeout_seconds: self.number("CALL_RING_TIMEOUT_SECONDS", 30, 1..=600)?,
+            time_limit_seconds: self.time_limit_seconds()?,
+            ring_timeout_seconds: self.ring_timeout_seconds()?,
         })
+    }
+
+    /// The queue for webhooks that could not be applied when they came; none where they are refused instead.
+    ///
+    /// # Errors
+    ///
+    /// When `WEBHOOK_QUEUE_URL` is malformed.
+    pub fn webhook_queue(&self) -> Result<Option<::url::Url>, ConfigError> {
+        const EXPECTED: &str = "the whole URL of an SQS queue, such as https://sqs.us-east-1.amazonaws.com/123456789012/webhooks";
+        let Some(text) = self.get("WEBHOOK_QUEUE_URL") else {
+            return Ok(None);
+        };
+        ::url::Url::parse(text)
+            .ok()
+            .filter(|url| url.has_host() && self.scheme_is_allowed(url.scheme()))
+            .map(Some)
+            .ok_or_else(|| ConfigError::malformed("WEBHOOK_QUEUE_URL", EXPECTED))
+    }
+
+    /// What is asked of Twilio about calls that webhooks have left open, and when.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is malformed.
+    pub fn reconcile(&self) -> Result<ReconcileConfig, ConfigError> {
+        Ok(ReconcileConfig {
+            unknown_after_seconds: self.number(
+                "RECONCILE_UNKNOWN_AFTER_SECONDS",
+                600,
+                1..=604_800,
+            )?,
+            page: self.number("RECONCILE_PAGE", 100, 1..=1_000)?,
+            time_limit_seconds: self.time_limit_seconds()?,
+            ring_timeout_seconds: self.ring_timeout_seconds()?,
+        })
+    }
+
+    fn time_limit_seconds(&self) -> Result<u32, ConfigError> {
+        self.number("CALL_TIME_LIMIT_SECONDS", 600, 1..=14_400)
+    }
+
+    fn ring_timeout_seconds(&self) -> Result<u32, ConfigError> {
+        self.number("CALL_RING_TIMEOUT_SECONDS", 30, 1..=600)
     }
 
     fn scheme_is_allowed(&self, scheme: &str) -> bool {
@@ -415,6 +458,19 @@ pub struct CallConfig {
     /// `CALL_TIME_LIMIT_SECONDS`: Twilio ends an answered call then.
     pub time_limit_seconds: u32,
     /// `CALL_RING_TIMEOUT_SECONDS`: how long it may ring.
+    pub ring_timeout_seconds: u32,
+}
+
+/// What is asked of Twilio about calls that webhooks have left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReconcileConfig {
+    /// `RECONCILE_UNKNOWN_AFTER_SECONDS`: after how long a dial that Twilio has no call of counts as failed.
+    pub unknown_after_seconds: u32,
+    /// `RECONCILE_PAGE`: how many calls of each kind one run looks at.
+    pub page: u32,
+    /// `CALL_TIME_LIMIT_SECONDS`.
+    pub time_limit_seconds: u32,
+    /// `CALL_RING_TIMEOUT_SECONDS`.
     pub ring_timeout_seconds: u32,
 }
 
@@ -545,6 +601,53 @@ mod tests {
         assert_eq!(speech.recording_notice, None);
         assert!(settings([("APOLOGY", "a\u{7}")]).speech().is_err());
         assert!(settings([("VOICE", "a b")]).speech().is_err());
+    }
+
+    #[test]
+    fn the_reconciler_looks_at_a_page_after_ten_minutes() {
+        let reconcile = settings([]).reconcile().unwrap();
+        assert_eq!(
+            (reconcile.unknown_after_seconds, reconcile.page),
+            (600, 100)
+        );
+        for (name, value) in [
+            ("RECONCILE_UNKNOWN_AFTER_SECONDS", "0"),
+            ("RECONCILE_PAGE", "0"),
+            ("RECONCILE_PAGE", "all"),
+        ] {
+            let error = settings([(name, value)]).reconcile().unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("{name} is malformed")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_queue_is_named_by_its_whole_url() {
+        let queue = |pairs: [(&str, &str); 2]| settings(pairs).webhook_queue();
+        let production = ("ENVIRONMENT", "production");
+        let url = "https://sqs.us-east-1.amazonaws.com/123456789012/webhooks";
+        assert_eq!(queue([production, ("WEBHOOK_QUEUE_URL", "")]), Ok(None));
+        let named = queue([production, ("WEBHOOK_QUEUE_URL", url)]);
+        assert_eq!(named.unwrap().unwrap().as_str(), url);
+        for bad in [
+            "webhooks",
+            "http://127.0.0.1:5000/123456789012/webhooks",
+            "arn:aws:sqs:us-east-1:123456789012:webhooks",
+        ] {
+            assert!(
+                queue([production, ("WEBHOOK_QUEUE_URL", bad)]).is_err(),
+                "{bad}"
+            );
+        }
+        let local = (
+            "WEBHOOK_QUEUE_URL",
+            "http://127.0.0.1:5000/123456789012/webhooks",
+        );
+        assert!(queue([("ENVIRONMENT", "development"), local]).is_ok());
     }
 
     #[test]

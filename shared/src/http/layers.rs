@@ -12,6 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, field};
 
 use super::Problem;
+use crate::metrics;
 
 /// What every function's router ends with: 404 and 405 as problem answers, panics caught, one log line a request,
 /// and the headers that every answer has.
@@ -55,6 +56,7 @@ async fn answer(request: Request, next: Next) -> Response {
         let mut response = next.run(request).await;
         let problem = response.extensions_mut().remove::<Problem>();
         log(response.status(), problem.as_ref(), begun);
+        metrics::flush();
         if let Some(problem) = problem {
             response = with_document(response, problem, request_id);
         }

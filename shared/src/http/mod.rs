@@ -1,8 +1,7 @@
-//! What every function's router has in common: problem answers, JSON bodies, callers, paging, webhooks, the boot.
+//! What every function's router has in common: problem answers, JSON bodies, callers, paging, webhooks.
 
 mod answer;
 mod auth;
-mod boot;
 mod idempotency;
 mod json;
 mod layers;
@@ -17,7 +16,6 @@ pub use answer::{
     CallBody, CallList, EventBody, RecordingBody, RecordingList, UserBody, UserList, rfc3339, twiml,
 };
 pub use auth::{Caller, CallsRead, CallsWrite, Permission, UsersRead, UsersWrite};
-pub use boot::{run, run_streaming};
 pub use idempotency::{Repeatable, replayed};
 pub use json::{BODY_MAX_BYTES, Json};
 pub use layers::finish;

@@ -14,17 +14,22 @@ use crate::tls;
 
 /// Carries the SDK's requests over the HTTP client, TLS stack and bundled roots that the rest of the service uses.
 #[derive(Debug, Clone)]
-pub(super) struct ReqwestTransport(reqwest::Client);
+pub struct Transport(reqwest::Client);
 
-/// The transport, with the time that the SDK gives to what it is used for.
+/// The client, with the time that the SDK gives to what it is used for.
 #[derive(Debug)]
 struct Connector {
     http: reqwest::Client,
     time_out: Option<Duration>,
 }
 
-impl ReqwestTransport {
-    pub(super) fn new() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+impl Transport {
+    /// A transport of its own. No connection is made.
+    ///
+    /// # Errors
+    ///
+    /// When TLS or the HTTP client cannot be set up.
+    pub fn new() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client_config()?)
             .redirect(reqwest::redirect::Policy::none())
@@ -76,7 +81,7 @@ impl HttpConnector for Connector {
     }
 }
 
-impl HttpClient for ReqwestTransport {
+impl HttpClient for Transport {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,

@@ -1,17 +1,23 @@
-use std::{future::Future, process::ExitCode};
+//! How a function starts: logs, configuration, what it is built of, and the Lambda runtime.
+
+use std::{future::Future, process::ExitCode, sync::Arc};
 
 use axum::Router;
 use http::uri::PathAndQuery;
 use lambda_http::{
-    Error, LambdaEvent, Service, lambda_runtime, request::LambdaRequest, service_fn,
+    Error, LambdaEvent, Service,
+    lambda_runtime::{self, Context},
+    request::LambdaRequest,
+    service_fn,
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use tracing::Level;
+use serde::{Serialize, de::DeserializeOwned};
+use tracing::{Instrument, Level};
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     config::{ConfigError, Settings},
-    tls,
+    metrics, tls,
 };
 
 /// Runs a function: logs, configuration, the router that `build` makes of it, and the Lambda runtime.
@@ -20,7 +26,7 @@ use crate::{
 pub async fn run<F, Fut>(function: &str, build: F) -> ExitCode
 where
     F: FnOnce(Settings) -> Fut,
-    Fut: Future<Output = Result<Router, Box<dyn std::error::Error + Send + Sync>>>,
+    Fut: Future<Output = Result<Router, Error>>,
 {
     serve(function, build, |router| async {
         let mut adapter = lambda_http::Adapter::from(router);
@@ -33,7 +39,7 @@ where
 pub async fn run_streaming<F, Fut>(function: &str, build: F) -> ExitCode
 where
     F: FnOnce(Settings) -> Fut,
-    Fut: Future<Output = Result<Router, Box<dyn std::error::Error + Send + Sync>>>,
+    Fut: Future<Output = Result<Router, Error>>,
 {
     serve(function, build, |router| async {
         let mut adapter = lambda_http::StreamAdapter::from(router);
@@ -42,21 +48,55 @@ where
     .await
 }
 
-async fn serve<F, Fut, P, PFut>(function: &str, build: F, poll: P) -> ExitCode
+/// Like [`run`], for a function that no HTTP request reaches: `handle` is given what `build` makes, an event, and its
+/// invocation.
+///
+/// An error of the handler is Lambda's business: it is logged, and the event comes again if its source repeats it.
+pub async fn run_events<T, F, Fut, E, H, HFut, A>(function: &str, build: F, handle: H) -> ExitCode
+where
+    T: Send + Sync,
+    F: FnOnce(Settings) -> Fut,
+    Fut: Future<Output = Result<T, Error>>,
+    E: DeserializeOwned,
+    H: Fn(Arc<T>, E, Context) -> HFut,
+    HFut: Future<Output = Result<A, Error>>,
+    A: Serialize,
+{
+    serve(function, build, |app| async {
+        let app = Arc::new(app);
+        let handle = &handle;
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
+            let (event, context) = event.into_parts();
+            let span = tracing::info_span!("invocation", request_id = context.request_id);
+            let app = app.clone();
+            async move {
+                let handled = handle(app, event, context).await;
+                metrics::flush();
+                handled.inspect_err(|error| tracing::error!("{error}"))
+            }
+            .instrument(span)
+        }))
+        .await
+    })
+    .await
+}
+
+async fn serve<T, F, Fut, P, PFut>(function: &str, build: F, poll: P) -> ExitCode
 where
     F: FnOnce(Settings) -> Fut,
-    Fut: Future<Output = Result<Router, Box<dyn std::error::Error + Send + Sync>>>,
-    P: FnOnce(Router) -> PFut,
+    Fut: Future<Output = Result<T, Error>>,
+    P: FnOnce(T) -> PFut,
     PFut: Future<Output = Result<(), Error>>,
 {
     let begun = async {
         log_as_json(function)?;
+        metrics::begin(function);
         tls::install_provider();
         let settings = Settings::load().await?;
         build(settings).await
     };
     let ended = match begun.await {
-        Ok(router) => poll(router).await,
+        Ok(built) => poll(built).await,
         Err(error) => Err(error),
     };
     match ended {
@@ -105,7 +145,7 @@ const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS
 
 /// The crates whose spans and events follow `LOG_LEVEL`. All others are capped at INFO: the runtime logs whole
 /// events, with personal data in them, below it.
-const OWN: [&str; 8] = [
+const OWN: [&str; 10] = [
     "outdial",
     "health",
     "users",
@@ -114,6 +154,8 @@ const OWN: [&str; 8] = [
     "status",
     "recording",
     "media",
+    "replay",
+    "reconcile",
 ];
 
 fn log_as_json(function: &str) -> Result<(), ConfigError> {
@@ -164,10 +206,7 @@ mod tests {
             "isBase64Encoded": false,
         });
         let payload = serde_json::from_value(event).unwrap();
-        let event = parsable(LambdaEvent::new(
-            payload,
-            lambda_runtime::Context::default(),
-        ));
+        let event = parsable(LambdaEvent::new(payload, Context::default()));
         http::Request::<lambda_http::Body>::from(event.payload)
             .uri()
             .clone()

@@ -1,0 +1,13 @@
+//! Webhooks from the queue, as a Lambda function.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    outdial::boot::run_events(
+        "replay",
+        |settings| async move { replay::App::from_settings(&settings) },
+        |app, event, _| async move { Ok(replay::replay(&app, event).await) },
+    )
+    .await
+}
