@@ -91,7 +91,7 @@ async fn a_call_is_placed_with_all_that_twilio_needs() {
     );
     let url = |path: &str| {
         format!(
-            "https://example.com/twilio/{path}?call_id={id}#rc=2&rp=all&ct=2000&rt=6500&tt=15000"
+            "https://example.com/twilio/{path}?call_id={id}#rc=3&rp=all&ct=2000&rt=6500&tt=15000"
         )
     };
     let expected = [
@@ -131,7 +131,7 @@ async fn a_recorded_call_asks_for_the_recording_and_its_events() {
     assert_eq!(
         all("RecordingStatusCallback"),
         [format!(
-            "https://example.com/twilio/recording?call_id={id}#rc=2&rp=all&ct=2000&rt=6500&tt=15000"
+            "https://example.com/twilio/recording?call_id={id}#rc=3&rp=all&ct=2000&rt=6500&tt=15000"
         )]
     );
     assert_eq!(all("RecordingStatusCallbackMethod"), ["POST"]);
@@ -160,7 +160,7 @@ async fn a_webhook_url_is_given_to_twilio_to_the_letter() {
         dial_as(&server.client(), id, |call| call.voice_url = configured).await;
         let form = form(&server.request());
         let (_, url) = form.iter().find(|(name, _)| name == "Url").unwrap();
-        let expected = format!("{given}{id}#rc=2&rp=all&ct=2000&rt=6500&tt=15000");
+        let expected = format!("{given}{id}#rc=3&rp=all&ct=2000&rt=6500&tt=15000");
         assert_eq!(*url, expected);
     }
 }

@@ -10,6 +10,7 @@ use outdial::{
     dao::{self, DaoError, DuplicateKey, Taken},
     domain::{Call, CallId, CallStatus, DialOutcome, DialResult, OutboundCallRequest, UserId},
     http::{CallBody, Caller, CallsWrite, Json, Problem, Repeatable},
+    metrics::{self, Count},
     twilio::OutboundCall,
 };
 
@@ -252,6 +253,7 @@ async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Proble
         }
         (DialResult::Accepted(sid), Some(stored)) => {
             if stored.twilio_sid.as_ref() != Some(&sid) {
+                metrics::count(Count::SuspectedDoubleDial);
                 tracing::error!(%sid, "suspected double dial: the call has another CallSid");
             }
             if stored.hangup_requested && !stored.status.is_terminal() {

@@ -8,9 +8,9 @@ use axum::{
 };
 use outdial::{
     config::{Settings, WebhookKind},
-    dao::{self, Applied, Dao, DaoError},
-    domain::{Call, CallId, CallSid, RecordingUpdate},
+    dao::{Applied, Dao},
     http::{Problem, SignatureCheck, SignedForm, finish, twiml},
+    metrics::{self, Count},
     twilio::{self, parse_recording},
 };
 use utoipa::OpenApi;
@@ -82,43 +82,16 @@ async fn recording(State(app): State<App>, form: SignedForm) -> Result<Response,
     let update = parse_recording(&form.body).map_err(|error| {
         Problem::malformed_form(format!("The form is no recording callback: {error}."))
     })?;
-    match dao::together(apply(&app.dao, form.call_id, &update)).await? {
+    match app.dao.apply_recording(form.call_id, &update).await? {
         Applied::Changed | Applied::Duplicate => {}
         Applied::UnknownCall => {
+            metrics::count(Count::OrphanWebhook);
             tracing::warn!(call_sid = %update.call_sid, "orphan: a recording of a call that is not known here");
         }
         Applied::OtherCall => {
+            metrics::count(Count::SuspectedDoubleDial);
             tracing::error!(call_sid = %update.call_sid, "suspected double dial: the call has another CallSid");
         }
     }
     Ok(twiml(twilio::empty()))
-}
-
-/// To the call that the URL names, else to the one that Twilio names. Whoever comes first brings Twilio's name.
-async fn apply(
-    dao: &Dao,
-    id: Option<CallId>,
-    update: &RecordingUpdate,
-) -> Result<Applied, DaoError> {
-    let Some(call) = find(dao, id, &update.call_sid).await? else {
-        return Ok(Applied::UnknownCall);
-    };
-    let goes_by = match &call.twilio_sid {
-        Some(sid) if *sid == update.call_sid => Applied::Duplicate,
-        Some(_) => Applied::OtherCall,
-        None => dao.record_call_sid(call.call_id, &update.call_sid).await?,
-    };
-    if matches!(goes_by, Applied::Changed | Applied::Duplicate) {
-        dao.create_recording(&call, update).await?;
-    }
-    Ok(goes_by)
-}
-
-async fn find(dao: &Dao, id: Option<CallId>, sid: &CallSid) -> Result<Option<Call>, DaoError> {
-    if let Some(id) = id
-        && let Some(call) = dao.get_call(id).await?
-    {
-        return Ok(Some(call));
-    }
-    dao.get_call_by_twilio_sid(sid).await
 }

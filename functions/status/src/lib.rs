@@ -11,9 +11,10 @@ use axum::{
 use mongodb::bson::DateTime;
 use outdial::{
     config::{Settings, WebhookKind},
-    dao::{self, Applied, Dao, DaoError},
-    domain::{CallId, CallSid, CallStatus, StatusUpdate},
+    dao::{Applied, Dao},
+    domain::{CallId, CallSid},
     http::{Problem, SignatureCheck, SignedForm, finish, twiml},
+    metrics::{self, Count},
     twilio::{self, TwilioClient, parse_status},
 };
 use utoipa::OpenApi;
@@ -89,27 +90,20 @@ async fn status(State(app): State<App>, form: SignedForm) -> Result<Response, Pr
         parse_status(&form.body, form.token.as_deref(), DateTime::now()).map_err(|error| {
             Problem::malformed_form(format!("The form is no status callback: {error}."))
         })?;
-    let (applied, hang_up) = dao::together(async {
-        let applied = apply(&app.dao, form.call_id, &update).await?;
-        let hang_up = match applied {
-            Applied::Changed | Applied::Duplicate => {
-                hangup_waits(&app.dao, form.call_id, update.status).await
-            }
-            Applied::UnknownCall | Applied::OtherCall => false,
-        };
-        Ok::<_, DaoError>((applied, hang_up))
-    })
-    .await?;
-    match applied {
-        Applied::Changed | Applied::Duplicate => {}
+    let told = app.dao.apply_status(form.call_id, &update).await?;
+    match told.applied {
+        Applied::Changed => {}
+        Applied::Duplicate => metrics::count(Count::DuplicateWebhook),
         Applied::UnknownCall => {
+            metrics::count(Count::OrphanWebhook);
             tracing::warn!(call_sid = %update.call_sid, "orphan: a status of a call that is not known here");
         }
         Applied::OtherCall => {
+            metrics::count(Count::SuspectedDoubleDial);
             tracing::error!(call_sid = %update.call_sid, "suspected double dial: the call has another CallSid");
         }
     }
-    if hang_up
+    if told.hangup_waits
         && tokio::time::timeout(HANGING_UP, end(&app, form.call_id, &update.call_sid))
             .await
             .is_err()
@@ -121,18 +115,6 @@ async fn status(State(app): State<App>, form: SignedForm) -> Result<Response, Pr
     Ok(twiml(twilio::empty()))
 }
 
-/// To the call that the URL names, else to the one that Twilio names.
-async fn apply(dao: &Dao, id: Option<CallId>, update: &StatusUpdate) -> Result<Applied, DaoError> {
-    if let Some(id) = id {
-        let applied = dao.update_call(id, update).await?;
-        if applied != Applied::UnknownCall {
-            return Ok(applied);
-        }
-    }
-    dao.update_call_by_twilio_sid(&update.call_sid, update)
-        .await
-}
-
 /// What is left of the time that Twilio waits for the answer.
 const HANGING_UP: Duration = Duration::from_secs(2);
 
@@ -141,7 +123,7 @@ async fn end(app: &App, id: Option<CallId>, sid: &CallSid) {
     let ended = match app.twilio.hangup_call(sid).await {
         Ok(details) if details.status.is_terminal() => {
             let update = details.to_status_update(DateTime::now());
-            apply(&app.dao, id, &update).await.map(|_| ())
+            app.dao.apply_status(id, &update).await.map(|_| ())
         }
         Ok(_) => Ok(()),
         Err(error) => {
@@ -151,16 +133,5 @@ async fn end(app: &App, id: Option<CallId>, sid: &CallSid) {
     };
     if let Err(error) = ended {
         tracing::warn!(%error, "the end of a call was not stored");
-    }
-}
-
-/// Whether the call was to be ended as soon as Twilio had named it, which it has by now. Once it is answered, voice
-/// ends it.
-async fn hangup_waits(dao: &Dao, id: Option<CallId>, status: CallStatus) -> bool {
-    match id {
-        Some(id) if status.rank() < CallStatus::InProgress.rank() => {
-            dao.hangup_waits(id).await.unwrap_or(false)
-        }
-        _ => false,
     }
 }

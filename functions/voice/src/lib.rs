@@ -15,6 +15,7 @@ use outdial::{
     dao::{self, Applied, Dao, DaoError},
     domain::{Call, CallId, CallSid},
     http::{SignatureCheck, SignedForm, finish, twiml},
+    metrics::{self, Count},
     twilio::{self, parse_voice},
 };
 use tower_http::catch_panic::CatchPanicLayer;
@@ -113,6 +114,7 @@ async fn voice(State(app): State<App>, form: SignedForm) -> Response {
     match find(&app.dao, form.call_id, &sid).await {
         Ok(Some(call)) => answer(&app, &call, &sid),
         Ok(None) => {
+            metrics::count(Count::OrphanWebhook);
             tracing::warn!(call_sid = %sid, "a call that is not known here asks what to say");
             app.say(GOODBYE)
         }
@@ -130,6 +132,7 @@ async fn find(dao: &Dao, id: Option<CallId>, sid: &CallSid) -> Result<Option<Cal
     if let Some(id) = id
         && learn_sid(dao, id, sid).await == Some(Applied::OtherCall)
     {
+        metrics::count(Count::SuspectedDoubleDial);
         tracing::error!(call_sid = %sid, "suspected double dial: the call has another CallSid");
         return Ok(None);
     }

@@ -11,6 +11,7 @@ mod page;
 mod recordings;
 mod status;
 mod users;
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,6 +32,7 @@ pub use counters::Taken;
 pub use error::{Cause, DaoError, DuplicateKey};
 pub use page::{Cursor, List, Page, PageRequest, Position};
 pub use users::UserDeletion;
+pub use webhooks::Told;
 
 use crate::{
     config::MongoConfig,

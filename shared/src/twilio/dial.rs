@@ -96,7 +96,7 @@ fn callback(url: &str, call_id: CallId) -> String {
         Some((_, "")) => "",
         Some(_) => "&",
     };
-    format!("{url}{separator}call_id={call_id}#rc=2&rp=all&ct=2000&rt=6500&tt=15000")
+    format!("{url}{separator}call_id={call_id}#rc=3&rp=all&ct=2000&rt=6500&tt=15000")
 }
 
 #[derive(Deserialize)]

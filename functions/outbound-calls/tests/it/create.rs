@@ -94,7 +94,7 @@ async fn twilio_is_told_where_to_ask_and_what_to_tell() {
     let id = text(&api.post(&api.body()).await.json()["call_id"]);
     let dials = api.twilio.dials().await;
     assert_eq!(dials.len(), 1);
-    let fragment = "#rc=2&rp=all&ct=2000&rt=6500&tt=15000";
+    let fragment = "#rc=3&rp=all&ct=2000&rt=6500&tt=15000";
     let origin = testkit::BASE_URL;
     for (name, values) in [
         ("To", vec![QUEUED.to_owned()]),
