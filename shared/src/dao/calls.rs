@@ -141,14 +141,9 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn record_call_sid(&self, id: CallId, sid: &CallSid) -> Result<Applied, DaoError> {
-        let mut changes = status::learn_sid(sid);
-        let updated_at = if_else(status::sid_is_news(sid), "$$NOW", "$updated_at");
-        changes.insert("updated_at", updated_at);
-        self.apply(by_id(id), sid, vec![doc! { "$set": changes }])
-            .await
+        self.apply(by_id(id), sid, vec![status::learn(sid)]).await
     }
 
-    /// The stages leave a call alone that goes by another `CallSid`; only where nothing was changed a look tells why.
     async fn apply(
         &self,
         this: Document,
@@ -156,33 +151,39 @@ impl Dao {
         stages: Vec<Document>,
     ) -> Result<Applied, DaoError> {
         limited(async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
+            let calls = self.calls().await?;
             let updated = calls.update_one(this.clone(), stages).await;
-            let result = match updated.map_err(DaoError::from) {
-                Err(DaoError::Duplicate(DuplicateKey::CallSid)) => return Ok(Applied::OtherCall),
-                result => result?,
-            };
-            if result.matched_count == 0 {
-                return Ok(Applied::UnknownCall);
+            match updated.map_err(DaoError::from) {
+                Err(DaoError::Duplicate(DuplicateKey::CallSid)) => Ok(Applied::OtherCall),
+                Err(error) => Err(error),
+                Ok(result) if result.matched_count == 0 => Ok(Applied::UnknownCall),
+                Ok(result) if result.modified_count > 0 => Ok(Applied::Changed),
+                Ok(_) => self.why_unchanged(this, sid).await,
             }
-            if result.modified_count > 0 {
-                return Ok(Applied::Changed);
-            }
-            let unchanged = calls
-                .find_one(this)
-                .projection(doc! { "_id": 0, "twilio_sid": 1 })
-                .await?;
-            let is_other = unchanged
-                .as_ref()
-                .and_then(|call| call.get_str("twilio_sid").ok())
-                .is_some_and(|known| known != sid.as_str());
-            Ok(if is_other {
-                Applied::OtherCall
-            } else {
-                Applied::Duplicate
-            })
         })
         .await
+    }
+
+    /// The stages leave a call alone that goes by another `CallSid`; only where nothing was changed a look tells why.
+    pub(super) async fn why_unchanged(
+        &self,
+        this: Document,
+        sid: &CallSid,
+    ) -> Result<Applied, DaoError> {
+        let calls = self.calls().await?.clone_with_type::<Document>();
+        let unchanged = calls
+            .find_one(this)
+            .projection(doc! { "_id": 0, "twilio_sid": 1 })
+            .await?;
+        let is_other = unchanged
+            .as_ref()
+            .and_then(|call| call.get_str("twilio_sid").ok())
+            .is_some_and(|known| known != sid.as_str());
+        Ok(if is_other {
+            Applied::OtherCall
+        } else {
+            Applied::Duplicate
+        })
     }
 
     /// Records how our request to dial ended, and returns the call as it is then; none where there is no such call.
@@ -275,7 +276,7 @@ impl Dao {
     }
 }
 
-fn by_id(id: CallId) -> Document {
+pub(super) fn by_id(id: CallId) -> Document {
     doc! { "call_id": id.to_string() }
 }
 

@@ -59,10 +59,14 @@ impl DaoError {
         Self::Unavailable(Cause("time-out".to_owned()))
     }
 
+    pub(super) fn unconfirmed() -> Self {
+        Self::Unavailable(Cause("no majority has confirmed the write".to_owned()))
+    }
+
     /// The server's code `DuplicateKey`: E11000.
     pub(super) const DUPLICATE_KEY: i32 = 11_000;
 
-    fn of_code(code: i32, name: &str, message: &str) -> Self {
+    pub(super) fn of_code(code: i32, name: &str, message: &str) -> Self {
         if code == Self::DUPLICATE_KEY {
             return Self::Duplicate(DuplicateKey::of_message(message));
         }
@@ -98,9 +102,7 @@ impl From<Error> for DaoError {
                 refused.code_name.as_deref().unwrap_or_default(),
                 &refused.message,
             ),
-            ErrorKind::Write(WriteFailure::WriteConcernError(_)) => {
-                unavailable("no majority has confirmed the write")
-            }
+            ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Self::unconfirmed(),
             ErrorKind::Io(io) => Self::Unavailable(Cause(format!("network: {:?}", io.kind()))),
             ErrorKind::ServerSelection { .. } => unavailable("no server could be chosen"),
             ErrorKind::ConnectionPoolCleared { .. } => unavailable("the connections were closed"),

@@ -88,8 +88,16 @@ pub(super) fn learn_sid(sid: &CallSid) -> Document {
     }
 }
 
+/// [`learn_sid`] as a stage of its own.
+pub(super) fn learn(sid: &CallSid) -> Document {
+    let mut changes = learn_sid(sid);
+    let updated_at = if_else(sid_is_news(sid), "$$NOW", "$updated_at");
+    changes.insert("updated_at", updated_at);
+    doc! { "$set": changes }
+}
+
 /// Whether [`learn_sid`] changes anything: `updated_at` then tells when.
-pub(super) fn sid_is_news(sid: &CallSid) -> Bson {
+fn sid_is_news(sid: &CallSid) -> Bson {
     bson!({ "$and": [
         goes_by(sid),
         { "$or": [sid_is_absent(), dialling_is_unsettled()] },

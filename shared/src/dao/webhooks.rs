@@ -1,6 +1,9 @@
 //! What a webhook tells, applied to the call that its URL names, else to the one that Twilio names.
 
-use super::{Applied, Dao, DaoError, together};
+use mongodb::bson::{deserialize_from_document, doc};
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{Applied, CALLS, Dao, DaoError, DuplicateKey, calls::by_id, status, together};
 use crate::domain::{Call, CallId, CallSid, CallStatus, RecordingUpdate, StatusUpdate};
 
 /// What a status callback did.
@@ -8,9 +11,29 @@ use crate::domain::{Call, CallId, CallSid, CallStatus, RecordingUpdate, StatusUp
 pub struct Told {
     /// To the call.
     pub applied: Applied,
-    /// Whether the call was to be ended as soon as Twilio had named it, which it has by now. Of a call that is answered
-    /// nothing is said: voice ends it.
+    /// Whether the call was to be ended as soon as Twilio had named it, which this callback has done. Of a call that is
+    /// answered nothing is said: voice ends it.
     pub hangup_waits: bool,
+}
+
+/// The database's answer to the command `update`.
+#[derive(Deserialize)]
+struct Reply {
+    #[serde(rename = "n")]
+    matched: i64,
+    #[serde(rename = "nModified", default)]
+    modified: i64,
+    #[serde(rename = "writeErrors", default)]
+    errors: Vec<WriteError>,
+    #[serde(rename = "writeConcernError")]
+    unconfirmed: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct WriteError {
+    code: i32,
+    #[serde(rename = "errmsg", default)]
+    message: String,
 }
 
 impl Dao {
@@ -25,35 +48,68 @@ impl Dao {
         update: &StatusUpdate,
     ) -> Result<Told, DaoError> {
         together(async {
-            let applied = self.update_either(id, update).await?;
-            let is_known = matches!(applied, Applied::Changed | Applied::Duplicate);
-            let hangup_waits = match id {
-                Some(id) if is_known && update.status.rank() < CallStatus::InProgress.rank() => {
-                    self.hangup_waits(id).await.unwrap_or(false)
+            if let Some(id) = id {
+                let told = self.update_and_ask(id, update).await?;
+                if told.applied != Applied::UnknownCall {
+                    return Ok(told);
                 }
-                _ => false,
-            };
+            }
+            let sid = &update.call_sid;
             Ok(Told {
-                applied,
-                hangup_waits,
+                applied: self.update_call_by_twilio_sid(sid, update).await?,
+                hangup_waits: false,
             })
         })
         .await
     }
 
-    async fn update_either(
-        &self,
-        id: Option<CallId>,
-        update: &StatusUpdate,
-    ) -> Result<Applied, DaoError> {
-        if let Some(id) = id {
-            let applied = self.update_call(id, update).await?;
-            if applied != Applied::UnknownCall {
-                return Ok(applied);
+    async fn update_and_ask(&self, id: CallId, update: &StatusUpdate) -> Result<Told, DaoError> {
+        let reply = match self.learn_and_update(id, update).await {
+            // The driver repeats its own writes once, but no command; the stages may be applied twice.
+            Err(DaoError::Unavailable(_)) => self.learn_and_update(id, update).await,
+            reply => reply,
+        };
+        let reply = match reply {
+            Err(DaoError::Duplicate(DuplicateKey::CallSid)) => {
+                return Ok(Told {
+                    applied: Applied::OtherCall,
+                    hangup_waits: false,
+                });
             }
+            reply => reply?,
+        };
+        let applied = match (reply.matched, reply.modified) {
+            (0, _) => Applied::UnknownCall,
+            (_, 0) => self.why_unchanged(by_id(id), &update.call_sid).await?,
+            _ => Applied::Changed,
+        };
+        let is_unanswered = update.status.rank() < CallStatus::InProgress.rank();
+        let learned = reply.modified > 1;
+        Ok(Told {
+            applied,
+            hangup_waits: learned && is_unanswered && self.hangup_waits(id).await.unwrap_or(false),
+        })
+    }
+
+    /// Two statements in one round trip. The second is the whole update; the first one does nothing where Twilio's name of
+    /// the call is known, so that two changes tell that it is this callback which has brought the name.
+    async fn learn_and_update(&self, id: CallId, update: &StatusUpdate) -> Result<Reply, DaoError> {
+        let command = doc! {
+            "update": CALLS,
+            "updates": [
+                { "q": by_id(id), "u": [status::learn(&update.call_sid)] },
+                { "q": by_id(id), "u": status::apply(update)? },
+            ],
+            "writeConcern": { "w": "majority" },
+        };
+        let reply = self.database().await?.run_command(command).await?;
+        let mut reply: Reply =
+            deserialize_from_document(reply).map_err(mongodb::error::Error::from)?;
+        match reply.errors.pop() {
+            Some(WriteError { code, message }) => Err(DaoError::of_code(code, "", &message)),
+            None if reply.unconfirmed.is_some() => Err(DaoError::unconfirmed()),
+            None => Ok(reply),
         }
-        self.update_call_by_twilio_sid(&update.call_sid, update)
-            .await
     }
 
     /// Applies a recording callback: [`Dao::create_recording`]. Whoever comes first brings Twilio's name of the call.

@@ -30,8 +30,9 @@ async fn every_query_is_served_by_an_index() {
         let sent = std::mem::take(&mut *sent.lock().unwrap());
         let database = dao.database().await.unwrap();
         let mut explained = 0;
-        for command in sent.iter().filter(|command| is_query(command)) {
-            let plan = explain(database, command).await;
+        let queries = sent.iter().filter(|command| is_query(command));
+        for command in queries.flat_map(as_finds) {
+            let plan = explain(database, &command).await;
             let scanned = find_all(&plan, "keyPattern");
             let stages = find_all(&plan, "stage");
             assert!(
@@ -60,30 +61,38 @@ fn is_query(command: &Document) -> bool {
     matches!(name, Some("find" | "update" | "delete" | "aggregate")) && !counts_all_users
 }
 
-/// What the server would do to find the documents: an update and a deletion look for theirs as a query does.
-async fn explain(database: &Database, command: &Document) -> Bson {
+/// The command as queries: an update and a deletion look for their documents, each of their statements, as a `find` does.
+fn as_finds(command: &Document) -> Vec<Document> {
     const ENVELOPE: [&str; 5] = ["$db", "lsid", "txnNumber", "$clusterTime", "writeConcern"];
-    let query = match written(command) {
-        Some((collection, filter)) => doc! { "find": collection, "filter": filter },
-        None => command
-            .iter()
-            .filter(|(field, _)| !ENVELOPE.contains(&field.as_str()))
-            .map(|(field, value)| (field.clone(), value.clone()))
-            .collect(),
+    let written = |kind: &str, statements: &str| {
+        let collection = command.get_str(kind).ok()?;
+        let statements = command.get_array(statements).ok()?.iter();
+        let filters = statements.filter_map(|each| each.as_document()?.get_document("q").ok());
+        Some(
+            filters
+                .map(|filter| doc! { "find": collection, "filter": filter })
+                .collect(),
+        )
     };
-    let explain = doc! { "explain": query, "verbosity": "queryPlanner" };
-    database.run_command(explain).await.unwrap().into()
+    let itself = || {
+        let query = command
+            .iter()
+            .filter(|(field, _)| !ENVELOPE.contains(&field.as_str()));
+        vec![
+            query
+                .map(|(field, value)| (field.clone(), value.clone()))
+                .collect(),
+        ]
+    };
+    written("update", "updates")
+        .or_else(|| written("delete", "deletes"))
+        .unwrap_or_else(itself)
 }
 
-fn written(command: &Document) -> Option<(&str, &Document)> {
-    let (kind, collection) = command.iter().next()?;
-    let statements = match kind.as_str() {
-        "update" => command.get_array("updates").ok()?,
-        "delete" => command.get_array("deletes").ok()?,
-        _ => return None,
-    };
-    let filter = statements[0].as_document()?.get_document("q").ok()?;
-    Some((collection.as_str()?, filter))
+/// What the server would do.
+async fn explain(database: &Database, query: &Document) -> Bson {
+    let explain = doc! { "explain": query, "verbosity": "queryPlanner" };
+    database.run_command(explain).await.unwrap().into()
 }
 
 /// What the plan has under that name, whatever its depth.
@@ -158,6 +167,7 @@ async fn of_calls(dao: &Dao, call: &Call) {
     for _ in 0..2 {
         dao.update_call(id, &update).await.unwrap();
         dao.update_call_by_twilio_sid(&sid, &update).await.unwrap();
+        dao.apply_status(Some(id), &update).await.unwrap();
     }
     dao.record_call_sid(id, &sid).await.unwrap();
 }

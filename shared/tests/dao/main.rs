@@ -13,3 +13,4 @@ mod recordings;
 mod status;
 mod support;
 mod users;
+mod webhooks;
