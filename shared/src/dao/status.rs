@@ -217,16 +217,20 @@ impl<'a> Told<'a> {
         ]
     }
 
+    /// The stored timeline is in order, so that it is the same whatever arrived first, and so is what does not fit in.
     fn event_changes(&self) -> Document {
-        let kept = format!("${SCRATCH}.events");
+        let others = format!("${SCRATCH}.events");
         let max = i64::try_from(Call::EVENTS_MAX).unwrap_or(i64::MAX);
-        let has_room = bson!({ "$lt": [{ "$size": kept.clone() }, max] });
-        let longer = bson!({ "$concatArrays": [kept.clone(), [literal(self.event.clone())]] });
+        let all = bson!({ "$sortArray": {
+            "input": { "$concatArrays": [others.clone(), [literal(self.event.clone())]] },
+            "sortBy": { "sequence": 1, "at": 1, "status": 1, "source": 1, "token": 1 },
+        } });
         let one_more = bson!({ "$add": [{ "$ifNull": ["$events_dropped", 0_i64] }, 1_i64] });
+        let is_full = bson!({ "$gte": [{ "$size": others }, max] });
         doc! {
-            "events": if_else(flag("is_new"), if_else(has_room.clone(), longer, kept), "$events"),
+            "events": if_else(flag("is_new"), bson!({ "$slice": [all, max] }), "$events"),
             "events_dropped": if_else(
-                bson!({ "$and": [flag("is_new"), { "$not": [has_room] }] }),
+                bson!({ "$and": [flag("is_new"), is_full] }),
                 one_more,
                 "$events_dropped",
             ),

@@ -35,7 +35,7 @@ async fn updates_converge() {
     .await;
 }
 
-/// The document that the updates end in, without what is each call's own, and with its events in order.
+/// The document that the updates end in, without what is each call's own.
 async fn apply_all(dao: &Dao, updates: &[StatusUpdate]) -> Document {
     let call = stored_call(dao).await;
     let call_sid = sid();
@@ -63,9 +63,6 @@ async fn apply_all(dao: &Dao, updates: &[StatusUpdate]) -> Document {
     ] {
         end.remove(own);
     }
-    let mut events = end.get_array("events").unwrap().clone();
-    events.sort_by_key(ToString::to_string);
-    end.insert("events", events);
     let precedence = end.get_document("precedence").cloned();
     end.insert("precedence", precedence.map(sorted).unwrap_or_default());
     sorted(end)

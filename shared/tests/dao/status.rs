@@ -236,6 +236,32 @@ async fn a_timeline_keeps_64_events_and_counts_the_others() {
 }
 
 #[tokio::test]
+async fn a_full_timeline_keeps_the_same_events_in_any_order() {
+    with_dao(async |dao| {
+        let sequences: Vec<i64> = (0..70).collect();
+        let backwards = sequences.iter().rev().copied().collect();
+        let inside_out = sequences.iter().map(|n| (n * 29) % 70).collect();
+        for order in [sequences, backwards, inside_out] {
+            let call = stored_call(dao).await;
+            let sid = sid();
+            for sequence in order {
+                let update = callback(&sid, InProgress, sequence);
+                dao.update_call(call.call_id, &update).await.unwrap();
+            }
+            let read = read(dao, &call).await;
+            let kept: Vec<_> = read
+                .events
+                .iter()
+                .filter_map(|event| event.sequence)
+                .collect();
+            assert_eq!(kept, (0..64).collect::<Vec<_>>());
+            assert_eq!(read.events_dropped, 6);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_call_of_the_earlier_service_keeps_its_end() {
     with_dao(async |dao| {
         let database = dao.database().await.unwrap();
