@@ -15,11 +15,14 @@ use crate::create::{answer, with_outcome};
 /// 422 for another request, 409 while the first is under way.
 pub(crate) fn replay(repeatable: &Repeatable, call: Call) -> Result<Response, Problem> {
     repeatable.is_repeat_of(call.request_hash.as_deref())?;
-    let now = DateTime::now();
+    // A webhook may be faster than the answer of the first request, which is under way all the same; hardly so where the
+    // call has ended.
+    let is_unanswered = call.answered_status.is_none() && !call.status.is_terminal();
+    let may_be_dialling = |deadline| DateTime::now() < deadline;
+    if is_unanswered && call.dial_deadline.is_some_and(may_be_dialling) {
+        return Err(in_progress());
+    }
     let response = match call.dial_outcome {
-        Some(DialOutcome::Pending) if call.dial_deadline.is_some_and(|deadline| now < deadline) => {
-            return Err(in_progress());
-        }
         Some(DialOutcome::Pending) => answer(
             StatusCode::ACCEPTED,
             with_outcome(call, DialOutcome::Unknown),

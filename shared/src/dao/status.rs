@@ -71,10 +71,13 @@ pub(super) fn refuse(
     let settled = |name: &str, value: Bson| if_else(flag(APPLIES), value, format!("${name}"));
     let also = doc! {
         "dial_outcome": settled("dial_outcome", DialOutcome::Refused.as_str().into()),
-        "answered_status": settled("answered_status", i32::from(answered_status).into()),
+        "answered_status": if_else(flag(APPLIES), i32::from(answered_status), TAKEN_ALL_THE_SAME),
     };
     Ok(Told::new(&event, &facts, nothing_better)?.stages(also))
 }
+
+/// What the caller of our API gets where a webhook knows better than a refusal: 202.
+const TAKEN_ALL_THE_SAME: i32 = 202;
 
 /// Sets Twilio's name of the call where there is none yet; whoever knows it knows that Twilio has the call.
 pub(super) fn learn_sid(sid: &CallSid) -> Document {

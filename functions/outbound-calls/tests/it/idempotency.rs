@@ -3,7 +3,7 @@ use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 use testkit::{API_KEY, Answer, api_key};
 
-use crate::support::{Api, router, status_callback, status_router, text, with_key};
+use crate::support::{Api, eventually, router, status_callback, status_router, text, with_key};
 
 async fn change_stored(api: &Api, id: &str, change: mongodb::bson::Document) {
     let calls = api
@@ -170,6 +170,36 @@ async fn a_repeat_while_the_first_is_under_way_is_asked_to_wait() {
     api.post_with_key("k", &other)
         .await
         .assert_problem(422, "idempotency_key_reused");
+    assert_eq!(api.twilio.dials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_waits_for_the_first_even_where_a_webhook_was_faster() {
+    let api = Api::new().await;
+    let plan = json!({ "rest": [
+        { "on": "create", "when": "after", "action": "stall", "delay_ms": 3000 }
+    ] });
+    api.twilio.faults(&plan).await;
+    let first = async { api.post_with_key("k", &api.body()).await };
+    let meanwhile = async {
+        let sid = eventually("Twilio has the call", async || api.sids().await.pop()).await;
+        let calls = api.twilio.calls().await;
+        let url = text(&calls[0]["url"]);
+        let id = url
+            .split_once("call_id=")
+            .map(|(_, id)| &id[..36])
+            .unwrap_or_default();
+        status_callback(id, &sid, "initiated", 0)
+            .send(&status_router(&api.stage))
+            .await;
+        assert_eq!(api.call(id).await["dial_outcome"], "accepted");
+        api.post_with_key("k", &api.body())
+            .await
+            .assert_problem(409, "request_in_progress");
+    };
+    let (first, ()) = tokio::join!(first, meanwhile);
+    assert_eq!(first.status, 201, "{}", first.text());
+    assert_replayed(&api.post_with_key("k", &api.body()).await, 201);
     assert_eq!(api.twilio.dials().await.len(), 1);
 }
 
