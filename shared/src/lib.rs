@@ -1,7 +1,7 @@
 //! What the functions of outdial share: configuration, domain types, data access, the Twilio client, and HTTP.
 //!
 //! The modules know each other in one direction: [`domain`] knows nobody, [`dao`] and [`twilio`] know the domain,
-//! [`http`] and [`boot`] know them all. Handlers live in the functions.
+//! [`queue`] and [`webhooks`] know these, [`http`] and [`boot`] know them all. Handlers live in the functions.
 
 pub mod aws;
 pub mod boot;
@@ -10,6 +10,8 @@ pub mod dao;
 pub mod domain;
 pub mod http;
 pub mod metrics;
+pub mod queue;
 pub mod secret;
 pub mod tls;
 pub mod twilio;
+pub mod webhooks;

@@ -8,18 +8,18 @@ use axum::{
 };
 use outdial::{
     config::{Settings, WebhookKind},
-    dao::{Applied, Dao},
-    http::{Problem, SignatureCheck, SignedForm, finish, twiml},
-    metrics::{self, Count},
-    twilio::{self, parse_recording},
+    dao::Dao,
+    http::{Inbox, Problem, SignatureCheck, SignedForm, finish},
+    queue::WebhookTopic,
+    webhooks::Webhooks,
 };
 use utoipa::OpenApi;
 
 /// What the handlers need.
 #[derive(Clone)]
 pub struct App {
-    dao: Dao,
     check: SignatureCheck,
+    inbox: Inbox,
 }
 
 impl App {
@@ -31,9 +31,11 @@ impl App {
     pub fn from_settings(
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let check = SignatureCheck::from_settings(settings, WebhookKind::Recording)?;
+        let webhooks = Webhooks::new(Dao::begin(&settings.mongo()?)?, None);
         Ok(Self {
-            check: SignatureCheck::from_settings(settings, WebhookKind::Recording)?,
-            dao: Dao::begin(&settings.mongo()?)?,
+            check,
+            inbox: Inbox::new(WebhookTopic::Recording, webhooks, settings)?,
         })
     }
 }
@@ -72,26 +74,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     ),
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "Twilio's recording callback"),
     responses(
-        (status = 200, description = "Applied, known already, or of a call that is not known here; an empty TwiML document",
+        (status = 200, description = "Applied, kept until it can be, known already, or of a call that is not known here; an empty TwiML document",
             content_type = "text/xml", body = String),
         (status = 400, description = "A signed form that is no recording callback (`malformed_form`)"),
         (status = 403, description = "The request is not signed by Twilio (`bad_signature`)"),
     )
 )]
 async fn recording(State(app): State<App>, form: SignedForm) -> Result<Response, Problem> {
-    let update = parse_recording(&form.body).map_err(|error| {
-        Problem::malformed_form(format!("The form is no recording callback: {error}."))
-    })?;
-    match app.dao.apply_recording(form.call_id, &update).await? {
-        Applied::Changed | Applied::Duplicate => {}
-        Applied::UnknownCall => {
-            metrics::count(Count::OrphanWebhook);
-            tracing::warn!(call_sid = %update.call_sid, "orphan: a recording of a call that is not known here");
-        }
-        Applied::OtherCall => {
-            metrics::count(Count::SuspectedDoubleDial);
-            tracing::error!(call_sid = %update.call_sid, "suspected double dial: the call has another CallSid");
-        }
-    }
-    Ok(twiml(twilio::empty()))
+    app.inbox.take(form).await
 }

@@ -1,12 +1,24 @@
-//! Webhooks that could not be applied when they came, from the queue.
+//! Webhooks that the database could not take when they came, from the queue.
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use outdial::{config::Settings, dao::Dao};
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use outdial::{
+    config::Settings,
+    dao::{Dao, DaoError},
+    metrics::{self, Count},
+    queue::{Webhook, WebhookQueue},
+    twilio::{InvalidForm, TwilioClient},
+    webhooks::{News, Webhooks},
+};
+
+mod backoff;
 
 /// What a batch needs.
 #[derive(Clone)]
 pub struct App {
-    dao: Dao,
+    webhooks: Webhooks,
+    queue: Option<WebhookQueue>,
 }
 
 impl App {
@@ -18,19 +30,104 @@ impl App {
     pub fn from_settings(
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self {
-            dao: Dao::begin(&settings.mongo()?)?,
-        })
+        let queue = WebhookQueue::from_settings(settings)?;
+        let twilio = TwilioClient::new(&settings.twilio()?)?;
+        let webhooks = Webhooks::new(Dao::begin(&settings.mongo()?)?, Some(twilio));
+        Ok(Self { webhooks, queue })
     }
 }
 
-/// Applies a batch; what could not be applied is named, and stays in the queue.
+/// Why a message stays in the queue.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the message is not one of ours")]
+    Message,
+    #[error("the form is no callback: {0}")]
+    Form(#[from] InvalidForm),
+    #[error(transparent)]
+    Database(#[from] DaoError),
+    #[error("not tried, for the database was away just now")]
+    NotTried,
+}
+
+/// Applies a batch. What could not be applied is named, stays in the queue, and is hidden there for a time that grows
+/// with each try.
+///
+/// Once the database is away the rest of the batch is not tried: each try would wait for it.
 pub async fn replay(app: &App, event: SqsEvent) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
-    if app.dao.ping().await.is_err() {
-        for message in event.records {
-            response.add_failure(message.message_id.unwrap_or_default());
+    let mut is_away = false;
+    let mut failed = Vec::new();
+    for message in event.records {
+        let applied = if is_away {
+            Err(Failure::NotTried)
+        } else {
+            apply(app, &message).await
+        };
+        match applied {
+            Ok(()) => metrics::count(Count::ReplayedWebhook),
+            Err(failure) => {
+                is_away |= matches!(failure, Failure::Database(DaoError::Unavailable(_)));
+                metrics::count(Count::FailedReplay);
+                tracing::error!(
+                    message_id = message.message_id,
+                    tries = tries(&message),
+                    error = %failure,
+                    "a webhook from the queue was not applied"
+                );
+                response.add_failure(message.message_id.clone().unwrap_or_default());
+                failed.push(message);
+            }
+        }
+    }
+    if let Some(queue) = &app.queue {
+        let postponed = tokio::time::timeout(POSTPONING, postpone(queue, &failed)).await;
+        if postponed.is_err() {
+            tracing::warn!("some messages come again after the queue's own visibility time-out");
         }
     }
     response
+}
+
+/// For all of a batch's messages that failed.
+const POSTPONING: Duration = Duration::from_secs(10);
+
+async fn apply(app: &App, message: &SqsMessage) -> Result<(), Failure> {
+    let webhook: Webhook = message
+        .body
+        .as_deref()
+        .and_then(|body| serde_json::from_str(body).ok())
+        .ok_or(Failure::Message)?;
+    let news = News::read(
+        webhook.topic,
+        webhook.form.as_bytes(),
+        webhook.token.as_deref(),
+        webhook.received_at(),
+    )?;
+    app.webhooks.apply(webhook.call_id, &news).await?;
+    tracing::info!(
+        call_id = webhook.call_id.map(tracing::field::display),
+        received_by = webhook.request_id,
+        call_sid = %news.call_sid(),
+        "a webhook from the queue was applied"
+    );
+    Ok(())
+}
+
+async fn postpone(queue: &WebhookQueue, messages: &[SqsMessage]) {
+    for message in messages {
+        let Some(receipt_handle) = &message.receipt_handle else {
+            continue;
+        };
+        let seconds = backoff::seconds(tries(message));
+        if let Err(error) = queue.postpone(receipt_handle, seconds).await {
+            tracing::warn!(%error, "a message comes again after the queue's own visibility time-out");
+        }
+    }
+}
+
+/// How often the message has been received, this time included.
+fn tries(message: &SqsMessage) -> u32 {
+    let count = message.attributes.get("ApproximateReceiveCount");
+    count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }

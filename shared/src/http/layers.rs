@@ -27,7 +27,7 @@ pub fn finish(router: Router) -> Router {
 }
 
 /// The name of a request in logs and problem answers: Lambda's, else the gateway's.
-fn request_id(request: &Request) -> String {
+pub(super) fn request_id(request: &Request) -> String {
     if let Some(context) = request.extensions().lambda_context_ref() {
         return context.request_id.clone();
     }

@@ -22,4 +22,4 @@ pub use layers::finish;
 pub use paging::PageQuery;
 pub use path::Id;
 pub use problem::{FieldError, Problem, ProblemBody};
-pub use webhook::{SignatureCheck, SignedForm};
+pub use webhook::{Inbox, SignatureCheck, SignedForm};

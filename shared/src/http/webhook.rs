@@ -3,16 +3,21 @@ use std::sync::Arc;
 use axum::{
     body::Bytes,
     extract::{FromRef, FromRequest, Request},
+    response::Response,
 };
 use http::{HeaderMap, header};
 use lambda_http::{RequestExt, request::RequestContext};
+use mongodb::bson::DateTime;
 use secrecy::SecretString;
 
-use super::{Problem, json::read_body};
+use super::{Problem, answer::twiml, json::read_body, layers::request_id};
 use crate::{
     config::{ConfigError, Settings, WebhookKind, webhook_url},
     domain::CallId,
-    twilio::Signed,
+    metrics::{self, Count},
+    queue::{Webhook, WebhookQueue, WebhookTopic},
+    twilio::{self, Signed},
+    webhooks::{News, Webhooks},
 };
 
 /// What a webhook's signature is checked with.
@@ -59,6 +64,60 @@ impl SignatureCheck {
     }
 }
 
+/// What takes the webhooks of one topic.
+#[derive(Clone)]
+pub struct Inbox {
+    topic: WebhookTopic,
+    webhooks: Webhooks,
+    queue: Option<WebhookQueue>,
+}
+
+impl Inbox {
+    /// What the database cannot take goes to the queue of `WEBHOOK_QUEUE_URL`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is malformed.
+    pub fn new(
+        topic: WebhookTopic,
+        webhooks: Webhooks,
+        settings: &Settings,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            topic,
+            webhooks,
+            queue: WebhookQueue::from_settings(settings)?,
+        })
+    }
+
+    /// Applies a webhook, or keeps it. Either way it is not lost, and Twilio is told so.
+    ///
+    /// # Errors
+    ///
+    /// 400 for a form that is not what Twilio sends; 503 where neither the database nor the queue has taken it: Twilio
+    /// repeats it.
+    pub async fn take(&self, form: SignedForm) -> Result<Response, Problem> {
+        let now = DateTime::now();
+        let news =
+            News::read(self.topic, &form.body, form.token.as_deref(), now).map_err(|error| {
+                Problem::malformed_form(format!("The form is no callback: {error}."))
+            })?;
+        if let Err(error) = self.webhooks.apply(form.call_id, &news).await {
+            let Some(queue) = &self.queue else {
+                return Err(error.into());
+            };
+            let call_sid = news.call_sid();
+            if let Err(kept) = queue.send(&form.into_webhook(self.topic, now)).await {
+                tracing::error!(%call_sid, error = %kept, "a webhook was neither applied nor kept");
+                return Err(error.into());
+            }
+            metrics::count(Count::SpilledWebhook);
+            tracing::warn!(%call_sid, %error, "a webhook was not applied; it waits in the queue");
+        }
+        Ok(twiml(twilio::empty()))
+    }
+}
+
 /// A form that Twilio has signed. Anything else is 403 before a handler sees it.
 #[derive(Debug)]
 pub struct SignedForm {
@@ -68,6 +127,20 @@ pub struct SignedForm {
     pub call_id: Option<CallId>,
     /// `I-Twilio-Idempotency-Token`: the same on each retry.
     pub token: Option<String>,
+    request_id: String,
+}
+
+impl SignedForm {
+    fn into_webhook(self, topic: WebhookTopic, received_at: DateTime) -> Webhook {
+        Webhook {
+            topic,
+            call_id: self.call_id,
+            form: Webhook::keepable_form(&self.body),
+            token: self.token,
+            received_at: received_at.timestamp_millis(),
+            request_id: self.request_id,
+        }
+    }
 }
 
 impl<S> FromRequest<S> for SignedForm
@@ -81,6 +154,7 @@ where
         let check = SignatureCheck::from_ref(state);
         let url = check.signed_url(&request);
         let headers = request.headers().clone();
+        let request_id = request_id(&request);
         let call_id = call_id(request.uri().query().unwrap_or_default());
         let body = read_body(request).await?;
         let valid = url.is_some_and(|url| {
@@ -107,6 +181,7 @@ where
             body,
             call_id,
             token,
+            request_id,
         })
     }
 }

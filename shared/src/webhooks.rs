@@ -1,0 +1,130 @@
+//! What Twilio's webhooks tell, applied to the record of the call: when they come, and when they come out of the queue.
+
+use std::{sync::Arc, time::Duration};
+
+use mongodb::bson::DateTime;
+use tokio::time::timeout;
+
+use crate::{
+    dao::{Applied, Dao, DaoError},
+    domain::{CallId, CallSid, RecordingUpdate, StatusUpdate},
+    metrics::{self, Count},
+    queue::WebhookTopic,
+    twilio::{InvalidForm, TwilioClient, parse_recording, parse_status},
+};
+
+/// What a webhook tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Of a call.
+    Status(StatusUpdate),
+    /// Of a recording.
+    Recording(RecordingUpdate),
+}
+
+impl News {
+    /// Reads a form. `token` is the header `I-Twilio-Idempotency-Token`; `received_at` stands in for a time that the form
+    /// does not tell.
+    ///
+    /// # Errors
+    ///
+    /// When the form is not what Twilio sends.
+    pub fn read(
+        topic: WebhookTopic,
+        form: &[u8],
+        token: Option<&str>,
+        received_at: DateTime,
+    ) -> Result<Self, InvalidForm> {
+        Ok(match topic {
+            WebhookTopic::Status => Self::Status(parse_status(form, token, received_at)?),
+            WebhookTopic::Recording => Self::Recording(parse_recording(form)?),
+        })
+    }
+
+    /// Twilio's name of the call.
+    #[must_use]
+    pub fn call_sid(&self) -> &CallSid {
+        match self {
+            Self::Status(update) => &update.call_sid,
+            Self::Recording(update) => &update.call_sid,
+        }
+    }
+}
+
+/// Where news go.
+#[derive(Clone)]
+pub struct Webhooks {
+    dao: Dao,
+    twilio: Option<Arc<TwilioClient>>,
+}
+
+impl Webhooks {
+    /// Without a client of Twilio's, a requested hang-up is left to others.
+    #[must_use]
+    pub fn new(dao: Dao, twilio: Option<TwilioClient>) -> Self {
+        Self {
+            dao,
+            twilio: twilio.map(Arc::new),
+        }
+    }
+
+    /// Applies the news to the call that the webhook's URL names, else to the one that Twilio names. News of a call that is
+    /// not known here, or that goes by another `CallSid`, change nothing and are no error.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away, or does not take it; a part may have been stored then: repeat it.
+    pub async fn apply(&self, id: Option<CallId>, news: &News) -> Result<(), DaoError> {
+        let (applied, hangup_waits) = match news {
+            News::Status(update) => {
+                let told = self.dao.apply_status(id, update).await?;
+                (told.applied, told.hangup_waits)
+            }
+            News::Recording(update) => (self.dao.apply_recording(id, update).await?, false),
+        };
+        let call_sid = news.call_sid();
+        match (applied, news) {
+            (Applied::Changed, _) | (Applied::Duplicate, News::Recording(_)) => {}
+            (Applied::Duplicate, News::Status(_)) => metrics::count(Count::DuplicateWebhook),
+            (Applied::UnknownCall, _) => {
+                metrics::count(Count::OrphanWebhook);
+                tracing::warn!(%call_sid, "orphan: a webhook of a call that is not known here");
+            }
+            (Applied::OtherCall, _) => {
+                metrics::count(Count::SuspectedDoubleDial);
+                tracing::error!(%call_sid, "suspected double dial: the call has another CallSid");
+            }
+        }
+        if hangup_waits
+            && let Some(twilio) = &self.twilio
+            && timeout(HANGING_UP, self.end(twilio, id, call_sid))
+                .await
+                .is_err()
+        {
+            tracing::warn!("a requested hang-up took too long; {LEFT_TO_VOICE}");
+        }
+        Ok(())
+    }
+
+    /// Ends the call, and records it: for one that is canceled while it is queued no callback will.
+    async fn end(&self, twilio: &TwilioClient, id: Option<CallId>, sid: &CallSid) {
+        let details = match twilio.hangup_call(sid).await {
+            Ok(details) => details,
+            Err(error) => {
+                tracing::warn!(%error, "a requested hang-up failed; {LEFT_TO_VOICE}");
+                return;
+            }
+        };
+        if details.status.is_terminal() {
+            let update = details.to_status_update(DateTime::now());
+            if let Err(error) = self.dao.apply_status(id, &update).await {
+                tracing::warn!(%error, "the end of a call was not stored");
+            }
+        }
+    }
+}
+
+const LEFT_TO_VOICE: &str = "voice ends the call once it is answered";
+
+/// What is left of the time that Twilio waits for the answer.
+const HANGING_UP: Duration = Duration::from_secs(2);
