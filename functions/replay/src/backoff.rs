@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn an_outage_of_36_hours_passes_within_200_tries() {
-        let shortest: i32 = (1..200).map(|tries| seconds(tries) * 4 / 5).sum();
-        assert!(shortest > 36 * 3600, "{shortest}");
+        let hidden: i32 = (1..200).map(seconds).sum();
+        assert!(hidden > 36 * 3600, "{hidden}");
     }
 }
