@@ -1,13 +1,21 @@
-//! What no webhook has told: asked of Twilio on a schedule.
+//! What no webhook has told: asked of Twilio, on a schedule, a bounded number of calls in each run.
+
+mod dials;
+mod ends;
+mod recordings;
+mod report;
+mod run;
 
 use std::sync::Arc;
 
 use outdial::{
     config::{ReconcileConfig, Settings},
-    dao::{Dao, DaoError},
+    dao::{Dao, DaoError, Open},
     twilio::TwilioClient,
 };
-use serde::Serialize;
+
+pub use report::{Report, Tally};
+use run::{Run, Stop};
 
 /// What a run needs.
 #[derive(Clone)]
@@ -34,21 +42,40 @@ impl App {
     }
 }
 
-/// What a run has done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Report {
-    /// Calls that were looked at.
-    pub examined: u32,
-}
-
-/// One run.
+/// One run: a page of dials whose outcome is unknown, a page of calls past their possible end, and a page of completed calls
+/// without their recording.
+///
+/// Each call is settled by one atomic update, so that a run may end anywhere, and two may run at once. A page that was full
+/// is gone on from by the next run; else that begins with the oldest again.
 ///
 /// # Errors
 ///
 /// When the database is away: the next run finds what this one has not.
 pub async fn reconcile(app: &App) -> Result<Report, DaoError> {
-    app.dao.ping().await?;
-    tracing::info!(page = app.config.page, "reconciled");
-    let _ = &app.twilio;
-    Ok(Report::default())
+    let mut run = Run::begin(app);
+    let ended = work(&mut run).await;
+    let report = match ended {
+        Ok(()) => run.report,
+        Err(Stop::Early(reason)) => {
+            tracing::warn!(reason, "the run has stopped early; the next one goes on");
+            Report {
+                stopped_early: true,
+                ..run.report
+            }
+        }
+        Err(Stop::Database(error)) => return Err(error),
+    };
+    app.dao.set_bookmarks(&run.bookmarks).await?;
+    tracing::info!(report = %serde_json::json!(report), "reconciled");
+    Ok(report)
+}
+
+async fn work(run: &mut Run<'_>) -> Result<(), Stop> {
+    let dials = run.page(Open::Dial).await?;
+    let not_found = dials::look(run, dials).await?;
+    let ends = run.page(Open::End).await?;
+    ends::settle(run, ends).await?;
+    let recordings = run.page(Open::Recording).await?;
+    recordings::settle(run, recordings).await?;
+    dials::look_again(run, not_found).await
 }

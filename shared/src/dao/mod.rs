@@ -8,6 +8,7 @@ mod error;
 mod expr;
 pub mod indexes;
 mod page;
+mod reconcile;
 mod recordings;
 mod status;
 mod users;
@@ -31,6 +32,7 @@ pub use calls::Applied;
 pub use counters::Taken;
 pub use error::{Cause, DaoError, DuplicateKey};
 pub use page::{Cursor, List, Page, PageRequest, Position};
+pub use reconcile::{Open, OpenCalls, Place};
 pub use users::UserDeletion;
 pub use webhooks::Told;
 

@@ -36,6 +36,7 @@ impl Dao {
                 let has_none = bson!({ "$eq": [{ "$ifNull": ["$recording_url", ""] }, ""] });
                 let change = vec![doc! { "$set": {
                     "recording_url": if_else(has_none.clone(), literal(url), "$recording_url"),
+                    "recording_settled": true,
                     "updated_at": if_else(has_none, "$$NOW", "$updated_at"),
                 } }];
                 self.calls()

@@ -38,7 +38,7 @@ pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
         ),
     ];
     let sid = &update.call_sid;
-    let mut told = Told::new(&event, &facts, goes_by(sid))?;
+    let mut told = Told::new(&event, update.status.rank(), &facts, goes_by(sid))?;
     told.decisions.insert("sid", sid_is_news(sid));
     Ok(told.stages(learn_sid(sid)))
 }
@@ -73,7 +73,35 @@ pub(super) fn refuse(
         "dial_outcome": settled("dial_outcome", DialOutcome::Refused.as_str().into()),
         "answered_status": if_else(flag(APPLIES), i32::from(answered_status), TAKEN_ALL_THE_SAME),
     };
-    Ok(Told::new(&event, &facts, nothing_better)?.stages(also))
+    let rank = event.status.rank();
+    Ok(Told::new(&event, rank, &facts, nothing_better)?.stages(also))
+}
+
+/// Concludes that a call has failed which Twilio does not know: by the name that we have of it, or, where there is none, by
+/// anything.
+pub(super) fn give_up(sid: Option<&CallSid>, now: DateTime) -> Result<Vec<Document>, DaoError> {
+    let event = CallEvent {
+        status: CallStatus::Failed,
+        at: now,
+        source: EventSource::Reconcile,
+        sequence: None,
+        token: None,
+    };
+    let as_we_know_it = match sid {
+        Some(sid) => bson!({ "$eq": ["$twilio_sid", sid.as_str()] }),
+        None => bson!({ "$and": [sid_is_absent(), dialling_is_unsettled()] }),
+    };
+    let going_on: Vec<_> = CallStatus::ALL
+        .into_iter()
+        .filter(|status| !status.is_terminal())
+        .map(CallStatus::as_str)
+        .collect();
+    let applies = bson!({ "$and": [as_we_know_it, { "$in": ["$status", going_on] }] });
+    let is_pending = bson!({ "$eq": ["$dial_outcome", DialOutcome::Pending.as_str()] });
+    let gives_up = bson!({ "$and": [flag(APPLIES), is_pending] });
+    let outcome = if_else(gives_up, DialOutcome::Unknown.as_str(), "$dial_outcome");
+    let rank = CallStatus::GIVEN_UP_RANK;
+    Ok(Told::new(&event, rank, &[], applies)?.stages(doc! { "dial_outcome": outcome }))
 }
 
 /// What the caller of our API gets where a webhook knows better than a refusal: 202.
@@ -126,6 +154,7 @@ const APPLIES: &str = "applies";
 struct Told<'a> {
     event: Bson,
     status: CallStatus,
+    rank: i32,
     sequence: i64,
     precedence: Bson,
     facts: Vec<(&'a str, Bson)>,
@@ -135,21 +164,22 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     fn new(
         event: &CallEvent,
+        rank: i32,
         facts: &[(&'a str, Option<Bson>)],
         applies: Bson,
     ) -> Result<Self, DaoError> {
         let stored = serialize_to_bson(event).map_err(mongodb::error::Error::from)?;
         let is_known = match event.source {
             EventSource::Twilio => is_known_callback(event, &stored),
-            EventSource::Api => is_known_conclusion(event),
+            EventSource::Api | EventSource::Reconcile => is_known_conclusion(event),
         };
         let is_new = bson!({ "$and": [applies.clone(), of_no_event(is_known)] });
         // A callback that was heard before tells nothing; a conclusion may know facts that a callback has not told.
         let counts = match event.source {
             EventSource::Twilio => is_new.clone(),
-            EventSource::Api => applies.clone(),
+            EventSource::Api | EventSource::Reconcile => applies.clone(),
         };
-        let precedence = precedence(event);
+        let precedence = precedence(event, rank);
         let outranks = |stored: Bson| {
             bson!({ "$and": [
             counts.clone(),
@@ -172,6 +202,7 @@ impl<'a> Told<'a> {
         Ok(Self {
             event: stored,
             status: event.status,
+            rank,
             sequence: event.sequence.unwrap_or(NO_SEQUENCE),
             precedence,
             facts,
@@ -183,7 +214,7 @@ impl<'a> Told<'a> {
     fn stages(self, also: Document) -> Vec<Document> {
         let mut changes = doc! {
             "status": if_else(flag("status"), self.status.as_str(), "$status"),
-            "status_rank": if_else(flag("status"), self.status.rank(), "$status_rank"),
+            "status_rank": if_else(flag("status"), self.rank, "$status_rank"),
             "status_sequence": if_else(flag("status"), self.sequence, "$status_sequence"),
         };
         let remembered = |name: &str| {
@@ -250,9 +281,9 @@ const NO_SEQUENCE: i64 = -1;
 
 /// Rank, then sequence. The rest only decides between updates that contradict each other, so that their order of
 /// arrival does not: the earlier one wins.
-fn precedence(event: &CallEvent) -> Bson {
+fn precedence(event: &CallEvent, rank: i32) -> Bson {
     bson!([
-        event.status.rank(),
+        rank,
         event.sequence.unwrap_or(NO_SEQUENCE),
         event.at.timestamp_millis().saturating_neg(),
         event.status.as_str(),
@@ -262,7 +293,8 @@ fn precedence(event: &CallEvent) -> Bson {
 }
 
 /// A document that no update has touched holds its status by rank alone, and keeps it against an equal rank: 1 is more
-/// than any negative time. The earlier service stored no rank; it follows from the word.
+/// than any negative time. The earlier service stored no rank; it follows from the word. A call that was given up gives way
+/// to anything: Twilio may queue one for a day.
 fn stored_status_precedence() -> Bson {
     let branches: Vec<_> = CallStatus::ALL
         .into_iter()
@@ -271,10 +303,12 @@ fn stored_status_precedence() -> Bson {
         })
         .collect();
     let rank = bson!({ "$switch": { "branches": branches, "default": 0 } });
-    bson!({ "$ifNull": [
+    let stored = bson!({ "$ifNull": [
         "$precedence.status",
         [{ "$ifNull": ["$status_rank", rank] }, NO_SEQUENCE, 1],
-    ] })
+    ] });
+    let was_given_up = bson!({ "$eq": ["$status_rank", CallStatus::GIVEN_UP_RANK] });
+    if_else(was_given_up, Bson::Array(Vec::new()), stored)
 }
 
 /// A callback comes again with the same `SequenceNumber` and the same token.

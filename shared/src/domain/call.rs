@@ -63,8 +63,11 @@ impl CallStatus {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
-    /// A status never gives way to one of a lower rank. Rank 3 is left for a `failed` that is our own conclusion:
-    /// any word of Twilio's about the end overrides it.
+    /// The rank of a `failed` that is our own conclusion, because Twilio knows of no such call. It gives way to any word of
+    /// Twilio's.
+    pub const GIVEN_UP_RANK: i32 = 3;
+
+    /// A status never gives way to one of a lower rank; but for [`CallStatus::GIVEN_UP_RANK`].
     #[must_use]
     pub fn rank(self) -> i32 {
         match self {
@@ -117,6 +120,8 @@ pub enum EventSource {
     Twilio,
     /// An answer of Twilio's REST API to a request of ours.
     Api,
+    /// Nobody: Twilio knows of no such call, and has been asked.
+    Reconcile,
 }
 
 impl EventSource {
@@ -126,6 +131,7 @@ impl EventSource {
         match self {
             Self::Twilio => "twilio",
             Self::Api => "api",
+            Self::Reconcile => "reconcile",
         }
     }
 }
@@ -280,7 +286,11 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
         }
-        for source in [EventSource::Twilio, EventSource::Api] {
+        for source in [
+            EventSource::Twilio,
+            EventSource::Api,
+            EventSource::Reconcile,
+        ] {
             assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
         }
     }

@@ -19,8 +19,8 @@ pub(super) enum Failure {
     Lost(String),
 }
 
-/// An answer of Twilio's REST API takes some kilobytes.
-const BODY_MAX: usize = 64 * 1024;
+/// An answer of Twilio's REST API takes some kilobytes, a page of a list some more.
+const BODY_MAX: usize = 1024 * 1024;
 /// More of Twilio's words than any of its messages has.
 const MESSAGE_MAX: usize = 500;
 /// Sends the request, and waits for the head of the answer.

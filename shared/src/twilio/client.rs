@@ -75,6 +75,10 @@ pub struct CallDetails {
     pub duration_seconds: Option<i64>,
     /// `human`, `machine_start`, `fax`, … where machine detection was asked for.
     pub answered_by: Option<String>,
+    /// Where it comes from, as Twilio writes it.
+    pub from_number: Option<String>,
+    /// When Twilio made it, UTC, in whole seconds.
+    pub created_at: Option<DateTime>,
     /// When it ended, UTC.
     pub ended_at: Option<DateTime>,
 }
@@ -246,7 +250,7 @@ impl TwilioClient {
     }
 
     /// For what may be done twice without harm.
-    fn read_plan(&self) -> Plan {
+    pub(super) fn read_plan(&self) -> Plan {
         Plan {
             tries: 3,
             budget: self.timeouts.read_budget,
@@ -255,25 +259,40 @@ impl TwilioClient {
     }
 }
 
+/// A call as the API writes it; each field may be null.
 #[derive(Deserialize)]
-struct CallResource {
-    sid: String,
-    status: String,
+pub(super) struct CallResource {
+    sid: Option<String>,
+    status: Option<String>,
     duration: Option<String>,
     answered_by: Option<String>,
+    from: Option<String>,
+    date_created: Option<String>,
     end_time: Option<String>,
 }
 
 fn details(body: &[u8]) -> Result<CallDetails, TwilioError> {
-    let call: CallResource = parse(body)?;
-    let (Ok(sid), Some(status)) = (call.sid.parse(), CallStatus::from_word(&call.status)) else {
-        return Err(TwilioError::Unavailable(GARBLED.to_owned()));
-    };
-    Ok(CallDetails {
-        sid,
-        status,
-        duration_seconds: call.duration.and_then(|seconds| seconds.parse().ok()),
-        answered_by: call.answered_by,
-        ended_at: call.end_time.as_deref().and_then(rfc2822),
-    })
+    parse::<CallResource>(body)?.try_into()
+}
+
+impl TryFrom<CallResource> for CallDetails {
+    type Error = TwilioError;
+
+    fn try_from(call: CallResource) -> Result<Self, TwilioError> {
+        let sid = call.sid.and_then(|sid| sid.parse().ok());
+        let status = call.status.as_deref().and_then(CallStatus::from_word);
+        let (Some(sid), Some(status)) = (sid, status) else {
+            return Err(TwilioError::Unavailable(GARBLED.to_owned()));
+        };
+        let time = |text: Option<String>| text.as_deref().and_then(rfc2822);
+        Ok(Self {
+            sid,
+            status,
+            duration_seconds: call.duration.and_then(|seconds| seconds.parse().ok()),
+            answered_by: call.answered_by,
+            from_number: call.from,
+            created_at: time(call.date_created),
+            ended_at: time(call.end_time),
+        })
+    }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod client;
 mod dial;
+mod lookup;
 mod rest;
 mod signature;
 mod twiml;

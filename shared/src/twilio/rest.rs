@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     BuildError,
-    answer::{Failure, accepted, answer, answered, body},
+    answer::{Failure, GARBLED, accepted, answer, answered, body},
 };
 use crate::{config::TwilioConfig, tls};
 
@@ -107,6 +107,15 @@ impl Rest {
     /// A resource of the account, by the segments of its path; whatever they hold, they stay segments.
     pub fn resource(&self, segments: &[&str]) -> Url {
         self.url(&[&[self.account_sid.as_str()], segments].concat())
+    }
+
+    /// The page of a list that Twilio names by its path; it is on the same host.
+    pub fn follow(&self, path: &str) -> Result<Url, Failure> {
+        let prefix = self.api.path().trim_end_matches('/');
+        path.starts_with("/2010-04-01/")
+            .then(|| self.api.join(&format!("{prefix}{path}")).ok())
+            .flatten()
+            .ok_or_else(|| Failure::Lost(GARBLED.to_owned()))
     }
 
     fn url(&self, segments: &[&str]) -> Url {
@@ -279,6 +288,19 @@ mod tests {
                 .as_str(),
             "https://api.example.com/proxy/2010-04-01/Accounts/AC1/Calls/%2F%2Fevil.example.com%2F%3Fx%23y.json"
         );
+        assert_eq!(
+            rest.follow("/2010-04-01/Accounts/AC1/Calls.json?Page=1")
+                .unwrap()
+                .as_str(),
+            "https://api.example.com/proxy/2010-04-01/Accounts/AC1/Calls.json?Page=1"
+        );
+        for elsewhere in [
+            "//evil.example.com/2010-04-01/",
+            "https://evil.example.com/",
+            "",
+        ] {
+            assert!(rest.follow(elsewhere).is_err());
+        }
         assert_eq!(
             rest.account().as_str(),
             "https://api.example.com/proxy/2010-04-01/Accounts/AC1.json"

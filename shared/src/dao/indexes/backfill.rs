@@ -16,8 +16,22 @@ pub(super) struct FilledIn {
     pub(super) conflicts: Vec<Vec<Bson>>,
 }
 
-pub(super) async fn run(database: &Database) -> Result<[FilledIn; 2], DaoError> {
-    Ok([email_lower(database).await?, call_uuid(database).await?])
+pub(super) async fn run(database: &Database) -> Result<[FilledIn; 3], DaoError> {
+    Ok([
+        email_lower(database).await?,
+        call_uuid(database).await?,
+        recording_settled(database).await?,
+    ])
+}
+
+/// A call that has its recording waits for none.
+async fn recording_settled(database: &Database) -> Result<FilledIn, DaoError> {
+    let calls = database.collection::<Document>(CALLS);
+    let has_one = doc! { "recording_url": { "$gt": "" }, "recording_settled": Bson::Null };
+    let settled = doc! { "$set": { "recording_settled": true } };
+    let mut filled = FilledIn::new("calls.recording_settled");
+    filled.count = calls.update_many(has_one, settled).await?.modified_count;
+    Ok(filled)
 }
 
 /// In our own lower case, not the server's: that one knows ASCII alone.

@@ -27,6 +27,8 @@ pub(super) enum Kind {
     UniqueTexts,
     /// Documents go when the time in the field has come.
     Expiring,
+    /// Of the documents in which this field is true.
+    Where(&'static str),
 }
 
 pub(super) const fn index(
@@ -97,7 +99,9 @@ impl Index {
             .name(self.name.to_owned())
             .unique(unique.then_some(true))
             .sparse((self.kind == Kind::UniqueSparse).then_some(true))
-            .partial_filter_expression((self.kind == Kind::UniqueTexts).then(|| self.covered()))
+            .partial_filter_expression(
+                matches!(self.kind, Kind::UniqueTexts | Kind::Where(_)).then(|| self.covered()),
+            )
             .expire_after((self.kind == Kind::Expiring).then_some(Duration::ZERO))
             .build();
         IndexModel::builder().keys(keys).options(options).build()
@@ -109,6 +113,7 @@ impl Index {
         match self.kind {
             Kind::UniqueTexts => doc! { field: { "$gt": "" } },
             Kind::UniqueSparse => doc! { field: { "$exists": true } },
+            Kind::Where(field) => doc! { field: true },
             Kind::Plain | Kind::Unique | Kind::Expiring => doc! {},
         }
     }

@@ -132,6 +132,12 @@ const INDEXES: &[Index] = &[
     ),
     CALLS_BY_AGE,
     CALLS_BY_STATUS,
+    index(
+        CALLS,
+        "recording_settled_updated_at",
+        &[("recording_settled", 1), ("updated_at", 1)],
+        Kind::Where("recording_enabled"),
+    ),
     RECORDING_SID,
     RECORDINGS_OF_CALL,
     index(

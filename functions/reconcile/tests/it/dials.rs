@@ -1,0 +1,266 @@
+use mongodb::bson::doc;
+use outdial::domain::{CallStatus, DialOutcome, EventSource};
+use serde_json::{Value, json};
+
+use crate::support::{
+    ANSWERS, QUEUED, dial, has_ended, listener, lose, read, run, scene, slow_scene, tell, unknown,
+    until, voice_url,
+};
+
+/// Twilio tells of no webhooks yet.
+fn silent() -> Value {
+    json!({ "rest": [{ "on": "events", "action": "refuse", "status": 404, "code": 20404 }] })
+}
+
+#[tokio::test]
+async fn a_dial_whose_answer_was_lost_is_found_by_its_numbers_and_its_time() {
+    let (stage, twilio) = slow_scene().await;
+    let call = unknown(&stage, QUEUED).await;
+    let sid = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
+    twilio.faults(&silent()).await;
+    let report = run(&stage).await;
+    assert_eq!(
+        (report.dials.examined, report.dials.settled),
+        (1, 1),
+        "{report:?}"
+    );
+    let found = read(&stage, &call).await;
+    assert_eq!(found.twilio_sid, Some(sid));
+    assert_eq!(found.dial_outcome, Some(DialOutcome::Accepted));
+    assert_eq!(twilio.dials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_dial_of_a_function_that_was_killed_is_found_likewise() {
+    let (stage, twilio) = slow_scene().await;
+    let call = stage
+        .call(|call| {
+            lose(call);
+            call.to_number = QUEUED.parse().unwrap();
+            call.dial_outcome = Some(DialOutcome::Pending);
+            call.answered_status = None;
+        })
+        .await;
+    let sid = dial(
+        &twilio,
+        QUEUED,
+        &voice_url("https://calls.example.com", &call),
+        &[],
+    )
+    .await;
+    run(&stage).await;
+    let found = read(&stage, &call).await;
+    assert_eq!(
+        (found.twilio_sid, found.dial_outcome),
+        (Some(sid), Some(DialOutcome::Accepted))
+    );
+}
+
+#[tokio::test]
+async fn a_dial_that_may_still_be_under_way_is_not_looked_for() {
+    let (stage, _twilio) = scene().await;
+    let call = unknown(&stage, QUEUED).await;
+    let soon = doc! { "$set": { "dial_deadline": crate::support::ago(-20) } };
+    crate::support::change(&stage, &call, soon).await;
+    assert_eq!(run(&stage).await.dials.examined, 0);
+}
+
+#[tokio::test]
+async fn a_dial_that_twilio_does_not_know_has_failed_after_a_while_and_any_later_word_overrides_that()
+ {
+    let (stage, _twilio) = scene().await;
+    let call = unknown(&stage, QUEUED).await;
+    let report = run(&stage).await;
+    assert_eq!((report.dials.left, report.dials.given_up), (1, 0));
+    assert_eq!(read(&stage, &call).await.status, CallStatus::Initiated);
+
+    let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
+    assert_eq!(run(&stage).await.dials.given_up, 1);
+    let failed = read(&stage, &call).await;
+    assert_eq!(failed.status, CallStatus::Failed);
+    assert_eq!(failed.status_rank, CallStatus::GIVEN_UP_RANK);
+    assert_eq!(failed.dial_outcome, Some(DialOutcome::Unknown));
+    assert_eq!((failed.error_code, failed.error_message), (None, None));
+    let sources: Vec<_> = failed.events.iter().map(|event| event.source).collect();
+    assert_eq!(sources, [EventSource::Reconcile]);
+    assert_eq!(run(&stage).await.dials.examined, 0);
+
+    let sid = testkit::new_sid();
+    for (status, sequence) in [(CallStatus::Ringing, 1), (CallStatus::Completed, 3)] {
+        tell(&stage, &call, &sid, status, sequence).await;
+        let told = read(&stage, &call).await;
+        assert_eq!((told.status, told.status_rank), (status, status.rank()));
+        assert_eq!(told.twilio_sid, Some(sid.clone()));
+        assert_eq!(told.dial_outcome, Some(DialOutcome::Accepted));
+    }
+}
+
+#[tokio::test]
+async fn a_pending_dial_that_twilio_does_not_know_has_an_unknown_outcome() {
+    let (stage, _twilio) = scene().await;
+    let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
+    let call = stage
+        .call(|call| {
+            lose(call);
+            call.dial_outcome = Some(DialOutcome::Pending);
+        })
+        .await;
+    run(&stage).await;
+    let failed = read(&stage, &call).await;
+    assert_eq!(
+        (failed.status, failed.dial_outcome),
+        (CallStatus::Failed, Some(DialOutcome::Unknown))
+    );
+}
+
+#[tokio::test]
+async fn several_dials_to_one_number_are_told_apart_by_their_webhooks() {
+    let (stage, twilio) = scene().await;
+    let origin = listener().await;
+    let calls = [
+        unknown(&stage, ANSWERS).await,
+        unknown(&stage, ANSWERS).await,
+    ];
+    let mut sids = Vec::new();
+    for call in &calls {
+        let sid = dial(&twilio, ANSWERS, &voice_url(&origin, call), &[]).await;
+        until(&twilio, &sid, has_ended).await;
+        sids.push(sid);
+    }
+    let report = run(&stage).await;
+    assert_eq!(report.dials.settled, 2, "{report:?}");
+    for (call, sid) in calls.iter().zip(sids) {
+        let found = read(&stage, call).await;
+        assert_eq!(
+            (found.twilio_sid, found.status),
+            (Some(sid), CallStatus::Completed)
+        );
+    }
+}
+
+#[tokio::test]
+async fn dials_that_cannot_be_told_apart_are_left_until_they_can() {
+    let (stage, twilio) = scene().await;
+    let origin = listener().await;
+    let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
+    let calls = [
+        unknown(&stage, ANSWERS).await,
+        unknown(&stage, ANSWERS).await,
+    ];
+    let sid = dial(&twilio, ANSWERS, &voice_url(&origin, &calls[1]), &[]).await;
+    until(&twilio, &sid, has_ended).await;
+    let silent =
+        json!({ "rest": [{ "on": "events", "action": "refuse", "status": 404, "code": 20404 }] });
+    twilio.faults(&silent).await;
+    let report = run(&stage).await;
+    assert_eq!(
+        (
+            report.dials.settled,
+            report.dials.given_up,
+            report.dials.left
+        ),
+        (0, 0, 2),
+        "{report:?}"
+    );
+
+    twilio.faults(&json!({})).await;
+    let report = run(&stage).await;
+    assert_eq!(
+        (report.dials.settled, report.dials.given_up),
+        (1, 1),
+        "{report:?}"
+    );
+    assert_eq!(read(&stage, &calls[1]).await.twilio_sid, Some(sid));
+    let other = read(&stage, &calls[0]).await;
+    assert_eq!((other.twilio_sid, other.status), (None, CallStatus::Failed));
+}
+
+#[tokio::test]
+async fn a_call_of_another_service_is_not_taken_for_ours() {
+    let (stage, twilio) = scene().await;
+    let origin = listener().await;
+    let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
+    let call = unknown(&stage, ANSWERS).await;
+    let sid = dial(&twilio, ANSWERS, &format!("{origin}/another"), &[]).await;
+    until(&twilio, &sid, has_ended).await;
+    run(&stage).await;
+    let failed = read(&stage, &call).await;
+    assert_eq!(
+        (failed.twilio_sid, failed.status),
+        (None, CallStatus::Failed)
+    );
+}
+
+#[tokio::test]
+async fn a_call_of_another_time_or_caller_is_not_taken_for_ours() {
+    let (stage, twilio) = slow_scene().await;
+    let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
+    let long_ago = stage
+        .call(|call| {
+            lose(call);
+            call.to_number = QUEUED.parse().unwrap();
+            call.created_at = crate::support::ago(500);
+            call.dial_deadline = Some(crate::support::ago(470));
+        })
+        .await;
+    let of_another = stage
+        .call(|call| {
+            lose(call);
+            call.to_number = QUEUED.parse().unwrap();
+            call.from_number = "+12125550199".parse().unwrap();
+        })
+        .await;
+    dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
+    twilio.faults(&silent()).await;
+    run(&stage).await;
+    for call in [long_ago, of_another] {
+        let failed = read(&stage, &call).await;
+        assert_eq!(
+            (failed.twilio_sid, failed.status),
+            (None, CallStatus::Failed)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_goes_by_another_name_of_ours_is_not_taken_twice() {
+    let (stage, twilio) = slow_scene().await;
+    let sid = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
+    let known = sid.clone();
+    stage
+        .call(|call| {
+            call.to_number = QUEUED.parse().unwrap();
+            call.twilio_sid = Some(known);
+        })
+        .await;
+    let call = unknown(&stage, QUEUED).await;
+    twilio.faults(&silent()).await;
+    assert_eq!(run(&stage).await.dials.left, 1);
+    assert_eq!(read(&stage, &call).await.twilio_sid, None);
+}
+
+#[tokio::test]
+async fn a_hang_up_that_waited_for_the_name_is_done() {
+    let (stage, twilio) = slow_scene().await;
+    let call = stage
+        .call(|call| {
+            lose(call);
+            call.to_number = QUEUED.parse().unwrap();
+            call.hangup_requested = true;
+        })
+        .await;
+    let sid = dial(
+        &twilio,
+        QUEUED,
+        &voice_url("https://calls.example.com", &call),
+        &[],
+    )
+    .await;
+    run(&stage).await;
+    let ended = read(&stage, &call).await;
+    assert_eq!(
+        (ended.twilio_sid, ended.status),
+        (Some(sid.clone()), CallStatus::Canceled)
+    );
+    until(&twilio, &sid, |call| call["status"] == "canceled").await;
+}

@@ -1,0 +1,271 @@
+//! Which calls webhooks have left open, and what is concluded of them.
+
+use std::collections::BTreeMap;
+
+use mongodb::bson::{
+    Bson, DateTime, Document, deserialize_from_bson, deserialize_from_document, doc, oid::ObjectId,
+    serialize_to_bson,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Dao, DaoError, calls::by_id, limited, status};
+use crate::domain::{Call, CallId, CallSid, CallStatus, DialOutcome};
+
+/// What is open about a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Open {
+    /// Whether Twilio has it: the answer to our request to dial was lost.
+    Dial,
+    /// How it ended.
+    End,
+    /// Its recording, though it is completed.
+    Recording,
+}
+
+impl Open {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Dial => "dial",
+            Self::End => "end",
+            Self::Recording => "recording",
+        }
+    }
+
+    fn filter(self) -> Document {
+        let going_on: Vec<_> = CallStatus::ALL
+            .into_iter()
+            .filter(|status| !status.is_terminal())
+            .map(CallStatus::as_str)
+            .collect();
+        match self {
+            Self::Dial => doc! {
+                "status": { "$in": going_on },
+                "twilio_sid": { "$in": [Bson::Null, ""] },
+                "dial_outcome": { "$in": unsettled() },
+            },
+            Self::End => doc! {
+                "status": { "$in": going_on },
+                "twilio_sid": { "$gt": "" },
+            },
+            Self::Recording => doc! {
+                "recording_enabled": true,
+                "recording_settled": Bson::Null,
+                "recording_url": { "$in": [Bson::Null, ""] },
+                "status": CallStatus::Completed.as_str(),
+                "twilio_sid": { "$gt": "" },
+            },
+        }
+    }
+}
+
+fn unsettled() -> Vec<&'static str> {
+    vec![DialOutcome::Pending.as_str(), DialOutcome::Unknown.as_str()]
+}
+
+/// The place of a call among those of which something is open: the one that changed least recently comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    updated_at: DateTime,
+    #[serde(rename = "_id")]
+    id: ObjectId,
+}
+
+impl Place {
+    /// The place of that call.
+    #[must_use]
+    pub fn of(call: &Call) -> Self {
+        Self {
+            updated_at: call.updated_at,
+            id: call.id,
+        }
+    }
+
+    fn is_before(self) -> Document {
+        doc! { "$or": [
+            { "updated_at": { "$gt": self.updated_at } },
+            { "updated_at": self.updated_at, "_id": { "$gt": self.id } },
+        ] }
+    }
+}
+
+/// A page of calls of which something is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenCalls {
+    /// The calls, least recently changed first. A document that cannot be read is logged and left out.
+    pub calls: Vec<Call>,
+    /// Where the page ends, if it is full: there may be more.
+    pub more_after: Option<Place>,
+}
+
+/// In `counters`: how far the last run came.
+const BOOKMARKS: &str = "reconcile";
+
+impl Dao {
+    /// A page of the calls of which that is open and which have not changed since `before`, after a place.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn list_open_calls(
+        &self,
+        open: Open,
+        before: DateTime,
+        after: Option<Place>,
+        page: u32,
+    ) -> Result<OpenCalls, DaoError> {
+        let mut filter = open.filter();
+        filter.insert("updated_at", doc! { "$lt": before });
+        if let Some(place) = after {
+            filter.extend(place.is_before());
+        }
+        limited(async {
+            let calls = self.calls().await?.clone_with_type::<Document>();
+            let mut found = calls
+                .find(filter)
+                .sort(doc! { "updated_at": 1, "_id": 1 })
+                .limit(page.into())
+                .await?;
+            let mut listed = OpenCalls {
+                calls: Vec::new(),
+                more_after: None,
+            };
+            let mut count = 0;
+            let mut last = None;
+            while found.advance().await? {
+                let document = found.deserialize_current()?;
+                count += 1;
+                last = deserialize_from_document(document.clone()).ok().or(last);
+                let id = document.get("_id").cloned();
+                if let Ok(call) = deserialize_from_document(document) {
+                    listed.calls.push(call);
+                } else {
+                    tracing::error!(?id, "a stored call cannot be read");
+                }
+            }
+            listed.more_after = last.filter(|_| count >= page);
+            Ok(listed)
+        })
+        .await
+    }
+
+    /// Where the next run begins, for each kind that the last one did not finish.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn get_bookmark(&self, open: Open) -> Result<Option<Place>, DaoError> {
+        limited(async {
+            let counters = self.counters().await?;
+            let bookmarks = counters.find_one(doc! { "_id": BOOKMARKS }).await?;
+            let place = bookmarks.and_then(|mut found| found.remove(open.word()));
+            Ok(place.and_then(|place| deserialize_from_bson(place).ok()))
+        })
+        .await
+    }
+
+    /// Keeps where the next run begins; without a place, at the beginning.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn set_bookmarks(
+        &self,
+        places: &BTreeMap<Open, Option<Place>>,
+    ) -> Result<(), DaoError> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        let mut changes = Document::new();
+        for (open, place) in places {
+            let place = serialize_to_bson(place).map_err(mongodb::error::Error::from)?;
+            changes.insert(open.word(), place);
+        }
+        limited(async {
+            let counters = self.counters().await?;
+            counters
+                .update_one(doc! { "_id": BOOKMARKS }, doc! { "$set": changes })
+                .upsert(true)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Those of the names that calls of ours go by.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn list_known_sids(&self, sids: &[CallSid]) -> Result<Vec<CallSid>, DaoError> {
+        let sids: Vec<_> = sids.iter().map(CallSid::as_str).collect();
+        limited(async {
+            let calls = self.calls().await?.clone_with_type::<Document>();
+            let mut found = calls
+                .find(doc! { "twilio_sid": { "$in": sids } })
+                .projection(doc! { "_id": 0, "twilio_sid": 1 })
+                .await?;
+            let mut known = Vec::new();
+            while found.advance().await? {
+                let call = found.deserialize_current()?;
+                known.extend(
+                    call.get_str("twilio_sid")
+                        .ok()
+                        .and_then(|sid| sid.parse().ok()),
+                );
+            }
+            Ok(known)
+        })
+        .await
+    }
+
+    /// Other calls to the same number of which nobody knows whether Twilio has them, that were stored in that time.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn count_rivals(
+        &self,
+        call: &Call,
+        from: DateTime,
+        to: DateTime,
+    ) -> Result<u64, DaoError> {
+        let rivals = doc! {
+            "status": CallStatus::Initiated.as_str(),
+            "to_number": call.to_number.as_str(),
+            "twilio_sid": { "$in": [Bson::Null, ""] },
+            "dial_outcome": { "$in": unsettled() },
+            "created_at": { "$gte": from, "$lte": to },
+            "_id": { "$ne": call.id },
+        };
+        limited(async { Ok(self.calls().await?.count_documents(rivals).await?) }).await
+    }
+
+    /// Concludes that a call has failed, because Twilio knows none of that name, or none that could be it. Any word of
+    /// Twilio's overrides it. Returns whether the call has changed: one that is known better by now has not.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn give_up_call(&self, id: CallId, sid: Option<&CallSid>) -> Result<bool, DaoError> {
+        let stages = status::give_up(sid, DateTime::now())?;
+        limited(async {
+            let updated = self.calls().await?.update_one(by_id(id), stages).await?;
+            Ok(updated.modified_count > 0)
+        })
+        .await
+    }
+
+    /// Notes that no recording of the call is awaited any more.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn settle_recording(&self, id: CallId) -> Result<(), DaoError> {
+        let settled = doc! { "$set": { "recording_settled": true } };
+        limited(async {
+            self.calls().await?.update_one(by_id(id), settled).await?;
+            Ok(())
+        })
+        .await
+    }
+}
