@@ -52,6 +52,7 @@ fn assert_unavailable<T: std::fmt::Debug>(result: Result<T, TwilioError>) {
 async fn the_details_of_a_call_are_read() {
     let body = format!(
         r#"{{"sid": "{CALL}", "status": "completed", "duration": "42", "answered_by": "human",
+             "from": "+12125550100", "date_created": "Mon, 16 Aug 2010 03:44:01 +0000",
              "end_time": "Mon, 16 Aug 2010 03:45:01 +0000", "price": null, "new_field": {{}}}}"#
     );
     let server = Server::start([Reply::http(200, body)]).await;
@@ -61,6 +62,8 @@ async fn the_details_of_a_call_are_read() {
         status: CallStatus::Completed,
         duration_seconds: Some(42),
         answered_by: Some("human".to_owned()),
+        from_number: Some("+12125550100".to_owned()),
+        created_at: Some(DateTime::parse_rfc3339_str("2010-08-16T03:44:01Z").unwrap()),
         ended_at: Some(DateTime::parse_rfc3339_str("2010-08-16T03:45:01Z").unwrap()),
     };
     assert_eq!(details, expected);
