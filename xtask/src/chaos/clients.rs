@@ -1,5 +1,6 @@
 //! Clients who want their call: each asks with a key of its own until it has a final answer, and some ask more often.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use futures_util::future::join_all;
 use reqwest::{Response, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
@@ -44,18 +46,23 @@ struct Shared {
     tally: Mutex<Tally>,
 }
 
-/// What the clients were answered, tries that led nowhere included.
-#[derive(Clone, Debug, Default)]
+/// How often the clients were answered what, tries that led nowhere included.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Tally {
-    /// Answers to requests to place a call, in order of time: what they were.
-    pub answers: Vec<String>,
-    /// Answers to hang-ups.
-    pub hang_ups: Vec<String>,
+    /// To requests to place a call.
+    pub answers: BTreeMap<String, usize>,
+    /// To hang-ups.
+    pub hang_ups: BTreeMap<String, usize>,
 }
 
 impl Clients {
     /// Clients of the API at this origin. They are one user, made with the first request.
-    pub async fn begin(client: reqwest::Client, url: &str, api_key: &str, plan: &Plan) -> Result<Self> {
+    pub async fn begin(
+        client: reqwest::Client,
+        url: &str,
+        api_key: &str,
+        plan: &Plan,
+    ) -> Result<Self> {
         let mut shared = Shared {
             client,
             url: url.to_owned(),
@@ -74,11 +81,21 @@ impl Clients {
             match answer {
                 Ok(answer) if answer.status().is_success() => {
                     let made: Value = answer.json().await?;
-                    made["id"].as_str().unwrap_or_default().clone_into(&mut shared.user_id);
-                    return Ok(Self { shared: Arc::new(shared) });
+                    made["id"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .clone_into(&mut shared.user_id);
+                    return Ok(Self {
+                        shared: Arc::new(shared),
+                    });
                 }
                 Ok(answer) if Instant::now() > deadline => {
-                    return Err(format!("POST /users answers {}: {}", answer.status(), answer.text().await?).into());
+                    return Err(format!(
+                        "POST /users answers {}: {}",
+                        answer.status(),
+                        answer.text().await?
+                    )
+                    .into());
                 }
                 Err(error) if Instant::now() > deadline => return Err(error.into()),
                 _ => tokio::time::sleep(Duration::from_millis(300)).await,
@@ -130,7 +147,10 @@ impl Shared {
     async fn ask(&self, order: &Order, seed: u64) -> KeyStory {
         let asking = (0..order.at_once).map(|nth| {
             let salt = (order.index * 8 + nth) as u64;
-            self.until_final(order, Rng::with_seed(seed.wrapping_mul(31).wrapping_add(salt)))
+            self.until_final(
+                order,
+                Rng::with_seed(seed.wrapping_mul(31).wrapping_add(salt)),
+            )
         });
         let mut story = KeyStory {
             key: order.key.clone(),
@@ -145,13 +165,16 @@ impl Shared {
 
     /// What an order still wants once it has been answered.
     async fn go_on(&self, order: &Order, story: &mut KeyStory, seed: u64) {
-        let call_id = story.answers.iter().find_map(|answer| answer.call_id.clone());
+        let call_id = story
+            .answers
+            .iter()
+            .find_map(|answer| answer.call_id.clone());
         if let (Some(pause), Some(call_id)) = (order.hang_up_after, call_id) {
             tokio::time::sleep(pause).await;
             let path = format!("/calls/{call_id}/hangup");
             let answer = self.post(&path, &json!({}), None).await;
             let told = described(answer.as_ref().ok().map(Response::status), None);
-            self.tally.lock().await.hang_ups.push(told);
+            *self.tally.lock().await.hang_ups.entry(told).or_default() += 1;
         }
         if let Some(pause) = order.again_after {
             tokio::time::sleep(pause).await;
@@ -172,8 +195,11 @@ impl Shared {
         loop {
             let (answer, asked_for) = self.once(order, &body).await;
             let problem = answer.as_ref().and_then(|answer| answer.code.clone());
-            let status = answer.as_ref().and_then(|answer| StatusCode::from_u16(answer.status).ok());
-            self.tally.lock().await.answers.push(described(status, problem.as_deref()));
+            let status = answer
+                .as_ref()
+                .and_then(|answer| StatusCode::from_u16(answer.status).ok());
+            let told = described(status, problem.as_deref());
+            *self.tally.lock().await.answers.entry(told).or_default() += 1;
             if let Some(answer) = answer.filter(Answer::is_final) {
                 return Some(answer);
             }
@@ -234,7 +260,10 @@ impl Answer {
     /// Whether a client stops asking: it has its call, or Twilio's refusal, or is at fault itself.
     fn is_final(&self) -> bool {
         match self.status {
-            502 => self.code.as_deref().is_some_and(|code| code.starts_with("twilio_")),
+            502 => self
+                .code
+                .as_deref()
+                .is_some_and(|code| code.starts_with("twilio_")),
             409 | 429 => false,
             status => status < 500,
         }
@@ -246,7 +275,11 @@ fn described(status: Option<StatusCode>, code: Option<&str>) -> String {
     let Some(status) = status else {
         return "no answer".to_owned();
     };
-    [Some(status.as_str()), code].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    [Some(status.as_str()), code]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -257,12 +290,22 @@ mod tests {
     fn a_client_asks_until_it_has_its_call_or_twilios_refusal() {
         let is_final = |status, code: &str| {
             let code = Some(code.to_owned()).filter(|code| !code.is_empty());
-            Answer { status, code, call_id: None }.is_final()
+            Answer {
+                status,
+                code,
+                call_id: None,
+            }
+            .is_final()
         };
         for (status, code) in [(201, ""), (202, ""), (502, "twilio_refused"), (422, "x")] {
             assert!(is_final(status, code), "{status} {code}");
         }
-        for (status, code) in [(409, "request_in_progress"), (502, ""), (503, "x"), (500, "")] {
+        for (status, code) in [
+            (409, "request_in_progress"),
+            (502, ""),
+            (503, "x"),
+            (500, ""),
+        ] {
             assert!(!is_final(status, code), "{status} {code}");
         }
     }

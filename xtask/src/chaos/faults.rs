@@ -15,8 +15,12 @@ pub fn plan(run: &Plan) -> Value {
     let mut callbacks = Vec::new();
     for number in &run.mute_numbers {
         // Half of the requests for instructions arrive, so that the call's events tell of them.
-        callbacks.extend(["status", "recording"].map(|kind| json!({ "kind": kind, "to": number, "action": "drop" })));
-        callbacks.push(json!({ "kind": "voice", "to": number, "action": "drop", "probability": 0.5 }));
+        callbacks.extend(
+            ["status", "recording"]
+                .map(|kind| json!({ "kind": kind, "to": number, "action": "drop" })),
+        );
+        callbacks
+            .push(json!({ "kind": "voice", "to": number, "action": "drop", "probability": 0.5 }));
     }
     callbacks.extend(shared_out(voice()));
     for kind in ["status", "recording"] {
@@ -24,7 +28,10 @@ pub fn plan(run: &Plan) -> Value {
     }
     let mut rest = Vec::new();
     for number in run.shared_numbers.iter().chain(&run.mute_numbers) {
-        rest.extend(shared_out(dials(&json!({ "to": number }), [0.15, 0.4, 0.02, 0.0])));
+        rest.extend(shared_out(dials(
+            &json!({ "to": number }),
+            [0.15, 0.4, 0.02, 0.0],
+        )));
     }
     rest.extend(shared_out(dials(&json!({}), [0.05, 0.05, 0.03, 0.01])));
     for on in ["fetch", "list", "events", "recordings"] {
@@ -32,8 +39,14 @@ pub fn plan(run: &Plan) -> Value {
     }
     rest.extend(shared_out(vec![
         (0.05, json!({ "on": "update", "action": "reset" })),
-        (0.05, json!({ "on": "update", "action": "reset", "when": "after" })),
-        (0.05, json!({ "on": "update", "action": "error", "status": 503 })),
+        (
+            0.05,
+            json!({ "on": "update", "action": "reset", "when": "after" }),
+        ),
+        (
+            0.05,
+            json!({ "on": "update", "action": "error", "status": 503 }),
+        ),
     ]));
     json!({ "seed": run.seed, "callbacks": callbacks, "rest": rest })
 }
@@ -42,7 +55,10 @@ pub fn plan(run: &Plan) -> Value {
 /// comes late.
 fn told(kind: &str) -> Vec<Share> {
     let rule = |share, action, delay_ms: u32| {
-        (share, json!({ "kind": kind, "action": action, "delay_ms": delay_ms }))
+        (
+            share,
+            json!({ "kind": kind, "action": action, "delay_ms": delay_ms }),
+        )
     };
     vec![
         rule(0.1, "drop", 0),
@@ -59,7 +75,10 @@ fn voice() -> Vec<Share> {
     vec![
         (0.03, json!({ "kind": "voice", "action": "drop" })),
         (0.05, json!({ "kind": "voice", "action": "duplicate" })),
-        (0.05, json!({ "kind": "voice", "action": "delay", "delay_ms": 400 })),
+        (
+            0.05,
+            json!({ "kind": "voice", "action": "delay", "delay_ms": 400 }),
+        ),
     ]
 }
 
@@ -77,14 +96,30 @@ fn dials(which: &Value, [before, after, too_many, refused]: [f64; 4]) -> Vec<Sha
     };
     vec![
         rule(before * 0.6, "before", json!({ "action": "reset" })),
-        rule(before * 0.3, "before", json!({ "action": "error", "status": 502 })),
-        rule(before * 0.1, "before", json!({ "action": "stall", "delay_ms": STALL })),
+        rule(
+            before * 0.3,
+            "before",
+            json!({ "action": "error", "status": 502 }),
+        ),
+        rule(
+            before * 0.1,
+            "before",
+            json!({ "action": "stall", "delay_ms": STALL }),
+        ),
         rule(after * 0.5, "after", json!({ "action": "reset" })),
         rule(after * 0.2, "after", json!({ "action": "error" })),
         rule(after * 0.2, "after", json!({ "action": "garbage" })),
-        rule(after * 0.1, "after", json!({ "action": "stall", "delay_ms": STALL })),
+        rule(
+            after * 0.1,
+            "after",
+            json!({ "action": "stall", "delay_ms": STALL }),
+        ),
         rule(too_many, "before", json!({ "action": "rate_limit" })),
-        rule(refused, "before", json!({ "action": "refuse", "code": 21214 })),
+        rule(
+            refused,
+            "before",
+            json!({ "action": "refuse", "code": 21214 }),
+        ),
     ]
 }
 
@@ -125,11 +160,23 @@ mod tests {
             left *= 1.0 - chance;
         }
         let of = |action: &str| -> f64 {
-            let matching = rules.iter().zip(&shares).filter(|(rule, _)| rule["action"] == action);
+            let matching = rules
+                .iter()
+                .zip(&shares)
+                .filter(|(rule, _)| rule["action"] == action);
             matching.map(|(_, share)| share).sum()
         };
-        for (action, share) in [("drop", 0.1), ("duplicate", 0.3), ("reorder", 0.5), ("delay", 0.1)] {
-            assert!((of(action) - share).abs() < 1e-9, "{action}: {}", of(action));
+        for (action, share) in [
+            ("drop", 0.1),
+            ("duplicate", 0.3),
+            ("reorder", 0.5),
+            ("delay", 0.1),
+        ] {
+            assert!(
+                (of(action) - share).abs() < 1e-9,
+                "{action}: {}",
+                of(action)
+            );
         }
         assert!(left.abs() < 1e-9);
     }

@@ -20,7 +20,8 @@ const PECULIAR: [&str; 8] = [
 const AREA_CODES: [&str; 6] = ["206", "212", "312", "415", "512", "617"];
 
 const WORDS: [&str; 12] = [
-    "hello", "this", "is", "a", "call", "about", "your", "order", "today", "thank", "you", "goodbye",
+    "hello", "this", "is", "a", "call", "about", "your", "order", "today", "thank", "you",
+    "goodbye",
 ];
 
 /// One run.
@@ -81,7 +82,8 @@ impl Plan {
     }
 
     fn number(&self, rng: &mut Rng) -> String {
-        let one_of = |rng: &mut Rng, numbers: &[String]| numbers[rng.usize(..numbers.len())].clone();
+        let one_of =
+            |rng: &mut Rng, numbers: &[String]| numbers[rng.usize(..numbers.len())].clone();
         match rng.u32(..100) {
             0..10 => PECULIAR[rng.usize(..PECULIAR.len())].to_owned(),
             10..24 => one_of(rng, &self.shared_numbers),
@@ -102,7 +104,11 @@ fn order(rng: &mut Rng, seed: u64, index: usize, to: String) -> Order {
             .collect::<Vec<_>>()
             .join(" "),
         recorded: rng.u32(..100) < 80,
-        at_once: if rng.u32(..100) < 15 { rng.usize(2..5) } else { 1 },
+        at_once: if rng.u32(..100) < 15 {
+            rng.usize(2..5)
+        } else {
+            1
+        },
         again_after: (rng.u32(..100) < 15).then(|| milliseconds(rng, 0, 6_000)),
         hang_up_after: (rng.u32(..100) < 10).then(|| milliseconds(rng, 0, 500)),
     }

@@ -49,7 +49,9 @@ impl Statuses {
             let started = Instant::now();
             if let Ok(standings) = all(&calls).await {
                 seen.looks += 1;
-                standings.into_iter().for_each(|standing| seen.see(standing));
+                standings
+                    .into_iter()
+                    .for_each(|standing| seen.see(standing));
             }
             let pause = LOOKS.max(started.elapsed() * 4);
             if stopped_within(&mut stop, pause).await {
@@ -81,7 +83,12 @@ impl Statuses {
 
 async fn all(calls: &Collection<Standing>) -> Result<Vec<Standing>> {
     let projection = doc! { "_id": 0, "call_id": 1, "status": 1, "status_rank": 1 };
-    Ok(calls.find(doc! {}).projection(projection).await?.try_collect().await?)
+    Ok(calls
+        .find(doc! {})
+        .projection(projection)
+        .await?
+        .try_collect()
+        .await?)
 }
 
 /// What the simulator's log tells.
@@ -130,7 +137,13 @@ impl Journal {
         loop {
             let stopped = stopped_within(&mut stop, READS).await;
             let url = format!("{simulator}/_sim/log?since={}", journal.next);
-            let log = client.get(url).send().await?.error_for_status()?.text().await?;
+            let log = client
+                .get(url)
+                .send()
+                .await?
+                .error_for_status()?
+                .text()
+                .await?;
             journal.read(&log)?;
             if stopped {
                 return Ok(journal);
@@ -154,7 +167,9 @@ impl Journal {
 }
 
 fn webhook(entry: Entry) -> Webhook {
-    let answer = entry.status.and_then(|status| u16::try_from(status.as_u64()?).ok());
+    let answer = entry
+        .status
+        .and_then(|status| u16::try_from(status.as_u64()?).ok());
     let (sequence, recording_sid) = match entry.params {
         Some(params) => (params.sequence_number, params.recording_sid),
         None => (None, None),
@@ -178,7 +193,9 @@ fn fault(entry: Entry) -> String {
 
 /// Waits; `true` once there is nothing more to do.
 async fn stopped_within(stop: &mut watch::Receiver<bool>, pause: Duration) -> bool {
-    tokio::time::timeout(pause, stop.wait_for(|&stopped| stopped)).await.is_ok()
+    tokio::time::timeout(pause, stop.wait_for(|&stopped| stopped))
+        .await
+        .is_ok()
 }
 
 #[cfg(test)]
@@ -199,7 +216,10 @@ mod tests {
 
     #[test]
     fn a_status_that_goes_back_is_noticed() {
-        assert_eq!(backwards(&[("initiated", 0), ("ringing", 1), ("completed", 4)]), 0);
+        assert_eq!(
+            backwards(&[("initiated", 0), ("ringing", 1), ("completed", 4)]),
+            0
+        );
         assert_eq!(backwards(&[("failed", 3), ("completed", 4)]), 0);
         assert_eq!(backwards(&[("in-progress", 2), ("ringing", 1)]), 1);
         assert_eq!(backwards(&[("completed", 4), ("failed", 3)]), 1);
@@ -219,7 +239,9 @@ mod tests {
             "\n",
             r#"{"n":5,"at":"t","kind":"call.status","call_sid":"CA1","status":"ringing"}"#,
         );
-        journal.read(&log.replace("\n                ", "")).unwrap();
+        journal
+            .read(&log.replace("\n                ", ""))
+            .unwrap();
         assert_eq!(journal.missed, 2);
         let faults: Vec<_> = journal.faults.keys().map(String::as_str).collect();
         assert_eq!(faults, ["create reset after", "status drop"]);

@@ -27,9 +27,13 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     }
     for (call_id, calls) in &dialled {
         found.extend(calls.iter().skip(1).map(|call| {
-            Violation::new(Kind::DialledTwice, "one call", format!("{} of one call_id", calls.len()))
-                .of_call(Some(call_id.clone()))
-                .of_sid(Some(call.sid.clone()))
+            Violation::new(
+                Kind::DialledTwice,
+                "one call",
+                format!("{} of one call_id", calls.len()),
+            )
+            .of_call(Some(call_id.clone()))
+            .of_sid(Some(call.sid.clone()))
         }));
     }
     for record in &evidence.records {
@@ -48,12 +52,19 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
 fn difference(call: &Dialled, record: &Record) -> Option<Violation> {
     let about = |kind, expected: String, found: String| {
         let violation = Violation::new(kind, expected, found);
-        violation.of_call(Some(record.call_id.clone())).of_sid(Some(call.sid.clone()))
+        violation
+            .of_call(Some(record.call_id.clone()))
+            .of_sid(Some(call.sid.clone()))
     };
     let outcome = record.dial_outcome.as_deref().unwrap_or("none");
     if record.twilio_sid.as_deref() == Some(&call.sid) {
-        return (record.status != call.status)
-            .then(|| about(Kind::StatusDiffers, call.status.clone(), record.status.clone()));
+        return (record.status != call.status).then(|| {
+            about(
+                Kind::StatusDiffers,
+                call.status.clone(),
+                record.status.clone(),
+            )
+        });
     }
     match &record.twilio_sid {
         Some(_) => None,
@@ -91,7 +102,10 @@ fn went_back(evidence: &Evidence) -> impl Iterator<Item = Violation> {
 }
 
 fn under_one_key(evidence: &Evidence) -> impl Iterator<Item = Violation> {
-    let scopes = evidence.records.iter().filter_map(|record| record.idempotency_scope.as_deref());
+    let scopes = evidence
+        .records
+        .iter()
+        .filter_map(|record| record.idempotency_scope.as_deref());
     let counts = count(scopes);
     let repeated = evidence.records.iter().filter(move |record| {
         let scope = record.idempotency_scope.as_deref();
@@ -112,7 +126,9 @@ fn to_one_number(evidence: &Evidence) -> Vec<Violation> {
     for (number, calls) in calls {
         let keys = keys.get(number).copied().unwrap_or_default();
         if calls > keys {
-            let ending = number.get(number.len().saturating_sub(2)..).unwrap_or_default();
+            let ending = number
+                .get(number.len().saturating_sub(2)..)
+                .unwrap_or_default();
             let expected = format!("at most {keys} to the number that ends in {ending}");
             let of_number = evidence.keys.iter().find(|key| key.to == number);
             let violation = Violation::new(Kind::DialledTwice, expected, calls.to_string());
@@ -143,15 +159,30 @@ fn answers(story: &KeyStory, records: &HashMap<&str, &Record>) -> Vec<Violation>
             (201 | 202, Some(call_id)) => {
                 if !records.contains_key(call_id.as_str()) {
                     let none = "none".to_owned();
-                    note(Kind::CallWithoutRecord, "a document of calls", none, Some(call_id.clone()));
+                    note(
+                        Kind::CallWithoutRecord,
+                        "a document of calls",
+                        none,
+                        Some(call_id.clone()),
+                    );
                 }
                 if *first.get_or_insert(call_id) != call_id {
                     let other = Some(call_id.clone());
-                    note(Kind::DialledTwice, "the key's call", "another call".to_owned(), other);
+                    note(
+                        Kind::DialledTwice,
+                        "the key's call",
+                        "another call".to_owned(),
+                        other,
+                    );
                 }
             }
             (502, _) if code.starts_with("twilio_") => {}
-            (status, _) => note(Kind::WrongAnswer, "201, 202 or Twilio's refusal", format!("{status} {code}"), None),
+            (status, _) => note(
+                Kind::WrongAnswer,
+                "201, 202 or Twilio's refusal",
+                format!("{status} {code}"),
+                None,
+            ),
         }
     }
     found

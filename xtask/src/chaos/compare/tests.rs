@@ -45,7 +45,9 @@ fn dialled(sid: &str, call_id: &str, status: &str) -> Dialled {
         sid: sid.into(),
         to: NUMBER.into(),
         status: status.into(),
-        url: Some(format!("http://127.0.0.1:1/twilio/voice?call_id={call_id}#rc=2")),
+        url: Some(format!(
+            "http://127.0.0.1:1/twilio/voice?call_id={call_id}#rc=2"
+        )),
         recordings: vec![Recorded {
             sid: sid.replace("CA", "RE"),
             status: "completed".into(),
@@ -61,7 +63,11 @@ fn record(call_id: &str, sid: Option<&str>, status: &str) -> Record {
         dial_outcome: Some("accepted".into()),
         recording_url: Some("http://127.0.0.1:1/Recordings/RE1".into()),
         idempotency_scope: Some(format!("scope of {call_id}")),
-        events: [0, 1, 3].map(|number| Event { sequence: Some(number) }).into(),
+        events: [0, 1, 3]
+            .map(|number| Event {
+                sequence: Some(number),
+            })
+            .into(),
         events_dropped: 0,
     }
 }
@@ -86,7 +92,10 @@ fn answer(status: u16, call_id: &str) -> Answer {
 fn after(harm: impl FnOnce(&mut Evidence)) -> Vec<Kind> {
     let mut evidence = healthy();
     harm(&mut evidence);
-    let mut kinds: Vec<_> = violations(&evidence).into_iter().map(|one| one.kind).collect();
+    let mut kinds: Vec<_> = violations(&evidence)
+        .into_iter()
+        .map(|one| one.kind)
+        .collect();
     kinds.dedup();
     kinds
 }
@@ -110,8 +119,15 @@ fn a_call_without_a_record_is_found() {
 #[test]
 fn a_second_call_under_one_call_id_is_found() {
     let kinds = after(|it| {
-        it.keys.push(KeyStory { key: "k2".into(), to: NUMBER.into(), ..KeyStory::default() });
-        it.dialled.push(Dialled { recordings: vec![], ..dialled("CA2", "one", "completed") });
+        it.keys.push(KeyStory {
+            key: "k2".into(),
+            to: NUMBER.into(),
+            ..KeyStory::default()
+        });
+        it.dialled.push(Dialled {
+            recordings: vec![],
+            ..dialled("CA2", "one", "completed")
+        });
     });
     assert_eq!(kinds, [Kind::DialledTwice]);
 }
@@ -131,7 +147,10 @@ fn a_second_record_of_one_key_is_found() {
 #[test]
 fn more_calls_to_a_number_than_keys_for_it_are_found() {
     let kinds = after(|it| {
-        it.dialled.push(Dialled { recordings: vec![], ..dialled("CA2", "two", "completed") });
+        it.dialled.push(Dialled {
+            recordings: vec![],
+            ..dialled("CA2", "two", "completed")
+        });
         it.records.push(record("two", Some("CA2"), "completed"));
     });
     assert_eq!(kinds, [Kind::DialledTwice]);
@@ -148,8 +167,14 @@ fn a_key_that_names_two_calls_is_found() {
 
 #[test]
 fn a_status_that_differs_is_found() {
-    assert_eq!(after(|it| it.records[0].status = "in-progress".into()), [Kind::StatusDiffers]);
-    assert_eq!(after(|it| it.dialled[0].status = "busy".into()), [Kind::StatusDiffers]);
+    assert_eq!(
+        after(|it| it.records[0].status = "in-progress".into()),
+        [Kind::StatusDiffers]
+    );
+    assert_eq!(
+        after(|it| it.dialled[0].status = "busy".into()),
+        [Kind::StatusDiffers]
+    );
 }
 
 #[test]
@@ -181,7 +206,11 @@ fn a_dial_that_nobody_has_settled_is_found() {
 
 #[test]
 fn a_status_that_went_back_is_found() {
-    let back = WentBack { call_id: "one".into(), from: "completed".into(), to: "ringing".into() };
+    let back = WentBack {
+        call_id: "one".into(),
+        from: "completed".into(),
+        to: "ringing".into(),
+    };
     assert_eq!(after(|it| it.went_back.push(back)), [Kind::StatusWentBack]);
 }
 
@@ -224,10 +253,16 @@ fn a_doubled_recording_is_found() {
 
 #[test]
 fn a_status_callback_that_was_taken_and_lost_is_found() {
-    let lost = |it: &mut Evidence| it.records[0].events.retain(|event| event.sequence != Some(1));
+    let lost = |it: &mut Evidence| {
+        it.records[0]
+            .events
+            .retain(|event| event.sequence != Some(1))
+    };
     assert_eq!(after(lost), [Kind::WebhookNotApplied]);
     let refused = |it: &mut Evidence| {
-        it.records[0].events.retain(|event| event.sequence != Some(1));
+        it.records[0]
+            .events
+            .retain(|event| event.sequence != Some(1));
         it.webhooks[0].answer = Some(503);
     };
     assert_eq!(after(refused), []);
@@ -264,7 +299,10 @@ fn a_stuck_key_and_a_wrong_answer_are_found() {
         call_id: None,
     };
     let reused = refused("idempotency_key_reused", 422);
-    assert_eq!(after(|it| it.keys[0].answers.push(reused)), [Kind::WrongAnswer]);
+    assert_eq!(
+        after(|it| it.keys[0].answers.push(reused)),
+        [Kind::WrongAnswer]
+    );
     let twilio = refused("twilio_refused", 502);
     assert_eq!(after(|it| it.keys[0].answers.push(twilio)), []);
 }

@@ -23,7 +23,10 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     let lost = accepted.filter_map(|hook| {
         let lost = match hook.kind.as_str() {
             "status" => status(hook, records.get(hook.call_sid.as_str()).copied()),
-            "recording" => recording(hook, recordings.get(hook.recording_sid.as_deref()?).copied()),
+            "recording" => recording(
+                hook,
+                recordings.get(hook.recording_sid.as_deref()?).copied(),
+            ),
             _ => None,
         };
         lost.map(|(expected, found)| {
@@ -38,16 +41,28 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
 /// A status is an event of the timeline of the call that goes by its `CallSid`.
 fn status(hook: &Webhook, record: Option<&Record>) -> Option<(String, String)> {
     let expected = || {
-        let sequence = hook.sequence.map_or("none".to_owned(), |number| number.to_string());
-        format!("status callback {sequence} ({}) in the timeline", hook.event)
+        let sequence = hook
+            .sequence
+            .map_or("none".to_owned(), |number| number.to_string());
+        format!(
+            "status callback {sequence} ({}) in the timeline",
+            hook.event
+        )
     };
     let Some(record) = record else {
         return Some((expected(), "no call with that CallSid".to_owned()));
     };
     let applied = record.events_dropped > 0
-        || record.events.iter().any(|event| event.sequence.is_some() && event.sequence == hook.sequence);
+        || record
+            .events
+            .iter()
+            .any(|event| event.sequence.is_some() && event.sequence == hook.sequence);
     (!applied).then(|| {
-        let known: Vec<_> = record.events.iter().filter_map(|event| event.sequence).collect();
+        let known: Vec<_> = record
+            .events
+            .iter()
+            .filter_map(|event| event.sequence)
+            .collect();
         (expected(), format!("{known:?}"))
     })
 }
