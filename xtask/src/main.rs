@@ -1,6 +1,7 @@
 //! What a person does with this project: `cargo xtask demo`, `dev`, `test`, and their smaller siblings.
 
 mod api;
+mod chaos;
 mod demo;
 mod dev;
 mod http;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
 use outdial::dao::indexes::{Report, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use super::{free_port, spawn};
@@ -41,7 +42,15 @@ pub struct Database {
     /// Its connection string.
     pub uri: String,
     client: Client,
-    process: Option<(Child, Storage)>,
+    process: Option<Process>,
+}
+
+/// The process of a database that was started here.
+struct Process {
+    command: Command,
+    child: Child,
+    storage: Storage,
+    output: Output,
 }
 
 /// Which database [`Database::start`] will use, in words.
@@ -70,7 +79,7 @@ impl Database {
             .args(["--bind_ip", "127.0.0.1", "--port", &port.to_string()])
             .arg("--dbpath")
             .arg(storage.folder());
-        Self::launch(&mut command, port, output, storage).await
+        Self::launch(command, port, output, storage).await
     }
 
     /// The embedded database, whatever else there is.
@@ -87,19 +96,24 @@ impl Database {
             .args(["--log-level", "WARNING", "--storage-path"])
             .arg(storage.folder())
             .args(options);
-        Self::launch(&mut command, port, output, storage).await
+        Self::launch(command, port, output, storage).await
     }
 
     async fn launch(
-        command: &mut Command,
+        mut command: Command,
         port: u16,
         output: &Output,
         storage: Storage,
     ) -> Result<Self> {
         std::fs::create_dir_all(storage.folder())?;
-        let child = spawn(output, "database", command)?;
+        let process = Process {
+            child: spawn(output, "database", &mut command)?,
+            command,
+            storage,
+            output: output.clone(),
+        };
         let uri = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
-        Self::connect(uri, Some((child, storage)), output).await
+        Self::connect(uri, Some(process), output).await
     }
 
     /// One that runs already.
@@ -110,6 +124,43 @@ impl Database {
     /// Makes the indexes of one of its databases.
     pub async fn make_indexes(&self, name: &str) -> Result<Report> {
         Ok(ensure(&self.client.database(name)).await?)
+    }
+
+    /// The driver's handle.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether its process was started here, and so can be stopped.
+    pub fn is_ours(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Ends its process in an orderly way, where it was started here: what it has acknowledged is kept. (Killed outright,
+    /// the embedded database forgets its last moments.)
+    pub async fn stop(&mut self) -> Result<()> {
+        let Some(process) = &mut self.process else {
+            return Ok(());
+        };
+        let pid = process
+            .child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(pid) = pid {
+            kill_process(pid, Signal::TERM)?;
+        }
+        process.child.wait().await?;
+        Ok(())
+    }
+
+    /// Starts it again after [`Database::stop`], where it was and with what it had.
+    pub async fn start_again(&mut self) -> Result<()> {
+        let Some(process) = &mut self.process else {
+            return Ok(());
+        };
+        process.child = spawn(&process.output, "database", &mut process.command)?;
+        let output = process.output.clone();
+        answers(&self.client, self.process.as_mut(), &output).await
     }
 
     /// Stores documents in extended JSON: an object of collections, each a list.
@@ -127,49 +178,57 @@ impl Database {
         Ok(())
     }
 
-    /// Waits for the first answer, or for the process to give up.
-    async fn connect(
-        uri: String,
-        mut process: Option<(Child, Storage)>,
-        output: &Output,
-    ) -> Result<Self> {
+    async fn connect(uri: String, mut process: Option<Process>, output: &Output) -> Result<Self> {
         outdial::tls::install_provider();
         let mut options = mongodb::options::ClientOptions::parse(&uri).await?;
         options.server_selection_timeout = Some(Duration::from_secs(2));
         let client = Client::with_options(options)?;
-        let patience = if process.is_some() {
-            START_TIME
-        } else {
-            CONNECT_TIME
+        answers(&client, process.as_mut(), output).await?;
+        Ok(Self {
+            uri,
+            client,
+            process,
+        })
+    }
+}
+
+/// Waits for the first answer, or for the process to give up.
+async fn answers(client: &Client, process: Option<&mut Process>, output: &Output) -> Result<()> {
+    let patience = if process.is_some() {
+        START_TIME
+    } else {
+        CONNECT_TIME
+    };
+    let deadline = Instant::now() + patience;
+    let mut child = process.map(|process| &mut process.child);
+    loop {
+        let Err(error) = client
+            .database("admin")
+            .run_command(doc! { "ping": 1 })
+            .await
+        else {
+            return Ok(());
         };
-        let deadline = Instant::now() + patience;
-        loop {
-            let Err(error) = client
-                .database("admin")
-                .run_command(doc! { "ping": 1 })
-                .await
-            else {
-                return Ok(Self {
-                    uri,
-                    client,
-                    process,
-                });
-            };
-            let child = process.as_mut().map(|(child, _)| child);
-            let ended = child.and_then(|child| child.try_wait().transpose());
-            if ended.is_some() || Instant::now() > deadline {
-                let tail = output.last_lines(15);
-                return Err(format!("the database does not answer: {error}{tail}").into());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let ended = child
+            .as_mut()
+            .and_then(|child| child.try_wait().transpose());
+        if ended.is_some() || Instant::now() > deadline {
+            let tail = output.last_lines(15);
+            return Err(format!("the database does not answer: {error}{tail}").into());
         }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 impl Drop for Database {
     /// Data that nobody needs any more is worth no orderly end.
     fn drop(&mut self) {
-        let Some((child, Storage::Throwaway(folder))) = &mut self.process else {
+        let Some(Process {
+            child,
+            storage: Storage::Throwaway(folder),
+            ..
+        }) = &mut self.process
+        else {
             return;
         };
         let killed = child.start_kill();

@@ -80,16 +80,16 @@ impl Outbox {
             match fault {
                 None => self.send(&callback, &token).await,
                 Some((CallbackAction::Drop, _)) => continue,
-                Some((CallbackAction::Duplicate, _)) => {
+                Some((CallbackAction::Duplicate, delay)) => {
                     self.send(&callback, &token).await;
-                    self.send(&callback, &token).await;
+                    if delay.is_zero() {
+                        self.send(&callback, &token).await;
+                    } else {
+                        self.send_later(&callback, token, delay);
+                    }
                 }
                 Some((CallbackAction::Delay, delay)) => {
-                    let (later, callback) = (self.clone(), callback.clone());
-                    tokio::spawn(async move {
-                        tokio::time::sleep(delay).await;
-                        later.send(&callback, &token).await;
-                    });
+                    self.send_later(&callback, token, delay);
                     continue;
                 }
                 Some((CallbackAction::Reorder, _)) => {
@@ -104,6 +104,15 @@ impl Outbox {
         for late in held {
             self.send(&late, &new_token()).await;
         }
+    }
+
+    /// The others go on meanwhile.
+    fn send_later(&self, callback: &Callback, token: String, delay: Duration) {
+        let (later, callback) = (self.clone(), callback.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            later.send(&callback, &token).await;
+        });
     }
 
     /// `token` tells one delivery from another, and a duplicate from a new one.
@@ -194,7 +203,7 @@ pub(super) fn tell_fault(
     delay: Duration,
 ) {
     let mut entry = json!({ "webhook": kind.word(), "event": event, "action": action });
-    if action == CallbackAction::Delay {
+    if !delay.is_zero() {
         entry["delay_ms"] = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX).into();
     }
     sim.log.write("fault", Some(sid), entry);

@@ -85,7 +85,7 @@ impl Faults {
                     [seed, *place as u64, about.call, about.ordinal],
                 )
         })?;
-        Some((rule.action, Duration::from_millis(rule.delay_ms)))
+        Some((rule.action, rule.delay()))
     }
 
     /// What happens to this REST request, whose form names `to`. Counts the request for every rule that it matches.

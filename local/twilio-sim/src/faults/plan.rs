@@ -1,5 +1,7 @@
 //! A fault plan as it is written.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -36,9 +38,21 @@ pub struct CallbackRule {
     pub probability: f64,
     /// What happens.
     pub action: CallbackAction,
-    /// How long a delay is, in milliseconds of the wall clock.
-    #[serde(default = "a_second")]
-    pub delay_ms: u64,
+    /// How much later it arrives, or its duplicate, in milliseconds of the wall clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+}
+
+impl CallbackRule {
+    /// How much later it arrives, or its duplicate.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        let usual = match self.action {
+            CallbackAction::Delay => 1_000,
+            _ => 0,
+        };
+        Duration::from_millis(self.delay_ms.unwrap_or(usual))
+    }
 }
 
 /// The kinds of webhook.
@@ -74,7 +88,7 @@ impl CallbackKind {
 pub enum CallbackAction {
     /// It never arrives. For `voice` that is a failed connection.
     Drop,
-    /// It arrives twice.
+    /// It arrives twice, the second time after its delay.
     Duplicate,
     /// It arrives later, while the others go on.
     Delay,
@@ -172,10 +186,6 @@ pub enum RestAction {
 
 fn always() -> f64 {
     1.0
-}
-
-fn a_second() -> u64 {
-    1_000
 }
 
 fn a_minute() -> u64 {

@@ -68,6 +68,18 @@ async fn a_last_callback_that_is_reordered_still_arrives() {
 }
 
 #[tokio::test]
+async fn a_duplicate_comes_later_where_the_plan_says_so() {
+    let app = App::start().await;
+    let plan = json!({ "callbacks": [{ "kind": "status", "event": "initiated", "action": "duplicate", "delay_ms": 1_500 }] });
+    let sim = with(plan).await;
+    told(&sim, &app).await;
+    let hits = app.wait("/status", 5).await;
+    assert_eq!(sequence(&hits), ["0", "1", "2", "3", "0"]);
+    let token = |hit: &Hit| hit.header("I-Twilio-Idempotency-Token").to_owned();
+    assert_eq!(token(&hits[0]), token(&hits[4]));
+}
+
+#[tokio::test]
 async fn a_delayed_callback_is_overtaken_by_the_others() {
     let app = App::start().await;
     let plan = json!({ "callbacks": [{ "kind": "status", "event": "initiated", "action": "delay", "delay_ms": 1_500 }] });
