@@ -7,6 +7,7 @@ mod dev;
 mod http;
 mod indexes;
 mod invoke;
+mod lambda;
 mod openapi;
 mod output;
 mod prerequisites;
@@ -46,6 +47,8 @@ enum Command {
     Dev(dev::Arguments),
     /// Runs everything that must pass
     Test(test::Arguments),
+    /// Places many calls under every fault, and compares what Twilio knows with what the database says
+    Chaos(chaos::Arguments),
     /// Runs one function on one event, under AWS's own runtime interface emulator
     Invoke(invoke::Arguments),
     /// Makes the database's indexes, and replaces those of earlier versions
@@ -108,6 +111,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
+        Command::Chaos(arguments) => chaos::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Indexes(arguments) => indexes::run(arguments).await,
         Command::Openapi(arguments) => openapi::run(&arguments),

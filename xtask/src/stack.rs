@@ -3,6 +3,7 @@
 pub mod database;
 pub mod environment;
 pub mod functions;
+pub mod queue;
 pub mod simulator;
 
 use std::net::TcpListener;

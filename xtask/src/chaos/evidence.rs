@@ -103,9 +103,6 @@ pub struct Event {
 pub struct RecordingRecord {
     /// The `RecordingSid`.
     pub twilio_sid: String,
-    /// The public name of its call.
-    #[serde(default)]
-    pub call_uuid: Option<String>,
     /// processing, completed, absent, failed or deleted.
     pub status: String,
 }

@@ -126,7 +126,7 @@ fn number(rng: &mut Rng) -> String {
 
 /// Spread over the middle of the run: one in each of as many equal parts.
 fn moments(rng: &mut Rng, count: usize, calls: usize) -> Vec<usize> {
-    let (first, last) = (calls / 10, calls * 9 / 10);
+    let (first, last) = (calls / 4, calls * 9 / 10);
     let part = (last - first) / count.max(1);
     (0..count)
         .map(|nth| first + nth * part + rng.usize(..part.max(1)))

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use mongodb::bson::doc;
 use mongodb::{Collection, Database};
+use outdial::domain::CallStatus;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -49,9 +50,9 @@ impl Statuses {
             let started = Instant::now();
             if let Ok(standings) = all(&calls).await {
                 seen.looks += 1;
-                standings
-                    .into_iter()
-                    .for_each(|standing| seen.see(standing));
+                for standing in standings {
+                    seen.see(standing);
+                }
             }
             let pause = LOOKS.max(started.elapsed() * 4);
             if stopped_within(&mut stop, pause).await {
@@ -67,9 +68,10 @@ impl Statuses {
                 return;
             }
             self.changes += 1;
-            // The reconciler's own `failed` may give way to what Twilio knows, and its rank says so.
+            // The reconciler's own `failed` gives way to whatever Twilio knows, and its rank says so.
+            let was_given_up = before.status_rank == CallStatus::GIVEN_UP_RANK;
             let resumed = is_an_end(&before.status) && !is_an_end(&now.status);
-            if now.status_rank < before.status_rank || resumed {
+            if !was_given_up && (now.status_rank < before.status_rank || resumed) {
                 self.went_back.push(WentBack {
                     call_id: now.call_id.clone(),
                     from: before.status.clone(),
@@ -110,20 +112,13 @@ struct Entry {
     kind: String,
     call_sid: Option<String>,
     webhook: Option<String>,
-    rest: Option<String>,
+    rest: Option<Value>,
     action: Option<String>,
     when: Option<String>,
     event: Option<String>,
     url: Option<String>,
     status: Option<Value>,
-    params: Option<Params>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Params {
-    sequence_number: Option<String>,
-    recording_sid: Option<String>,
+    params: Option<Value>,
 }
 
 impl Journal {
@@ -153,7 +148,8 @@ impl Journal {
 
     fn read(&mut self, log: &str) -> Result<()> {
         for line in log.lines() {
-            let entry: Entry = serde_json::from_str(line)?;
+            let entry: Entry = serde_json::from_str(line)
+                .map_err(|error| format!("the simulator's log has {line:?}: {error}"))?;
             self.missed += entry.n.saturating_sub(self.next);
             self.next = entry.n + 1;
             match entry.kind.as_str() {
@@ -170,24 +166,23 @@ fn webhook(entry: Entry) -> Webhook {
     let answer = entry
         .status
         .and_then(|status| u16::try_from(status.as_u64()?).ok());
-    let (sequence, recording_sid) = match entry.params {
-        Some(params) => (params.sequence_number, params.recording_sid),
-        None => (None, None),
-    };
+    let params = entry.params.unwrap_or_default();
+    let param = |name: &str| params[name].as_str().map(str::to_owned);
     Webhook {
         call_sid: entry.call_sid.unwrap_or_default(),
         call_id: entry.url.as_deref().and_then(call_id_in),
         kind: entry.webhook.unwrap_or_default(),
         event: entry.event.unwrap_or_default(),
         answer,
-        sequence: sequence.and_then(|number| number.parse().ok()),
-        recording_sid,
+        sequence: param("SequenceNumber").and_then(|number| number.parse().ok()),
+        recording_sid: param("RecordingSid"),
     }
 }
 
 /// Such as `status drop`, or `create reset after`.
 fn fault(entry: Entry) -> String {
-    let words = [entry.webhook.or(entry.rest), entry.action, entry.when];
+    let request = entry.rest.and_then(|what| what.as_str().map(str::to_owned));
+    let words = [entry.webhook.or(request), entry.action, entry.when];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -221,6 +216,7 @@ mod tests {
             0
         );
         assert_eq!(backwards(&[("failed", 3), ("completed", 4)]), 0);
+        assert_eq!(backwards(&[("failed", 3), ("ringing", 1)]), 0);
         assert_eq!(backwards(&[("in-progress", 2), ("ringing", 1)]), 1);
         assert_eq!(backwards(&[("completed", 4), ("failed", 3)]), 1);
         assert_eq!(backwards(&[("completed", 4), ("ringing", 4)]), 1);

@@ -6,11 +6,16 @@ use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
 /// Every variable that a function reads. The caller's own values of them must not leak into a local stack.
-const READ_BY_FUNCTIONS: [&str; 36] = [
+const READ_BY_FUNCTIONS: [&str; 41] = [
     "ALLOWED_COUNTRIES",
     "API_KEYS",
     "APOLOGY",
+    "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
     "BASE_URL",
     "BLOCKED_NUMBERS",
     "CALLING_HOURS",

@@ -75,7 +75,6 @@ fn record(call_id: &str, sid: Option<&str>, status: &str) -> Record {
 fn recording(sid: &str, status: &str) -> RecordingRecord {
     RecordingRecord {
         twilio_sid: sid.into(),
-        call_uuid: Some("one".into()),
         status: status.into(),
     }
 }
@@ -256,7 +255,7 @@ fn a_status_callback_that_was_taken_and_lost_is_found() {
     let lost = |it: &mut Evidence| {
         it.records[0]
             .events
-            .retain(|event| event.sequence != Some(1))
+            .retain(|event| event.sequence != Some(1));
     };
     assert_eq!(after(lost), [Kind::WebhookNotApplied]);
     let refused = |it: &mut Evidence| {

@@ -1,0 +1,57 @@
+//! What the functions have counted themselves, from the lines that they print.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::Result;
+
+/// The sums of all counts in a log.
+pub fn counted(log: &Path) -> Result<BTreeMap<String, u64>> {
+    Ok(sums(&std::fs::read_to_string(log)?))
+}
+
+fn sums(log: &str) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for line in log.lines().filter(|line| line.contains("\"_aws\"")) {
+        let told = line
+            .find('{')
+            .map(|start| serde_json::from_str::<Value>(&line[start..]));
+        let Some(Ok(told)) = told else {
+            continue;
+        };
+        let groups = told["_aws"]["CloudWatchMetrics"].as_array();
+        let metrics = groups
+            .into_iter()
+            .flatten()
+            .filter_map(|group| group["Metrics"].as_array());
+        for name in metrics
+            .flatten()
+            .filter_map(|metric| metric["Name"].as_str())
+        {
+            *sums.entry(name.to_owned()).or_default() += told[name].as_u64().unwrap_or_default();
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_added_up_over_all_lines() {
+        let log = concat!(
+            r#"status        | {"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"outdial","Dimensions":[["Function"]],"Metrics":[{"Name":"A"},{"Name":"B"}]}]},"Function":"status","A":2,"B":1}"#,
+            "\n",
+            r#"status        | {"level":"INFO","message":"no _aws here"}"#,
+            "\n",
+            r#"replay        | {"_aws":{"CloudWatchMetrics":[{"Metrics":[{"Name":"A"}]}]},"A":3}"#,
+        );
+        assert_eq!(
+            sums(log),
+            BTreeMap::from([("A".to_owned(), 5), ("B".to_owned(), 1)])
+        );
+    }
+}
