@@ -22,6 +22,8 @@ ROUTES = {
     "/twilio/recording": "Recording",
 }
 WEBHOOKS = {"Voice", "Status", "Recording"}
+SPILLING = {"Status", "Recording"}
+UNASKED = {"Replay", "Reconcile"}
 FUNCTION_URLS = WEBHOOKS | {"Media"}
 FROM_THE_SECRET = {
     "MONGO_URI",
@@ -56,6 +58,14 @@ READS = {
         "CALL_TIME_LIMIT_SECONDS",
         "CALL_RING_TIMEOUT_SECONDS",
     },
+    "Inbox::new(": {"WEBHOOK_QUEUE_URL"},
+    "WebhookQueue::from_settings(": {"WEBHOOK_QUEUE_URL"},
+    "settings.reconcile()": {
+        "RECONCILE_UNKNOWN_AFTER_SECONDS",
+        "RECONCILE_PAGE",
+        "CALL_TIME_LIMIT_SECONDS",
+        "CALL_RING_TIMEOUT_SECONDS",
+    },
     "settings.speech()": {"VOICE", "LANGUAGE", "APOLOGY", "RECORDING_NOTICE"},
 }
 DEFAULTS = {
@@ -68,6 +78,8 @@ DEFAULTS = {
     "MAX_CALLS_PER_DAY": 5000,
     "CALL_TIME_LIMIT_SECONDS": 600,
     "CALL_RING_TIMEOUT_SECONDS": 30,
+    "RECONCILE_UNKNOWN_AFTER_SECONDS": 600,
+    "RECONCILE_PAGE": 100,
     "VOICE": "woman",
     "LANGUAGE": "en-US",
 }
@@ -170,6 +182,8 @@ def test_each_route_goes_to_its_function_whatever_the_method(functions):
     routes = {}
     for name, function in functions.items():
         for event in function.get("Events", {}).values():
+            if name in UNASKED:
+                continue
             assert event["Type"] == "HttpApi"
             assert event["Properties"]["ApiId"] == {"Ref": "Api"}
             assert event["Properties"]["Method"] == "ANY"
@@ -238,7 +252,7 @@ def statement(actions, resource):
 
 
 @pytest.mark.parametrize("given", [(), ("HasSecret",), ("HasSecret", "HasSecretKey")], ids=lambda given: "+".join(given) or "nothing")
-def test_each_function_may_write_its_log_and_its_traces_and_read_the_secret_and_no_more(deployed, given):
+def test_each_function_may_write_its_log_and_its_traces_read_the_secret_use_its_queue_and_no_more(deployed, given):
     template = deployed.settled(*given)
     roles = template.of_type("AWS::IAM::Role")
     functions = template.of_type("AWS::Lambda::Function")
@@ -254,6 +268,11 @@ def test_each_function_may_write_its_log_and_its_traces_and_read_the_secret_and_
             statement(["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::GetAtt": [f"{name}Logs", "Arn"]}),
             statement(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
         ]
+        if name in SPILLING:
+            expected.append(statement("sqs:SendMessage", {"Fn::GetAtt": ["WebhookQueue", "Arn"]}))
+        if name == "Replay":
+            actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
+            expected.append(statement(actions, {"Fn::GetAtt": ["WebhookQueue", "Arn"]}))
         if "HasSecret" in given:
             expected.append(statement("secretsmanager:GetSecretValue", {"Ref": "SecretArn"}))
         if "HasSecretKey" in given:
@@ -332,6 +351,70 @@ def test_time_outs_leave_room_for_the_answer_and_end_before_the_other_side_stops
         assert 6.5 < timeouts[name] < 15, "6.5 s for the answer; Twilio waits 15 in all"
     assert 2 < timeouts["Health"] < 30, "its checks take 2 s"
     assert 30 < timeouts["Media"] <= 900, "a recording is streamed as slowly as it is heard"
+
+
+def test_webhooks_wait_encrypted_in_a_queue_that_outlasts_an_outage_of_twelve_hours(deployed):
+    queues = deployed.of_type("AWS::SQS::Queue")
+    assert set(queues) == {"WebhookQueue", "WebhookDeadLetters"}
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+    queue, dead = queues["WebhookQueue"], queues["WebhookDeadLetters"]
+    assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600
+    redrive = queue["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["WebhookDeadLetters", "Arn"]}
+    tries = redrive["maxReceiveCount"]
+    longest = int(re.search(r"LAST_SECONDS: u64 = (\d+)", rust("functions/replay/src"))[1])
+    assert tries * queue["VisibilityTimeout"] > 12 * 3600, "even where replay can hide nothing"
+    assert tries * longest < queue["MessageRetentionPeriod"], "a message is tried to the end"
+    replay = deployed.of_type("AWS::Lambda::Function")["Replay"]
+    assert queue["VisibilityTimeout"] >= 6 * replay["Timeout"]
+    assert replay["Timeout"] > 10 * 4 + 10
+
+
+def test_nobody_reaches_the_queues_without_tls(deployed):
+    (policy,) = deployed.of_type("AWS::SQS::QueuePolicy").values()
+    assert policy["Queues"] == [{"Ref": "WebhookQueue"}, {"Ref": "WebhookDeadLetters"}]
+    (denied,) = policy["PolicyDocument"]["Statement"]
+    assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "sqs:*")
+    assert denied["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in ("WebhookQueue", "WebhookDeadLetters")]
+    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_replay_is_fed_by_the_queue_and_names_what_it_could_not_apply(deployed):
+    (source,) = deployed.of_type("AWS::Lambda::EventSourceMapping").values()
+    assert source["EventSourceArn"] == {"Fn::GetAtt": ["WebhookQueue", "Arn"]}
+    assert source["FunctionName"] == {"Ref": "Replay"}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BatchSize"] == 10
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+def test_only_those_who_use_the_queue_know_it(functions):
+    knowing = {name for name, function in functions.items() if "WEBHOOK_QUEUE_URL" in variables(function)}
+    assert knowing == SPILLING | {"Replay"}
+    for name in knowing:
+        assert variables(functions[name])["WEBHOOK_QUEUE_URL"] == {"Ref": "WebhookQueue"}
+
+
+def test_reconcile_runs_every_five_minutes_and_a_run_is_not_repeated(deployed):
+    (rule,) = deployed.of_type("AWS::Events::Rule").values()
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["Reconcile", "Arn"]}]
+    (config,) = deployed.of_type("AWS::Lambda::EventInvokeConfig").values()
+    assert (config["FunctionName"], config["MaximumRetryAttempts"]) == ({"Ref": "Reconcile"}, 0)
+    (seconds,) = re.findall(r"RUN_TIME: Duration = Duration::from_secs\((\d+)\)", rust("functions/reconcile/src"))
+    assert int(seconds) < deployed.of_type("AWS::Lambda::Function")["Reconcile"]["Timeout"] < 300
+
+
+def test_dead_letters_and_webhooks_that_wait_for_long_raise_an_alarm(deployed):
+    watched = {
+        alarm["MetricName"]: (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"], alarm["Statistic"], alarm["Threshold"])
+        for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "AWS/SQS"
+    }
+    assert watched == {
+        "ApproximateNumberOfMessagesVisible": (["WebhookDeadLetters", "QueueName"], "Maximum", 1),
+        "ApproximateAgeOfOldestMessage": (["WebhookQueue", "QueueName"], "Maximum", 3600),
+    }
 
 
 def test_concurrency_is_reserved_only_by_the_parameter(deployed):
@@ -425,6 +508,8 @@ def test_every_url_is_an_output(written):
     assert "Api" in outputs["ApiUrl"]
     for name in FUNCTION_URLS:
         assert any(f"${{{name}Url.FunctionUrl}}" in value for value in outputs.values()), name
+    for queue in ("WebhookQueue", "WebhookDeadLetters"):
+        assert written.document["Outputs"][f"{queue}Url"]["Value"] == {"Ref": queue}
     for path in ("/health", "/docs", "/users", "/calls/outbound"):
         assert f"${{Api.ApiEndpoint}}{path}" in "".join(outputs.values()), path
 

@@ -164,8 +164,8 @@ mod tests {
     fn what_befalls_the_database_is_spread_over_the_run() {
         for seed in 0..20 {
             let plan = Plan::new(seed, 500, 2, 6);
-            assert!(plan.outages[0] >= 50 && plan.outages[0] < 250, "{plan:?}");
-            assert!(plan.outages[1] >= 250 && plan.outages[1] < 450, "{plan:?}");
+            assert!(plan.outages[0] >= 125 && plan.outages[0] < 287, "{plan:?}");
+            assert!(plan.outages[1] >= 287 && plan.outages[1] < 450, "{plan:?}");
             assert!(plan.cuts.is_sorted() && plan.cuts.len() == 6);
         }
         assert_eq!(Plan::new(1, 5, 1, 0).outages.len(), 1);

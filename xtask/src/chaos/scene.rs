@@ -29,7 +29,7 @@ use crate::workspace::Workspace;
 /// How many times as fast as life the calls are played.
 const SPEED: u32 = 20;
 /// How many environments each function may have.
-const ENVIRONMENTS: usize = 5;
+const ENVIRONMENTS: usize = 10;
 /// The share of invocations that lose their environment, and when at the latest.
 const KILLED: f64 = 0.03;
 const KILLED_WITHIN: Duration = Duration::from_millis(60);
