@@ -53,7 +53,7 @@ def media_signature(recording_sid, expires, key):
 
 def sign(name, event, recording=None):
     """The event as it should be; one whose name ends in -forged is signed by somebody else."""
-    path = event["rawPath"]
+    path = event.get("rawPath", "")
     if path.startswith("/twilio/"):
         function = path.removeprefix("/twilio/").capitalize()
         genuine = environment(function)["TWILIO_AUTH_TOKEN"]

@@ -10,6 +10,7 @@ use aws_sdk_sqs::{
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::OnceCell, time::timeout};
+use url::Url;
 
 use crate::{
     aws,
@@ -143,24 +144,31 @@ impl WebhookQueue {
     ) -> Result<(), QueueError> {
         let Shared { url, client } = &*self.0;
         timeout(SEND_TIMEOUT, async {
-            ask(client.get_or_try_init(connect).await?, url).await
+            let client = client.get_or_try_init(|| connect(url)).await?;
+            ask(client, url).await
         })
         .await
         .unwrap_or_else(|_| Err(QueueError("no answer in time".to_owned())))
     }
 }
 
-async fn connect() -> Result<Client, QueueError> {
+/// The SDK's own settings win; without them the queue is asked where its URL is.
+async fn connect(url: &str) -> Result<Client, QueueError> {
     let http = aws::Transport::new().map_err(|error| QueueError(error.to_string()))?;
     let environment = aws::configuration(http).await;
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(TRY_TIMEOUT)
         .build();
-    let config = Config::from(&environment)
+    let mut config = Config::from(&environment)
         .to_builder()
-        .timeout_config(timeouts)
-        .build();
-    Ok(Client::from_conf(config))
+        .timeout_config(timeouts);
+    let is_told = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    if let (false, Ok(url)) = (is_told, Url::parse(url)) {
+        config.set_endpoint_url(Some(url.origin().ascii_serialization()));
+    }
+    Ok(Client::from_conf(config.build()))
 }
 
 /// The service's error code, or the kind of failure; never a body.

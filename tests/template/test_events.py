@@ -1,6 +1,7 @@
 """The sample events are what the gateway and the function URLs would send, and are signed for env.json's account."""
 
 import base64
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,7 +16,8 @@ sys.path.insert(0, str(EVENTS))
 import sign  # noqa: E402
 
 FILES = sign.event_files()
-REFUSED = ("-refused", "-forged", "-expired", "-no-key", "-unknown-route")
+REQUESTS = [file for file in FILES if not file.stem.startswith(("replay", "reconcile"))]
+REFUSED = ("-unreadable", "-refused", "-forged", "-expired", "-no-key", "-unknown-route")
 
 
 def load(file):
@@ -33,7 +35,7 @@ def function_of(binaries):
     return find
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", REQUESTS, ids=lambda file: file.stem)
 def test_an_event_is_a_whole_document_of_payload_2_0(file, function_of, functions):
     event = load(file)
     context = event["requestContext"]
@@ -79,7 +81,26 @@ def test_each_function_has_an_event_that_succeeds_and_one_that_is_refused(functi
     kinds = {name: set() for name in binaries}
     for file in FILES:
         kinds[function_of(file)].add(file.stem.endswith(REFUSED))
-    assert kinds == {name: {True, False} for name in binaries}
+    assert kinds.pop("Reconcile") == {False}, "the schedule asks for nothing that could be refused"
+    assert kinds == {name: {True, False} for name in kinds}
+
+
+def test_a_batch_from_the_queue_is_as_lambda_hands_it_over():
+    for name in ("replay", "replay-unreadable"):
+        records = load(EVENTS / f"{name}.json")["Records"]
+        assert len({record["messageId"] for record in records}) == len(records)
+        for record in records:
+            assert record["md5OfBody"] == hashlib.md5(record["body"].encode()).hexdigest()
+            assert record["eventSource"] == "aws:sqs"
+            assert {"ApproximateReceiveCount", "SentTimestamp"} <= set(record["attributes"])
+
+
+def test_the_messages_in_the_queue_are_the_webhooks_of_the_other_events():
+    for topic, record in zip(("status", "recording"), load(EVENTS / "replay.json")["Records"], strict=True):
+        message, webhook = json.loads(record["body"]), load(EVENTS / f"{topic}.json")
+        assert message["topic"] == topic
+        assert message["form"] == base64.b64decode(webhook["body"]).decode()
+        assert message["call_id"] == webhook["queryStringParameters"]["call_id"]
 
 
 def test_the_committed_signatures_are_right():
@@ -87,7 +108,7 @@ def test_the_committed_signatures_are_right():
     assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("file", [it for it in FILES if load(it)["rawPath"].startswith("/twilio/")], ids=lambda it: it.stem)
+@pytest.mark.parametrize("file", [it for it in REQUESTS if load(it)["rawPath"].startswith("/twilio/")], ids=lambda it: it.stem)
 def test_a_webhook_is_signed_by_twilio_unless_it_is_forged(file, function_of):
     event = load(file)
     environments = load(EVENTS / "env.json")
@@ -112,7 +133,7 @@ def test_the_signature_is_the_one_that_twilio_s_documentation_computes():
 
 
 def test_a_media_url_lasts_unless_it_has_expired():
-    expiries = {file.stem: int(load(file)["queryStringParameters"]["expires"]) for file in FILES if load(file)["rawPath"] == "/media"}
+    expiries = {file.stem: int(load(file)["queryStringParameters"]["expires"]) for file in REQUESTS if load(file)["rawPath"] == "/media"}
     assert set(expiries) == {"media", "media-whole", "media-expired"}
     for name, expires in expiries.items():
         assert (expires < 1_750_000_000) if name.endswith("-expired") else (expires > 4_000_000_000)

@@ -12,6 +12,7 @@ mod openapi;
 mod output;
 mod prerequisites;
 mod processes;
+mod redrive;
 mod stack;
 mod steps;
 mod test;
@@ -53,6 +54,8 @@ enum Command {
     Invoke(invoke::Arguments),
     /// Makes the database's indexes, and replaces those of earlier versions
     Indexes(indexes::Arguments),
+    /// Moves dead letters back into the queue of webhooks
+    Redrive(redrive::Arguments),
     /// Writes the API document that the health function serves
     Openapi(openapi::Arguments),
     #[command(hide = true)]
@@ -114,6 +117,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Chaos(arguments) => chaos::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Indexes(arguments) => indexes::run(arguments).await,
+        Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::BoundToParent { .. } | Command::Label { .. } => Ok(()),
     }

@@ -12,11 +12,20 @@ use crate::output::Output;
 use crate::prerequisites;
 use crate::processes;
 use crate::stack::database::{Database, Storage};
+use crate::stack::queue;
 use crate::steps::seconds;
 use crate::venv::{self, Requirements, Venv};
 use crate::workspace::{PROFILE, Workspace, cargo};
 
 const TEST_DATABASE: &str = "OUTDIAL_TEST_MONGO_URI";
+
+const TEST_QUEUES: &str = "OUTDIAL_TEST_SQS_ENDPOINT";
+/// What the SDK asks for, and the local server takes from anybody.
+const QUEUE_CREDENTIALS: [(&str, &str); 3] = [
+    ("AWS_REGION", "us-east-1"),
+    ("AWS_ACCESS_KEY_ID", "tests"),
+    ("AWS_SECRET_ACCESS_KEY", "tests"),
+];
 
 const FORMAT: &str = "fmt --all --check";
 const CLIPPY: &str = "clippy --workspace --all-targets --profile fast -- -D warnings";
@@ -83,7 +92,9 @@ impl Suite<'_> {
             self.cargo("documentation", DOCUMENTATION).await;
             self.cargo("build", BUILD).await;
             let _ = built.send(());
-            self.rust_tests(arguments).await
+            self.rust_tests(arguments).await?;
+            self.chaos().await;
+            Ok(())
         };
         let (suites, rust_tests) = tokio::join!(beside, cargo);
         for (name, (result, time)) in suites {
@@ -107,6 +118,7 @@ impl Suite<'_> {
     /// The whole workspace's tests, with a database for them and the binaries beside this program.
     async fn rust_tests(&mut self, arguments: &Arguments) -> Result<()> {
         let database = self.database().await?;
+        let queues = self.queues().await?;
         if std::env::var_os("TWILIO_OPENAPI").is_none() {
             eprintln!(
                 "TWILIO_OPENAPI names no file: the simulator's answers are not checked against Twilio's schemas"
@@ -128,9 +140,18 @@ impl Suite<'_> {
             })
             .args(&arguments.filter)
             .env(TEST_DATABASE, &database.uri)
+            .env(TEST_QUEUES, queues)
+            .envs(QUEUE_CREDENTIALS)
             .env("OUTDIAL_BIN_DIR", &self.workspace.bin);
         self.command("Rust tests", &mut command).await;
         Ok(())
+    }
+
+    /// A few calls under every fault. Fewer than a whole run, and so with one outage alone.
+    async fn chaos(&mut self) {
+        let mut command = processes::command(processes::this_program());
+        command.args(["chaos", "--calls", "60", "--outages", "1"]);
+        self.command("chaos", &mut command).await;
     }
 
     /// The caller's test database, else an embedded one that starts empty and can be told to fail.
@@ -147,6 +168,16 @@ impl Suite<'_> {
         let database = Database::start_embedded(&venv, &log, storage, &options).await?;
         self.record("database", true, started);
         Ok(database)
+    }
+
+    /// A server on which tests make queues.
+    async fn queues(&mut self) -> Result<String> {
+        let started = Instant::now();
+        let venv = Venv::ensure(self.workspace, venv::STACK).await?;
+        let log = Output::file(&self.workspace.target.join("test").join("sqs.log"))?;
+        let endpoint = queue::serve(&venv, &log).await?;
+        self.record("queues", true, started);
+        Ok(endpoint)
     }
 
     async fn cargo(&mut self, name: &str, arguments: &str) {

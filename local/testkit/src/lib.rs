@@ -4,6 +4,7 @@
 mod data;
 mod document;
 mod proxy;
+mod queue;
 mod request;
 mod stage;
 mod twilio;
@@ -11,6 +12,7 @@ mod twilio;
 pub use data::new_sid;
 pub use document::ApiDocument;
 pub use proxy::Proxy;
+pub use queue::Queue;
 pub use request::{Answer, Request, form};
 pub use stage::{ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, Stage, api_key};
 pub use twilio::Twilio;

@@ -42,33 +42,9 @@ pub struct Queue {
 impl Queue {
     /// Starts a server, and makes the queues.
     pub async fn start(venv: &Venv, output: &Output) -> Result<Self> {
-        let port = free_port()?;
-        let mut command = processes::command(venv.program("moto_server"));
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-        spawn(output, "sqs", &mut command)?;
-        Self::at(format!("http://127.0.0.1:{port}"), output).await
-    }
-
-    async fn at(endpoint: String, output: &Output) -> Result<Self> {
-        let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .credentials_provider(Credentials::new(KEY, KEY, None, None, KEY))
-            .endpoint_url(&endpoint)
-            .http_client(outdial::aws::Transport::new()?)
-            .build();
-        let client = Client::from_conf(config);
-        let deadline = Instant::now() + START_TIME;
-        let dead_letter_url = loop {
-            match make(&client, "webhooks-dead", None).await {
-                Ok(url) => break url,
-                Err(error) if Instant::now() > deadline => {
-                    let tail = output.last_lines(10);
-                    return Err(format!("the local SQS does not answer: {error}{tail}").into());
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        };
+        let endpoint = serve(venv, output).await?;
+        let client = client(&endpoint)?;
+        let dead_letter_url = make(&client, "webhooks-dead", None).await?;
         let arn = attribute(&client, &dead_letter_url, QueueAttributeName::QueueArn).await?;
         let redrive = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": TRIES });
         let url = make(&client, "webhooks", Some(redrive)).await?;
@@ -145,6 +121,36 @@ impl Queue {
             .await?;
         Ok(received.messages.unwrap_or_default())
     }
+}
+
+/// Starts a server, and returns its origin once it answers.
+pub async fn serve(venv: &Venv, output: &Output) -> Result<String> {
+    let port = free_port()?;
+    let mut command = processes::command(venv.program("moto_server"));
+    command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+    spawn(output, "sqs", &mut command)?;
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let client = client(&endpoint)?;
+    let deadline = Instant::now() + START_TIME;
+    while let Err(error) = client.list_queues().send().await {
+        if Instant::now() > deadline {
+            let tail = output.last_lines(10);
+            return Err(format!("the local SQS does not answer: {error}{tail}").into());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(endpoint)
+}
+
+fn client(endpoint: &str) -> Result<Client> {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new(KEY, KEY, None, None, KEY))
+        .endpoint_url(endpoint)
+        .http_client(outdial::aws::Transport::new()?)
+        .build();
+    Ok(Client::from_conf(config))
 }
 
 async fn make(client: &Client, name: &str, redrive: Option<Value>) -> Result<String> {

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::{succeed, xtask};
 
-const EXPECTED: [(&str, &str, u16); 19] = [
+/// The status that is answered; 0 where the event is no request.
+const EXPECTED: [(&str, &str, u16); 22] = [
     ("health", "health", 200),
     ("health", "health-unknown-route", 404),
     ("media", "media", 206),
@@ -19,6 +20,9 @@ const EXPECTED: [(&str, &str, u16); 19] = [
     ("outbound-calls", "outbound-calls-recording-media", 307),
     ("recording", "recording", 200),
     ("recording", "recording-forged", 403),
+    ("reconcile", "reconcile", 0),
+    ("replay", "replay", 0),
+    ("replay", "replay-unreadable", 0),
     ("status", "status", 200),
     ("status", "status-forged", 403),
     ("users", "users-create", 201),
@@ -50,6 +54,26 @@ fn events_of_recording() {
 }
 
 #[test]
+fn the_schedule_looks_at_the_calls_that_are_open() {
+    let report = invoke("reconcile", "reconcile");
+    assert_eq!(report["ends"]["given_up"], 1, "{report:#}");
+    assert_eq!(report["stopped_early"], false, "{report:#}");
+}
+
+#[test]
+fn a_batch_from_the_queue_is_applied_but_for_what_cannot_be_read() {
+    let answer = invoke("replay", "replay");
+    assert_eq!(answer, serde_json::json!({ "batchItemFailures": [] }));
+    let answer = invoke("replay", "replay-unreadable");
+    let failed = answer["batchItemFailures"].as_array().expect("a list");
+    assert_eq!(failed.len(), 1, "{answer:#}");
+    assert_eq!(
+        failed[0]["itemIdentifier"],
+        "059f36b4-87a3-44ab-83d2-661975000003"
+    );
+}
+
+#[test]
 fn events_of_status() {
     invoke_events_of("status");
 }
@@ -66,14 +90,15 @@ fn events_of_voice() {
 
 fn invoke_events_of(function: &str) {
     for (_, event, status) in EXPECTED.iter().filter(|(name, _, _)| *name == function) {
-        let answer = succeed(&mut xtask(&[
-            "invoke",
-            function,
-            &format!("events/{event}.json"),
-        ]));
-        let answer: Value = serde_json::from_str(&answer).expect("an answer is JSON");
+        let answer = invoke(function, event);
         assert_eq!(answer["statusCode"], *status, "{event}: {answer:#}");
     }
+}
+
+fn invoke(function: &str, event: &str) -> Value {
+    let file = format!("events/{event}.json");
+    let answer = succeed(&mut xtask(&["invoke", function, &file]));
+    serde_json::from_str(&answer).expect("an answer is JSON")
 }
 
 #[test]

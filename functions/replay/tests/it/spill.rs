@@ -1,0 +1,165 @@
+use std::time::{Duration, Instant};
+
+use outdial::domain::CallStatus;
+use testkit::{Queue, Stage};
+use tokio::net::TcpListener;
+
+use crate::support::{
+    read, recording, recording_callback, recordings, replay, scene, status, status_callback,
+};
+
+/// What Twilio is promised.
+const PROMISED: Duration = Duration::from_millis(6_500);
+
+#[tokio::test]
+async fn webhooks_that_the_database_cannot_take_are_kept_and_applied_later() {
+    let (stage, queue) = scene().await;
+    let call = stage.call(|_| ()).await;
+    let (behind, line) = stage.clone().behind_proxy().await;
+    let (statuses, records) = (status(&behind), recording(&behind));
+    line.cut();
+    let begun = Instant::now();
+    let answer = status_callback(&call, "completed", 3).send(&statuses).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.text().ends_with("<Response></Response>"));
+    assert!(begun.elapsed() < PROMISED, "{:?}", begun.elapsed());
+    let answer = recording_callback(&call, "completed").send(&records).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(read(&stage, &call).await, call);
+
+    let event = queue.event().await;
+    assert_eq!(event["Records"].as_array().unwrap().len(), 2, "{event}");
+    assert!(replay(&stage, &event).await.is_empty());
+    let told = read(&stage, &call).await;
+    assert_eq!(
+        (told.status, told.duration_seconds),
+        (CallStatus::Completed, Some(12))
+    );
+    assert_eq!(told.events.len(), 1);
+    assert_eq!(
+        told.recording_url.as_deref(),
+        Some("https://api.twilio.com/RE1")
+    );
+    assert_eq!(recordings(&stage).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_webhook_lies_in_the_queue_whole() {
+    let (stage, queue) = scene().await;
+    let call = stage.call(|_| ()).await;
+    let (behind, line) = stage.clone().behind_proxy().await;
+    let router = status(&behind);
+    line.cut();
+    let answer = status_callback(&call, "busy", 2).send(&router).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let messages = queue.messages().await;
+    assert_eq!(messages.len(), 1);
+    let message = &messages[0];
+    assert_eq!(message["topic"], "status");
+    assert_eq!(message["call_id"], call.call_id.to_string());
+    assert_eq!(message["token"], "a-token");
+    assert_eq!(message["request_id"], "request-of-a-test");
+    assert!(message["received_at"].as_i64().unwrap() > 1_700_000_000_000);
+    let form = message["form"].as_str().unwrap();
+    for part in [
+        "CallStatus=busy",
+        "SequenceNumber=2",
+        "CallerName=",
+        "CallSid=CA",
+    ] {
+        assert!(form.contains(part), "{form}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_silent_is_not_waited_for_longer_than_twilio_waits() {
+    let (stage, queue) = scene().await;
+    let call = stage.call(|_| ()).await;
+    let (behind, line) = stage.clone().behind_proxy().await;
+    let router = status(&behind);
+    assert_eq!(
+        status_callback(&call, "ringing", 1)
+            .send(&router)
+            .await
+            .status,
+        200
+    );
+    line.stall();
+    let begun = Instant::now();
+    let answer = status_callback(&call, "completed", 3).send(&router).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(begun.elapsed() < PROMISED, "{:?}", begun.elapsed());
+    assert_eq!(queue.messages().await.len(), 1);
+}
+
+/// The database is away, and this is the queue.
+async fn refused_with_queue_at(url: &str) {
+    let stage = Stage::new()
+        .await
+        .set("TWILIO_API_BASE_URL", "http://127.0.0.1:1");
+    let call = stage.call(|_| ()).await;
+    let (behind, line) = stage.set("WEBHOOK_QUEUE_URL", url).behind_proxy().await;
+    line.cut();
+    for (router, webhook) in [
+        (status(&behind), status_callback(&call, "completed", 3)),
+        (recording(&behind), recording_callback(&call, "completed")),
+    ] {
+        let begun = Instant::now();
+        webhook
+            .send(&router)
+            .await
+            .assert_problem(503, "unavailable");
+        assert!(begun.elapsed() < PROMISED, "{:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn without_a_queue_twilio_is_asked_to_repeat() {
+    refused_with_queue_at("").await;
+}
+
+#[tokio::test]
+async fn with_the_queue_away_too_twilio_is_asked_to_repeat() {
+    refused_with_queue_at("http://127.0.0.1:1/123456789012/webhooks").await;
+}
+
+#[tokio::test]
+async fn with_a_silent_queue_twilio_is_asked_to_repeat_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "http://{}/123456789012/webhooks",
+        listener.local_addr().unwrap()
+    );
+    refused_with_queue_at(&url).await;
+}
+
+#[tokio::test]
+async fn with_a_queue_that_does_not_exist_twilio_is_asked_to_repeat() {
+    let missing = format!("{}-missing", Queue::new().await.url());
+    refused_with_queue_at(&missing).await;
+}
+
+#[tokio::test]
+async fn neither_a_forgery_nor_a_form_that_says_nothing_reaches_the_queue() {
+    let (stage, queue) = scene().await;
+    let call = stage.call(|_| ()).await;
+    let (behind, line) = stage.clone().behind_proxy().await;
+    let router = status(&behind);
+    line.cut();
+    let forged = status_callback(&call, "completed", 3).header("x-twilio-signature", "AAAA");
+    assert_eq!(forged.send(&router).await.status, 403);
+    let says_nothing = status_callback(&call, "exploded", 3);
+    assert_eq!(says_nothing.send(&router).await.status, 400);
+    assert!(queue.messages().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_database_takes_does_not_go_into_the_queue() {
+    let (stage, queue) = scene().await;
+    let call = stage.call(|_| ()).await;
+    let answer = status_callback(&call, "completed", 3)
+        .send(&status(&stage))
+        .await;
+    assert_eq!(answer.status, 200);
+    assert!(queue.messages().await.is_empty());
+}

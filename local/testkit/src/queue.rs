@@ -1,0 +1,131 @@
+use aws_sdk_sqs::{
+    Client,
+    config::{BehaviorVersion, Config, Credentials, Region},
+    types::{Message, MessageSystemAttributeName, QueueAttributeName},
+};
+use outdial::aws::Transport;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::Stage;
+
+/// A queue that nobody else uses, on the server that `OUTDIAL_TEST_SQS_ENDPOINT` names.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+impl Queue {
+    /// A queue whose messages are hidden for no time when they are received: whoever wants that says so.
+    ///
+    /// # Panics
+    ///
+    /// Without the server.
+    pub async fn new() -> Self {
+        let endpoint = std::env::var("OUTDIAL_TEST_SQS_ENDPOINT").expect(
+            "OUTDIAL_TEST_SQS_ENDPOINT must name an SQS server for tests: `cargo xtask test` starts one and sets it",
+        );
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("tests", "tests", None, None, "tests"))
+            .endpoint_url(endpoint)
+            .http_client(Transport::new().expect("TLS can be set up"))
+            .build();
+        let client = Client::from_conf(config);
+        let made = client
+            .create_queue()
+            .queue_name(format!("test-{}", Uuid::new_v4().simple()))
+            .attributes(QueueAttributeName::VisibilityTimeout, "0")
+            .send()
+            .await
+            .expect("the server makes a queue");
+        Self {
+            client,
+            url: made.queue_url.expect("a queue has a URL"),
+        }
+    }
+
+    /// What `WEBHOOK_QUEUE_URL` must be.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The messages that are not hidden, as JSON.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer.
+    pub async fn messages(&self) -> Vec<Value> {
+        let messages = self.receive().await;
+        let bodies = messages.iter().filter_map(Message::body);
+        bodies
+            .map(|body| serde_json::from_str(body).unwrap_or_else(|_| body.into()))
+            .collect()
+    }
+
+    /// Puts a message in.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not take it.
+    pub async fn put(&self, body: &str) {
+        let sent = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body);
+        sent.send().await.expect("the server takes a message");
+    }
+
+    /// The batch that Lambda would hand over now.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer.
+    pub async fn event(&self) -> Value {
+        let records = self.receive().await.into_iter().map(|message| {
+            let attributes: Map<_, _> = message
+                .attributes()
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.as_str().to_owned(), value.as_str().into()))
+                .collect();
+            json!({
+                "messageId": message.message_id(),
+                "receiptHandle": message.receipt_handle(),
+                "body": message.body(),
+                "attributes": attributes,
+                "messageAttributes": {},
+                "md5OfBody": message.md5_of_body(),
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:webhooks",
+                "awsRegion": "us-east-1",
+            })
+        });
+        json!({ "Records": records.collect::<Vec<_>>() })
+    }
+
+    async fn receive(&self) -> Vec<Message> {
+        let received = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(10)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .expect("the server answers");
+        received.messages.unwrap_or_default()
+    }
+}
+
+impl Stage {
+    /// The stage with that queue.
+    #[must_use]
+    pub fn spilling_into(self, queue: &Queue) -> Self {
+        self.set("WEBHOOK_QUEUE_URL", queue.url())
+    }
+}
