@@ -146,7 +146,7 @@ impl Shared {
     /// The first requests of an order, which may be several at the same moment.
     async fn ask(&self, order: &Order, seed: u64) -> KeyStory {
         let asking = (0..order.at_once).map(|nth| {
-            let salt = (order.index * 8 + nth) as u64;
+            let salt = (order.index * 64 + nth) as u64;
             self.until_final(
                 order,
                 Rng::with_seed(seed.wrapping_mul(31).wrapping_add(salt)),

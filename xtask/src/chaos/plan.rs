@@ -24,6 +24,9 @@ const WORDS: [&str; 12] = [
     "goodbye",
 ];
 
+/// So many requests of one key at the same moment.
+const STAMPEDE: usize = 50;
+
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -77,6 +80,10 @@ impl Plan {
         for index in 0..calls {
             let to = plan.number(&mut rng);
             plan.orders.push(order(&mut rng, seed, index, to));
+        }
+        // A client that has lost its head.
+        if let Some(order) = plan.orders.get_mut(calls / 2) {
+            order.at_once = STAMPEDE;
         }
         plan
     }

@@ -5,6 +5,7 @@ mod events;
 mod prerequisites;
 #[cfg(target_os = "linux")]
 mod processes;
+mod redrive;
 #[path = "../../src/wav.rs"]
 mod wav;
 
