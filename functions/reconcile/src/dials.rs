@@ -5,7 +5,7 @@ use std::time::Duration;
 use mongodb::bson::DateTime;
 use outdial::{
     dao::Open,
-    domain::{Call, CallId},
+    domain::{Call, CallId, DialOutcome},
     metrics::{self, Count},
     twilio::{CallDetails, TwilioError},
 };
@@ -42,7 +42,7 @@ pub(crate) async fn look(run: &mut Run<'_>, calls: Vec<Call>) -> Result<Vec<Dial
     let mut not_found = Vec::new();
     let mut last = None;
     for call in &calls {
-        if dialled_until(call) >= run.now {
+        if is_under_way(run, call) {
             continue;
         }
         run.go_on(Open::Dial, last)?;
@@ -197,6 +197,11 @@ async fn has_rivals(run: &Run<'_>, call: &Call) -> Result<bool, Stop> {
     let widest = CLOCK_SKEW * 2 + DIALLING;
     let (from, to) = (shifted(from, widest, false), shifted(to, widest, true));
     Ok(run.app.dao.count_rivals(call, from, to).await? > 0)
+}
+
+/// Whether somebody may still be waiting for Twilio's answer.
+fn is_under_way(run: &Run<'_>, call: &Call) -> bool {
+    call.dial_outcome == Some(DialOutcome::Pending) && dialled_until(call) >= run.now
 }
 
 fn dialled_until(call: &Call) -> DateTime {

@@ -3,8 +3,8 @@ use outdial::domain::{CallStatus, DialOutcome, EventSource};
 use serde_json::{Value, json};
 
 use crate::support::{
-    ANSWERS, QUEUED, dial, has_ended, listener, lose, read, run, scene, slow_scene, tell, unknown,
-    until, voice_url,
+    ANSWERS, QUEUED, ago, change, dial, has_ended, listener, lose, read, run, scene, slow_scene,
+    tell, unknown, until, voice_url,
 };
 
 /// Twilio tells of no webhooks yet.
@@ -60,9 +60,11 @@ async fn a_dial_of_a_function_that_was_killed_is_found_likewise() {
 async fn a_dial_that_may_still_be_under_way_is_not_looked_for() {
     let (stage, _twilio) = scene().await;
     let call = unknown(&stage, QUEUED).await;
-    let soon = doc! { "$set": { "dial_deadline": crate::support::ago(-20) } };
-    crate::support::change(&stage, &call, soon).await;
-    assert_eq!(run(&stage).await.dials.examined, 0);
+    for (outcome, examined) in [("pending", 0), ("unknown", 1)] {
+        let soon = doc! { "$set": { "dial_outcome": outcome, "dial_deadline": ago(-20) } };
+        change(&stage, &call, soon).await;
+        assert_eq!(run(&stage).await.dials.examined, examined, "{outcome}");
+    }
 }
 
 #[tokio::test]
@@ -199,8 +201,8 @@ async fn a_call_of_another_time_or_caller_is_not_taken_for_ours() {
         .call(|call| {
             lose(call);
             call.to_number = QUEUED.parse().unwrap();
-            call.created_at = crate::support::ago(500);
-            call.dial_deadline = Some(crate::support::ago(470));
+            call.created_at = ago(500);
+            call.dial_deadline = Some(ago(470));
         })
         .await;
     let of_another = stage
