@@ -1,0 +1,144 @@
+//! What we ask of Twilio about calls that no webhook has told enough of.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(dead_code, reason = "the server has replies for other tests too")]
+
+mod twilio_server;
+
+use mongodb::bson::DateTime;
+use outdial::{
+    domain::{CallSid, PhoneNumber, RecordingStatus},
+    twilio::TwilioError,
+};
+use serde_json::{Value, json};
+use twilio_server::{ACCOUNT, CALL, Reply, Server};
+
+const SID: [&str; 3] = [
+    "CA00000000000000000000000000000001",
+    "CA00000000000000000000000000000002",
+    "CA00000000000000000000000000000003",
+];
+
+fn to() -> PhoneNumber {
+    "+12125550123".parse().unwrap()
+}
+
+fn since() -> DateTime {
+    DateTime::parse_rfc3339_str("2026-01-01T12:00:00Z").unwrap()
+}
+
+/// A call that was made at that minute past noon; before noon where it is negative.
+fn call(sid: &str, minute: i32) -> Value {
+    let hour = if minute < 0 { 11 } else { 12 };
+    json!({
+        "sid": sid,
+        "status": "queued",
+        "from": "+12125550100",
+        "date_created": format!("Thu, 01 Jan 2026 {hour}:{:02}:00 +0000", minute.rem_euclid(60)),
+    })
+}
+
+fn page(calls: &[Value], next: Option<&str>) -> Reply {
+    let next = next.map(|page| format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json?{page}"));
+    let page = json!({ "calls": calls, "next_page_uri": next });
+    Reply::http(200, page.to_string())
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_until_it_is_older_than_asked_for() {
+    let server = Server::start([
+        page(&[call(SID[0], 9)], Some("Page=1")),
+        page(&[call(SID[1], 0), call(SID[2], -1)], Some("Page=2")),
+        page(&[call(SID[2], -9)], Some("Page=3")),
+    ])
+    .await;
+    let calls = server.client().list_calls(&to(), since()).await.unwrap();
+    let sids: Vec<_> = calls.iter().map(|call| call.sid.as_str()).collect();
+    assert_eq!(sids, SID[..2]);
+    assert_eq!(calls[1].created_at, Some(since()));
+    assert_eq!(calls[1].from_number.as_deref(), Some("+12125550100"));
+    let asked: Vec<_> = server
+        .requests()
+        .into_iter()
+        .map(|request| request.line)
+        .collect();
+    let path = format!("GET /2010-04-01/Accounts/{ACCOUNT}/Calls.json");
+    assert_eq!(
+        asked,
+        [
+            format!("{path}?To=%2B12125550123&PageSize=50 HTTP/1.1"),
+            format!("{path}?Page=1 HTTP/1.1"),
+            format!("{path}?Page=2 HTTP/1.1"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_list_without_end_is_given_up() {
+    let pages = (0..20).map(|at| page(&[call(SID[0], 1)], Some(&format!("Page={at}"))));
+    let server = Server::start(pages).await;
+    let result = server.client().list_calls(&to(), since()).await;
+    assert!(
+        matches!(result, Err(TwilioError::Unavailable(_))),
+        "{result:?}"
+    );
+    assert_eq!(server.requests().len(), 10);
+}
+
+#[tokio::test]
+async fn a_list_that_makes_no_sense_is_an_error() {
+    let elsewhere = json!({ "calls": [call(SID[0], 1)], "next_page_uri": "//evil.example.com/" });
+    let nameless = json!({ "calls": [{ "sid": null, "status": "queued" }] });
+    for body in [json!({}), json!({ "calls": {} }), nameless, elsewhere] {
+        let server = Server::start([Reply::http(200, body.to_string())]).await;
+        let result = server.client().list_calls(&to(), since()).await;
+        assert!(
+            matches!(result, Err(TwilioError::Unavailable(_))),
+            "{body}: {result:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_webhooks_of_a_call_are_what_its_events_tell() {
+    let ours = "https://calls.example.com/twilio/voice?call_id=1#rc=3";
+    let events = json!({ "events": [
+        { "request": {
+            "url": format!("https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Calls.json"),
+            "parameters": { "url": ours, "to": "+12125550123", "status_callback": ["a", "list"] },
+        } },
+        { "request": { "url": "https://calls.example.com/twilio/status" } },
+        { "request": null },
+    ] });
+    let server = Server::start([Reply::http(200, events.to_string())]).await;
+    let sid: CallSid = CALL.parse().unwrap();
+    let urls = server.client().list_webhook_urls(&sid).await.unwrap();
+    assert_eq!(urls, [ours, "https://calls.example.com/twilio/status"]);
+}
+
+#[tokio::test]
+async fn recordings_are_read_as_callbacks_tell_them() {
+    let recording = "RE00000000000000000000000000000001";
+    let list = json!({ "recordings": [{
+        "sid": recording, "status": "completed", "duration": "12", "channels": 1, "error_code": 0,
+        "start_time": "Thu, 01 Jan 2026 12:00:00 +0000",
+    }] });
+    let server = Server::start([Reply::http(200, list.to_string())]).await;
+    let sid: CallSid = CALL.parse().unwrap();
+    let client = server.client();
+    let recordings = client.list_recordings(&sid).await.unwrap();
+    let [found] = &recordings[..] else {
+        panic!("{recordings:?}")
+    };
+    assert_eq!(
+        (found.status, found.recording_status.as_str()),
+        (RecordingStatus::Completed, "completed")
+    );
+    assert_eq!(
+        (found.duration_seconds, found.channels, found.error_code),
+        (Some(12), Some(1), None)
+    );
+    assert_eq!(found.started_at, Some(since()));
+    assert_eq!(found.call_sid, sid);
+    let url = client.get_recording_url(&found.recording_sid);
+    assert_eq!(found.recording_url.as_deref(), Some(url.as_str()));
+}
