@@ -53,6 +53,10 @@ struct Process {
     output: Output,
 }
 
+/// How often, and for how long each time, a database is asked to stop.
+const STOP_TRIES: usize = 10;
+const STOP_TIME: Duration = Duration::from_secs(2);
+
 /// Which database [`Database::start`] will use, in words.
 pub fn choice() -> &'static str {
     if callers_uri().is_some() {
@@ -142,15 +146,18 @@ impl Database {
         let Some(process) = &mut self.process else {
             return Ok(());
         };
-        let pid = process
-            .child
-            .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        if let Some(pid) = pid {
-            kill_process(pid, Signal::TERM)?;
+        // The embedded database may miss a signal that comes while it is busy.
+        for _ in 0..STOP_TRIES {
+            let id = process.child.id().and_then(|id| i32::try_from(id).ok());
+            if let Some(pid) = id.and_then(Pid::from_raw) {
+                kill_process(pid, Signal::TERM)?;
+            }
+            let ended = tokio::time::timeout(STOP_TIME, process.child.wait()).await;
+            if ended.is_ok() {
+                return Ok(());
+            }
         }
-        process.child.wait().await?;
-        Ok(())
+        Err("the database does not stop".into())
     }
 
     /// Starts it again after [`Database::stop`], where it was and with what it had.
