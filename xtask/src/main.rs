@@ -7,6 +7,7 @@ mod dev;
 mod http;
 mod indexes;
 mod invoke;
+mod key;
 mod lambda;
 mod openapi;
 mod output;
@@ -54,6 +55,8 @@ enum Command {
     Invoke(invoke::Arguments),
     /// Makes the database's indexes, and replaces those of earlier versions
     Indexes(indexes::Arguments),
+    /// Makes an API key, and prints the entry that lets it in
+    Key(key::Arguments),
     /// Moves dead letters back into the queue of webhooks
     Redrive(redrive::Arguments),
     /// Writes the API document that the health function serves
@@ -117,6 +120,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Chaos(arguments) => chaos::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Indexes(arguments) => indexes::run(arguments).await,
+        Command::Key(arguments) => key::run(&arguments),
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::BoundToParent { .. } | Command::Label { .. } => Ok(()),
