@@ -79,6 +79,7 @@ async fn the_earlier_services_indexes_are_replaced_or_kept() {
                 "call_id_unique",
                 "created_at_id",
                 "idempotency_scope_unique",
+                "recording_settled_updated_at",
                 "status_updated_at",
                 "twilio_sid_unique",
                 "user_id_created_at",
@@ -209,6 +210,34 @@ async fn what_documents_of_the_earlier_service_lack_is_filled_in() {
             .unwrap()
             .unwrap();
         assert_eq!(filled.get_str("call_uuid").unwrap(), call_id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_has_its_recording_waits_for_none() {
+    with_database(async |database, _| {
+        let calls = database.collection::<Document>("calls");
+        for (call_id, url) in [
+            ("with", Some("https://api.twilio.com/RE1")),
+            ("without", None),
+        ] {
+            let call = doc! { "call_id": call_id, "recording_enabled": true, "recording_url": url };
+            calls.insert_one(call).await.unwrap();
+        }
+        let report = indexes::ensure(database).await.unwrap().to_string();
+        assert!(
+            report.contains("calls.recording_settled: filled in 1"),
+            "{report}"
+        );
+        for (call_id, settled) in [("with", true), ("without", false)] {
+            let call = calls
+                .find_one(doc! { "call_id": call_id })
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(call.get_bool("recording_settled").unwrap_or(false), settled);
+        }
     })
     .await;
 }
