@@ -120,7 +120,7 @@ async fn an_answer_that_makes_no_sense_is_no_answer() {
         r#"{"sid": "CA1", "status": "queued"}"#.to_owned(),
         format!(
             r#"{{"sid": "{CALL}", "status": "queued"}}{}"#,
-            " ".repeat(70_000)
+            " ".repeat(1_100_000)
         ),
     ] {
         let server = Server::start([Reply::http(200, body)]).await;

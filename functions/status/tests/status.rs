@@ -139,7 +139,7 @@ async fn a_status_never_goes_back() {
     assert_eq!(stored.get_str("status").ok(), Some("completed"));
     assert_eq!(
         words(&stored),
-        ["in-progress", "ringing", "completed", "initiated"]
+        ["initiated", "ringing", "in-progress", "completed"]
     );
 }
 

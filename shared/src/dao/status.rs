@@ -257,7 +257,7 @@ impl<'a> Told<'a> {
         let max = i64::try_from(Call::EVENTS_MAX).unwrap_or(i64::MAX);
         let all = bson!({ "$sortArray": {
             "input": { "$concatArrays": [others.clone(), [literal(self.event.clone())]] },
-            "sortBy": { "sequence": 1, "at": 1, "status": 1, "source": 1, "token": 1 },
+            "sortBy": { "at": 1, "sequence": 1, "status": 1, "source": 1, "token": 1 },
         } });
         let one_more = bson!({ "$add": [{ "$ifNull": ["$events_dropped", 0_i64] }, 1_i64] });
         let is_full = bson!({ "$gte": [{ "$size": others }, max] });

@@ -225,7 +225,7 @@ pub struct Call {
     /// The SIP response that ended the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_response_code: Option<i32>,
-    /// The timeline, by `SequenceNumber`, then by time; at most [`Call::EVENTS_MAX`].
+    /// The timeline, by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`].
     #[serde(default)]
     pub events: Vec<CallEvent>,
     /// How many more events there were.
