@@ -17,7 +17,9 @@ use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::Sub
 
 use crate::{
     config::{ConfigError, Settings},
-    metrics, tls,
+    metrics,
+    secret::Secret,
+    tls,
 };
 
 /// Runs a function: logs, configuration, the router that `build` makes of it, and the Lambda runtime.
@@ -28,9 +30,12 @@ where
     F: FnOnce(Settings) -> Fut,
     Fut: Future<Output = Result<Router, Error>>,
 {
-    serve(function, build, |router| async {
+    serve(function, build, |router, secret| async {
         let mut adapter = lambda_http::Adapter::from(router);
-        lambda_runtime::run(service_fn(move |event| adapter.call(parsable(event)))).await
+        lambda_runtime::run(service_fn(move |event| {
+            fresh(secret.clone(), adapter.call(parsable(event)))
+        }))
+        .await
     })
     .await
 }
@@ -41,9 +46,12 @@ where
     F: FnOnce(Settings) -> Fut,
     Fut: Future<Output = Result<Router, Error>>,
 {
-    serve(function, build, |router| async {
+    serve(function, build, |router, secret| async {
         let mut adapter = lambda_http::StreamAdapter::from(router);
-        lambda_runtime::run(service_fn(move |event| adapter.call(parsable(event)))).await
+        lambda_runtime::run(service_fn(move |event| {
+            fresh(secret.clone(), adapter.call(parsable(event)))
+        }))
+        .await
     })
     .await
 }
@@ -62,14 +70,17 @@ where
     HFut: Future<Output = Result<A, Error>>,
     A: Serialize,
 {
-    serve(function, build, |app| async {
+    serve(function, build, |app, secret| async {
         let app = Arc::new(app);
-        let handle = &handle;
+        let (handle, secret) = (&handle, secret);
         lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
             let (event, context) = event.into_parts();
             let span = tracing::info_span!("invocation", request_id = context.request_id);
-            let app = app.clone();
+            let (app, secret) = (app.clone(), secret.clone());
             async move {
+                if let Some(secret) = secret {
+                    secret.keep_fresh().await;
+                }
                 let handled = handle(app, event, context).await;
                 metrics::flush();
                 handled.inspect_err(|error| tracing::error!("{error}"))
@@ -85,7 +96,7 @@ async fn serve<T, F, Fut, P, PFut>(function: &str, build: F, poll: P) -> ExitCod
 where
     F: FnOnce(Settings) -> Fut,
     Fut: Future<Output = Result<T, Error>>,
-    P: FnOnce(T) -> PFut,
+    P: FnOnce(T, Option<Secret>) -> PFut,
     PFut: Future<Output = Result<(), Error>>,
 {
     let begun = async {
@@ -93,10 +104,11 @@ where
         metrics::begin(function);
         tls::install_provider();
         let settings = Settings::load().await?;
-        build(settings).await
+        let secret = settings.secret().cloned();
+        Ok((build(settings).await?, secret))
     };
     let ended = match begun.await {
-        Ok(built) => poll(built).await,
+        Ok((built, secret)) => poll(built, secret).await,
         Err(error) => Err(error),
     };
     match ended {
@@ -106,6 +118,14 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+/// The answer, begun once it is sure that the secret is not older than it may be.
+async fn fresh<T>(secret: Option<Secret>, answer: impl Future<Output = T>) -> T {
+    if let Some(secret) = secret {
+        secret.keep_fresh().await;
+    }
+    answer.await
 }
 
 /// Sees to it that a URI can be made of the event: where it cannot, the runtime panics, and a client may have put

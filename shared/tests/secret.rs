@@ -1,16 +1,23 @@
-//! The secret of `SECRET_ID`, read in the init phase of a real process: this test runs itself again, as a function
-//! whose only work is to say what it was configured with.
+//! The secret of `SECRET_ID`, read in the init phase of a real process, and again when it may have changed: this test runs
+//! itself again, as a function whose only work is to say what it was configured with, or to doubt it.
 
 #![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
 
 use std::{
     process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use axum::{Router, body::Bytes, routing::post};
 use http::{HeaderMap, StatusCode};
-use outdial::config::Settings;
+use outdial::{
+    config::Settings,
+    secret::{Doubt, Pauses},
+};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, process::Command};
@@ -23,7 +30,7 @@ const ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// What the function's process does; in the test's own process, nothing.
 #[tokio::test]
 async fn function() {
-    if std::env::var_os(ROLE).is_none() {
+    if std::env::var(ROLE).as_deref() != Ok("function") {
         return;
     }
     let _ = outdial::boot::run("function", |settings: Settings| async move {
@@ -40,6 +47,44 @@ async fn function() {
     })
     .await;
 }
+
+/// What the process does that doubts the tokens that it was configured with. Each line that it says is a doubt of
+/// [`ROUNDS`], and what was renewed.
+#[tokio::test]
+async fn doubter() {
+    let zero = Duration::ZERO;
+    let (pauses, doubts) = match std::env::var(ROLE).as_deref() {
+        Ok("stranger") => (Pauses::default(), &[Doubt::Unknown][..]),
+        Ok("everybody") => (Pauses::default(), &[Doubt::Unknown, Doubt::Refused][..]),
+        Ok("impatient") => (
+            Pauses {
+                max_age: zero,
+                after_failure: zero,
+                unknown: zero,
+                refused: zero,
+            },
+            &[Doubt::Unknown, Doubt::Refused][..],
+        ),
+        _ => return,
+    };
+    outdial::tls::install_provider();
+    let variables = std::env::vars().map(|(name, value)| (name, value.into()));
+    let settings = Settings::with_secret(variables.collect(), pauses)
+        .await
+        .unwrap();
+    let tokens = settings.live(Settings::webhook_tokens).unwrap();
+    for _ in 0..ROUNDS {
+        settings.secret().unwrap().keep_fresh().await;
+        for doubt in doubts {
+            let seen = tokens.current();
+            let renewed = tokens.renewed(&seen, *doubt).await;
+            let token = renewed.as_ref().map(|tokens| tokens[0].expose_secret());
+            println!("{}", json!({ "level": "DOUBT", "renewed": token }));
+        }
+    }
+}
+
+const ROUNDS: usize = 20;
 
 struct Ended {
     /// The log lines, which are JSON.
@@ -62,11 +107,15 @@ impl Ended {
 
 /// Runs the function with these variables alone.
 async fn run(variables: &[(&str, &str)]) -> Ended {
+    run_as("function", "function", variables).await
+}
+
+async fn run_as(test: &str, role: &str, variables: &[(&str, &str)]) -> Ended {
     let begun = Instant::now();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "function", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env_clear()
-        .env(ROLE, "function")
+        .env(ROLE, role)
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -233,7 +282,7 @@ async fn a_service_that_is_silent_ends_the_init_phase_with_one_line() {
     let ended = run_with(&endpoint).await;
     assert_eq!(
         ended.message(),
-        "SECRET_ID: the secret could not be read: no answer within 5 s"
+        "SECRET_ID: the secret could not be read: no answer within 5s"
     );
     assert!(
         ended.elapsed < Duration::from_secs(7),
@@ -260,6 +309,91 @@ async fn without_region_and_credentials_one_line_says_so_in_time() {
     );
     assert!(
         ended.elapsed < Duration::from_secs(7),
+        "{:?}",
+        ended.elapsed
+    );
+}
+
+/// A Secrets Manager that is asked for one secret after the other, and then always for the last one; and how often it
+/// was asked.
+async fn holding_in_turn(secrets: &'static [&'static str]) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let serve = async move || {
+        let turn = count.fetch_add(1, Ordering::Relaxed);
+        let secret = secrets.get(turn).or(secrets.last());
+        let media = [("content-type", "application/x-amz-json-1.1")];
+        (media, json!({ "SecretString": secret }).to_string())
+    };
+    let router = Router::new().route("/", post(serve));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (endpoint, asked)
+}
+
+/// What each doubt has renewed.
+async fn doubt(who: &str, endpoint: &str) -> (Ended, Vec<Value>) {
+    let mut variables = CREDENTIALS.to_vec();
+    variables.push(("AWS_ENDPOINT_URL", endpoint));
+    let ended = run_as("doubter", who, &variables).await;
+    let doubts = ended.lines.iter().filter(|line| line["level"] == "DOUBT");
+    let renewed: Vec<_> = doubts.map(|line| line["renewed"].clone()).collect();
+    assert!(renewed.len() >= ROUNDS, "{:?}", ended.lines);
+    (ended, renewed)
+}
+
+const ONE: &str = r#"{"TWILIO_AUTH_TOKEN": "one"}"#;
+const TWO: &str = r#"{"TWILIO_AUTH_TOKEN": "two"}"#;
+
+#[tokio::test]
+async fn doubts_in_a_row_have_the_secret_read_once_for_each_kind() {
+    let (endpoint, asked) = holding_in_turn(&[ONE]).await;
+    let (_, renewed) = doubt("everybody", &endpoint).await;
+    assert!(renewed.iter().all(Value::is_null), "{renewed:?}");
+    // The init phase, the first stranger, the first refusal, and one more for each second that this took.
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((3..6).contains(&asked), "{asked}");
+}
+
+#[tokio::test]
+async fn what_the_secret_tells_by_now_is_renewed_at_the_first_doubt() {
+    let (endpoint, _) = holding_in_turn(&[ONE, TWO]).await;
+    let (_, renewed) = doubt("everybody", &endpoint).await;
+    assert_eq!(renewed[0], "two");
+    assert!(renewed[1..].iter().all(Value::is_null), "{renewed:?}");
+}
+
+#[tokio::test]
+async fn a_reading_that_fails_or_is_malformed_changes_nothing() {
+    let (endpoint, asked) =
+        holding_in_turn(&[ONE, "{", "[]", "", r#"{"API_KEYS": ""}"#, TWO]).await;
+    let (_, renewed) = doubt("impatient", &endpoint).await;
+    let first = renewed.iter().position(|token| !token.is_null());
+    let token = first.map(|first| &renewed[first]);
+    assert_eq!(token, Some(&json!("two")), "{renewed:?}");
+    assert_eq!(asked.load(Ordering::Relaxed), 1 + 3 * ROUNDS);
+}
+
+#[tokio::test]
+async fn a_service_that_goes_silent_holds_strangers_up_once_a_minute_and_not_for_long() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let serve = async move || {
+        if count.fetch_add(1, Ordering::Relaxed) > 0 {
+            std::future::pending::<()>().await;
+        }
+        let media = [("content-type", "application/x-amz-json-1.1")];
+        (media, json!({ "SecretString": ONE }).to_string())
+    };
+    let router = Router::new().route("/", post(serve));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let (ended, renewed) = doubt("stranger", &endpoint).await;
+    assert!(renewed.iter().all(Value::is_null), "{renewed:?}");
+    assert!(
+        ended.elapsed < Duration::from_secs(5),
         "{:?}",
         ended.elapsed
     );

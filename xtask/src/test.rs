@@ -20,8 +20,10 @@ use crate::workspace::{PROFILE, Workspace, cargo};
 const TEST_DATABASE: &str = "OUTDIAL_TEST_MONGO_URI";
 
 const TEST_QUEUES: &str = "OUTDIAL_TEST_SQS_ENDPOINT";
+/// The SDK's own variable.
+const SECRETS_MANAGER: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
 /// What the SDK asks for, and the local server takes from anybody.
-const QUEUE_CREDENTIALS: [(&str, &str); 3] = [
+const AWS_CREDENTIALS: [(&str, &str); 3] = [
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "tests"),
     ("AWS_SECRET_ACCESS_KEY", "tests"),
@@ -118,7 +120,7 @@ impl Suite<'_> {
     /// The whole workspace's tests, with a database for them and the binaries beside this program.
     async fn rust_tests(&mut self, arguments: &Arguments) -> Result<()> {
         let database = self.database().await?;
-        let queues = self.queues().await?;
+        let aws = self.aws().await?;
         if std::env::var_os("TWILIO_OPENAPI").is_none() {
             eprintln!(
                 "TWILIO_OPENAPI names no file: the simulator's answers are not checked against Twilio's schemas"
@@ -140,8 +142,9 @@ impl Suite<'_> {
             })
             .args(&arguments.filter)
             .env(TEST_DATABASE, &database.uri)
-            .env(TEST_QUEUES, queues)
-            .envs(QUEUE_CREDENTIALS)
+            .env(TEST_QUEUES, &aws)
+            .env(SECRETS_MANAGER, aws)
+            .envs(AWS_CREDENTIALS)
             .env("OUTDIAL_BIN_DIR", &self.workspace.bin);
         self.command("Rust tests", &mut command).await;
         Ok(())
@@ -170,13 +173,13 @@ impl Suite<'_> {
         Ok(database)
     }
 
-    /// A server on which tests make queues.
-    async fn queues(&mut self) -> Result<String> {
+    /// A server on which tests make queues and secrets.
+    async fn aws(&mut self) -> Result<String> {
         let started = Instant::now();
         let venv = Venv::ensure(self.workspace, venv::STACK).await?;
-        let log = Output::file(&self.workspace.target.join("test").join("sqs.log"))?;
+        let log = Output::file(&self.workspace.target.join("test").join("aws.log"))?;
         let endpoint = queue::serve(&venv, &log).await?;
-        self.record("queues", true, started);
+        self.record("queues and secrets", true, started);
         Ok(endpoint)
     }
 

@@ -24,8 +24,8 @@ impl App {
     pub fn from_settings(
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let twilio = TwilioClient::new(&settings.twilio()?)?;
-        let dao = Dao::begin(&settings.mongo()?)?;
+        let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
+        let dao = Dao::begin(settings.live(Settings::mongo)?)?;
         Ok(Self {
             checks: Checks::new(dao, twilio),
         })

@@ -14,8 +14,10 @@ use axum::{
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use mongodb::bson::DateTime;
 use outdial::{
-    config::Settings,
+    config::{Live, Settings},
+    domain::RecordingSid,
     http::{Problem, finish, media::MediaSigner},
+    secret::Doubt,
     twilio::TwilioClient,
 };
 use utoipa::OpenApi;
@@ -23,7 +25,7 @@ use utoipa::OpenApi;
 /// What the handlers need.
 #[derive(Clone)]
 pub struct App {
-    signer: MediaSigner,
+    signer: Live<MediaSigner>,
     twilio: Arc<TwilioClient>,
 }
 
@@ -37,9 +39,21 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
-            signer: MediaSigner::new(&settings.media_signing_key()?),
-            twilio: TwilioClient::new(&settings.twilio()?)?.into(),
+            signer: settings.live(MediaSigner::from_settings)?,
+            twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
         })
+    }
+}
+
+impl App {
+    /// The recording that a URL of ours names.
+    async fn named_by(&self, query: &str, now: i64) -> Option<RecordingSid> {
+        let signer = self.signer.current();
+        if let Some(sid) = signer.check(query, now) {
+            return Some(sid);
+        }
+        let renewed = self.signer.renewed(&signer, Doubt::Unknown).await?;
+        renewed.check(query, now)
     }
 }
 
@@ -84,7 +98,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 async fn media(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let now = DateTime::now().timestamp_millis() / 1_000;
     let query = request.uri().query().unwrap_or_default();
-    let sid = app.signer.check(query, now).ok_or_else(|| {
+    let sid = app.named_by(query, now).await.ok_or_else(|| {
         Problem::forbidden(
             "bad_signature",
             "This URL is not one of ours, or has expired: ask /recordings/{recording_id}/media for a new one.",

@@ -14,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use outdial::{
-    config::{ApiKeys, CallConfig, PublicUrls, Settings},
+    config::{ApiKeys, CallConfig, Live, PublicUrls, Settings},
     dao::Dao,
     http::{finish, media::MediaSigner},
     twilio::TwilioClient,
@@ -25,12 +25,12 @@ use utoipa::OpenApi;
 #[derive(Clone)]
 pub struct App {
     dao: Dao,
-    keys: ApiKeys,
+    keys: Live<ApiKeys>,
     twilio: Arc<TwilioClient>,
     calls: Arc<CallConfig>,
     rules: Arc<rules::Rules>,
     urls: Arc<PublicUrls>,
-    media: MediaSigner,
+    media: Live<MediaSigner>,
 }
 
 impl App {
@@ -44,18 +44,18 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let calls = settings.calls()?;
         Ok(Self {
-            keys: settings.api_keys()?,
-            twilio: TwilioClient::new(&settings.twilio()?)?.into(),
+            keys: settings.live(Settings::api_keys)?,
+            twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
             urls: settings.public_urls()?.into(),
-            media: MediaSigner::new(&settings.media_signing_key()?),
+            media: settings.live(MediaSigner::from_settings)?,
             rules: rules::Rules::begin(&calls)?.into(),
             calls: calls.into(),
-            dao: Dao::begin(&settings.mongo()?)?,
+            dao: Dao::begin(settings.live(Settings::mongo)?)?,
         })
     }
 }
 
-impl FromRef<App> for ApiKeys {
+impl FromRef<App> for Live<ApiKeys> {
     fn from_ref(app: &App) -> Self {
         app.keys.clone()
     }

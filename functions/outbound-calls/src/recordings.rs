@@ -106,7 +106,10 @@ pub(crate) async fn media(
         ));
     }
     let now = DateTime::now().timestamp_millis() / 1_000;
-    let url = app.media.url(&app.urls.media, &recording.twilio_sid, now);
+    let url = app
+        .media
+        .current()
+        .url(&app.urls.media, &recording.twilio_sid, now);
     Ok((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, url)]).into_response())
 }
 

@@ -36,8 +36,8 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
             config: settings.reconcile()?,
-            twilio: TwilioClient::new(&settings.twilio()?)?.into(),
-            dao: Dao::begin(&settings.mongo()?)?,
+            twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
+            dao: Dao::begin(settings.live(Settings::mongo)?)?,
         })
     }
 }

@@ -31,8 +31,8 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let queue = WebhookQueue::from_settings(settings)?;
-        let twilio = TwilioClient::new(&settings.twilio()?)?;
-        let webhooks = Webhooks::new(Dao::begin(&settings.mongo()?)?, Some(twilio));
+        let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
+        let webhooks = Webhooks::new(Dao::begin(settings.live(Settings::mongo)?)?, Some(twilio));
         Ok(Self { webhooks, queue })
     }
 }
@@ -67,7 +67,7 @@ pub async fn replay(app: &App, event: SqsEvent) -> SqsBatchResponse {
         match applied {
             Ok(()) => metrics::count(Count::ReplayedWebhook),
             Err(failure) => {
-                is_away |= matches!(failure, Failure::Database(DaoError::Unavailable(_)));
+                is_away |= matches!(&failure, Failure::Database(error) if error.is_passing());
                 metrics::count(Count::FailedReplay);
                 tracing::error!(
                     message_id = message.message_id,

@@ -33,8 +33,8 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let check = SignatureCheck::from_settings(settings, WebhookKind::Status)?;
-        let twilio = TwilioClient::new(&settings.twilio()?)?;
-        let webhooks = Webhooks::new(Dao::begin(&settings.mongo()?)?, Some(twilio));
+        let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
+        let webhooks = Webhooks::new(Dao::begin(settings.live(Settings::mongo)?)?, Some(twilio));
         Ok(Self {
             check,
             inbox: Inbox::new(WebhookTopic::Status, webhooks, settings)?,

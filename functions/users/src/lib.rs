@@ -5,7 +5,7 @@ mod manage;
 
 use axum::{Router, extract::FromRef, routing::get};
 use outdial::{
-    config::{ApiKeys, Settings},
+    config::{ApiKeys, Live, Settings},
     dao::Dao,
     http::finish,
 };
@@ -15,7 +15,7 @@ use utoipa::OpenApi;
 #[derive(Clone)]
 pub struct App {
     dao: Dao,
-    keys: ApiKeys,
+    keys: Live<ApiKeys>,
 }
 
 impl App {
@@ -28,13 +28,13 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
-            keys: settings.api_keys()?,
-            dao: Dao::begin(&settings.mongo()?)?,
+            keys: settings.live(Settings::api_keys)?,
+            dao: Dao::begin(settings.live(Settings::mongo)?)?,
         })
     }
 }
 
-impl FromRef<App> for ApiKeys {
+impl FromRef<App> for Live<ApiKeys> {
     fn from_ref(app: &App) -> Self {
         app.keys.clone()
     }

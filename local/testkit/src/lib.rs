@@ -6,6 +6,7 @@ mod document;
 mod proxy;
 mod queue;
 mod request;
+mod secret;
 mod stage;
 mod twilio;
 
@@ -14,5 +15,6 @@ pub use document::ApiDocument;
 pub use proxy::Proxy;
 pub use queue::Queue;
 pub use request::{Answer, Request, form};
+pub use secret::{Secret, secret_with};
 pub use stage::{ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, Stage, api_key};
 pub use twilio::Twilio;

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use mongodb::{Client, Database};
 use outdial::{config::Settings, dao};
 use ring::digest;
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::{Proxy, Twilio};
@@ -110,11 +111,14 @@ impl Stage {
     /// When `ENVIRONMENT` is malformed.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        let values = self
-            .variables
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone().into()));
-        Settings::from_values(values.collect()).expect("ENVIRONMENT is well-formed")
+        Settings::from_values(self.values()).expect("ENVIRONMENT is well-formed")
+    }
+
+    pub(crate) fn values(&self) -> HashMap<String, SecretString> {
+        let values = self.variables.iter();
+        values
+            .map(|(name, value)| (name.clone(), value.clone().into()))
+            .collect()
     }
 
     /// The value of a variable.

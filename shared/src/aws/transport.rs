@@ -23,6 +23,9 @@ struct Connector {
     time_out: Option<Duration>,
 }
 
+/// A connection that has idled for longer, frozen with its environment, may be dead without a sign.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(5);
+
 impl Transport {
     /// A transport of its own. No connection is made.
     ///
@@ -33,6 +36,7 @@ impl Transport {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client_config()?)
             .redirect(reqwest::redirect::Policy::none())
+            .pool_idle_timeout(MAX_IDLE_TIME)
             .build()?;
         Ok(Self(client))
     }

@@ -1,8 +1,10 @@
-//! Configuration: read once, at start, into types that cannot be wrong.
+//! Configuration: read at start into types that cannot be wrong; what the secret holds is read again when it may have
+//! changed.
 //!
 //! A missing or malformed variable is an error that names it and says what it must look like; it never shows the value.
 
 mod keys;
+mod live;
 mod url;
 
 use std::{collections::HashMap, str::FromStr};
@@ -12,9 +14,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
     keys::{ApiKey, ApiKeys, Scope},
+    live::Live,
     url::{PublicUrls, WebhookKind, webhook_url},
 };
-use crate::domain::{Language, PhoneNumber, Voice};
+use crate::{
+    domain::{Language, PhoneNumber, Voice},
+    secret::{Pauses, Secret},
+};
 
 /// Why the configuration was refused: one line that names the variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +57,7 @@ pub enum Environment {
 pub struct Settings {
     values: HashMap<String, SecretString>,
     environment: Environment,
+    secret: Option<Secret>,
 }
 
 /// What a secret may hold; anything else in it is somebody else's.
@@ -72,17 +79,31 @@ impl Settings {
     ///
     /// When `ENVIRONMENT` is malformed, or the secret cannot be read.
     pub async fn load() -> Result<Self, ConfigError> {
-        let mut values: HashMap<String, SecretString> = std::env::vars_os()
+        let values = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .map(|(name, value)| (name, value.into()))
-            .collect();
-        if let Some(id) = values
-            .get("SECRET_ID")
-            .filter(|id| !id.expose_secret().is_empty())
-        {
-            values.extend(crate::secret::fetch(id.expose_secret()).await?);
-        }
-        Self::from_values(values)
+            .map(|(name, value)| (name, value.into()));
+        Self::with_secret(values.collect(), Pauses::default()).await
+    }
+
+    /// The given variables, and what the secret named by their `SECRET_ID` holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::load`].
+    pub async fn with_secret(
+        environment: HashMap<String, SecretString>,
+        pauses: Pauses,
+    ) -> Result<Self, ConfigError> {
+        let settings = Self::from_values(environment)?;
+        let Some(id) = settings.get("SECRET_ID") else {
+            return Ok(settings);
+        };
+        let secret = Secret::read(id, settings.values.clone(), pauses).await?;
+        let (_, read) = secret.latest();
+        Ok(Self {
+            secret: Some(secret),
+            ..Self::clone(&read)
+        })
     }
 
     /// The given variables, and no others.
@@ -114,7 +135,14 @@ impl Settings {
         Ok(Self {
             values,
             environment,
+            secret: None,
         })
+    }
+
+    /// The secret that the settings are by, if there is one.
+    #[must_use]
+    pub fn secret(&self) -> Option<&Secret> {
+        self.secret.as_ref()
     }
 
     /// Development or production.

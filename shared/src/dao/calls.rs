@@ -3,7 +3,7 @@ use mongodb::bson::{DateTime, Document, bson, doc};
 use super::{
     Dao, DaoError, DuplicateKey, List, Page, PageRequest,
     expr::{if_else, sid_is_absent},
-    insert_once, limited,
+    insert_once,
     page::find_page,
     status,
 };
@@ -32,7 +32,8 @@ impl Dao {
     ///
     /// [`DaoError::Duplicate`] when its idempotency key, its `call_id` or its `twilio_sid` is another call's.
     pub async fn create_call(&self, call: &Call) -> Result<(), DaoError> {
-        limited(async { insert_once(&self.calls().await?, call.id, call).await }).await
+        self.limited(|| async { insert_once(&self.calls().await?, call.id, call).await })
+            .await
     }
 
     /// Takes back a call that was stored and will not be dialled.
@@ -42,8 +43,8 @@ impl Dao {
     /// When the database is away.
     pub async fn withdraw_call(&self, call: &Call) -> Result<(), DaoError> {
         let undialled = doc! { "_id": call.id, "dial_outcome": DialOutcome::Pending.as_str() };
-        limited(async {
-            self.calls().await?.delete_one(undialled).await?;
+        self.limited(|| async {
+            self.calls().await?.delete_one(undialled.clone()).await?;
             Ok(())
         })
         .await
@@ -80,7 +81,8 @@ impl Dao {
     }
 
     async fn find_call(&self, filter: Document) -> Result<Option<Call>, DaoError> {
-        limited(async { Ok(self.calls().await?.find_one(filter).await?) }).await
+        self.limited(|| async { Ok(self.calls().await?.find_one(filter.clone()).await?) })
+            .await
     }
 
     /// A part of a user's calls, newest first, of one status or of all.
@@ -98,10 +100,10 @@ impl Dao {
         if let Some(status) = status {
             filter.insert("status", status.as_str());
         }
-        limited(async {
+        self.limited(|| async {
             let list = List::UserCalls(user, status);
             let place = |call: &Call| (call.created_at, call.id);
-            find_page(&self.calls().await?, filter, list, request, place).await
+            find_page(&self.calls().await?, filter.clone(), list, request, place).await
         })
         .await
     }
@@ -150,15 +152,15 @@ impl Dao {
         sid: &CallSid,
         stages: Vec<Document>,
     ) -> Result<Applied, DaoError> {
-        limited(async {
+        self.limited(|| async {
             let calls = self.calls().await?;
-            let updated = calls.update_one(this.clone(), stages).await;
+            let updated = calls.update_one(this.clone(), stages.clone()).await;
             match updated.map_err(DaoError::from) {
                 Err(DaoError::Duplicate(DuplicateKey::CallSid)) => Ok(Applied::OtherCall),
                 Err(error) => Err(error),
                 Ok(result) if result.matched_count == 0 => Ok(Applied::UnknownCall),
                 Ok(result) if result.modified_count > 0 => Ok(Applied::Changed),
-                Ok(_) => self.why_unchanged(this, sid).await,
+                Ok(_) => self.why_unchanged(this.clone(), sid).await,
             }
         })
         .await
@@ -207,7 +209,7 @@ impl Dao {
                 changes.insert("dial_outcome", DialOutcome::Accepted.as_str());
                 changes.insert("answered_status", answered);
                 changes.insert("updated_at", "$$NOW");
-                vec![doc! { "$set": changes }]
+                vec![doc! { "$set": changes.clone() }]
             }
             DialResult::Refused(refusal) => {
                 status::refuse(refusal, answered_status, DateTime::now())?
@@ -222,9 +224,9 @@ impl Dao {
                 } }]
             }
         };
-        limited(async {
+        self.limited(|| async {
             let calls = self.calls().await?;
-            calls.update_one(by_id(id), stages).await?;
+            calls.update_one(by_id(id), stages.clone()).await?;
             Ok(calls.find_one(by_id(id)).await?)
         })
         .await
@@ -250,9 +252,9 @@ impl Dao {
             "hangup_requested": if_else(waits.clone(), true, "$hangup_requested"),
             "updated_at": if_else(waits, "$$NOW", "$updated_at"),
         } }];
-        limited(async {
+        self.limited(|| async {
             let calls = self.calls().await?;
-            calls.update_one(by_id(id), request).await?;
+            calls.update_one(by_id(id), request.clone()).await?;
             Ok(calls.find_one(by_id(id)).await?)
         })
         .await
@@ -264,7 +266,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn hangup_waits(&self, id: CallId) -> Result<bool, DaoError> {
-        limited(async {
+        self.limited(|| async {
             let calls = self.calls().await?.clone_with_type::<Document>();
             let call = calls
                 .find_one(by_id(id))

@@ -5,7 +5,7 @@ use mongodb::{
     bson::{DateTime, Document, bson, doc},
 };
 
-use super::{Dao, DaoError, expr::if_else, limited};
+use super::{Dao, DaoError, expr::if_else};
 use crate::domain::UserId;
 
 /// Whether one more call may be placed today.
@@ -37,7 +37,7 @@ impl Dao {
         per_user: u32,
         in_all: u32,
     ) -> Result<Taken, DaoError> {
-        limited(async {
+        self.limited(|| async {
             let counters = self.counters().await?;
             let [of_all, of_user] = counter_ids(user, now);
             // One after the other: a user at the cap must not take from the others even for a moment.
@@ -65,7 +65,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn give_back_calls(&self, user: UserId, taken_at: DateTime) -> Result<(), DaoError> {
-        limited(async {
+        self.limited(|| async {
             let counters = self.counters().await?;
             let [of_all, of_user] = counter_ids(user, taken_at);
             let (all, own) = tokio::join!(

@@ -8,9 +8,12 @@ use mongodb::error::{Error, ErrorKind, WriteFailure};
 /// of a violated index and the names of the servers, so that nothing of them is kept but codes and kinds.
 #[derive(Debug, thiserror::Error)]
 pub enum DaoError {
-    /// The database is away, silent, not a primary, or refuses our login. A write may or may not have happened.
+    /// The database is away, silent, or not a primary. A write may or may not have happened.
     #[error("the database is unavailable: {0}")]
     Unavailable(Cause),
+    /// The database does not take our login, or not for what we asked. It has done nothing.
+    #[error("the database refused our login: {0}")]
+    LoginRefused(Cause),
     /// A unique index already holds the value.
     #[error("the database already holds this {0}")]
     Duplicate(DuplicateKey),
@@ -71,20 +74,26 @@ impl DaoError {
             return Self::Duplicate(DuplicateKey::of_message(message));
         }
         let cause = Cause(format!("code {code} {name}").trim_end().to_owned());
-        if is_passing(code) {
-            Self::Unavailable(cause)
-        } else {
-            Self::Internal(cause)
+        match code {
+            13 | 18 | 8000 => Self::LoginRefused(cause),
+            code if is_passing(code) => Self::Unavailable(cause),
+            _ => Self::Internal(cause),
         }
+    }
+
+    /// Whether what was asked may be done once the database, or our login, is as it should be.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::LoginRefused(_))
     }
 }
 
-/// Whether the server's code means that it, or our login, is away for now: the state changes and network errors of
-/// the retryable-writes specification, time-outs, and refused logins (8000 is Atlas's own code).
+/// Whether the server's code means that it is away for now: the state changes and network errors of the retryable-writes
+/// specification, and time-outs.
 fn is_passing(code: i32) -> bool {
-    const CODES: [i32; 22] = [
-        6, 7, 13, 18, 24, 50, 64, 79, 89, 91, 100, 133, 134, 189, 262, 8000, 9001, 10_058, 10_107,
-        11_600, 11_602, 13_435,
+    const CODES: [i32; 19] = [
+        6, 7, 24, 50, 64, 79, 89, 91, 100, 133, 134, 189, 262, 9001, 10_058, 10_107, 11_600,
+        11_602, 13_435,
     ];
     CODES.contains(&code) || code == 13_436
 }
@@ -109,7 +118,9 @@ impl From<Error> for DaoError {
             ErrorKind::DnsResolve { .. } => {
                 unavailable("the servers' names could not be looked up")
             }
-            ErrorKind::Authentication { .. } => unavailable("the login was refused"),
+            ErrorKind::Authentication { .. } => {
+                Self::LoginRefused(Cause("authentication failed".to_owned()))
+            }
             ErrorKind::Shutdown => unavailable("the client was shut down"),
             ErrorKind::InvalidArgument { .. } => internal("an argument is invalid"),
             ErrorKind::BsonDeserialization(_) => internal("a stored document is not as expected"),

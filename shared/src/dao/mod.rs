@@ -16,6 +16,7 @@ mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwapOption;
 use mongodb::{
     Client, Collection, Database,
     bson::{Document, doc},
@@ -26,7 +27,7 @@ use mongodb::{
     },
 };
 use secrecy::ExposeSecret;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 pub use calls::Applied;
 pub use counters::Taken;
@@ -37,8 +38,9 @@ pub use users::UserDeletion;
 pub use webhooks::Told;
 
 use crate::{
-    config::MongoConfig,
+    config::{Live, MongoConfig},
     domain::{Call, Recording, User},
+    secret::Doubt,
     tls,
 };
 
@@ -58,10 +60,23 @@ pub struct Dao {
 }
 
 struct Shared {
-    uri: ConnectionString,
-    database: String,
+    config: Live<MongoConfig>,
     observer: Option<EventHandler<CommandEvent>>,
-    connected: OnceCell<Database>,
+    connected: ArcSwapOption<Connected>,
+    /// Held by the one who connects.
+    connecting: Mutex<()>,
+}
+
+struct Connected {
+    config: Arc<MongoConfig>,
+    database: Database,
+}
+
+impl Connected {
+    fn is_by(&self, config: &Arc<MongoConfig>) -> bool {
+        Arc::ptr_eq(&self.config, config)
+            || self.config.uri.expose_secret() == config.uri.expose_secret()
+    }
 }
 
 impl Dao {
@@ -70,8 +85,8 @@ impl Dao {
     /// # Errors
     ///
     /// When the URI is not a connection string.
-    pub fn new(config: &MongoConfig) -> Result<Self, DaoError> {
-        Self::build(config, None)
+    pub fn new(config: impl Into<Live<MongoConfig>>) -> Result<Self, DaoError> {
+        Self::build(config.into(), None)
     }
 
     /// Like [`Dao::new`], and every command that goes to the database is told to `observer`.
@@ -80,22 +95,23 @@ impl Dao {
     ///
     /// When the URI is not a connection string.
     pub fn with_observer(
-        config: &MongoConfig,
+        config: impl Into<Live<MongoConfig>>,
         observer: EventHandler<CommandEvent>,
     ) -> Result<Self, DaoError> {
-        Self::build(config, Some(observer))
+        Self::build(config.into(), Some(observer))
     }
 
     fn build(
-        config: &MongoConfig,
+        config: Live<MongoConfig>,
         observer: Option<EventHandler<CommandEvent>>,
     ) -> Result<Self, DaoError> {
         tls::install_provider();
+        ConnectionString::parse(config.current().uri.expose_secret())?;
         let shared = Shared {
-            uri: ConnectionString::parse(config.uri.expose_secret())?,
-            database: config.database.clone(),
+            config,
             observer,
-            connected: OnceCell::new(),
+            connected: ArcSwapOption::empty(),
+            connecting: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -108,7 +124,7 @@ impl Dao {
     ///
     /// [`DaoError::Unavailable`] when there is none.
     pub async fn ping(&self) -> Result<(), DaoError> {
-        limited(async {
+        self.limited(|| async {
             let database = self.database().await?;
             database.run_command(doc! { "ping": 1 }).await?;
             Ok(())
@@ -125,7 +141,7 @@ impl Dao {
     /// # Panics
     ///
     /// Outside a Tokio runtime.
-    pub fn begin(config: &MongoConfig) -> Result<Self, DaoError> {
+    pub fn begin(config: impl Into<Live<MongoConfig>>) -> Result<Self, DaoError> {
         let dao = Self::new(config)?;
         let greeting = dao.clone();
         tokio::spawn(async move { greeting.warm().await });
@@ -139,16 +155,57 @@ impl Dao {
 
     /// The driver's handle, for what is not a function's business: indexes.
     ///
-    /// A DNS look-up that fails (`mongodb+srv://`) is made again by the next call.
+    /// A DNS look-up that fails (`mongodb+srv://`) is made again by the next call; and where the secret has got another URI,
+    /// the next call connects anew.
     ///
     /// # Errors
     ///
     /// [`DaoError::Unavailable`] when the names of the servers cannot be looked up.
-    pub async fn database(&self) -> Result<&Database, DaoError> {
-        self.shared
-            .connected
-            .get_or_try_init(|| self.shared.connect())
-            .await
+    pub async fn database(&self) -> Result<Database, DaoError> {
+        let shared = &self.shared;
+        let config = shared.config.current();
+        if let Some(database) = shared.connected_by(&config) {
+            return Ok(database);
+        }
+        let _others_wait = shared.connecting.lock().await;
+        if let Some(database) = shared.connected_by(&config) {
+            return Ok(database);
+        }
+        let database = shared.connect(&config).await?;
+        shared.connected.store(Some(Arc::new(Connected {
+            config,
+            database: database.clone(),
+        })));
+        Ok(database)
+    }
+
+    /// A call of the DAO, which may take [`CALL_TIMEOUT`].
+    async fn limited<T, F: Future<Output = Result<T, DaoError>>>(
+        &self,
+        operation: impl Fn() -> F,
+    ) -> Result<T, DaoError> {
+        together(self.logged_in(operation)).await
+    }
+
+    /// The operation, and once more where the database has refused our login, and so has done nothing, and the secret
+    /// tells another one.
+    async fn logged_in<T, F: Future<Output = Result<T, DaoError>>>(
+        &self,
+        operation: impl Fn() -> F,
+    ) -> Result<T, DaoError> {
+        let live = &self.shared.config;
+        let config = live.current();
+        let mut is_renewed = false;
+        loop {
+            let result = operation().await;
+            if is_renewed || !matches!(result, Err(DaoError::LoginRefused(_))) {
+                return result;
+            }
+            is_renewed = live.renewed(&config, Doubt::Refused).await.is_some();
+            if !is_renewed {
+                return result;
+            }
+        }
     }
 
     async fn users(&self) -> Result<Collection<User>, DaoError> {
@@ -169,8 +226,14 @@ impl Dao {
 }
 
 impl Shared {
-    async fn connect(&self) -> Result<Database, DaoError> {
-        let mut options = ClientOptions::parse(self.uri.clone()).await?;
+    fn connected_by(&self, config: &Arc<MongoConfig>) -> Option<Database> {
+        let connected = self.connected.load();
+        let connected = connected.as_ref()?;
+        connected.is_by(config).then(|| connected.database.clone())
+    }
+
+    async fn connect(&self, config: &MongoConfig) -> Result<Database, DaoError> {
+        let mut options = ClientOptions::parse(config.uri.expose_secret()).await?;
         options.app_name.get_or_insert_with(|| "outdial".to_owned());
         options.write_concern = Some(WriteConcern::majority());
         options.selection_criteria =
@@ -186,7 +249,7 @@ impl Shared {
         options.retry_reads = Some(true);
         options.retry_writes = Some(true);
         options.command_event_handler.clone_from(&self.observer);
-        Ok(Client::with_options(options)?.database(&self.database))
+        Ok(Client::with_options(options)?.database(&config.database))
     }
 }
 
@@ -194,12 +257,6 @@ const USERS: &str = "users";
 const CALLS: &str = "calls";
 const RECORDINGS: &str = "recordings";
 const COUNTERS: &str = "counters";
-
-async fn limited<T>(operation: impl Future<Output = Result<T, DaoError>>) -> Result<T, DaoError> {
-    tokio::time::timeout(CALL_TIMEOUT, operation)
-        .await
-        .unwrap_or_else(|_| Err(DaoError::timed_out()))
-}
 
 /// Bounds several calls together as each of them is: who needs more than one must not wait for each.
 ///

@@ -8,7 +8,7 @@ use mongodb::bson::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Dao, DaoError, calls::by_id, limited, status};
+use super::{Dao, DaoError, calls::by_id, status};
 use crate::domain::{Call, CallId, CallSid, CallStatus, DialOutcome};
 
 /// What is open about a call.
@@ -118,10 +118,10 @@ impl Dao {
         if let Some(place) = after {
             filter.extend(place.is_before());
         }
-        limited(async {
+        self.limited(|| async {
             let calls = self.calls().await?.clone_with_type::<Document>();
             let mut found = calls
-                .find(filter)
+                .find(filter.clone())
                 .sort(doc! { "updated_at": 1, "_id": 1 })
                 .limit(page.into())
                 .await?;
@@ -154,7 +154,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn get_bookmark(&self, open: Open) -> Result<Option<Place>, DaoError> {
-        limited(async {
+        self.limited(|| async {
             let counters = self.counters().await?;
             let bookmarks = counters.find_one(doc! { "_id": BOOKMARKS }).await?;
             let place = bookmarks.and_then(|mut found| found.remove(open.word()));
@@ -180,10 +180,10 @@ impl Dao {
             let place = serialize_to_bson(place).map_err(mongodb::error::Error::from)?;
             changes.insert(open.word(), place);
         }
-        limited(async {
+        self.limited(|| async {
             let counters = self.counters().await?;
             counters
-                .update_one(doc! { "_id": BOOKMARKS }, doc! { "$set": changes })
+                .update_one(doc! { "_id": BOOKMARKS }, doc! { "$set": changes.clone() })
                 .upsert(true)
                 .await?;
             Ok(())
@@ -198,10 +198,10 @@ impl Dao {
     /// When the database is away.
     pub async fn list_known_sids(&self, sids: &[CallSid]) -> Result<Vec<CallSid>, DaoError> {
         let sids: Vec<_> = sids.iter().map(CallSid::as_str).collect();
-        limited(async {
+        self.limited(|| async {
             let calls = self.calls().await?.clone_with_type::<Document>();
             let mut found = calls
-                .find(doc! { "twilio_sid": { "$in": sids } })
+                .find(doc! { "twilio_sid": { "$in": sids.clone() } })
                 .projection(doc! { "_id": 0, "twilio_sid": 1 })
                 .await?;
             let mut known = Vec::new();
@@ -237,7 +237,8 @@ impl Dao {
             "created_at": { "$gte": from, "$lte": to },
             "_id": { "$ne": call.id },
         };
-        limited(async { Ok(self.calls().await?.count_documents(rivals).await?) }).await
+        self.limited(|| async { Ok(self.calls().await?.count_documents(rivals.clone()).await?) })
+            .await
     }
 
     /// Concludes that a call has failed, because Twilio knows none of that name, or none that could be it. Any word of
@@ -248,8 +249,12 @@ impl Dao {
     /// When the database is away.
     pub async fn give_up_call(&self, id: CallId, sid: Option<&CallSid>) -> Result<bool, DaoError> {
         let stages = status::give_up(sid, DateTime::now())?;
-        limited(async {
-            let updated = self.calls().await?.update_one(by_id(id), stages).await?;
+        self.limited(|| async {
+            let updated = self
+                .calls()
+                .await?
+                .update_one(by_id(id), stages.clone())
+                .await?;
             Ok(updated.modified_count > 0)
         })
         .await
@@ -262,8 +267,11 @@ impl Dao {
     /// When the database is away.
     pub async fn settle_recording(&self, id: CallId) -> Result<(), DaoError> {
         let settled = doc! { "$set": { "recording_settled": true } };
-        limited(async {
-            self.calls().await?.update_one(by_id(id), settled).await?;
+        self.limited(|| async {
+            self.calls()
+                .await?
+                .update_one(by_id(id), settled.clone())
+                .await?;
             Ok(())
         })
         .await

@@ -6,7 +6,6 @@ use mongodb::{
 use super::{
     Dao, DaoError, DuplicateKey,
     expr::{if_else, literal},
-    limited,
 };
 use crate::domain::{Call, Recording, RecordingId, RecordingStatus, RecordingUpdate};
 
@@ -27,7 +26,7 @@ impl Dao {
         call: &Call,
         update: &RecordingUpdate,
     ) -> Result<(), DaoError> {
-        limited(async {
+        self.limited(|| async {
             let recordings = self.recordings().await?;
             let is_there = upsert(&recordings, call, update).await?;
             if let (true, RecordingStatus::Completed, Some(url)) =
@@ -56,8 +55,8 @@ impl Dao {
     /// When the database is away.
     pub async fn get_recording(&self, id: RecordingId) -> Result<Option<Recording>, DaoError> {
         let this = doc! { "_id": id.object_id() };
-        limited(async {
-            let recording = self.recordings().await?.find_one(this).await?;
+        self.limited(|| async {
+            let recording = self.recordings().await?.find_one(this.clone()).await?;
             Ok(recording.filter(is_not_deleted))
         })
         .await
@@ -82,7 +81,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn list_call_recordings(&self, call: ObjectId) -> Result<Vec<Recording>, DaoError> {
-        limited(async {
+        self.limited(|| async {
             let mut found = self
                 .recordings()
                 .await?
@@ -118,10 +117,10 @@ impl Dao {
             "status": if_else(changes.clone(), word(status), "$status"),
             "updated_at": if_else(changes, "$$NOW", "$updated_at"),
         } }];
-        limited(async {
+        self.limited(|| async {
             let recordings = self.recordings().await?;
             let this = doc! { "_id": id.object_id() };
-            let updated = recordings.update_one(this.clone(), change).await?;
+            let updated = recordings.update_one(this.clone(), change.clone()).await?;
             let recording = recordings.find_one(this).await?;
             Ok(recording.filter(|found| updated.modified_count > 0 || is_not_deleted(found)))
         })
@@ -143,9 +142,11 @@ impl Dao {
             "$set": { "recording_url": url },
             "$currentDate": { "updated_at": true },
         };
-        limited(async {
+        self.limited(|| async {
             let calls = self.calls().await?;
-            calls.update_one(doc! { "_id": call }, change).await?;
+            calls
+                .update_one(doc! { "_id": call }, change.clone())
+                .await?;
             Ok(())
         })
         .await
@@ -168,7 +169,7 @@ async fn upsert(
     let result = match upserted {
         // Another callback has made it at the same moment.
         Err(DaoError::Duplicate(DuplicateKey::RecordingSid)) => {
-            recordings.update_one(this.clone(), change).await?
+            recordings.update_one(this.clone(), change.clone()).await?
         }
         result => result?,
     };

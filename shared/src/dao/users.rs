@@ -1,6 +1,6 @@
 use mongodb::bson::{Document, doc};
 
-use super::{Dao, DaoError, List, Page, PageRequest, insert_once, limited, page::find_page};
+use super::{Dao, DaoError, List, Page, PageRequest, insert_once, page::find_page};
 use crate::domain::{Email, User, UserId, UserUpdate};
 
 /// How the wish to delete a user ended.
@@ -21,7 +21,8 @@ impl Dao {
     ///
     /// [`DaoError::Duplicate`] when its address or its idempotency key is another user's.
     pub async fn create_user(&self, user: &User) -> Result<(), DaoError> {
-        limited(async { insert_once(&self.users().await?, user.id, user).await }).await
+        self.limited(|| async { insert_once(&self.users().await?, user.id, user).await })
+            .await
     }
 
     /// The user of that name.
@@ -55,7 +56,8 @@ impl Dao {
     }
 
     async fn find_user(&self, filter: Document) -> Result<Option<User>, DaoError> {
-        limited(async { Ok(self.users().await?.find_one(filter).await?) }).await
+        self.limited(|| async { Ok(self.users().await?.find_one(filter.clone()).await?) })
+            .await
     }
 
     /// A part of all users, newest first.
@@ -64,7 +66,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn list_users(&self, request: &PageRequest) -> Result<Page<User>, DaoError> {
-        limited(async {
+        self.limited(|| async {
             let place = |user: &User| (user.created_at, user.id);
             find_page(&self.users().await?, doc! {}, List::Users, request, place).await
         })
@@ -96,10 +98,10 @@ impl Dao {
             return self.get_user(id).await;
         }
         let change = doc! { "$set": fields, "$currentDate": { "updated_at": true } };
-        limited(async {
+        self.limited(|| async {
             let users = self.users().await?;
             let this = doc! { "_id": id.object_id() };
-            users.update_one(this.clone(), change).await?;
+            users.update_one(this.clone(), change.clone()).await?;
             Ok(users.find_one(this).await?)
         })
         .await
@@ -113,7 +115,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn delete_user(&self, id: UserId) -> Result<UserDeletion, DaoError> {
-        limited(async {
+        self.limited(|| async {
             let calls = self.calls().await?.clone_with_type::<Document>();
             let call = calls
                 .find_one(doc! { "user_id": id.to_string() })

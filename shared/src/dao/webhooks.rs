@@ -64,7 +64,7 @@ impl Dao {
     }
 
     async fn update_and_ask(&self, id: CallId, update: &StatusUpdate) -> Result<Told, DaoError> {
-        let reply = match self.learn_and_update(id, update).await {
+        let reply = match self.logged_in(|| self.learn_and_update(id, update)).await {
             // The driver repeats its own writes once, but no command; the stages may be applied twice.
             Err(DaoError::Unavailable(_)) => self.learn_and_update(id, update).await,
             reply => reply,

@@ -4,7 +4,10 @@ use axum::extract::{FromRef, FromRequestParts};
 use http::{header, request::Parts};
 
 use super::Problem;
-use crate::config::{ApiKeys, Scope};
+use crate::{
+    config::{ApiKeys, Live, Scope},
+    secret::Doubt,
+};
 
 /// What a caller must be allowed to do, as a type: a handler says it in its signature.
 pub trait Permission {
@@ -41,12 +44,13 @@ impl<P, S> FromRequestParts<S> for Caller<P>
 where
     P: Permission,
     S: Send + Sync,
-    ApiKeys: FromRef<S>,
+    Live<ApiKeys>: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let keys = ApiKeys::from_ref(state);
+        let live = Live::<ApiKeys>::from_ref(state);
+        let mut keys = live.current();
         if keys.is_open() {
             return Ok(Self::named(None));
         }
@@ -55,6 +59,11 @@ where
                 "An API key is needed: send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
             ));
         };
+        if keys.find(presented).is_none()
+            && let Some(renewed) = live.renewed(&keys, Doubt::Unknown).await
+        {
+            keys = renewed;
+        }
         let Some(key) = keys.find(presented) else {
             return Err(Problem::unauthorized("The API key is not known here."));
         };

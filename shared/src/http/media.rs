@@ -4,7 +4,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::RecordingSid;
+use crate::{
+    config::{ConfigError, Settings},
+    domain::RecordingSid,
+};
 
 /// How long a URL lasts.
 pub const LIFETIME_SECONDS: i64 = 300;
@@ -21,6 +24,15 @@ impl MediaSigner {
             hmac::HMAC_SHA256,
             key.expose_secret().as_bytes(),
         ))
+    }
+
+    /// A signer with `MEDIA_SIGNING_KEY`.
+    ///
+    /// # Errors
+    ///
+    /// When that is missing, or too short in production.
+    pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        Ok(Self::new(&settings.media_signing_key()?))
     }
 
     /// The URL of the recording's audio, good until `now` (Unix seconds) and [`LIFETIME_SECONDS`].

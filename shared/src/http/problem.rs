@@ -325,7 +325,7 @@ impl IntoResponse for Problem {
 impl From<DaoError> for Problem {
     fn from(error: DaoError) -> Self {
         match &error {
-            DaoError::Unavailable(_) => Self::unavailable(
+            DaoError::Unavailable(_) | DaoError::LoginRefused(_) => Self::unavailable(
                 "The database cannot be reached. If this was to change something, it may or may not have been \
                  changed: repeat it with the same Idempotency-Key.",
                 error,

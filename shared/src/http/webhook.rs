@@ -12,10 +12,11 @@ use secrecy::SecretString;
 
 use super::{Problem, answer::twiml, json::read_body, layers::request_id};
 use crate::{
-    config::{ConfigError, Settings, WebhookKind, webhook_url},
+    config::{ConfigError, Live, Settings, WebhookKind, webhook_url},
     domain::CallId,
     metrics::{self, Count},
     queue::{Webhook, WebhookQueue, WebhookTopic},
+    secret::Doubt,
     twilio::{self, Signed},
     webhooks::{News, Webhooks},
 };
@@ -23,7 +24,7 @@ use crate::{
 /// What a webhook's signature is checked with.
 #[derive(Clone)]
 pub struct SignatureCheck {
-    tokens: Arc<[SecretString]>,
+    tokens: Live<Vec<SecretString>>,
     url: Option<Arc<str>>,
 }
 
@@ -35,9 +36,19 @@ impl SignatureCheck {
     /// When a variable is missing or malformed.
     pub fn from_settings(settings: &Settings, kind: WebhookKind) -> Result<Self, ConfigError> {
         Ok(Self {
-            tokens: settings.webhook_tokens()?.into(),
+            tokens: settings.live(Settings::webhook_tokens)?,
             url: webhook_url(settings, kind)?.map(Arc::from),
         })
+    }
+
+    /// Whether Twilio has signed it, by the tokens that are known, or by those that the secret has got since.
+    async fn vouches_for(&self, signed: Signed<'_>) -> bool {
+        let tokens = self.tokens.current();
+        if signed.is_valid(&tokens) {
+            return true;
+        }
+        let renewed = self.tokens.renewed(&tokens, Doubt::Unknown).await;
+        renewed.is_some_and(|tokens| signed.is_valid(&tokens))
     }
 
     /// The URL that Twilio must have signed: the configured one, else what the gateway vouches for. Never the Host header.
@@ -157,16 +168,17 @@ where
         let request_id = request_id(&request);
         let call_id = call_id(request.uri().query().unwrap_or_default());
         let body = read_body(request).await?;
-        let valid = url.is_some_and(|url| {
-            Signed {
-                url: &url,
-                signature: text(&headers, "x-twilio-signature"),
-                settings: text(&headers, "x-twilio-webhooks-signature-settings"),
-                content_type: text(&headers, header::CONTENT_TYPE.as_str()),
-                body: &body,
-            }
-            .is_valid(&check.tokens)
+        let signed = url.as_deref().map(|url| Signed {
+            url,
+            signature: text(&headers, "x-twilio-signature"),
+            settings: text(&headers, "x-twilio-webhooks-signature-settings"),
+            content_type: text(&headers, header::CONTENT_TYPE.as_str()),
+            body: &body,
         });
+        let valid = match signed {
+            Some(signed) => check.vouches_for(signed).await,
+            None => false,
+        };
         if !valid {
             return Err(Problem::forbidden(
                 "bad_signature",

@@ -11,7 +11,7 @@ use super::{
     webhook::rfc2822,
 };
 use crate::{
-    config::TwilioConfig,
+    config::{Live, TwilioConfig},
     domain::{CallSid, CallStatus, EventSource, RecordingSid, Refusal, StatusUpdate},
 };
 
@@ -20,8 +20,6 @@ use crate::{
 pub struct TwilioClient {
     pub(super) rest: Rest,
     pub(super) timeouts: Timeouts,
-    /// Whether an API key stands for the account.
-    api_key: bool,
 }
 
 /// Why there is no client.
@@ -109,7 +107,7 @@ impl TwilioClient {
     /// # Errors
     ///
     /// Without credentials, or with a base URL that is none.
-    pub fn new(config: &TwilioConfig) -> Result<Self, BuildError> {
+    pub fn new(config: impl Into<Live<TwilioConfig>>) -> Result<Self, BuildError> {
         Self::with_timeouts(config, Timeouts::default())
     }
 
@@ -118,11 +116,13 @@ impl TwilioClient {
     /// # Errors
     ///
     /// As [`Self::new`].
-    pub fn with_timeouts(config: &TwilioConfig, timeouts: Timeouts) -> Result<Self, BuildError> {
+    pub fn with_timeouts(
+        config: impl Into<Live<TwilioConfig>>,
+        timeouts: Timeouts,
+    ) -> Result<Self, BuildError> {
         Ok(Self {
-            rest: Rest::new(config, timeouts)?,
+            rest: Rest::new(config.into(), timeouts)?,
             timeouts,
-            api_key: config.api_key.is_some(),
         })
     }
 
@@ -166,7 +166,7 @@ impl TwilioClient {
             again: |_| false,
         };
         // A standard API key may do all that we do, but not read the account.
-        let url = if self.api_key {
+        let url = if self.rest.has_api_key() {
             let mut url = self.rest.resource(&["Calls.json"]);
             url.set_query(Some("PageSize=1"));
             url

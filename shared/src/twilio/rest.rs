@@ -1,12 +1,12 @@
 //! How a request reaches Twilio: over which connection, with which credentials, how often, and for how long.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect::Policy,
 };
 use rustls::ClientConfig;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 use uuid::Uuid;
@@ -15,7 +15,11 @@ use super::{
     BuildError,
     answer::{Failure, GARBLED, accepted, answer, answered, body},
 };
-use crate::{config::TwilioConfig, tls};
+use crate::{
+    config::{Live, TwilioConfig},
+    secret::Doubt,
+    tls,
+};
 
 /// How long Twilio may take. The defaults are what the functions run with.
 #[derive(Debug, Clone, Copy)]
@@ -64,20 +68,16 @@ const REDIRECTS_MAX: usize = 3;
 pub(super) struct Rest {
     http: Client,
     media: Client,
-    api: Url,
-    account_sid: String,
-    user: String,
-    password: SecretString,
+    config: Live<TwilioConfig>,
     timeouts: Timeouts,
 }
 
 impl Rest {
-    pub fn new(config: &TwilioConfig, timeouts: Timeouts) -> Result<Self, BuildError> {
-        let (user, password) = match (&config.api_key, config.auth_tokens.first()) {
-            (Some((sid, secret)), _) => (sid, secret),
-            (None, Some(token)) => (&config.account_sid, token),
-            (None, None) => return Err(BuildError::NoCredentials),
-        };
+    pub fn new(live: Live<TwilioConfig>, timeouts: Timeouts) -> Result<Self, BuildError> {
+        let config = live.current();
+        if config.api_key.is_none() && config.auth_tokens.is_empty() {
+            return Err(BuildError::NoCredentials);
+        }
         if config.api_base_url.cannot_be_a_base() {
             return Err(BuildError::BaseUrl);
         }
@@ -91,41 +91,39 @@ impl Rest {
                 .redirect(media_redirects(insecure))
                 .read_timeout(timeouts.answer)
                 .build()?,
-            api: config.api_base_url.clone(),
-            account_sid: config.account_sid.clone(),
-            user: user.clone(),
-            password: password.clone(),
+            config: live,
             timeouts,
         })
     }
 
+    /// Whether an API key stands for the account.
+    pub fn has_api_key(&self) -> bool {
+        self.config.current().api_key.is_some()
+    }
+
     /// The account's own resource.
     pub fn account(&self) -> Url {
-        self.url(&[&format!("{}.json", self.account_sid)])
+        let config = self.config.current();
+        url(&config, &[&format!("{}.json", config.account_sid)])
     }
 
     /// A resource of the account, by the segments of its path; whatever they hold, they stay segments.
     pub fn resource(&self, segments: &[&str]) -> Url {
-        self.url(&[&[self.account_sid.as_str()], segments].concat())
+        let config = self.config.current();
+        url(
+            &config,
+            &[&[config.account_sid.as_str()], segments].concat(),
+        )
     }
 
     /// The page of a list that Twilio names by its path; it is on the same host.
     pub fn follow(&self, path: &str) -> Result<Url, Failure> {
-        let prefix = self.api.path().trim_end_matches('/');
+        let api = &self.config.current().api_base_url;
+        let prefix = api.path().trim_end_matches('/');
         path.starts_with("/2010-04-01/")
-            .then(|| self.api.join(&format!("{prefix}{path}")).ok())
+            .then(|| api.join(&format!("{prefix}{path}")).ok())
             .flatten()
             .ok_or_else(|| Failure::Lost(GARBLED.to_owned()))
-    }
-
-    fn url(&self, segments: &[&str]) -> Url {
-        let mut url = self.api.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty()
-                .extend(["2010-04-01", "Accounts"])
-                .extend(segments);
-        }
-        url
     }
 
     /// The body of a 2xx answer.
@@ -136,12 +134,12 @@ impl Rest {
         url: &Url,
         form: &[(&str, String)],
     ) -> Result<Vec<u8>, Failure> {
-        self.retried(plan, |limit| {
+        self.authorized(plan, |config, limit| {
             let request = self
                 .http
                 .request(method.clone(), url.clone())
                 .timeout(limit);
-            let request = self.authorized(request);
+            let request = with_credentials(request, config);
             let request = if form.is_empty() {
                 request
             } else {
@@ -160,8 +158,8 @@ impl Rest {
         range: Option<&str>,
         wanted: &[StatusCode],
     ) -> Result<Response, Failure> {
-        self.retried(plan, |limit| {
-            let request = self.authorized(self.media.get(url.clone()));
+        self.authorized(plan, |config, limit| {
+            let request = with_credentials(self.media.get(url.clone()), config);
             let request = match range {
                 Some(range) => request.header(http::header::RANGE, range),
                 None => request,
@@ -180,8 +178,40 @@ impl Rest {
         .await
     }
 
-    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
-        request.basic_auth(&self.user, Some(self.password.expose_secret()))
+    /// Tries as planned with our credentials, and once more so, within the same time, where Twilio does not know them
+    /// (401: it has done nothing) and the secret tells others.
+    async fn authorized<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        plan: Plan,
+        attempt: impl Fn(&TwilioConfig, Duration) -> F,
+    ) -> Result<T, Failure> {
+        let deadline = Instant::now() + plan.budget;
+        let config = self.config.current();
+        let result = self
+            .retried(plan, deadline, |limit| attempt(&config, limit))
+            .await;
+        let is_unknown =
+            matches!(&result, Err(Failure::Refused(refusal)) if refusal.http_status == Some(401));
+        if !is_unknown {
+            return result;
+        }
+        match self.renewed(&config).await {
+            Some(renewed) if self.leaves_time_to_connect(deadline) => {
+                self.retried(plan, deadline, |limit| attempt(&renewed, limit))
+                    .await
+            }
+            _ => result,
+        }
+    }
+
+    /// Other credentials of the same account, which stands in the URLs.
+    async fn renewed(&self, refused: &Arc<TwilioConfig>) -> Option<Arc<TwilioConfig>> {
+        let renewed = self.config.renewed(refused, Doubt::Refused).await?;
+        (renewed.account_sid == refused.account_sid).then_some(renewed)
+    }
+
+    fn leaves_time_to_connect(&self, deadline: Instant) -> bool {
+        Instant::now() + self.timeouts.connect <= deadline
     }
 
     /// Tries as planned. After a pause there is always time left to connect: so a time-out in a later try never leaves
@@ -189,9 +219,9 @@ impl Rest {
     async fn retried<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         plan: Plan,
+        deadline: Instant,
         attempt: impl Fn(Duration) -> F,
     ) -> Result<T, Failure> {
-        let deadline = Instant::now() + plan.budget;
         let mut tries = 1;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -200,7 +230,9 @@ impl Rest {
                 Err(failure) => failure,
             };
             let pause = with_jitter(self.timeouts.first_pause * 2_u32.pow(tries - 1));
-            let fits = Instant::now() + pause + self.timeouts.connect <= deadline;
+            let fits = deadline
+                .checked_sub(pause)
+                .is_some_and(|deadline| self.leaves_time_to_connect(deadline));
             if tries >= plan.tries || !fits || !(plan.again)(&failure) {
                 return Err(failure);
             }
@@ -208,6 +240,24 @@ impl Rest {
             tries += 1;
         }
     }
+}
+
+fn url(config: &TwilioConfig, segments: &[&str]) -> Url {
+    let mut url = config.api_base_url.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty()
+            .extend(["2010-04-01", "Accounts"])
+            .extend(segments);
+    }
+    url
+}
+
+fn with_credentials(request: RequestBuilder, config: &TwilioConfig) -> RequestBuilder {
+    let (user, password) = match (&config.api_key, config.auth_tokens.first()) {
+        (Some((sid, secret)), _) => (sid, Some(secret)),
+        (None, token) => (&config.account_sid, token),
+    };
+    request.basic_auth(user, password.map(ExposeSecret::expose_secret))
 }
 
 /// Each request has a connection of its own: one that has idled while its environment was frozen may be dead, and
@@ -282,7 +332,7 @@ mod tests {
             api_key: None,
             api_base_url: Url::parse("https://api.example.com/proxy/").unwrap(),
         };
-        let rest = Rest::new(&config, Timeouts::default()).unwrap();
+        let rest = Rest::new((&config).into(), Timeouts::default()).unwrap();
         assert_eq!(
             rest.resource(&["Calls", "//evil.example.com/?x#y.json"])
                 .as_str(),

@@ -32,7 +32,7 @@ async fn every_query_is_served_by_an_index() {
         let mut explained = 0;
         let queries = sent.iter().filter(|command| is_query(command));
         for command in queries.flat_map(as_finds) {
-            let plan = explain(database, &command).await;
+            let plan = explain(&database, &command).await;
             let scanned = find_all(&plan, "keyPattern");
             let stages = find_all(&plan, "stage");
             assert!(

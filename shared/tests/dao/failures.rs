@@ -29,6 +29,13 @@ fn assert_unavailable<T: std::fmt::Debug>(result: Result<T, DaoError>) {
     }
 }
 
+fn assert_login_refused<T: std::fmt::Debug>(result: Result<T, DaoError>) {
+    match result {
+        Err(DaoError::LoginRefused(_)) => {}
+        other => panic!("{other:?} instead of LoginRefused"),
+    }
+}
+
 #[tokio::test]
 async fn a_malformed_uri_is_an_error_that_does_not_show_it() {
     let error = Dao::new(&config("mongodb://user:secret@")).err().unwrap();
@@ -69,7 +76,7 @@ async fn a_name_that_cannot_be_looked_up_is_told_in_time() {
 }
 
 #[tokio::test]
-async fn a_refused_login_is_unavailable_and_not_shown() {
+async fn a_refused_login_is_told_and_not_shown() {
     let uri = format!(
         "mongodb://nobody:secret@{}/?directConnection=true",
         server_address()
@@ -79,7 +86,7 @@ async fn a_refused_login_is_unavailable_and_not_shown() {
     let result = dao.ping().await;
     assert!(began.elapsed() < PROMISED);
     assert!(!format!("{result:?}").contains("nobody"));
-    assert_unavailable(result);
+    assert_login_refused(result);
 }
 
 #[tokio::test]
@@ -132,7 +139,7 @@ async fn passing_errors_of_the_server_are_retried_once() {
             assert_unavailable(dao.get_user(ada.user_id()).await);
         }
         fail(1, doc! { "errorCode": 13 }).await;
-        assert_unavailable(dao.get_user(ada.user_id()).await);
+        assert_login_refused(dao.get_user(ada.user_id()).await);
         fail(1, doc! { "errorCode": 2 }).await;
         let refused = dao.get_user(ada.user_id()).await;
         assert!(matches!(refused, Err(DaoError::Internal(_))), "{refused:?}");

@@ -35,7 +35,7 @@ pub async fn with_database(test: impl AsyncFnOnce(&Database, MongoConfig)) {
     let config = config(&server());
     let dao = Dao::new(&config).unwrap();
     let database = dao.database().await.unwrap();
-    test(database, config).await;
+    test(&database, config).await;
     database.drop().await.unwrap();
 }
 

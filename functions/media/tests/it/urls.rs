@@ -1,4 +1,5 @@
-use testkit::{API_KEY, ApiDocument, Request};
+use serde_json::json;
+use testkit::{API_KEY, ApiDocument, Request, Secret, Stage, secret_with};
 
 use crate::support::{Theatre, signed, signed_by};
 
@@ -64,4 +65,20 @@ async fn what_follows_in_a_query_is_not_looked_at() {
     let answer = Request::new("GET", &url).send(&theatre.function).await;
     assert_eq!(answer.status, 200);
     assert!(answer.body == theatre.audio);
+}
+
+#[tokio::test]
+async fn a_url_that_is_signed_with_a_new_key_of_the_secret_is_ours() {
+    let theatre = Theatre::open().await;
+    let stage = Stage::new().await.playing(&theatre.twilio);
+    let secret = Secret::holding(&secret_with(&json!({}))).await;
+    let settings = stage.settings_by(&secret).await;
+    let function = media::router(media::App::from_settings(&settings).unwrap());
+    let new = secret_with(&json!({ "MEDIA_SIGNING_KEY": "a key of the secret" }));
+    secret.rotate(&new).await;
+    let url = signed_by("a key of the secret", &theatre.sid, 0);
+    let answer = Request::new("GET", &url).send(&function).await;
+    assert_eq!(answer.status, 200);
+    let old = Request::new("GET", &signed(&theatre.sid, 0));
+    assert_eq!(old.send(&function).await.status, 403);
 }

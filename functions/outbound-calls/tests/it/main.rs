@@ -12,4 +12,5 @@ mod idempotency;
 mod life;
 mod read;
 mod recordings;
+mod rotation;
 mod support;
