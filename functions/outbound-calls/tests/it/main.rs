@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
 
 mod bad_input;
+mod blocked;
 mod caps;
 mod create;
 mod database;
 mod dialling;
 mod hangup;
+mod hours;
 mod idempotency;
 mod life;
 mod read;
 mod recordings;
 mod support;
+mod switch;
