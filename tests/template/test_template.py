@@ -17,6 +17,8 @@ ROUTES = {
     "/calls": "OutboundCalls",
     "/calls/{proxy+}": "OutboundCalls",
     "/recordings/{proxy+}": "OutboundCalls",
+    "/blocked-numbers": "OutboundCalls",
+    "/blocked-numbers/{proxy+}": "OutboundCalls",
     "/twilio/voice": "Voice",
     "/twilio/status": "Status",
     "/twilio/recording": "Recording",
@@ -53,6 +55,9 @@ READS = {
     "settings.calls()": {
         "TWILIO_FROM_NUMBER",
         "ALLOWED_COUNTRIES",
+        "BLOCKED_NUMBERS",
+        "CALLING_HOURS",
+        "DEFAULT_TIME_ZONE",
         "MAX_CALLS_PER_USER_PER_DAY",
         "MAX_CALLS_PER_DAY",
         "CALL_TIME_LIMIT_SECONDS",
@@ -74,6 +79,7 @@ DEFAULTS = {
     "MONGO_DB": "atlas",
     "TWILIO_API_BASE_URL": "https://api.twilio.com",
     "ALLOWED_COUNTRIES": "US,CA",
+    "DEFAULT_TIME_ZONE": "UTC",
     "MAX_CALLS_PER_USER_PER_DAY": 50,
     "MAX_CALLS_PER_DAY": 5000,
     "CALL_TIME_LIMIT_SECONDS": 600,
@@ -88,6 +94,8 @@ OPTIONAL = {
     "HasSecretKey": "SecretKeyArn",
     "HasBaseUrl": "BaseUrl",
     "HasCorsOrigins": "CorsOrigins",
+    "HasBlockedNumbers": "BlockedNumbers",
+    "HasCallingHours": "CallingHours",
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
     "HasReservedConcurrency": "ReservedConcurrency",
@@ -286,6 +294,17 @@ def test_the_secret_is_named_by_its_whole_arn(written):
     assert pattern.search("arn:aws:secretsmanager:us-east-1:123456789012:secret:outdial-AbC123")
     for bad in ["outdial", "*", "arn:aws:secretsmanager:us-east-1:123456789012:secret:*", "arn:aws:secretsmanager:us-east-1:123456789012:secret:outdial"]:
         assert not pattern.search(bad), bad
+
+
+def test_calling_hours_and_blocked_numbers_are_checked_before_they_are_deployed(written):
+    for name, good, bad in [
+        ("CallingHours", ["", "08:00-21:00", "22:00-06:00", "00:00-24:00"], ["8-21", "24:00-08:00", "08:60-21:00", "08:00-24:01"]),
+        ("BlockedNumbers", ["", "+12125550123", "+12125550123,+442079460018"], ["12125550123", "+12125550123,", "+0125550123"]),
+        ("DefaultTimeZone", ["UTC", "America/New_York", "America/Argentina/Buenos_Aires", "Etc/GMT+6"], ["", "America/", "../UTC", "New York"]),
+    ]:
+        pattern = re.compile(written.parameters[name]["AllowedPattern"])
+        assert [value for value in good if not pattern.search(value)] == [], name
+        assert [value for value in bad if pattern.search(value)] == [], name
 
 
 def test_no_secret_is_a_parameter(written, deployed):

@@ -4,6 +4,7 @@ mod api;
 mod chaos;
 mod demo;
 mod dev;
+mod dialing;
 mod http;
 mod indexes;
 mod invoke;
@@ -55,6 +56,8 @@ enum Command {
     Invoke(invoke::Arguments),
     /// Makes the database's indexes, and replaces those of earlier versions
     Indexes(indexes::Arguments),
+    /// Stops all dialling at once, starts it again, or shows how it stands
+    Dialing(dialing::Arguments),
     /// Makes an API key, and prints the entry that lets it in
     Key(key::Arguments),
     /// Moves dead letters back into the queue of webhooks
@@ -120,6 +123,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Chaos(arguments) => chaos::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Indexes(arguments) => indexes::run(arguments).await,
+        Command::Dialing(arguments) => dialing::run(arguments).await,
         Command::Key(arguments) => key::run(&arguments),
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Openapi(arguments) => openapi::run(&arguments),

@@ -4,6 +4,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use chrono::Utc;
 use http::{HeaderMap, StatusCode, header};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
@@ -44,10 +45,15 @@ const DIAL_DEADLINE: Duration = Duration::from_secs(30);
         (status = 409, description = "The first request with this key is still under way (`request_in_progress`)",
             headers(("Retry-After" = u32, description = "Seconds"))),
         (status = 422, description = "Fields at fault (`validation_failed`), or a rule: `number_not_valid`, \
-            `number_type_not_allowed`, `country_not_allowed`, `own_number`, `idempotency_key_reused`"),
+            `number_type_not_allowed`, `country_not_allowed`, `own_number`, `number_blocked`, `outside_calling_hours` \
+            (with `next_allowed_at`), `idempotency_key_reused`",
+            headers(("Retry-After" = Option<u32>, description = "Seconds, outside the calling hours"))),
         (status = 429, description = "The day's calls are used up: the user's (`user_daily_cap`) or all (`daily_cap`)",
             headers(("Retry-After" = u32, description = "Seconds until the next day, UTC"))),
         (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`); nothing was dialled"),
+        (status = 503, description = "The database is away (`unavailable`): the call may or may not have been placed; or an \
+            operator has switched dialling off (`dialing_off`): it was not",
+            headers(("Retry-After" = u32, description = "Seconds"))),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -85,11 +91,6 @@ async fn admit(
     repeatable: Option<&Repeatable>,
     created_by: Option<String>,
 ) -> Result<Admission, Problem> {
-    let checked = request
-        .user_id
-        .parse::<UserId>()
-        .map_err(|_| Problem::not_found("user"))
-        .and_then(|user_id| app.rules.check(&request.to_number).map(|()| user_id));
     let first = async {
         match repeatable {
             Some(repeatable) => {
@@ -100,18 +101,19 @@ async fn admit(
             None => Ok(None),
         }
     };
-    let user = async {
-        match &checked {
-            Ok(user_id) => app.dao.get_user(*user_id).await,
+    let callee = async {
+        match request.user_id.parse() {
+            Ok(user_id) => app.dao.get_callee(user_id, &request.to_number).await,
             Err(_) => Ok(None),
         }
     };
-    let (first, user) = tokio::try_join!(first, user)?;
+    let (first, callee) = tokio::try_join!(first, callee)?;
     if let (Some(repeatable), Some(first)) = (repeatable, first) {
         return replay(repeatable, first).map(Admission::Repeat);
     }
-    let user_id = checked?;
-    user.ok_or_else(|| Problem::not_found("user"))?;
+    let callee = callee.ok_or_else(|| Problem::not_found("user"))?;
+    app.rules.check(&request.to_number, &callee, Utc::now())?;
+    let user_id = callee.user.user_id();
 
     let call = stored_form(app, request, user_id, repeatable, created_by);
     tracing::Span::current().record("call_id", tracing::field::display(call.call_id));

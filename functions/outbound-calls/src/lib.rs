@@ -1,5 +1,7 @@
-//! `/calls` and `/recordings`: placing calls, reading what became of them, ending them.
+//! `/calls`, `/recordings` and `/blocked-numbers`: placing calls, reading what became of them, ending them, and who is not
+//! called.
 
+mod blocked;
 mod calls;
 mod create;
 mod idempotency;
@@ -34,7 +36,7 @@ pub struct App {
 }
 
 impl App {
-    /// Connects what the settings name; the database is greeted, and the numbering plan read, in the background.
+    /// Connects what the settings name; the database is greeted in the background.
     ///
     /// # Errors
     ///
@@ -48,10 +50,20 @@ impl App {
             twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
             urls: settings.public_urls()?.into(),
             media: settings.live(MediaSigner::from_settings)?,
-            rules: rules::Rules::begin(&calls)?.into(),
+            rules: rules::Rules::new(&calls)?.into(),
             calls: calls.into(),
             dao: Dao::begin(settings.live(Settings::mongo)?)?,
         })
+    }
+}
+
+impl App {
+    /// Reads the numbering plan, which no call is placed without, while the database is greeted. The database is not waited
+    /// for: where it is away, each request says so.
+    pub async fn ready(&self) {
+        let rules = Arc::clone(&self.rules);
+        // What panics here panics at the first call, and is answered there.
+        let _ = tokio::task::spawn_blocking(move || rules.read_plan()).await;
     }
 }
 
@@ -65,6 +77,11 @@ impl FromRef<App> for Live<ApiKeys> {
 pub fn router(app: App) -> Router {
     finish(
         Router::new()
+            .route("/blocked-numbers", get(blocked::list).post(blocked::create))
+            .route(
+                "/blocked-numbers/{phone_number}",
+                get(blocked::read).delete(blocked::delete),
+            )
             .route("/calls/outbound", post(create::create))
             .route("/calls/{call_id}", get(calls::read))
             .route("/calls/{call_id}/hangup", post(calls::hang_up))
@@ -82,11 +99,13 @@ pub fn router(app: App) -> Router {
 #[openapi(
     paths(
         create::create, calls::read, calls::hang_up,
-        recordings::list, recordings::read, recordings::delete, recordings::media
+        recordings::list, recordings::read, recordings::delete, recordings::media,
+        blocked::create, blocked::list, blocked::read, blocked::delete
     ),
     tags(
         (name = "calls", description = "Placing calls, and what became of them"),
-        (name = "recordings", description = "What was recorded")
+        (name = "recordings", description = "What was recorded"),
+        (name = "blocked numbers", description = "Who is not called any more")
     )
 )]
 struct Document;

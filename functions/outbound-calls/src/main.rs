@@ -1,13 +1,13 @@
-//! Calls and recordings, as a Lambda function.
+//! Calls, recordings and blocked numbers, as a Lambda function.
 
 use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     outdial::boot::run("outbound-calls", |settings| async move {
-        Ok(outbound_calls::router(outbound_calls::App::from_settings(
-            &settings,
-        )?))
+        let app = outbound_calls::App::from_settings(&settings)?;
+        app.ready().await;
+        Ok(outbound_calls::router(app))
     })
     .await
 }

@@ -53,6 +53,7 @@ pub(crate) async fn create(
         email_lower: body.email.lower(),
         email: body.email,
         phone_number: body.phone_number,
+        time_zone: body.time_zone,
         idempotency_scope: repeatable.as_ref().map(|key| key.scope.clone()),
         request_hash: repeatable.as_ref().map(|key| key.request_hash.clone()),
         created_by: caller.name,

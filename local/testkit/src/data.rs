@@ -21,6 +21,7 @@ impl Stage {
             request_hash: None,
             email,
             phone_number: "+12125550123".parse().expect("a number"),
+            time_zone: None,
             created_by: None,
             created_at: DateTime::now(),
             updated_at: DateTime::now(),

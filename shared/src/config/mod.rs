@@ -18,7 +18,7 @@ pub use self::{
     url::{PublicUrls, WebhookKind, webhook_url},
 };
 use crate::{
-    domain::{Language, PhoneNumber, Voice},
+    domain::{CallingHours, Language, PhoneNumber, TimeZone, Voice},
     secret::{Pauses, Secret},
 };
 
@@ -352,6 +352,11 @@ impl Settings {
     /// When a variable is missing or malformed.
     pub fn calls(&self) -> Result<CallConfig, ConfigError> {
         const COUNTRIES: &str = "ISO 3166 codes of two letters, separated by commas, such as US,CA";
+        const BLOCKED: &str =
+            "numbers in E.164 form, separated by commas, such as +12125550123,+12125550124";
+        const HOURS: &str =
+            "two different times of a day, HH:MM-HH:MM, such as 08:00-21:00 or 22:00-06:00";
+        const ZONE: &str = "the IANA name of a time zone, such as America/New_York";
         const FROM: &str = "a number of the account in E.164 form, such as +12125550123";
         let allowed_countries: Vec<String> = self
             .get("ALLOWED_COUNTRIES")
@@ -371,6 +376,19 @@ impl Settings {
                 .parse()
                 .map_err(|_| ConfigError::malformed("TWILIO_FROM_NUMBER", FROM))?,
             allowed_countries,
+            blocked_numbers: self
+                .get("BLOCKED_NUMBERS")
+                .into_iter()
+                .flat_map(|numbers| numbers.split(','))
+                .map(|number| number.trim().parse())
+                .collect::<Result<_, _>>()
+                .map_err(|_| ConfigError::malformed("BLOCKED_NUMBERS", BLOCKED))?,
+            calling_hours: self
+                .get("CALLING_HOURS")
+                .map(str::parse)
+                .transpose()
+                .map_err(|_| ConfigError::malformed("CALLING_HOURS", HOURS))?,
+            default_time_zone: self.parsed("DEFAULT_TIME_ZONE", "UTC", ZONE)?,
             max_calls_per_user_per_day: self.number(
                 "MAX_CALLS_PER_USER_PER_DAY",
                 50,
@@ -479,6 +497,12 @@ pub struct CallConfig {
     pub from_number: PhoneNumber,
     /// `ALLOWED_COUNTRIES`, upper-case ISO 3166 codes of two letters.
     pub allowed_countries: Vec<String>,
+    /// `BLOCKED_NUMBERS`: they are never called.
+    pub blocked_numbers: Vec<PhoneNumber>,
+    /// `CALLING_HOURS`; none where people may be called at any time.
+    pub calling_hours: Option<CallingHours>,
+    /// `DEFAULT_TIME_ZONE`: by whose clocks users are called who have no time zone of their own.
+    pub default_time_zone: TimeZone,
     /// `MAX_CALLS_PER_USER_PER_DAY`, UTC days.
     pub max_calls_per_user_per_day: u32,
     /// `MAX_CALLS_PER_DAY`, UTC days.
@@ -598,12 +622,20 @@ mod tests {
             (calls.time_limit_seconds, calls.ring_timeout_seconds),
             (600, 30)
         );
+        assert!(calls.blocked_numbers.is_empty());
+        assert_eq!(calls.calling_hours, None);
+        assert_eq!(calls.default_time_zone.as_str(), "UTC");
         for (name, value) in [
             ("ALLOWED_COUNTRIES", "USA"),
             ("ALLOWED_COUNTRIES", "US,,CA"),
             ("MAX_CALLS_PER_DAY", "-1"),
             ("CALL_TIME_LIMIT_SECONDS", "0"),
             ("CALL_RING_TIMEOUT_SECONDS", "601"),
+            ("BLOCKED_NUMBERS", "+12125550123,2125550124"),
+            ("BLOCKED_NUMBERS", "+12125550123,"),
+            ("CALLING_HOURS", "08:00"),
+            ("CALLING_HOURS", "08:00-08:00"),
+            ("DEFAULT_TIME_ZONE", "EDT"),
             ("TWILIO_FROM_NUMBER", "2125550100"),
         ] {
             let error = settings([("TWILIO_FROM_NUMBER", "+12125550100"), (name, value)])

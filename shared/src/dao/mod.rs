@@ -2,8 +2,10 @@
 //!
 //! Each call has a time limit of its own, writes wait for a majority, and no error shows a document, a URI or a credential.
 
+mod blocked;
 mod calls;
 mod counters;
+mod dialing;
 mod error;
 mod expr;
 pub mod indexes;
@@ -29,8 +31,10 @@ use mongodb::{
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
+pub use blocked::Callee;
 pub use calls::Applied;
 pub use counters::Taken;
+pub use dialing::DialingSwitch;
 pub use error::{Cause, DaoError, DuplicateKey};
 pub use page::{Cursor, List, Page, PageRequest, Position};
 pub use reconcile::{Open, OpenCalls, Place};
@@ -257,6 +261,7 @@ const USERS: &str = "users";
 const CALLS: &str = "calls";
 const RECORDINGS: &str = "recordings";
 const COUNTERS: &str = "counters";
+const BLOCKED_NUMBERS: &str = "blocked_numbers";
 
 /// Bounds several calls together as each of them is: who needs more than one must not wait for each.
 ///

@@ -53,6 +53,8 @@ pub struct Page<T> {
 pub enum List {
     /// All users.
     Users,
+    /// All blocked numbers.
+    BlockedNumbers,
     /// The calls of one user, all or those of one status.
     UserCalls(UserId, Option<CallStatus>),
 }
@@ -61,6 +63,7 @@ impl List {
     fn name(self) -> String {
         match self {
             Self::Users => "users".to_owned(),
+            Self::BlockedNumbers => "blocked-numbers".to_owned(),
             Self::UserCalls(user, status) => {
                 format!(
                     "users/{user}/calls/{}",
@@ -224,6 +227,7 @@ mod tests {
         assert_eq!(Cursor::parse(&text, list), Ok(cursor()));
         for foreign in [
             List::Users,
+            List::BlockedNumbers,
             List::UserCalls(UserId::generate(), None),
             List::UserCalls(user, Some(CallStatus::Busy)),
         ] {

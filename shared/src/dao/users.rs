@@ -1,7 +1,7 @@
 use mongodb::bson::{Document, doc};
 
 use super::{Dao, DaoError, List, Page, PageRequest, insert_once, page::find_page};
-use crate::domain::{Email, User, UserId, UserUpdate};
+use crate::domain::{Email, TimeZone, User, UserId, UserUpdate};
 
 /// How the wish to delete a user ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,9 @@ impl Dao {
         }
         if let Some(number) = &update.phone_number.0 {
             fields.insert("phone_number", number.as_str());
+        }
+        if let Some(zone) = &update.time_zone.0 {
+            fields.insert("time_zone", zone.as_ref().map(TimeZone::as_str));
         }
         if fields.is_empty() {
             return self.get_user(id).await;

@@ -2,8 +2,10 @@
 //!
 //! Reading a stored document does not validate again: the database may hold what an earlier service wrote.
 
+mod blocked;
 mod call;
 mod contact;
+mod hours;
 mod id;
 mod recording;
 mod request;
@@ -11,8 +13,10 @@ mod text;
 mod update;
 mod user;
 
+pub use blocked::{BlockReason, BlockedNumber, BlockedNumberCreate};
 pub use call::{Call, CallEvent, CallStatus, DialOutcome, EventSource};
 pub use contact::{Email, PhoneNumber, UserName};
+pub use hours::{CallingHours, TimeZone};
 pub use id::{CallId, CallSid, RecordingId, RecordingSid, UserId};
 pub use recording::{Recording, RecordingStatus};
 pub use request::{Changed, MachineDetection, OutboundCallRequest, UserCreate, UserUpdate};

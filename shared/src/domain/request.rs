@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Email, InvalidValue, Language, Metadata, PhoneNumber, Script, UserName, Voice, from_json_string,
+    Email, InvalidValue, Language, Metadata, PhoneNumber, Script, TimeZone, UserName, Voice,
+    from_json_string,
 };
 
 /// The body of `POST /users`.
@@ -19,6 +20,12 @@ pub struct UserCreate {
     /// The person's number.
     #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
     pub phone_number: PhoneNumber,
+    // Not serialized where there is none: a body without it is the same request to a version that does not know it.
+    /// Where the person is: the IANA name of the time zone by which they are called.
+    #[deserr(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "America/New_York")]
+    pub time_zone: Option<TimeZone>,
 }
 
 /// The body of `PATCH /users/{user_id}`: what is absent stays as it is.
@@ -37,9 +44,13 @@ pub struct UserUpdate {
     #[deserr(default)]
     #[schema(value_type = String, required = false, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550124")]
     pub phone_number: Changed<PhoneNumber>,
+    /// The new time zone; null takes it away.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, example = "Europe/London")]
+    pub time_zone: Changed<Option<TimeZone>>,
 }
 
-/// A field of a change: absent, or a value. Unlike an `Option` it takes no `null`.
+/// A field of a change: absent, or a value. Unlike an `Option` it takes no `null`, unless the value does.
 #[derive(Debug, Clone)]
 pub struct Changed<T>(pub Option<T>);
 

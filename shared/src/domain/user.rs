@@ -1,7 +1,7 @@
 use mongodb::bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 
-use super::{Email, PhoneNumber, UserId, UserName};
+use super::{Email, PhoneNumber, TimeZone, UserId, UserName};
 
 /// A person who is called: a document of `users`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct User {
     pub email_lower: String,
     /// The person's number.
     pub phone_number: PhoneNumber,
+    /// Where the person is, by whose clocks they are called; where it is not known, `DEFAULT_TIME_ZONE` holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
     /// Hash of the API key's name, the route and the idempotency key: unique.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_scope: Option<String>,

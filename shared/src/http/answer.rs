@@ -8,8 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Call, CallEvent, CallStatus, DialOutcome, EventSource, MachineDetection, Recording,
-    RecordingStatus, User,
+    BlockedNumber, Call, CallEvent, CallStatus, DialOutcome, EventSource, MachineDetection,
+    Recording, RecordingStatus, User,
 };
 
 /// A time as it is answered: RFC 3339, UTC, milliseconds, `Z`.
@@ -47,6 +47,9 @@ pub struct UserBody {
     /// E.164.
     #[schema(example = "+12125550123")]
     pub phone_number: String,
+    /// The IANA name of the time zone by which the person is called; null where the default one holds.
+    #[schema(example = "America/New_York")]
+    pub time_zone: Option<String>,
     /// The name of the API key that created the user.
     #[schema(example = "backend")]
     pub created_by: Option<String>,
@@ -65,6 +68,7 @@ impl From<User> for UserBody {
             name: user.name.as_str().to_owned(),
             email: user.email.as_str().to_owned(),
             phone_number: user.phone_number.as_str().to_owned(),
+            time_zone: user.time_zone.map(|zone| zone.as_str().to_owned()),
             created_by: user.created_by,
             created_at: rfc3339(user.created_at),
             updated_at: rfc3339(user.updated_at),
@@ -318,6 +322,57 @@ impl From<Recording> for RecordingBody {
 pub struct RecordingList {
     /// The recordings.
     pub recordings: Vec<RecordingBody>,
+}
+
+/// A blocked number as it is answered.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BlockedNumber)]
+pub struct BlockedNumberBody {
+    /// E.164.
+    #[schema(example = "+12125550123")]
+    pub phone_number: String,
+    /// Why it is not called, where that was told.
+    #[schema(example = "asked not to be called again")]
+    pub reason: Option<String>,
+    /// The name of the API key that blocked it.
+    #[schema(example = "backend")]
+    pub created_by: Option<String>,
+    /// RFC 3339.
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
+    pub created_at: String,
+}
+
+impl From<BlockedNumber> for BlockedNumberBody {
+    fn from(blocked: BlockedNumber) -> Self {
+        Self {
+            phone_number: blocked.number.as_str().to_owned(),
+            reason: blocked.reason.map(|reason| reason.as_str().to_owned()),
+            created_by: blocked.created_by,
+            created_at: rfc3339(blocked.created_at),
+        }
+    }
+}
+
+/// A page of blocked numbers, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BlockedNumberList)]
+pub struct BlockedNumberList {
+    /// The blocked numbers of the page.
+    pub blocked_numbers: Vec<BlockedNumberBody>,
+    /// How many there are; absent where the page was asked for by `cursor`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 42)]
+    pub total: Option<u64>,
+    /// The number of the page, from 1; absent where the page was asked for by `cursor`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
+    pub page: Option<u32>,
+    /// How many a page holds.
+    #[schema(example = 20)]
+    pub page_size: u32,
+    /// What to send as `cursor` for the next page; null on the last one.
+    #[schema(example = "nX9Pq2YAAAGdT0sXzWWfChssPU5fYBI0Vmc")]
+    pub next_cursor: Option<String>,
 }
 
 #[cfg(test)]

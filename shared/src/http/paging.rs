@@ -64,6 +64,18 @@ impl PageQuery {
         Ok((email, request))
     }
 
+    /// The page that is asked for of all blocked numbers.
+    ///
+    /// # Errors
+    ///
+    /// 422 that names every parameter at fault.
+    pub fn of_blocked_numbers(&self) -> Result<PageRequest, Problem> {
+        let mut errors = Vec::new();
+        let request = self.read(List::BlockedNumbers, &mut errors);
+        refuse(errors)?;
+        Ok(request)
+    }
+
     /// The page that is asked for of a user's calls, and the status that they must have.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use axum::{
 use http::request::Parts;
 
 use super::Problem;
-use crate::domain::{CallId, RecordingId, UserId};
+use crate::domain::{CallId, PhoneNumber, RecordingId, UserId};
 
 /// The name of a thing, the one parameter of the path. What is no name names nothing: 404.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,10 @@ impl Named for CallId {
 }
 impl Named for RecordingId {
     const THING: &'static str = "recording";
+}
+
+impl Named for PhoneNumber {
+    const THING: &'static str = "blocked number";
 }
 
 impl<T: Named + std::fmt::Display, S: Send + Sync> FromRequestParts<S> for Id<T> {

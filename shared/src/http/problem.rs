@@ -1,4 +1,5 @@
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -19,6 +20,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after_seconds: Option<u32>,
+    next_allowed_at: Option<DateTime<Utc>>,
     authenticate: bool,
     twilio: Option<Refusal>,
     cause: Option<String>,
@@ -65,6 +67,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "The number cannot be called.")]
     pub twilio_message: Option<String>,
+    /// From when on it would be allowed, where only the time is at fault: RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-01-02T13:00:00.000Z")]
+    pub next_allowed_at: Option<String>,
     /// When, RFC 3339.
     #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub timestamp: String,
@@ -81,6 +87,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after_seconds: None,
+            next_allowed_at: None,
             authenticate: false,
             twilio: None,
             cause: None,
@@ -238,6 +245,20 @@ impl Problem {
         .retry_after(5)
     }
 
+    /// 503: an operator has switched it off. Why is for the log alone.
+    #[must_use]
+    pub fn switched_off(
+        code: &'static str,
+        detail: impl Into<String>,
+        cause: impl std::fmt::Display,
+    ) -> Self {
+        Self {
+            cause: Some(cause.to_string()),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
+        }
+        .retry_after(60)
+    }
+
     /// 500: our fault.
     #[must_use]
     pub fn internal(cause: impl std::fmt::Display) -> Self {
@@ -256,6 +277,14 @@ impl Problem {
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_seconds = Some(seconds);
         self
+    }
+
+    /// Says that only the time is at fault, and from when on it is not.
+    #[must_use]
+    pub fn allowed_from(mut self, next: DateTime<Utc>) -> Self {
+        let wait = (next - Utc::now()).num_seconds().saturating_add(1).max(1);
+        self.next_allowed_at = Some(next);
+        self.retry_after(u32::try_from(wait).unwrap_or(u32::MAX))
     }
 
     /// The HTTP status.
@@ -297,6 +326,9 @@ impl Problem {
             errors: self.errors,
             twilio_code,
             twilio_message,
+            next_allowed_at: self
+                .next_allowed_at
+                .map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)),
             timestamp: super::answer::now(),
             request_id,
         }

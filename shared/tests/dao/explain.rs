@@ -2,12 +2,15 @@ use std::sync::{Arc, Mutex};
 
 use mongodb::{
     Database,
-    bson::{Bson, DateTime, Document, doc},
+    bson::{Bson, DateTime, Document, doc, oid::ObjectId},
     event::{EventHandler, command::CommandEvent},
 };
 use outdial::{
     dao::{Cursor, Dao, List, PageRequest, Position},
-    domain::{Call, CallStatus, Changed, DialResult, RecordingStatus, User, UserUpdate},
+    domain::{
+        BlockedNumber, Call, CallStatus, Changed, DialResult, PhoneNumber, RecordingStatus, User,
+        UserUpdate,
+    },
 };
 
 use crate::support::{
@@ -15,7 +18,7 @@ use crate::support::{
 };
 
 /// Every command that the DAO sends finds its documents by an index, and a list comes in the very order of that index: with
-/// many documents no command becomes slow. Only the total of all users, which a page by number tells, counts them.
+/// many documents no command becomes slow. Only the total of a list of all, which a page by number tells, counts them.
 #[tokio::test]
 async fn every_query_is_served_by_an_index() {
     let sent = Arc::new(Mutex::new(Vec::new()));
@@ -54,11 +57,29 @@ async fn every_query_is_served_by_an_index() {
 }
 
 fn is_query(command: &Document) -> bool {
-    let counts_all_users = command
-        .get_str("aggregate")
-        .is_ok_and(|name| name == "users");
+    let stages = stages(command);
+    let counts_all = stages
+        .first()
+        .is_some_and(|first| first.get_document("$match").is_ok_and(Document::is_empty));
     let name = command.keys().next().map(String::as_str);
-    matches!(name, Some("find" | "update" | "delete" | "aggregate")) && !counts_all_users
+    matches!(name, Some("find" | "update" | "delete" | "aggregate")) && !counts_all
+}
+
+fn stages(command: &Document) -> Vec<&Document> {
+    let stages = command.get_array("pipeline").into_iter().flatten();
+    stages.filter_map(Bson::as_document).collect()
+}
+
+/// What a pipeline looks up in other collections, as a `find` does.
+fn lookups(command: &Document) -> Vec<Document> {
+    let stages = stages(command).into_iter();
+    stages
+        .filter_map(|stage| stage.get_document("$lookup").ok())
+        .map(|lookup| {
+            let field = lookup.get_str("foreignField").unwrap();
+            doc! { "find": lookup.get_str("from").unwrap(), "filter": { field: "x" } }
+        })
+        .collect()
 }
 
 /// The command as queries: an update and a deletion look for their documents, each of their statements, as a `find` does.
@@ -78,11 +99,10 @@ fn as_finds(command: &Document) -> Vec<Document> {
         let query = command
             .iter()
             .filter(|(field, _)| !ENVELOPE.contains(&field.as_str()));
-        vec![
-            query
-                .map(|(field, value)| (field.clone(), value.clone()))
-                .collect(),
-        ]
+        let query = query.map(|(field, value)| (field.clone(), value.clone()));
+        let mut queries = lookups(command);
+        queries.push(query.collect());
+        queries
     };
     written("update", "updates")
         .or_else(|| written("delete", "deletes"))
@@ -132,6 +152,9 @@ async fn call_everything(dao: &Dao) {
     of_calls(dao, call).await;
     of_lists(dao, ada).await;
     of_recordings(dao, call).await;
+    of_blocked_numbers(dao, ada).await;
+    dao.dialing().await.unwrap();
+    dao.switch_dialing(true, None).await.unwrap();
     dao.take_calls(ada.user_id(), DateTime::now(), 2, 2)
         .await
         .unwrap();
@@ -218,4 +241,31 @@ async fn of_recordings(dao: &Dao, call: &Call) {
         .await
         .unwrap();
     dao.set_recording_url(call.id, None).await.unwrap();
+}
+
+async fn of_blocked_numbers(dao: &Dao, ada: &User) {
+    let numbers: Vec<_> = (0..5)
+        .map(|last| format!("+1212555012{last}").parse().unwrap())
+        .collect();
+    for number in &numbers {
+        let blocked = BlockedNumber {
+            id: ObjectId::new(),
+            number: PhoneNumber::clone(number),
+            reason: None,
+            created_by: None,
+            created_at: DateTime::now(),
+        };
+        dao.block_number(&blocked).await.unwrap();
+    }
+    let callee = dao.get_callee(ada.user_id(), &numbers[0]).await.unwrap();
+    assert!(callee.unwrap().is_blocked);
+    let page = |from| PageRequest { size: 2, from };
+    let first = page(Position::Page(2));
+    let cursor = dao.list_blocked_numbers(&first).await.unwrap().next_cursor;
+    let cursor = Cursor::parse(&cursor.unwrap(), List::BlockedNumbers).unwrap();
+    dao.list_blocked_numbers(&page(Position::Cursor(cursor)))
+        .await
+        .unwrap();
+    dao.get_blocked_number(&numbers[0]).await.unwrap().unwrap();
+    dao.unblock_number(&numbers[0]).await.unwrap();
 }

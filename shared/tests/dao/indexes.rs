@@ -90,6 +90,10 @@ async fn the_earlier_services_indexes_are_replaced_or_kept() {
             names(database, "recordings").await,
             ["_id_", "call_id_created_at", "twilio_sid_unique"]
         );
+        assert_eq!(
+            names(database, "blocked_numbers").await,
+            ["_id_", "created_at_id", "number_unique"]
+        );
         assert!(
             report.to_string().contains("calls.status_1: dropped"),
             "{report}"

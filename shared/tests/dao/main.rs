@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose helper fails has failed")]
 
+mod blocked;
 mod calls;
 mod convergence;
 mod counters;
+mod dialing;
 mod dials;
 mod explain;
 mod failures;

@@ -62,6 +62,7 @@ pub fn user(email: &str) -> User {
         request_hash: None,
         email,
         phone_number: "+12125550123".parse().unwrap(),
+        time_zone: None,
         created_by: None,
         created_at: DateTime::now(),
         updated_at: DateTime::now(),

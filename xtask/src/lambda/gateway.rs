@@ -27,7 +27,7 @@ fn function_of(path: &str) -> &'static str {
     let mut segments = path.trim_start_matches('/').split('/');
     match (segments.next(), segments.next()) {
         (Some("users"), _) => "users",
-        (Some("calls" | "recordings"), _) => "outbound-calls",
+        (Some("blocked-numbers" | "calls" | "recordings"), _) => "outbound-calls",
         (Some("twilio"), Some("voice")) => "voice",
         (Some("twilio"), Some("status")) => "status",
         (Some("twilio"), Some("recording")) => "recording",
@@ -222,6 +222,8 @@ mod tests {
             ("/users/1/calls", "users"),
             ("/calls/outbound", "outbound-calls"),
             ("/recordings/1", "outbound-calls"),
+            ("/blocked-numbers", "outbound-calls"),
+            ("/blocked-numbers/%2B12125550123", "outbound-calls"),
             ("/twilio/voice", "voice"),
             ("/twilio/status", "status"),
             ("/twilio/recording", "recording"),

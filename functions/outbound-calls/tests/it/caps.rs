@@ -56,18 +56,23 @@ async fn a_cap_of_nothing_lets_no_call_through() {
 
 #[tokio::test]
 async fn requests_at_the_same_moment_never_pass_a_cap_together() {
-    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "4")).await;
-    let routers: Vec<_> = (0..4).map(|_| router(&api.stage)).collect();
-    let request = post(&api.body());
-    let answers = join_all((0..16).map(|number| request.send(&routers[number % 4]))).await;
-    let placed = answers.iter().filter(|answer| answer.status == 201).count();
-    assert_eq!(placed, 4);
-    for answer in answers.iter().filter(|answer| answer.status != 201) {
-        assert_capped(answer, "user_daily_cap");
+    for (name, code) in [
+        ("MAX_CALLS_PER_USER_PER_DAY", "user_daily_cap"),
+        ("MAX_CALLS_PER_DAY", "daily_cap"),
+    ] {
+        let api = Api::with(|stage| stage.set(name, "10")).await;
+        let routers: Vec<_> = (0..5).map(|_| router(&api.stage)).collect();
+        let request = post(&api.body());
+        let answers = join_all((0..50).map(|number| request.send(&routers[number % 5]))).await;
+        let placed = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!(placed, 10, "{name}");
+        for answer in answers.iter().filter(|answer| answer.status != 201) {
+            assert_capped(answer, code);
+        }
+        assert_eq!(api.stage.count("calls").await, 10);
+        assert_eq!(api.twilio.dials().await.len(), 10);
+        api.assert_counted(10).await;
     }
-    assert_eq!(api.stage.count("calls").await, 4);
-    assert_eq!(api.twilio.dials().await.len(), 4);
-    api.assert_counted(4).await;
 }
 
 #[tokio::test]

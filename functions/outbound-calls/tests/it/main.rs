@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
 
 mod bad_input;
+mod blocked;
 mod caps;
 mod create;
 mod database;
 mod dialling;
 mod hangup;
+mod hours;
 mod idempotency;
 mod life;
 mod read;
 mod recordings;
 mod rotation;
 mod support;
+mod switch;

@@ -141,7 +141,10 @@ pub async fn counts(stage: &Stage) -> Vec<i64> {
     let counters = stage
         .database()
         .collection::<mongodb::bson::Document>("counters");
-    let mut found = counters.find(mongodb::bson::doc! {}).await.unwrap();
+    let mut found = counters
+        .find(mongodb::bson::doc! { "count": { "$exists": true } })
+        .await
+        .unwrap();
     let mut counts = Vec::new();
     while found.advance().await.unwrap() {
         let counter = found.deserialize_current().unwrap();

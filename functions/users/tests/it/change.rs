@@ -37,6 +37,40 @@ async fn a_change_leaves_the_rest_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_time_zone_is_set_changed_and_taken_away() {
+    let (_stage, function) = start().await;
+    let path = create_ada(&function).await;
+    for (change, zone) in [
+        (
+            json!({"time_zone": "Asia/Kathmandu"}),
+            json!("Asia/Kathmandu"),
+        ),
+        (json!({"name": "Ada King"}), json!("Asia/Kathmandu")),
+        (
+            json!({"time_zone": "Europe/London"}),
+            json!("Europe/London"),
+        ),
+        (json!({"time_zone": null}), Value::Null),
+        (json!({"time_zone": null}), Value::Null),
+    ] {
+        let answer = patch(&path, &change).send(&function).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.json()["time_zone"], zone, "{change}");
+        assert_eq!(
+            Request::get(&path).send(&function).await.json(),
+            answer.json()
+        );
+    }
+    for bad in [json!("EDT"), json!(""), json!("Europe/Atlantis"), json!(1)] {
+        let answer = patch(&path, &json!({"time_zone": bad}))
+            .send(&function)
+            .await;
+        answer.assert_problem(422, "validation_failed");
+        assert_eq!(answer.fields(), ["time_zone"], "{bad}");
+    }
+}
+
+#[tokio::test]
 async fn a_change_of_nothing_changes_nothing() {
     let (_stage, function) = start().await;
     let created = create(&function, &ada()).await;

@@ -30,12 +30,14 @@ async fn a_new_user_is_answered_with_its_place() {
             "id",
             "name",
             "phone_number",
+            "time_zone",
             "updated_at"
         ]
     );
     assert_eq!(user["name"], "Ada Lovelace");
     assert_eq!(user["email"], "ada@example.com");
     assert_eq!(user["phone_number"], "+12125550123");
+    assert_eq!(user["time_zone"], json!(null));
     assert_eq!(user["created_by"], "tester");
     assert!(is_recent(text(&user, "created_at")), "{user}");
     assert_eq!(user["created_at"], user["updated_at"]);
@@ -51,6 +53,18 @@ async fn a_new_user_is_answered_with_its_place() {
     assert_eq!(stored.get_object_id("_id").unwrap().to_hex(), id);
     assert_eq!(stored.get_str("email_lower").unwrap(), "ada@example.com");
     assert!(stored.get_datetime("created_at").is_ok());
+}
+
+#[tokio::test]
+async fn a_user_may_have_a_time_zone() {
+    let (stage, function) = start().await;
+    let mut body = ada();
+    body["time_zone"] = "America/New_York".into();
+    let user = create(&function, &body).await;
+    assert_eq!(user["time_zone"], "America/New_York");
+    let stored = stage.database().collection::<Document>("users");
+    let stored = stored.find_one(doc! {}).await.unwrap().unwrap();
+    assert_eq!(stored.get_str("time_zone").unwrap(), "America/New_York");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ mod report;
 
 use mongodb::{Database, bson::Document};
 
-use super::{CALLS, COUNTERS, DaoError, RECORDINGS, USERS};
+use super::{BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, RECORDINGS, USERS};
 use index::{Index, Kind, index, same_keys, stored_indexes};
 use report::Line;
 
@@ -145,6 +145,18 @@ const INDEXES: &[Index] = &[
         "expires_at_ttl",
         &[("expires_at", 1)],
         Kind::Expiring,
+    ),
+    index(
+        BLOCKED_NUMBERS,
+        "number_unique",
+        &[("number", 1)],
+        Kind::Unique,
+    ),
+    index(
+        BLOCKED_NUMBERS,
+        "created_at_id",
+        &[("created_at", -1), ("_id", -1)],
+        Kind::Plain,
     ),
 ];
 

@@ -1,0 +1,137 @@
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+use mongodb::bson::{DateTime, oid::ObjectId};
+use outdial::{
+    domain::{BlockedNumber, BlockedNumberCreate, PhoneNumber},
+    http::{
+        BlockedNumberBody, BlockedNumberList, Caller, CallsRead, CallsWrite, Id, Json, PageQuery,
+        Problem,
+    },
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{App, rules::other_spelling};
+
+/// Block a number
+///
+/// It is not called any more, whoever asks: its calls are refused by `number_blocked` from the next request on.
+#[utoipa::path(
+    post, path = "/blocked-numbers", tag = "blocked numbers", operation_id = "block_number",
+    request_body = BlockedNumberCreate,
+    responses(
+        (status = 201, description = "Blocked", body = BlockedNumberBody,
+            headers(("Location" = String, description = "The path of the blocked number"))),
+        (status = 200, description = "It was blocked already, and this is how", body = BlockedNumberBody,
+            headers(("Location" = String, description = "The path of the blocked number"))),
+        (status = 422, description = "Fields at fault, all of them (`validation_failed`), or a number that is written otherwise \
+            (`number_not_valid`)"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn create(
+    caller: Caller<CallsWrite>,
+    State(app): State<App>,
+    Json(body): Json<BlockedNumberCreate>,
+) -> Result<Response, Problem> {
+    if let Some(spelling) = other_spelling(&body.phone_number) {
+        let message = format!("is written {spelling} in E.164 form");
+        return Err(Problem::rule("number_not_valid", "phone_number", message));
+    }
+    let blocked = BlockedNumber {
+        id: ObjectId::new(),
+        number: body.phone_number,
+        reason: body.reason,
+        created_by: caller.name,
+        created_at: DateTime::now(),
+    };
+    let (status, blocked) = match app.dao.block_number(&blocked).await? {
+        None => (StatusCode::CREATED, blocked),
+        Some(first) => (StatusCode::OK, first),
+    };
+    let number = utf8_percent_encode(blocked.number.as_str(), NON_ALPHANUMERIC);
+    let location = format!("/blocked-numbers/{number}");
+    let body = axum::Json(BlockedNumberBody::from(blocked));
+    Ok((status, [(header::LOCATION, location)], body).into_response())
+}
+
+/// List blocked numbers, newest first
+///
+/// Those that the configuration blocks (`BLOCKED_NUMBERS`) are not among them.
+#[utoipa::path(
+    get, path = "/blocked-numbers", tag = "blocked numbers", operation_id = "list_blocked_numbers",
+    params(
+        ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000, example = 1),
+        ("page_size" = Option<u32>, Query, description = "How many numbers a page holds (20)", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; not with `page`"),
+    ),
+    responses(
+        (status = 200, description = "A page of blocked numbers", body = BlockedNumberList),
+        (status = 422, description = "Parameters at fault, all of them: out of range, or a cursor that is not one of this list (`validation_failed`)"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn list(
+    _: Caller<CallsRead>,
+    State(app): State<App>,
+    query: PageQuery,
+) -> Result<axum::Json<BlockedNumberList>, Problem> {
+    let request = query.of_blocked_numbers()?;
+    let page = app.dao.list_blocked_numbers(&request).await?;
+    Ok(axum::Json(BlockedNumberList {
+        blocked_numbers: page
+            .items
+            .into_iter()
+            .map(BlockedNumberBody::from)
+            .collect(),
+        total: page.total,
+        page: request.number(),
+        page_size: request.size,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+/// Read a blocked number
+#[utoipa::path(
+    get, path = "/blocked-numbers/{phone_number}", tag = "blocked numbers", operation_id = "get_blocked_number",
+    params(("phone_number" = String, Path, description = "The number, E.164; its `+` may be escaped as `%2B`", example = "+12125550123")),
+    responses((status = 200, description = "How it was blocked", body = BlockedNumberBody)),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn read(
+    _: Caller<CallsRead>,
+    State(app): State<App>,
+    Id(number): Id<PhoneNumber>,
+) -> Result<axum::Json<BlockedNumberBody>, Problem> {
+    let blocked = app.dao.get_blocked_number(&number).await?;
+    blocked
+        .map(|blocked| axum::Json(blocked.into()))
+        .ok_or_else(not_found)
+}
+
+/// Unblock a number
+///
+/// It may be called again, unless the configuration blocks it too.
+#[utoipa::path(
+    delete, path = "/blocked-numbers/{phone_number}", tag = "blocked numbers", operation_id = "unblock_number",
+    params(("phone_number" = String, Path, description = "The number, E.164; its `+` may be escaped as `%2B`", example = "+12125550123")),
+    responses((status = 204, description = "Unblocked")),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn delete(
+    _: Caller<CallsWrite>,
+    State(app): State<App>,
+    Id(number): Id<PhoneNumber>,
+) -> Result<StatusCode, Problem> {
+    if app.dao.unblock_number(&number).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(not_found())
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("blocked number")
+}

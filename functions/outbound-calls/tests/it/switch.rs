@@ -1,0 +1,101 @@
+use mongodb::bson::{Document, doc};
+use outdial::dao::Dao;
+use serde_json::json;
+use testkit::{Stage, Twilio};
+
+use crate::support::{Api, text};
+
+async fn switch(api: &Api, on: bool) {
+    let dao = Dao::new(&api.stage.settings().mongo().unwrap()).unwrap();
+    dao.switch_dialing(on, Some("reason-marked")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_next_request_after_the_switch_is_off_is_refused_and_leaves_nothing() {
+    let api = Api::new().await;
+    switch(&api, false).await;
+    for answer in [
+        api.post(&api.body()).await,
+        api.post_with_key("k", &api.body()).await,
+    ] {
+        answer.assert_problem(503, "dialing_off");
+        let seconds: u32 = answer.header("retry-after").parse().unwrap();
+        assert!(seconds > 0);
+        assert!(
+            !answer.text().contains("reason-marked"),
+            "{}",
+            answer.text()
+        );
+    }
+    api.assert_untouched().await;
+    api.assert_counted(0).await;
+    switch(&api, true).await;
+    let answer = api.post_with_key("k", &api.body()).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn calls_under_way_and_repeats_of_them_are_answered_while_dialling_is_off() {
+    let api = Api::new().await;
+    let first = api.post_with_key("k", &api.body()).await;
+    let id = text(&first.json()["call_id"]);
+    switch(&api, false).await;
+    let repeat = api.post_with_key("k", &api.body()).await;
+    assert_eq!(repeat.status, 201, "{}", repeat.text());
+    assert_eq!(repeat.header("idempotent-replayed"), "true");
+    api.call(&id).await;
+    assert_eq!(api.hang_up(&id).await.status, 202);
+    assert_eq!(api.twilio.dials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_switch_that_cannot_be_read_counts_as_off() {
+    let api = Api::new().await;
+    let counters = api.stage.database().collection::<Document>("counters");
+    let broken = doc! { "_id": "dialing", "on": "yes" };
+    counters.insert_one(broken).await.unwrap();
+    api.post(&api.body())
+        .await
+        .assert_problem(503, "dialing_off");
+    api.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_request_is_told_before_the_switch() {
+    let api = Api::new().await;
+    switch(&api, false).await;
+    let mut body = api.body();
+    body["user_id"] = json!("65f0a1b2c3d4e5f601234567");
+    api.post(&body).await.assert_problem(404, "not_found");
+    api.post(&json!({}))
+        .await
+        .assert_problem(422, "validation_failed");
+    api.post(&api.body_to("+442079460000"))
+        .await
+        .assert_problem(422, "country_not_allowed");
+}
+
+#[tokio::test]
+async fn a_user_who_does_not_exist_is_told_before_a_rule_that_is_broken() {
+    let api = Api::new().await;
+    let mut body = api.body_to("+19005550123");
+    body["user_id"] = json!("65f0a1b2c3d4e5f601234567");
+    api.post(&body).await.assert_problem(404, "not_found");
+    api.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn the_init_phase_reads_the_numbering_plan_and_does_not_wait_for_the_database() {
+    let twilio = Twilio::start().await;
+    let stage = Stage::new().await.playing(&twilio);
+    let (stage, line) = stage.behind_proxy().await;
+    line.stall();
+    let settings = stage.settings();
+    let app = outbound_calls::App::from_settings(&settings).unwrap();
+    let dao = Dao::new(&settings.mongo().unwrap()).unwrap();
+    let database_was_first = tokio::select! {
+        () = app.ready() => false,
+        () = dao.warm() => true,
+    };
+    assert!(!database_was_first);
+}

@@ -1,0 +1,154 @@
+use mongodb::{
+    Collection,
+    bson::{Document, doc},
+};
+use serde::Deserialize;
+
+use super::{
+    BLOCKED_NUMBERS, COUNTERS, Dao, DaoError, List, Page, PageRequest,
+    dialing::{DialingSwitch, SWITCH},
+    insert_once,
+    page::find_page,
+};
+use crate::domain::{BlockedNumber, PhoneNumber, User, UserId};
+
+/// What the database says before a call is placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callee {
+    /// The user whom the call concerns.
+    pub user: User,
+    /// Whether the number is one of `blocked_numbers`.
+    pub is_blocked: bool,
+    /// Whether calls are placed at all.
+    pub dialing: DialingSwitch,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    user: User,
+    blocked: Vec<Document>,
+    dialing: Vec<Document>,
+}
+
+impl Dao {
+    /// The user of that name, and what stands against a call to the number: in one command, for one request has two connections.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn get_callee(
+        &self,
+        id: UserId,
+        number: &PhoneNumber,
+    ) -> Result<Option<Callee>, DaoError> {
+        let beside = |collection: &str, value: &str, field: &str, name: &str| {
+            doc! { "$lookup": { "from": collection, "localField": value, "foreignField": field, "as": name } }
+        };
+        let stages = [
+            doc! { "$match": { "_id": id.object_id() } },
+            doc! { "$project": {
+                "_id": 0,
+                "user": "$$ROOT",
+                "number": { "$literal": number.as_str() },
+                "switch": { "$literal": SWITCH },
+            } },
+            beside(BLOCKED_NUMBERS, "number", "number", "blocked"),
+            beside(COUNTERS, "switch", "_id", "dialing"),
+        ];
+        self.limited(|| async {
+            let users = self.users().await?;
+            let mut found = users.aggregate(stages.clone()).with_type::<Found>().await?;
+            if !found.advance().await? {
+                return Ok(None);
+            }
+            let found = found.deserialize_current()?;
+            Ok(Some(Callee {
+                user: found.user,
+                is_blocked: !found.blocked.is_empty(),
+                dialing: DialingSwitch::of(found.dialing.first()),
+            }))
+        })
+        .await
+    }
+
+    /// Blocks a number. Where it is blocked already, that stays as it is and is returned.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn block_number(
+        &self,
+        blocked: &BlockedNumber,
+    ) -> Result<Option<BlockedNumber>, DaoError> {
+        self.limited(|| async {
+            let numbers = self.blocked_numbers().await?;
+            loop {
+                match insert_once(&numbers, blocked.id, blocked).await {
+                    Ok(()) => return Ok(None),
+                    Err(DaoError::Duplicate(_)) => {}
+                    Err(error) => return Err(error),
+                }
+                // One that is gone again was taken off the list in between.
+                if let Some(first) = numbers.find_one(by_number(&blocked.number)).await? {
+                    return Ok(Some(first));
+                }
+            }
+        })
+        .await
+    }
+
+    /// What is known of a blocked number.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn get_blocked_number(
+        &self,
+        number: &PhoneNumber,
+    ) -> Result<Option<BlockedNumber>, DaoError> {
+        self.limited(|| async {
+            let numbers = self.blocked_numbers().await?;
+            Ok(numbers.find_one(by_number(number)).await?)
+        })
+        .await
+    }
+
+    /// A part of all blocked numbers, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn list_blocked_numbers(
+        &self,
+        request: &PageRequest,
+    ) -> Result<Page<BlockedNumber>, DaoError> {
+        self.limited(|| async {
+            let numbers = self.blocked_numbers().await?;
+            let place = |blocked: &BlockedNumber| (blocked.created_at, blocked.id);
+            find_page(&numbers, doc! {}, List::BlockedNumbers, request, place).await
+        })
+        .await
+    }
+
+    /// Takes a number off the list, and tells whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn unblock_number(&self, number: &PhoneNumber) -> Result<bool, DaoError> {
+        self.limited(|| async {
+            let numbers = self.blocked_numbers().await?;
+            let deleted = numbers.delete_one(by_number(number)).await?;
+            Ok(deleted.deleted_count > 0)
+        })
+        .await
+    }
+
+    async fn blocked_numbers(&self) -> Result<Collection<BlockedNumber>, DaoError> {
+        Ok(self.database().await?.collection(BLOCKED_NUMBERS))
+    }
+}
+
+fn by_number(number: &PhoneNumber) -> Document {
+    doc! { "number": number.as_str() }
+}

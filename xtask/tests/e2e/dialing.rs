@@ -1,0 +1,79 @@
+//! The switch that stops dialling.
+
+use std::process::Command;
+
+use outdial::config::Settings;
+use outdial::dao::Dao;
+use testkit::{Request, Stage};
+
+use crate::{succeed, xtask};
+
+fn dialing(stage: &Stage, arguments: &[&str]) -> Command {
+    let mut command = xtask(&[&["dialing"], arguments].concat());
+    for name in ["MONGO_URI", "MONGO_DB"] {
+        command.env(name, stage.variable(name).unwrap_or_default());
+    }
+    command
+}
+
+#[tokio::test]
+async fn dialling_is_off_at_the_next_request_until_it_is_on_again() {
+    let stage = Stage::with_twilio().await;
+    let app = outbound_calls::App::from_settings(&stage.settings()).expect("a well-formed stage");
+    let router = outbound_calls::router(app);
+    let body = serde_json::json!({
+        "user_id": stage.user().await, "to_number": "+12125550109", "script": "Hello.",
+    });
+    let place = Request::post("/calls/outbound", &body);
+    assert_eq!(
+        succeed(&mut dialing(&stage, &["status"])),
+        "dialling is on\n"
+    );
+    assert_eq!(place.send(&router).await.status, 201);
+
+    let told = succeed(&mut dialing(&stage, &["off", "--reason", "a stolen key"]));
+    assert!(told.starts_with("dialling is off since 20"), "{told}");
+    let refused = place.send(&router).await;
+    refused.assert_problem(503, "dialing_off");
+    assert!(!refused.text().contains("stolen"), "{}", refused.text());
+    let shown = succeed(&mut dialing(&stage, &["status"]));
+    assert_eq!(shown, told);
+    assert!(shown.ends_with(": a stolen key\n"), "{shown}");
+
+    succeed(&mut dialing(&stage, &["on"]));
+    assert_eq!(place.send(&router).await.status, 201);
+}
+
+#[tokio::test]
+async fn what_is_no_order_switches_nothing() {
+    let stage = Stage::new().await;
+    for arguments in [
+        &["of"][..],
+        &[],
+        &["status", "--reason", "x"],
+        &["off", "--reason", "two\nlines"],
+    ] {
+        let output = dialing(&stage, arguments).output().expect("xtask runs");
+        assert!(!output.status.success(), "{arguments:?}");
+    }
+    let settings: Settings = stage.settings();
+    let dao = Dao::new(&settings.mongo().expect("a database")).expect("a URI");
+    assert!(dao.dialing().await.expect("the database answers").on);
+}
+
+#[test]
+fn a_database_that_is_away_is_told() {
+    let output = xtask(&["dialing", "off"])
+        .env(
+            "MONGO_URI",
+            "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100",
+        )
+        .output()
+        .expect("xtask runs");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("error: the database is unavailable"),
+        "{said}"
+    );
+}
