@@ -55,9 +55,7 @@ impl App {
             dao: Dao::begin(settings.live(Settings::mongo)?)?,
         })
     }
-}
 
-impl App {
     /// Reads the numbering plan, which no call is placed without, while the database is greeted. The database is not waited
     /// for: where it is away, each request says so.
     pub async fn ready(&self) {

@@ -299,17 +299,32 @@ mod tests {
         );
     }
 
+    /// Any zone at any time from 2000 to 2050, or New York in the days around a change of its clocks.
+    fn moments() -> impl Strategy<Value = DateTime<Tz>> {
+        let anywhere = (0..TZ_VARIANTS.len(), 946_684_800_i64..2_524_608_000)
+            .prop_map(|(zone, at)| (TZ_VARIANTS[zone], at));
+        let changes = [1_772_953_200_i64, 1_793_512_800];
+        let around_a_change = (
+            prop::sample::select(changes.to_vec()),
+            -100_000..100_000_i64,
+        )
+            .prop_map(|(change, off)| (Tz::America__New_York, change + off));
+        prop_oneof![anywhere, around_a_change].prop_map(|(zone, at)| {
+            DateTime::from_timestamp(at, 0)
+                .unwrap()
+                .with_timezone(&zone)
+        })
+    }
+
     proptest! {
         #[test]
         fn the_next_opening_is_ahead_and_open_and_no_minute_before_it_is(
-            zone in 0..TZ_VARIANTS.len(),
-            now in 946_684_800_i64..2_524_608_000,
-            opens in 0..DAY,
-            closes in 0..=DAY,
+            now in moments(),
+            ahead in prop_oneof![1..4_u32, 1..DAY],
+            length in 1..DAY,
         ) {
-            prop_assume!(opens != closes);
-            let hours = CallingHours { opens, closes };
-            let now = DateTime::from_timestamp(now, 0).unwrap().with_timezone(&TZ_VARIANTS[zone]);
+            let opens = (now.hour() * HOUR + now.minute() + ahead) % DAY;
+            let hours = CallingHours { opens, closes: (opens + length) % DAY };
             prop_assume!(!hours.contain(&now));
             let next = hours.next(&now).unwrap();
             prop_assert!(next > now && next.second() == 0);

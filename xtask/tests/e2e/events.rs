@@ -8,12 +8,13 @@ use serde_json::Value;
 use crate::{succeed, xtask};
 
 /// The status that is answered; 0 where the event is no request.
-const EXPECTED: [(&str, &str, u16); 22] = [
+const EXPECTED: [(&str, &str, u16); 23] = [
     ("health", "health", 200),
     ("health", "health-unknown-route", 404),
     ("media", "media", 206),
     ("media", "media-expired", 403),
     ("media", "media-whole", 200),
+    ("outbound-calls", "outbound-calls-block", 201),
     ("outbound-calls", "outbound-calls-create", 201),
     ("outbound-calls", "outbound-calls-create-refused", 422),
     ("outbound-calls", "outbound-calls-get", 200),
