@@ -35,6 +35,11 @@ fn visit(value: &Value, place: &str, found: &mut impl FnMut(&str, &Value)) {
     }
 }
 
+/// Whether pages are asked for there.
+fn is_list(path: &str) -> bool {
+    ["/blocked-numbers", "/users", "/users/{user_id}/calls"].contains(&path)
+}
+
 #[tokio::test]
 async fn every_route_is_in_the_document() {
     let document = served().await;
@@ -47,8 +52,11 @@ async fn every_route_is_in_the_document() {
     assert_eq!(
         routes,
         [
+            "DELETE /blocked-numbers/{phone_number}",
             "DELETE /recordings/{recording_id}",
             "DELETE /users/{user_id}",
+            "GET /blocked-numbers",
+            "GET /blocked-numbers/{phone_number}",
             "GET /calls/{call_id}",
             "GET /calls/{call_id}/recordings",
             "GET /docs",
@@ -61,6 +69,7 @@ async fn every_route_is_in_the_document() {
             "GET /users/{user_id}",
             "GET /users/{user_id}/calls",
             "PATCH /users/{user_id}",
+            "POST /blocked-numbers",
             "POST /calls/outbound",
             "POST /calls/{call_id}/hangup",
             "POST /twilio/recording",
@@ -89,7 +98,7 @@ async fn every_operation_says_who_may_call_it_and_what_it_answers() {
             "{here}"
         );
         assert!(operation["tags"][0].is_string(), "{here}");
-        let needs_key = ["/users", "/calls", "/recordings"]
+        let needs_key = ["/blocked-numbers", "/users", "/calls", "/recordings"]
             .iter()
             .any(|part| path.starts_with(part));
         let schemes: Vec<_> = operation["security"]
@@ -107,7 +116,7 @@ async fn every_operation_says_who_may_call_it_and_what_it_answers() {
         assert_eq!(
             responses.contains_key("422"),
             operation["requestBody"]["content"]["application/json"].is_object()
-                || (method == "get" && (path == "/users" || path.ends_with("/calls"))),
+                || (method == "get" && is_list(path)),
             "{here}"
         );
         for (status, response) in responses {
