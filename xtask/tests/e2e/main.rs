@@ -3,6 +3,7 @@
 mod demo;
 mod events;
 mod prerequisites;
+mod printed;
 #[cfg(target_os = "linux")]
 mod processes;
 mod redrive;
