@@ -1,6 +1,6 @@
 //! How a function starts: logs, configuration, what it is built of, and the Lambda runtime.
 
-use std::{future::Future, process::ExitCode, sync::Arc};
+use std::{future::Future, process::ExitCode, sync::Arc, time::Instant};
 
 use axum::Router;
 use http::uri::PathAndQuery;
@@ -12,15 +12,10 @@ use lambda_http::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Serialize, de::DeserializeOwned};
-use tracing::{Instrument, Level};
-use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use serde_json::Value;
+use tracing::Instrument;
 
-use crate::{
-    config::{ConfigError, Settings},
-    metrics,
-    secret::Secret,
-    tls,
-};
+use crate::{config::Settings, logs, metrics, secret::Secret, tls};
 
 /// Runs a function: logs, configuration, the router that `build` makes of it, and the Lambda runtime.
 ///
@@ -73,17 +68,28 @@ where
     serve(function, build, |app, secret| async {
         let app = Arc::new(app);
         let (handle, secret) = (&handle, secret);
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
             let (event, context) = event.into_parts();
-            let span = tracing::info_span!("invocation", request_id = context.request_id);
+            // An error's span, or LOG_LEVEL=ERROR would leave the lines without it.
+            let span = tracing::error_span!("invocation", request_id = context.request_id);
             let (app, secret) = (app.clone(), secret.clone());
             async move {
+                let begun = Instant::now();
                 if let Some(secret) = secret {
                     secret.keep_fresh().await;
                 }
-                let handled = handle(app, event, context).await;
+                let handled = match E::deserialize(event) {
+                    Ok(event) => handle(app, event, context).await,
+                    // What serde says of it quotes the event.
+                    Err(_) => Err("the event is none that this function takes".into()),
+                };
                 metrics::flush();
-                handled.inspect_err(|error| tracing::error!("{error}"))
+                let elapsed_ms = logs::elapsed_ms(begun);
+                match &handled {
+                    Ok(_) => tracing::info!(elapsed_ms, "handled"),
+                    Err(error) => tracing::error!(elapsed_ms, cause = %error, "failed"),
+                }
+                handled
             }
             .instrument(span)
         }))
@@ -100,7 +106,7 @@ where
     PFut: Future<Output = Result<(), Error>>,
 {
     let begun = async {
-        log_as_json(function)?;
+        logs::begin(function)?;
         metrics::begin(function);
         tls::install_provider();
         let settings = Settings::load().await?;
@@ -114,7 +120,8 @@ where
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(function, "{error}");
+            tracing::error!("{error}");
+            metrics::flush();
             ExitCode::FAILURE
         }
     }
@@ -162,49 +169,6 @@ const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS
     .add(b'`')
     .add(b'{')
     .add(b'}');
-
-/// The crates whose spans and events follow `LOG_LEVEL`. All others are capped at INFO: the runtime logs whole
-/// events, with personal data in them, below it.
-const OWN: [&str; 10] = [
-    "outdial",
-    "health",
-    "users",
-    "outbound_calls",
-    "voice",
-    "status",
-    "recording",
-    "media",
-    "replay",
-    "reconcile",
-];
-
-fn log_as_json(function: &str) -> Result<(), ConfigError> {
-    let level = match std::env::var("LOG_LEVEL") {
-        Ok(text) if !text.is_empty() => text
-            .parse::<Level>()
-            .map_err(|_| ConfigError::malformed("LOG_LEVEL", "TRACE, DEBUG, INFO, WARN or ERROR")),
-        _ => Ok(Level::INFO),
-    };
-    let chosen = *level.as_ref().unwrap_or(&Level::INFO);
-    let targets = Targets::new()
-        .with_default(chosen.min(Level::INFO))
-        .with_targets(OWN.map(|name| (name, chosen)));
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_ansi(false)
-        .with_filter(targets);
-    // Whoever has set a subscriber already keeps it.
-    let _ = tracing_subscriber::registry().with(lines).try_init();
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "panicked");
-    }));
-    tracing::debug!(function, version = env!("CARGO_PKG_VERSION"), "starting");
-    level.map(|_| ())
-}
 
 #[cfg(test)]
 mod tests {

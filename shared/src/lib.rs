@@ -9,6 +9,7 @@ pub mod config;
 pub mod dao;
 pub mod domain;
 pub mod http;
+pub mod logs;
 pub mod metrics;
 pub mod queue;
 pub mod secret;

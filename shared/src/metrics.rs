@@ -1,15 +1,29 @@
 //! What is counted, in the embedded metric format: lines on standard output that `CloudWatch` makes metrics of, in the
-//! namespace `outdial`, with the function's name as their only dimension.
+//! namespace `outdial`. Their dimensions are the function's name, and a refusal's rule or a dial's outcome: all of them
+//! of a few known values.
 
-use std::{io, sync::OnceLock};
+use std::{
+    io::{self, Write},
+    sync::OnceLock,
+};
 
+use metrics::Unit;
 use metrics_cloudwatch_embedded::{Builder, Collector};
+use mongodb::bson::DateTime;
+
+use crate::domain::DialOutcome;
 
 static COLLECTOR: OnceLock<&Collector> = OnceLock::new();
 
 /// Something that happened, and is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
+    /// A call was stored, within the caps, and goes to Twilio.
+    PlacedCall,
+    /// A rule refused a call; by `Rule`.
+    RefusedCall(&'static str),
+    /// Twilio's answer to the dial; by `Outcome`.
+    Dial(DialOutcome),
     /// A webhook told nothing that was not known.
     DuplicateWebhook,
     /// A signed webhook was of a call that is not known here.
@@ -26,11 +40,49 @@ pub enum Count {
     ReconciledCall,
     /// What became of a dial cannot be told yet without guessing.
     DialLeftUnknown,
+    /// A request came without an API key, or with an unknown one.
+    UnauthorizedRequest,
+    /// A webhook that Twilio has not signed, or a media URL that is not ours or has expired.
+    BadSignature,
 }
 
+/// The codes of the answers that are a rule's.
+const RULES: [&str; 9] = [
+    "number_not_valid",
+    "number_type_not_allowed",
+    "country_not_allowed",
+    "own_number",
+    "number_blocked",
+    "outside_calling_hours",
+    "user_daily_cap",
+    "daily_cap",
+    "dialing_off",
+];
+
+const WEBHOOK_LAG: &str = "WebhookLag";
+
 impl Count {
+    const ALL: [Self; 13] = [
+        Self::PlacedCall,
+        Self::RefusedCall(RULES[0]),
+        Self::Dial(DialOutcome::Accepted),
+        Self::DuplicateWebhook,
+        Self::OrphanWebhook,
+        Self::SuspectedDoubleDial,
+        Self::SpilledWebhook,
+        Self::ReplayedWebhook,
+        Self::FailedReplay,
+        Self::ReconciledCall,
+        Self::DialLeftUnknown,
+        Self::UnauthorizedRequest,
+        Self::BadSignature,
+    ];
+
     fn name(self) -> &'static str {
         match self {
+            Self::PlacedCall => "CallsPlaced",
+            Self::RefusedCall(_) => "RefusedCalls",
+            Self::Dial(_) => "DialOutcomes",
             Self::DuplicateWebhook => "DuplicateWebhooks",
             Self::OrphanWebhook => "OrphanWebhooks",
             Self::SuspectedDoubleDial => "SuspectedDoubleDials",
@@ -39,13 +91,47 @@ impl Count {
             Self::FailedReplay => "FailedReplays",
             Self::ReconciledCall => "ReconciledCalls",
             Self::DialLeftUnknown => "DialsLeftUnknown",
+            Self::UnauthorizedRequest => "UnauthorizedRequests",
+            Self::BadSignature => "BadSignatures",
+        }
+    }
+
+    /// What an answer of that code counts as, beside what its handler counts.
+    fn of_code(code: &str) -> Option<Self> {
+        match code {
+            "unauthorized" => Some(Self::UnauthorizedRequest),
+            "bad_signature" => Some(Self::BadSignature),
+            code => RULES
+                .into_iter()
+                .find(|rule| *rule == code)
+                .map(Self::RefusedCall),
         }
     }
 }
 
-/// Counts one more; it is told when the invocation ends.
+/// Counts one more; it is told when the invocation ends, or when the next one does.
 pub fn count(what: Count) {
-    metrics::counter!(what.name()).increment(1);
+    let counter = match what {
+        Count::RefusedCall(rule) => metrics::counter!(what.name(), "Rule" => rule),
+        Count::Dial(outcome) => metrics::counter!(what.name(), "Outcome" => outcome.as_str()),
+        _ => metrics::counter!(what.name()),
+    };
+    counter.increment(1);
+}
+
+/// Counts an answer that is a refusal, if it is of a kind that is counted.
+pub(crate) fn count_refusal(code: &str) {
+    if let Some(what) = Count::of_code(code) {
+        count(what);
+    }
+}
+
+/// Notes how long after Twilio's `Timestamp` a webhook was applied, in milliseconds. Twilio's clock, which has whole
+/// seconds, may be ahead of ours: that is no time.
+pub(crate) fn webhook_applied(told_at: DateTime) {
+    let lag = DateTime::now().timestamp_millis() - told_at.timestamp_millis();
+    let lag = u32::try_from(lag.max(0)).unwrap_or(u32::MAX);
+    metrics::histogram!(WEBHOOK_LAG).record(lag);
 }
 
 /// Whether and where counts are told: for a process that is a function.
@@ -55,14 +141,22 @@ pub(crate) fn begin(function: &str) {
         .with_dimension("Function", function.to_owned())
         .init();
     if let Ok(collector) = built {
+        for what in Count::ALL {
+            metrics::describe_counter!(what.name(), Unit::Count, "");
+        }
+        metrics::describe_histogram!(WEBHOOK_LAG, Unit::Milliseconds, "");
         let _ = COLLECTOR.set(collector);
     }
 }
 
-/// Tells what was counted since the last time, in a line of its own that no log level filters out.
+/// Tells what was counted since the last time, in lines of their own that no log level filters out.
 pub(crate) fn flush() {
-    if let Some(collector) = COLLECTOR.get() {
-        // Where standard output is gone, the logs are as well.
-        let _ = collector.flush(io::stdout());
-    }
+    let Some(collector) = COLLECTOR.get() else {
+        return;
+    };
+    let mut lines = Vec::new();
+    // At once, so that no other line comes in between. Where standard output is gone, the logs are as well.
+    let _ = collector
+        .flush(&mut lines)
+        .and_then(|()| io::stdout().write_all(&lines));
 }

@@ -84,8 +84,10 @@ impl Webhooks {
         };
         let call_sid = news.call_sid();
         match (applied, news) {
-            (Applied::Changed, _) | (Applied::Duplicate, News::Recording(_)) => {}
-            (Applied::Duplicate, News::Status(_)) => metrics::count(Count::DuplicateWebhook),
+            (Applied::Changed, News::Status(update)) => metrics::webhook_applied(update.at),
+            // A recording callback does not tell when it was sent.
+            (Applied::Changed, News::Recording(_)) => {}
+            (Applied::Duplicate, _) => metrics::count(Count::DuplicateWebhook),
             (Applied::UnknownCall, _) => {
                 metrics::count(Count::OrphanWebhook);
                 tracing::warn!(%call_sid, "orphan: a webhook of a call that is not known here");

@@ -14,9 +14,9 @@ use axum::{
 };
 use http::{Request, Response, StatusCode};
 use outdial::http::{Problem, finish};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt};
 
 async fn send(router: &Router, method: &str, path: &str) -> Response<Bytes> {
     let request = Request::builder()
@@ -28,7 +28,7 @@ async fn send(router: &Router, method: &str, path: &str) -> Response<Bytes> {
     Response::from_parts(head, axum::body::to_bytes(body, 100_000).await.unwrap())
 }
 
-fn json(response: &Response<Bytes>) -> Value {
+fn json_of(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap()
 }
 
@@ -61,7 +61,7 @@ async fn a_panic_is_a_problem_answer_and_the_next_request_succeeds() {
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(header(&answer, "content-type"), "application/problem+json");
     assert_eq!(header(&answer, "cache-control"), "no-store");
-    let body = json(&answer);
+    let body = json_of(&answer);
     assert_eq!(
         (&body["code"], &body["status"]),
         (&"internal".into(), &500.into())
@@ -88,7 +88,10 @@ async fn a_panic_of_a_task_that_is_awaited_is_a_problem_answer_too() {
             nothing.map(|byte| byte.to_string()).expect("something")
         }),
     ));
-    assert_eq!(json(&send(&router, "POST", "/").await)["code"], "internal");
+    assert_eq!(
+        json_of(&send(&router, "POST", "/").await)["code"],
+        "internal"
+    );
 }
 
 #[tokio::test]
@@ -115,7 +118,7 @@ async fn every_refusal_becomes_a_document_with_its_headers() {
         (away.status().as_u16(), header(&away, "retry-after")),
         (503, "5")
     );
-    assert!(!json(&away).to_string().contains("cause"));
+    assert!(!json_of(&away).to_string().contains("cause"));
     let many = send(&router, "GET", "/many").await;
     assert_eq!(
         (many.status().as_u16(), header(&many, "retry-after")),
@@ -126,12 +129,12 @@ async fn every_refusal_becomes_a_document_with_its_headers() {
         (key.status().as_u16(), header(&key, "www-authenticate")),
         (401, "Bearer realm=\"outdial\"")
     );
-    let rule = json(&send(&router, "GET", "/rule").await);
+    let rule = json_of(&send(&router, "GET", "/rule").await);
     assert_eq!(rule["code"], "country_not_allowed");
     assert_eq!(rule["errors"][0]["field"], "to_number");
     assert_eq!(rule["errors"][0]["message"], "goes nowhere");
     let unknown = send(&router, "GET", "/nowhere").await;
-    assert_eq!(json(&unknown)["code"], "not_found");
+    assert_eq!(json_of(&unknown)["code"], "not_found");
     let method = send(&router, "POST", "/away").await;
     assert_eq!(
         (method.status().as_u16(), header(&method, "allow")),
@@ -175,10 +178,8 @@ impl MakeWriter<'_> for Lines {
 #[tokio::test]
 async fn each_request_is_one_line_that_tells_the_cause_of_a_failure() {
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_writer(lines.clone())
-        .finish();
+    let subscriber =
+        tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
     let _guard = tracing::subscriber::set_default(subscriber);
     let router = finish(Router::new().route(
         "/things/{id}",
@@ -191,35 +192,42 @@ async fn each_request_is_one_line_that_tells_the_cause_of_a_failure() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(logged.len(), 1, "{text}");
-    let (fields, span) = (&logged[0]["fields"], &logged[0]["span"]);
-    assert_eq!(
-        (&logged[0]["level"], &fields["status"]),
-        (&"ERROR".into(), &503.into())
+    let line = &logged[0];
+    for (field, value) in [
+        ("level", json!("ERROR")),
+        ("message", json!("answered")),
+        ("function", json!("things")),
+        ("method", json!("GET")),
+        ("route", json!("/things/{id}")),
+        ("status", json!(503)),
+        ("code", json!("unavailable")),
+        ("cause", json!("the cause")),
+    ] {
+        assert_eq!(line[field], value, "{field} of {text}");
+    }
+    assert!(
+        line["elapsed_ms"].is_u64()
+            && line["request_id"].is_string()
+            && line["timestamp"].is_string()
     );
-    assert_eq!(
-        (&fields["code"], &fields["cause"]),
-        (&"unavailable".into(), &"the cause".into())
-    );
-    assert_eq!(
-        (&span["method"], &span["route"]),
-        (&"GET".into(), &"/things/{id}".into())
-    );
-    assert!(fields["elapsed_ms"].is_u64() && span["request_id"].is_string());
     assert!(!text.contains("pa55word"));
 }
 
 #[tokio::test]
 async fn a_panic_says_nothing_of_its_words_in_the_log() {
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_writer(lines.clone())
-        .finish();
+    let subscriber =
+        tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
     let _guard = tracing::subscriber::set_default(subscriber);
+    outdial::logs::tell_of_panics();
     send(&panics_at_first(), "GET", "/").await;
+    drop(std::panic::take_hook());
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(
-        text.contains("a handler panicked") && !text.contains("ada@"),
+        text.contains("a handler panicked")
+            && text.contains(r#""message":"panicked""#)
+            && text.contains(r#""place":"shared/tests/http_finish.rs"#)
+            && !text.contains("ada@"),
         "{text}"
     );
 }

@@ -62,7 +62,7 @@ async fn the_details_of_a_call_are_read() {
         status: CallStatus::Completed,
         duration_seconds: Some(42),
         answered_by: Some("human".to_owned()),
-        from_number: Some("+12125550100".to_owned()),
+        from_number: "+12125550100".parse().ok(),
         created_at: Some(DateTime::parse_rfc3339_str("2010-08-16T03:44:01Z").unwrap()),
         ended_at: Some(DateTime::parse_rfc3339_str("2010-08-16T03:45:01Z").unwrap()),
     };

@@ -5,6 +5,7 @@ mod chaos;
 mod demo;
 mod dev;
 mod dialing;
+mod host;
 mod http;
 mod indexes;
 mod invoke;
@@ -64,6 +65,9 @@ enum Command {
     Redrive(redrive::Arguments),
     /// Writes the API document that the health function serves
     Openapi(openapi::Arguments),
+    /// Runs the functions alone, with the caller's variables, for the tests of what they print
+    #[command(hide = true)]
+    Host(host::Arguments),
     #[command(hide = true)]
     BoundToParent {
         program: OsString,
@@ -98,7 +102,7 @@ fn main() -> ExitCode {
 
 /// Children are bound to the thread that starts them, so everything happens on this one.
 fn run(command: Command) -> Result<ExitCode> {
-    let meant_to_be_stopped = matches!(command, Command::Dev(_));
+    let meant_to_be_stopped = matches!(command, Command::Dev(_) | Command::Host(_));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -127,6 +131,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Key(arguments) => key::run(&arguments),
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Host(arguments) => host::run(arguments).await,
         Command::BoundToParent { .. } | Command::Label { .. } => Ok(()),
     }
 }

@@ -29,6 +29,8 @@ pub enum Output {
     Stderr,
     /// To this file, as they are but for the name before them.
     File(Arc<LogFile>),
+    /// Into this file by the processes themselves, byte by byte.
+    Verbatim(Arc<File>),
 }
 
 /// A log that several processes write to.
@@ -57,6 +59,20 @@ impl Output {
         })))
     }
 
+    /// Added to a file, which may be there.
+    pub fn verbatim(path: &Path) -> Result<Self> {
+        let file = File::options().create(true).append(true).open(path)?;
+        Ok(Self::Verbatim(Arc::new(file)))
+    }
+
+    /// What a child process writes to.
+    pub fn stdio(&self) -> std::io::Result<Stdio> {
+        match self {
+            Self::Verbatim(file) => Ok(file.try_clone()?.into()),
+            Self::Terminal { .. } | Self::Stderr | Self::File(_) => Ok(Stdio::piped()),
+        }
+    }
+
     /// Passes one line on.
     pub fn line(&self, name: &str, line: &str) {
         match self {
@@ -73,6 +89,9 @@ impl Output {
                 let mut file = log.file.lock().unwrap_or_else(PoisonError::into_inner);
                 // A full disk must not end what is being logged.
                 let _ = writeln!(file, "{name:<14}| {line}");
+            }
+            Self::Verbatim(file) => {
+                let _ = writeln!(&**file, "{line}");
             }
         }
     }
@@ -175,23 +194,11 @@ pub fn readable(line: &str, colour: bool) -> String {
         .as_deref()
         .and_then(|time| time.get(11..23))
         .unwrap_or_default();
-    let fields = match log.remove("fields") {
-        Some(Value::Object(fields)) => fields,
-        _ => Map::new(),
-    };
-    for noise in ["target", "spans", "filename", "line_number", "threadId"] {
+    for noise in ["target", "function", "name"] {
         log.remove(noise);
     }
-    let span = match log.remove("span") {
-        Some(Value::Object(span)) => span,
-        _ => Map::new(),
-    };
-    let mut all = span;
-    all.extend(log);
-    all.extend(fields);
-    all.remove("name");
-    let message = text_of(&mut all, "message").unwrap_or_default();
-    let pairs: Vec<_> = all
+    let message = text_of(&mut log, "message").unwrap_or_default();
+    let pairs: Vec<_> = log
         .iter()
         .map(|(key, value)| match value {
             Value::String(text) => format!("{key}={text}"),
@@ -237,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_json_log_line_reads_as_a_sentence() {
-        let line = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"INFO","fields":{"message":"dialled","elapsed_ms":12},"target":"x","span":{"call_id":"c1","name":"request"}}"#;
+        let line = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"INFO","message":"dialled","elapsed_ms":12,"target":"x","function":"users","call_id":"c1","name":"request"}"#;
         assert_eq!(
             readable(line, false),
             "03:04:05.678 INFO  dialled call_id=c1 elapsed_ms=12"

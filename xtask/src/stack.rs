@@ -7,7 +7,6 @@ pub mod queue;
 pub mod simulator;
 
 use std::net::TcpListener;
-use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
@@ -122,8 +121,8 @@ pub fn must_be_free(port: u16) -> Result<()> {
 /// Starts a child whose lines go to `output` under its name.
 pub fn spawn(output: &Output, name: &str, command: &mut Command) -> Result<Child> {
     let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(output.stdio()?)
+        .stderr(output.stdio()?)
         .spawn()
         .map_err(|error| format!("cannot start {name}: {error}"))?;
     if let Some(stdout) = child.stdout.take() {

@@ -63,6 +63,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     Json(request): Json<OutboundCallRequest>,
 ) -> Result<Response, Problem> {
+    tracing::Span::current().record("to", tracing::field::display(&request.to_number));
     let repeatable = Repeatable::of(
         &headers,
         caller.name.as_deref(),
@@ -212,6 +213,7 @@ fn stored_form(
 
 /// Asks Twilio once, and records how that ended.
 async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Problem> {
+    metrics::count(Count::PlacedCall);
     let result = app
         .twilio
         .make_outbound_call(&OutboundCall {
@@ -227,14 +229,21 @@ async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Proble
             time_limit_seconds: app.calls.time_limit_seconds,
         })
         .await;
-    let status = match &result {
-        DialResult::Accepted(_) => StatusCode::CREATED,
+    let (status, outcome) = match &result {
+        DialResult::Accepted(sid) => {
+            tracing::info!(call_sid = %sid, "dialled");
+            (StatusCode::CREATED, DialOutcome::Accepted)
+        }
         DialResult::Unknown(reason) => {
             tracing::warn!(reason, "the outcome of the dial is unknown");
-            StatusCode::ACCEPTED
+            (StatusCode::ACCEPTED, DialOutcome::Unknown)
         }
-        DialResult::Refused(_) => StatusCode::BAD_GATEWAY,
+        DialResult::Refused(refusal) => {
+            tracing::warn!(%refusal, "the dial was refused");
+            (StatusCode::BAD_GATEWAY, DialOutcome::Refused)
+        }
     };
+    metrics::count(Count::Dial(outcome));
     let stored = app
         .dao
         .record_dial(call.call_id, &result, status.as_u16())
@@ -256,7 +265,7 @@ async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Proble
         (DialResult::Accepted(sid), Some(stored)) => {
             if stored.twilio_sid.as_ref() != Some(&sid) {
                 metrics::count(Count::SuspectedDoubleDial);
-                tracing::error!(%sid, "suspected double dial: the call has another CallSid");
+                tracing::error!(call_sid = %sid, "suspected double dial: the call has another CallSid");
             }
             if stored.hangup_requested && !stored.status.is_terminal() {
                 app.hang_up(stored.call_id, &sid).await;

@@ -14,6 +14,7 @@ use crate::create::{answer, with_outcome};
 ///
 /// 422 for another request, 409 while the first is under way.
 pub(crate) fn replay(repeatable: &Repeatable, call: Call) -> Result<Response, Problem> {
+    tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
     repeatable.is_repeat_of(call.request_hash.as_deref())?;
     // A webhook may be faster than the answer of the first request, which is under way all the same; hardly so where the
     // call has ended.

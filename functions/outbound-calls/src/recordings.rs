@@ -115,9 +115,11 @@ pub(crate) async fn media(
 
 impl App {
     async fn recording(&self, id: RecordingId) -> Result<Recording, Problem> {
-        self.dao
-            .get_recording(id)
-            .await?
-            .ok_or_else(|| Problem::not_found("recording"))
+        let recording = self.dao.get_recording(id).await?;
+        let recording = recording.ok_or_else(|| Problem::not_found("recording"))?;
+        if let Some(id) = recording.call_uuid {
+            tracing::Span::current().record("call_id", tracing::field::display(id));
+        }
+        Ok(recording)
     }
 }

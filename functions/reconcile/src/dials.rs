@@ -10,8 +10,9 @@ use outdial::{
     twilio::{CallDetails, TwilioError},
 };
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument;
 
-use crate::run::{NOT_FOUND, Run, Stop};
+use crate::run::{NOT_FOUND, Run, Stop, span_of};
 
 /// How far Twilio's clock may be from ours, its whole seconds included.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
@@ -46,7 +47,7 @@ pub(crate) async fn look(run: &mut Run<'_>, calls: Vec<Call>) -> Result<Vec<Dial
             continue;
         }
         run.go_on(Open::Dial, last)?;
-        match look_for(run, call).await {
+        match look_for(run, call).instrument(span_of(call)).await {
             Ok(dial) => not_found.extend(dial),
             Err(stop) => {
                 run.stop_at(Open::Dial, last);
@@ -83,7 +84,8 @@ pub(crate) async fn look_again(run: &mut Run<'_>, dials: Vec<Dial>) -> Result<()
     for dial in dials {
         run.go_on(Open::Dial, None)?;
         sleep_until(dial.looked_at + SECOND_LOOK).await;
-        decide(run, dial).await?;
+        let span = span_of(&dial.call);
+        decide(run, dial).instrument(span).await?;
     }
     Ok(())
 }
@@ -107,18 +109,21 @@ async fn decide(run: &mut Run<'_>, dial: Dial) -> Result<(), Stop> {
             if run.app.dao.give_up_call(call.call_id, None).await? {
                 run.report.dials.given_up += 1;
                 metrics::count(Count::ReconciledCall);
-                tracing::warn!(call_id = %call.call_id, "Twilio does not know the call: it counts as failed");
+                tracing::warn!("Twilio does not know the call: it counts as failed");
             }
             return Ok(());
         }
         ([], []) => {}
         ([], _) => {
             metrics::count(Count::DialLeftUnknown);
-            tracing::warn!(call_id = %call.call_id, candidates = silent.len(), "which of Twilio's calls it is cannot be told");
+            tracing::warn!(
+                candidates = silent.len(),
+                "which of Twilio's calls it is cannot be told"
+            );
         }
         _ => {
             metrics::count(Count::SuspectedDoubleDial);
-            tracing::error!(call_id = %call.call_id, "suspected double dial: Twilio has several calls of that name");
+            tracing::error!("suspected double dial: Twilio has several calls of that name");
         }
     }
     run.report.dials.left += 1;
@@ -140,7 +145,7 @@ async fn candidates(run: &mut Run<'_>, call: &Call) -> Result<Option<Vec<CallDet
         return Ok(None);
     };
     listed.retain(|details| {
-        details.from_number.as_deref() == Some(call.from_number.as_str())
+        details.from_number.as_ref() == Some(&call.from_number)
             && details
                 .created_at
                 .is_some_and(|created| (from..=to).contains(&created))

@@ -7,14 +7,16 @@ use outdial::{
     twilio::TwilioError,
 };
 
-use crate::run::{NOT_FOUND, Run, Stop};
+use tracing::Instrument;
+
+use crate::run::{NOT_FOUND, Run, Stop, span_of};
 
 /// Asks what became of each of them.
 pub(crate) async fn settle(run: &mut Run<'_>, calls: Vec<Call>) -> Result<(), Stop> {
     let mut last = None;
     for call in &calls {
         run.go_on(Open::End, last)?;
-        if let Err(stop) = settle_one(run, call).await {
+        if let Err(stop) = settle_one(run, call).instrument(span_of(call)).await {
             run.stop_at(Open::End, last);
             return Err(stop);
         }
@@ -33,9 +35,11 @@ async fn settle_one(run: &mut Run<'_>, call: &Call) -> Result<(), Stop> {
         && refusal.http_status == Some(NOT_FOUND)
     {
         let given_up = run.app.dao.give_up_call(call.call_id, Some(sid)).await?;
-        run.report.ends.given_up += u32::from(given_up);
-        metrics::count(Count::ReconciledCall);
-        tracing::warn!(call_id = %call.call_id, call_sid = %sid, "Twilio knows the call no more: it counts as failed");
+        if given_up {
+            run.report.ends.given_up += 1;
+            metrics::count(Count::ReconciledCall);
+            tracing::warn!(call_sid = %sid, "Twilio knows the call no more: it counts as failed");
+        }
         return Ok(());
     }
     let Some(details) = run.answered(answer)? else {

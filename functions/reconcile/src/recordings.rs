@@ -6,14 +6,16 @@ use outdial::{
     metrics::{self, Count},
 };
 
-use crate::run::{Run, Stop};
+use tracing::Instrument;
+
+use crate::run::{Run, Stop, span_of};
 
 /// Asks which recordings there are of each of them.
 pub(crate) async fn settle(run: &mut Run<'_>, calls: Vec<Call>) -> Result<(), Stop> {
     let mut last = None;
     for call in &calls {
         run.go_on(Open::Recording, last)?;
-        if let Err(stop) = settle_one(run, call).await {
+        if let Err(stop) = settle_one(run, call).instrument(span_of(call)).await {
             run.stop_at(Open::Recording, last);
             return Err(stop);
         }
@@ -44,7 +46,7 @@ async fn settle_one(run: &mut Run<'_>, call: &Call) -> Result<(), Stop> {
         run.app.dao.settle_recording(call.call_id).await?;
         run.report.recordings.settled += 1;
         metrics::count(Count::ReconciledCall);
-        tracing::info!(call_id = %call.call_id, call_sid = %sid, found = recordings.len(), "Twilio has told of a call's recordings");
+        tracing::info!(call_sid = %sid, found = recordings.len(), "Twilio has told of a call's recordings");
     } else {
         run.report.recordings.left += 1;
     }

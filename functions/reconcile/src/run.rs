@@ -9,6 +9,7 @@ use outdial::{
     twilio::{CallDetails, TwilioError},
 };
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::{App, Report};
 
@@ -33,6 +34,11 @@ impl From<DaoError> for Stop {
     fn from(error: DaoError) -> Self {
         Self::Database(error)
     }
+}
+
+/// What is logged about a call has its name.
+pub(crate) fn span_of(call: &Call) -> Span {
+    tracing::error_span!("call", call_id = %call.call_id)
 }
 
 /// What a run may take; the function may take a little more.
@@ -128,7 +134,7 @@ impl<'a> Run<'a> {
             .await?;
         if told.applied == Applied::OtherCall {
             metrics::count(Count::SuspectedDoubleDial);
-            tracing::error!(call_id = %call.call_id, call_sid = %details.sid, "suspected double dial: the call has another CallSid");
+            tracing::error!(call_sid = %details.sid, "suspected double dial: the call has another CallSid");
             return Ok(false);
         }
         if told.hangup_waits {
@@ -137,7 +143,7 @@ impl<'a> Run<'a> {
         let changed = told.applied == Applied::Changed;
         if changed {
             metrics::count(Count::ReconciledCall);
-            tracing::info!(call_id = %call.call_id, call_sid = %details.sid, status = details.status.as_str(), "Twilio has told what became of a call");
+            tracing::info!(call_sid = %details.sid, status = details.status.as_str(), "Twilio has told what became of a call");
         }
         Ok(changed)
     }

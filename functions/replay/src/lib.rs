@@ -12,6 +12,8 @@ use outdial::{
     webhooks::{News, Webhooks},
 };
 
+use tracing::{Instrument, Span, field};
+
 mod backoff;
 
 /// What a batch needs.
@@ -59,25 +61,17 @@ pub async fn replay(app: &App, event: SqsEvent) -> SqsBatchResponse {
     let mut is_away = false;
     let mut failed = Vec::new();
     for message in event.records {
-        let applied = if is_away {
-            Err(Failure::NotTried)
-        } else {
-            apply(app, &message).await
-        };
-        match applied {
-            Ok(()) => metrics::count(Count::ReplayedWebhook),
-            Err(failure) => {
-                is_away |= matches!(&failure, Failure::Database(error) if error.is_passing());
-                metrics::count(Count::FailedReplay);
-                tracing::error!(
-                    message_id = message.message_id,
-                    tries = tries(&message),
-                    error = %failure,
-                    "a webhook from the queue was not applied"
-                );
-                response.add_failure(message.message_id.clone().unwrap_or_default());
-                failed.push(message);
-            }
+        let span = tracing::error_span!(
+            "message",
+            message_id = message.message_id,
+            call_id = field::Empty,
+            received_by = field::Empty,
+        );
+        let handled = handle(app, &message, is_away).instrument(span).await;
+        if let Err(failure) = handled {
+            is_away |= matches!(&failure, Failure::Database(error) if error.is_passing());
+            response.add_failure(message.message_id.clone().unwrap_or_default());
+            failed.push(message);
         }
     }
     if let Some(queue) = &app.queue {
@@ -92,12 +86,35 @@ pub async fn replay(app: &App, event: SqsEvent) -> SqsBatchResponse {
 /// For all of a batch's messages that failed.
 const POSTPONING: Duration = Duration::from_secs(10);
 
-async fn apply(app: &App, message: &SqsMessage) -> Result<(), Failure> {
+/// Applies one message, counts it, and says so.
+async fn handle(app: &App, message: &SqsMessage, is_away: bool) -> Result<(), Failure> {
+    let handled = apply(app, message, is_away).await;
+    match &handled {
+        Ok(()) => metrics::count(Count::ReplayedWebhook),
+        Err(failure) => {
+            metrics::count(Count::FailedReplay);
+            tracing::error!(
+                tries = tries(message),
+                error = %failure,
+                "a webhook from the queue was not applied"
+            );
+        }
+    }
+    handled
+}
+
+async fn apply(app: &App, message: &SqsMessage, is_away: bool) -> Result<(), Failure> {
     let webhook: Webhook = message
         .body
         .as_deref()
         .and_then(|body| serde_json::from_str(body).ok())
         .ok_or(Failure::Message)?;
+    let span = Span::current();
+    span.record("call_id", webhook.call_id.map(field::display));
+    span.record("received_by", &webhook.request_id);
+    if is_away {
+        return Err(Failure::NotTried);
+    }
     let news = News::read(
         webhook.topic,
         webhook.form.as_bytes(),
@@ -106,8 +123,6 @@ async fn apply(app: &App, message: &SqsMessage) -> Result<(), Failure> {
     )?;
     app.webhooks.apply(webhook.call_id, &news).await?;
     tracing::info!(
-        call_id = webhook.call_id.map(tracing::field::display),
-        received_by = webhook.request_id,
         call_sid = %news.call_sid(),
         "a webhook from the queue was applied"
     );

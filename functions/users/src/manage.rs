@@ -61,7 +61,10 @@ pub(crate) async fn create(
         updated_at: now,
     };
     match (app.dao.create_user(&user).await, repeatable) {
-        (Ok(()), _) => Ok(created(user)),
+        (Ok(()), _) => {
+            tracing::info!(user_id = %user.user_id(), email = %user.email, "a user was created");
+            Ok(created(user))
+        }
         // Of requests that race under one key the first wins, and the others find its key or its address taken.
         (Err(DaoError::Duplicate(taken)), Some(repeatable)) => replay(&app, &repeatable)
             .await?

@@ -112,7 +112,10 @@ async fn voice(State(app): State<App>, form: SignedForm) -> Response {
         }
     };
     match find(&app.dao, form.call_id, &sid).await {
-        Ok(Some(call)) => answer(&app, &call, &sid),
+        Ok(Some(call)) => {
+            tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
+            answer(&app, &call, &sid)
+        }
         Ok(None) => {
             metrics::count(Count::OrphanWebhook);
             tracing::warn!(call_sid = %sid, "a call that is not known here asks what to say");

@@ -127,6 +127,13 @@ impl Stage {
         self.variables.get(name).map(String::as_str)
     }
 
+    /// All variables.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The test's database.
     #[must_use]
     pub fn database(&self) -> &Database {

@@ -135,11 +135,14 @@ impl Dao {
                 let document = found.deserialize_current()?;
                 count += 1;
                 last = deserialize_from_document(document.clone()).ok().or(last);
-                let id = document.get("_id").cloned();
+                let id = document.get_object_id("_id").ok();
                 if let Ok(call) = deserialize_from_document(document) {
                     listed.calls.push(call);
                 } else {
-                    tracing::error!(?id, "a stored call cannot be read");
+                    tracing::error!(
+                        id = id.map(tracing::field::display),
+                        "a stored call cannot be read"
+                    );
                 }
             }
             listed.more_after = last.filter(|_| count >= page);

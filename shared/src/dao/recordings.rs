@@ -4,7 +4,7 @@ use mongodb::{
 };
 
 use super::{
-    Dao, DaoError, DuplicateKey,
+    Applied, Dao, DaoError, DuplicateKey,
     expr::{if_else, literal},
 };
 use crate::domain::{Call, Recording, RecordingId, RecordingStatus, RecordingUpdate};
@@ -16,7 +16,8 @@ impl Dao {
     /// Stores what Twilio tells of a call's recording, and gives the call the URL of its first completed one.
     ///
     /// Callbacks come in any order and more than once: a status gives way to a higher one alone
-    /// ([`RecordingStatus::rank`]), other updates only fill in what is absent, and a deleted recording stays deleted.
+    /// ([`RecordingStatus::rank`]), other updates only fill in what is absent, and a deleted recording stays deleted. What
+    /// tells nothing new is [`Applied::Duplicate`].
     ///
     /// # Errors
     ///
@@ -25,10 +26,13 @@ impl Dao {
         &self,
         call: &Call,
         update: &RecordingUpdate,
-    ) -> Result<(), DaoError> {
+    ) -> Result<Applied, DaoError> {
         self.limited(|| async {
             let recordings = self.recordings().await?;
-            let is_there = upsert(&recordings, call, update).await?;
+            let Upserted {
+                is_there,
+                mut has_changed,
+            } = upsert(&recordings, call, update).await?;
             if let (true, RecordingStatus::Completed, Some(url)) =
                 (is_there, update.status, update.recording_url.as_deref())
             {
@@ -38,12 +42,15 @@ impl Dao {
                     "recording_settled": true,
                     "updated_at": if_else(has_none, "$$NOW", "$updated_at"),
                 } }];
-                self.calls()
-                    .await?
-                    .update_one(doc! { "_id": call.id }, change)
-                    .await?;
+                let calls = self.calls().await?;
+                let updated = calls.update_one(doc! { "_id": call.id }, change).await?;
+                has_changed |= updated.modified_count > 0;
             }
-            Ok(())
+            Ok(if has_changed {
+                Applied::Changed
+            } else {
+                Applied::Duplicate
+            })
         })
         .await
     }
@@ -153,12 +160,17 @@ impl Dao {
     }
 }
 
-/// Whether there is such a recording afterwards: a deleted one is none.
+struct Upserted {
+    /// Whether there is such a recording afterwards: a deleted one is none.
+    is_there: bool,
+    has_changed: bool,
+}
+
 async fn upsert(
     recordings: &Collection<Recording>,
     call: &Call,
     update: &RecordingUpdate,
-) -> Result<bool, DaoError> {
+) -> Result<Upserted, DaoError> {
     let this = doc! { "twilio_sid": update.recording_sid.as_str() };
     let change = vec![doc! { "$set": recording_changes(call, update) }];
     let upserted = recordings
@@ -173,13 +185,15 @@ async fn upsert(
         }
         result => result?,
     };
-    if result.upserted_id.is_some() || result.modified_count > 0 {
-        return Ok(true);
-    }
-    Ok(recordings
-        .find_one(this)
-        .await?
-        .is_some_and(|recording| is_not_deleted(&recording)))
+    let has_changed = result.upserted_id.is_some() || result.modified_count > 0;
+    let is_there = has_changed || {
+        let stored = recordings.find_one(this).await?;
+        stored.is_some_and(|recording| is_not_deleted(&recording))
+    };
+    Ok(Upserted {
+        is_there,
+        has_changed,
+    })
 }
 
 fn is_not_deleted(recording: &Recording) -> bool {
@@ -213,6 +227,7 @@ fn recording_changes(call: &Call, update: &RecordingUpdate) -> Document {
     let stored_rank = bson!({ "$switch": { "branches": branches, "default": -1 } });
     let wins = bson!({ "$gt": [update.status.rank(), stored_rank] });
     let is_deleted = bson!({ "$eq": ["$status", word(RecordingStatus::Deleted)] });
+    let mut is_new = vec![wins.clone()];
     let told = [
         (
             "recording_url",
@@ -232,16 +247,22 @@ fn recording_changes(call: &Call, update: &RecordingUpdate) -> Document {
         "call_uuid": call.call_id.to_string(),
         "status": if_else(wins.clone(), word(update.status), "$status"),
         "created_at": { "$ifNull": ["$created_at", "$$NOW"] },
-        "updated_at": if_else(is_deleted.clone(), "$updated_at", "$$NOW"),
     };
     for (name, value) in told {
         let stored = format!("${name}");
+        let known = bson!({ "$ifNull": [stored.clone(), Bson::Null] });
+        if value.is_some() {
+            is_new.push(bson!({ "$eq": [known.clone(), Bson::Null] }));
+        }
         let value = literal(value.unwrap_or(Bson::Null));
         let filled = bson!({ "$ifNull": [stored.clone(), value.clone()] });
-        let newer = bson!({ "$ifNull": [value, stored.clone()] });
+        // Null where neither is known, as it is when it is filled in: or a repeat would be a change.
+        let newer = bson!({ "$ifNull": [value, known] });
         let told = if_else(wins.clone(), newer, filled);
         changes.insert(name, if_else(is_deleted.clone(), stored, told));
     }
+    let has_news = bson!({ "$and": [{ "$not": [is_deleted] }, { "$or": is_new }] });
+    changes.insert("updated_at", if_else(has_news, "$$NOW", "$updated_at"));
     changes
 }
 

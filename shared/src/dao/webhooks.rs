@@ -131,10 +131,14 @@ impl Dao {
                 Some(_) => Applied::OtherCall,
                 None => self.record_call_sid(call.call_id, &update.call_sid).await?,
             };
-            if matches!(goes_by, Applied::Changed | Applied::Duplicate) {
-                self.create_recording(&call, update).await?;
+            match goes_by {
+                Applied::Changed => {
+                    self.create_recording(&call, update).await?;
+                    Ok(Applied::Changed)
+                }
+                Applied::Duplicate => self.create_recording(&call, update).await,
+                Applied::UnknownCall | Applied::OtherCall => Ok(goes_by),
             }
-            Ok(goes_by)
         })
         .await
     }

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use mongodb::bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 
@@ -154,7 +156,7 @@ pub struct CallEvent {
 }
 
 /// A call: a document of `calls`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// The database's name of the document.
     #[serde(rename = "_id")]
@@ -256,6 +258,20 @@ impl Call {
         let mut events: Vec<_> = self.events.iter().collect();
         events.sort_by_key(|event| (event.sequence.unwrap_or(i64::MAX), event.at));
         events
+    }
+}
+
+/// What tells calls apart, and nothing that was said.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("call_id", &self.call_id)
+            .field("twilio_sid", &self.twilio_sid)
+            .field("to_number", &self.to_number)
+            .field("status", &self.status)
+            .field("dial_outcome", &self.dial_outcome)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@ use mongodb::bson::DateTime;
 use super::{CallSid, CallStatus, EventSource, RecordingSid, RecordingStatus};
 
 /// What a status callback, or an answer of Twilio's REST API, tells of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StatusUpdate {
     /// Twilio's name of the call.
     pub call_sid: CallSid,
@@ -29,6 +29,20 @@ pub struct StatusUpdate {
     pub error_code: Option<i32>,
     /// Twilio's words for it.
     pub error_message: Option<String>,
+}
+
+/// Without Twilio's words, which may repeat a telephone number.
+impl fmt::Debug for StatusUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatusUpdate")
+            .field("call_sid", &self.call_sid)
+            .field("status", &self.status)
+            .field("at", &self.at)
+            .field("source", &self.source)
+            .field("sequence", &self.sequence)
+            .field("error_code", &self.error_code)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a recording callback tells.
@@ -96,19 +110,28 @@ impl fmt::Debug for Refusal {
     }
 }
 
-/// The text with all but the last two digits of each longer number replaced; error codes stay whole.
+/// The text with all but the last two digits of each longer number replaced, however it is written; error codes stay
+/// whole.
 fn mask_numbers(text: &str) -> String {
     const LONGEST_CODE: usize = 5;
+    let is_in_a_number = |c: char| c.is_ascii_digit() || " -.()".contains(c);
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, from) = rest.split_at(start);
-        let end = from
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(from.len());
-        let (digits, after) = from.split_at(end);
-        let hidden = if end > LONGEST_CODE { end - 2 } else { 0 };
-        masked.extend([before, &"*".repeat(hidden), &digits[hidden..]]);
+        let end = from.find(|c| !is_in_a_number(c)).unwrap_or(from.len());
+        let (number, after) = from.split_at(end);
+        let digits = number.chars().filter(char::is_ascii_digit).count();
+        let mut hidden = if digits > LONGEST_CODE { digits - 2 } else { 0 };
+        masked.push_str(before);
+        masked.extend(number.chars().map(|c| {
+            if c.is_ascii_digit() && hidden > 0 {
+                hidden -= 1;
+                '*'
+            } else {
+                c
+            }
+        }));
         rest = after;
     }
     masked + rest
@@ -123,9 +146,10 @@ mod tests {
         let refusal = Refusal {
             http_status: Some(400),
             code: Some(21211),
-            message: "21211: The 'To' number +15005550001, é, is not valid 12".into(),
+            message: "21211: The 'To' number +15005550001, é, (500) 555-0001, is not valid 12"
+                .into(),
         };
-        let shown = "21211: The 'To' number +*********01, é, is not valid 12";
+        let shown = "21211: The 'To' number +*********01, é, (***) ***-**01, is not valid 12";
         assert_eq!(refusal.to_string(), shown);
         assert!(format!("{refusal:?}").contains(shown));
     }

@@ -1,10 +1,12 @@
+use std::fmt;
+
 use mongodb::bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 
 use super::{Email, PhoneNumber, TimeZone, UserId, UserName};
 
 /// A person who is called: a document of `users`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The database's name of the document; outside it is [`UserId`].
     #[serde(rename = "_id")]
@@ -41,5 +43,15 @@ impl User {
     #[must_use]
     pub fn user_id(&self) -> UserId {
         self.id.into()
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("email", &self.email)
+            .field("phone_number", &self.phone_number)
+            .finish_non_exhaustive()
     }
 }

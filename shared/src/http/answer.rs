@@ -32,7 +32,7 @@ pub(super) fn now() -> String {
 }
 
 /// A user as it is answered.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = User)]
 pub struct UserBody {
     /// 24 hexadecimal digits.
@@ -77,7 +77,7 @@ impl From<User> for UserBody {
 }
 
 /// A page of users, newest first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = UserList)]
 pub struct UserList {
     /// The users of the page.
@@ -99,7 +99,7 @@ pub struct UserList {
 }
 
 /// A call as it is answered.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Call)]
 pub struct CallBody {
     /// A UUID.
@@ -233,7 +233,7 @@ impl From<&CallEvent> for EventBody {
 }
 
 /// A page of calls, newest first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = CallList)]
 pub struct CallList {
     /// The calls of the page.

@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, field};
 
 use super::Problem;
-use crate::metrics;
+use crate::{logs::elapsed_ms, metrics};
 
 /// What every function's router ends with: 404 and 405 as problem answers, panics caught, one log line a request,
 /// and the headers that every answer has.
@@ -41,21 +41,25 @@ pub(super) fn request_id(request: &Request) -> String {
 async fn answer(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let request_id = request_id(&request);
-    let span = tracing::info_span!(
+    let route = request.extensions().get::<MatchedPath>();
+    // An error's span, or LOG_LEVEL=ERROR would leave the lines without it.
+    let span = tracing::error_span!(
         "request",
         request_id,
         method = %request.method(),
-        route = field::Empty,
+        // Never the path itself: it may hold anything.
+        route = route.map_or("none", MatchedPath::as_str),
         api_key = field::Empty,
         call_id = field::Empty,
+        to = field::Empty,
     );
-    if let Some(path) = request.extensions().get::<MatchedPath>() {
-        span.record("route", path.as_str());
-    }
     async {
         let mut response = next.run(request).await;
         let problem = response.extensions_mut().remove::<Problem>();
         log(response.status(), problem.as_ref(), begun);
+        if let Some(problem) = &problem {
+            metrics::count_refusal(problem.code());
+        }
         metrics::flush();
         if let Some(problem) = problem {
             response = with_document(response, problem, request_id);
@@ -79,14 +83,16 @@ async fn answer(request: Request, next: Next) -> Response {
 }
 
 fn log(status: http::StatusCode, problem: Option<&Problem>, begun: Instant) {
-    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let elapsed_ms = elapsed_ms(begun);
     let status = status.as_u16();
+    let twilio_code = problem.and_then(Problem::twilio_code);
     match problem {
         Some(problem) if status >= 500 => tracing::error!(
             status,
             elapsed_ms,
             code = problem.code(),
             cause = problem.cause(),
+            twilio_code,
             "answered"
         ),
         problem => tracing::info!(

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The query of a list, as it was sent: `page` and `page_size`, or `cursor`; and `status` or `email`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct PageQuery {
     page: Option<String>,
     page_size: Option<String>,

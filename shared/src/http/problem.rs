@@ -1,3 +1,5 @@
+use std::fmt;
+
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderValue, StatusCode, header};
@@ -13,7 +15,7 @@ use crate::{
 ///
 /// The answer is an RFC 9457 document, [`ProblemBody`], made by [`finish`](super::finish), which knows the request.
 /// What a 5xx was caused by goes to the log alone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Problem {
     status: StatusCode,
     code: &'static str,
@@ -38,7 +40,7 @@ pub struct FieldError {
 }
 
 /// A refusal as it is answered: `application/problem+json` (RFC 9457).
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
     /// Where the code is described.
@@ -237,7 +239,7 @@ impl Problem {
 
     /// 503: something that this needs is away for now.
     #[must_use]
-    pub fn unavailable(detail: impl Into<String>, cause: impl std::fmt::Display) -> Self {
+    pub fn unavailable(detail: impl Into<String>, cause: impl fmt::Display) -> Self {
         Self {
             cause: Some(cause.to_string()),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
@@ -250,7 +252,7 @@ impl Problem {
     pub fn switched_off(
         code: &'static str,
         detail: impl Into<String>,
-        cause: impl std::fmt::Display,
+        cause: impl fmt::Display,
     ) -> Self {
         Self {
             cause: Some(cause.to_string()),
@@ -261,7 +263,7 @@ impl Problem {
 
     /// 500: our fault.
     #[must_use]
-    pub fn internal(cause: impl std::fmt::Display) -> Self {
+    pub fn internal(cause: impl fmt::Display) -> Self {
         Self {
             cause: Some(cause.to_string()),
             ..Self::new(
@@ -298,6 +300,11 @@ impl Problem {
         self.cause.as_deref()
     }
 
+    /// Twilio's error code, where Twilio refused.
+    pub(super) fn twilio_code(&self) -> Option<i32> {
+        self.twilio.as_ref()?.code
+    }
+
     /// The stable word.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -332,6 +339,17 @@ impl Problem {
             timestamp: super::answer::now(),
             request_id,
         }
+    }
+}
+
+/// Nothing of what is told to the caller alone.
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Problem")
+            .field("status", &self.status)
+            .field("code", &self.code)
+            .field("cause", &self.cause)
+            .finish_non_exhaustive()
     }
 }
 

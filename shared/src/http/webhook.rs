@@ -130,7 +130,6 @@ impl Inbox {
 }
 
 /// A form that Twilio has signed. Anything else is 403 before a handler sees it.
-#[derive(Debug)]
 pub struct SignedForm {
     /// The form, as it was sent.
     pub body: Bytes,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Live, TwilioConfig},
-    domain::{CallSid, CallStatus, EventSource, RecordingSid, Refusal, StatusUpdate},
+    domain::{CallSid, CallStatus, EventSource, PhoneNumber, RecordingSid, Refusal, StatusUpdate},
 };
 
 /// Twilio's REST API, as much of it as we use.
@@ -73,8 +73,8 @@ pub struct CallDetails {
     pub duration_seconds: Option<i64>,
     /// `human`, `machine_start`, `fax`, … where machine detection was asked for.
     pub answered_by: Option<String>,
-    /// Where it comes from, as Twilio writes it.
-    pub from_number: Option<String>,
+    /// Where it comes from; none where that is no number.
+    pub from_number: Option<PhoneNumber>,
     /// When Twilio made it, UTC, in whole seconds.
     pub created_at: Option<DateTime>,
     /// When it ended, UTC.
@@ -290,7 +290,7 @@ impl TryFrom<CallResource> for CallDetails {
             status,
             duration_seconds: call.duration.and_then(|seconds| seconds.parse().ok()),
             answered_by: call.answered_by,
-            from_number: call.from,
+            from_number: call.from.and_then(|from| from.parse().ok()),
             created_at: time(call.date_created),
             ended_at: time(call.end_time),
         })

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::form_pairs;
 
 /// A request that claims to come from Twilio.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Signed<'a> {
     /// The URL that Twilio was given, and its query as it arrived; no fragment.
     pub url: &'a str,

@@ -1,6 +1,6 @@
 use mongodb::bson::{Document, doc, oid::ObjectId};
 use outdial::{
-    dao::Dao,
+    dao::{Applied, Dao},
     domain::{Call, Recording, RecordingId, RecordingSid, RecordingStatus, RecordingUpdate},
 };
 
@@ -99,6 +99,36 @@ async fn recording_callbacks_come_in_any_order_and_more_than_once() {
             results.iter().all(|result| *result == expected),
             "{results:?}"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_recording_callback_that_tells_nothing_new_is_a_duplicate() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let sid = recording_sid();
+        let completed = recording_update(&sid, RecordingStatus::Completed);
+        let tell = async |update: &RecordingUpdate| dao.create_recording(&call, update).await;
+        assert_eq!(tell(&completed).await.unwrap(), Applied::Changed);
+        let stored = only_recording(dao, &call).await;
+        for known in [
+            completed.clone(),
+            recording_update(&sid, RecordingStatus::Processing),
+        ] {
+            assert_eq!(tell(&known).await.unwrap(), Applied::Duplicate);
+            assert_eq!(only_recording(dao, &call).await, stored);
+        }
+        let fuller = RecordingUpdate {
+            error_code: Some(16_102),
+            ..completed
+        };
+        assert_eq!(tell(&fuller).await.unwrap(), Applied::Changed);
+        assert_eq!(tell(&fuller).await.unwrap(), Applied::Duplicate);
+        dao.update_recording(stored.recording_id(), RecordingStatus::Deleted)
+            .await
+            .unwrap();
+        assert_eq!(tell(&fuller).await.unwrap(), Applied::Duplicate);
     })
     .await;
 }

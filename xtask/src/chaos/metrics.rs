@@ -30,7 +30,10 @@ fn sums(log: &str) -> BTreeMap<String, u64> {
             .flatten()
             .filter_map(|metric| metric["Name"].as_str())
         {
-            *sums.entry(name.to_owned()).or_default() += told[name].as_u64().unwrap_or_default();
+            // Times come as lists.
+            if let Some(count) = told[name].as_u64() {
+                *sums.entry(name.to_owned()).or_default() += count;
+            }
         }
     }
     sums
@@ -47,7 +50,7 @@ mod tests {
             "\n",
             r#"status        | {"level":"INFO","message":"no _aws here"}"#,
             "\n",
-            r#"replay        | {"_aws":{"CloudWatchMetrics":[{"Metrics":[{"Name":"A"}]}]},"A":3}"#,
+            r#"replay        | {"_aws":{"CloudWatchMetrics":[{"Metrics":[{"Name":"A"},{"Name":"Lag"}]}]},"A":3,"Lag":[1.0,2.5]}"#,
         );
         assert_eq!(
             sums(log),

@@ -97,7 +97,7 @@ impl Scene {
         database.make_indexes(&database_name).await?;
         let (uri, proxy) = behind_proxy(&database).await;
 
-        let gateway = Gateway::bind().await?;
+        let gateway = Gateway::bind(0).await?;
         let url = gateway.url().to_owned();
         let mut environment = Environment::new(&uri, &database_name, &url);
         let account = environment.invent_twilio_account();

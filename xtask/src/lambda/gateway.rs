@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::Utc;
@@ -19,7 +20,22 @@ use super::{Failure, Host};
 const BODY_MAX: usize = 10 * 1024 * 1024;
 
 pub fn router(host: Host) -> Router {
-    Router::new().fallback(handle).with_state(host)
+    Router::new()
+        .route("/2015-03-31/functions/{name}/invocations", post(invoke))
+        .fallback(handle)
+        .with_state(host)
+}
+
+/// Lambda's own API: one event, of whatever source.
+async fn invoke(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Json(event): Json<Value>,
+) -> Response {
+    match host.invoke(&name, &event).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(failure) => message(StatusCode::BAD_GATEWAY, &failure.to_string()),
+    }
 }
 
 /// The template's routes.
@@ -31,6 +47,7 @@ fn function_of(path: &str) -> &'static str {
         (Some("twilio"), Some("voice")) => "voice",
         (Some("twilio"), Some("status")) => "status",
         (Some("twilio"), Some("recording")) => "recording",
+        (Some("media"), None) => "media",
         _ => "health",
     }
 }
@@ -52,7 +69,7 @@ async fn handle(State(host): State<Host>, request: Request) -> Response {
 }
 
 fn message(status: StatusCode, text: &str) -> Response {
-    (status, axum::Json(json!({ "message": text }))).into_response()
+    (status, Json(json!({ "message": text }))).into_response()
 }
 
 /// The event of a request.
@@ -228,6 +245,8 @@ mod tests {
             ("/twilio/status", "status"),
             ("/twilio/recording", "recording"),
             ("/twilio/other", "health"),
+            ("/media", "media"),
+            ("/media/x", "health"),
         ] {
             assert_eq!(function_of(path), function, "{path}");
         }

@@ -7,9 +7,11 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -126,12 +128,38 @@ async fn next(
 async fn response(
     State(registry): State<Registry>,
     Path((_, _, id)): Path<(String, u64, String)>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    let answer = serde_json::from_slice(&body).map_err(|error| {
-        json!({ "errorType": "Runtime.MalformedAnswer", "errorMessage": error.to_string() })
-    });
-    registry.answer(&id, answer)
+    let is_streamed = headers
+        .get("lambda-runtime-function-response-mode")
+        .is_some_and(|mode| mode == "streaming");
+    let answer = if is_streamed {
+        streamed(&body)
+    } else {
+        serde_json::from_slice(&body)
+    };
+    registry.answer(
+        &id,
+        answer.map_err(|error| {
+            json!({ "errorType": "Runtime.MalformedAnswer", "errorMessage": error.to_string() })
+        }),
+    )
+}
+
+/// A streamed answer as one that is not: its head comes first, as JSON, then eight zeros, then its body.
+fn streamed(answer: &[u8]) -> serde_json::Result<Value> {
+    const END_OF_HEAD: [u8; 8] = [0; 8];
+    let head_length = answer
+        .windows(END_OF_HEAD.len())
+        .position(|window| window == END_OF_HEAD)
+        .unwrap_or(answer.len());
+    let (head, body) = answer.split_at(head_length);
+    let body = body.get(END_OF_HEAD.len()..).unwrap_or_default();
+    let mut answer: Value = serde_json::from_slice(head)?;
+    answer["body"] = BASE64_STANDARD.encode(body).into();
+    answer["isBase64Encoded"] = true.into();
+    Ok(answer)
 }
 
 async fn error(
@@ -145,4 +173,18 @@ async fn error(
 /// The process ends by itself then.
 async fn init_error() -> StatusCode {
     StatusCode::ACCEPTED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_streamed_answer_has_a_head_and_a_body() {
+        let answer = streamed(b"{\"statusCode\":206}\0\0\0\0\0\0\0\0\0hi").unwrap();
+        assert_eq!(answer["statusCode"], 206);
+        assert_eq!(answer["body"], BASE64_STANDARD.encode(b"\0hi"));
+        assert_eq!(streamed(b"{}").unwrap()["body"], "");
+        assert!(streamed(b"").is_err());
+    }
 }

@@ -109,6 +109,15 @@ impl Environment {
         environment
     }
 
+    /// The caller's own variables, as they are.
+    pub fn of_caller() -> Self {
+        Self {
+            variables: BTreeMap::new(),
+            keep_callers: true,
+            api_key: String::new(),
+        }
+    }
+
     /// Sets one variable.
     pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.variables.insert(name, value.into());

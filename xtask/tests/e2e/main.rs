@@ -4,6 +4,7 @@ mod demo;
 mod dialing;
 mod events;
 mod prerequisites;
+mod printed;
 #[cfg(target_os = "linux")]
 mod processes;
 mod redrive;

@@ -1,0 +1,96 @@
+//! What a function logs: JSON objects, one a line, on standard output.
+//!
+//! The members are flat: `timestamp`, `level`, `target`, `function`, `message`, the event's own fields, and those of the
+//! spans around it, such as `request_id` and `call_id`; `name` is the innermost span's. An event must not repeat a field
+//! of a span.
+
+use std::{io, time::Instant};
+
+use json_subscriber::JsonLayer;
+use tracing::{Level, Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    fmt::{MakeWriter, time::SystemTime},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+
+use crate::config::ConfigError;
+
+/// The crates whose spans and events follow `LOG_LEVEL`. All others are capped at INFO: the runtime logs whole
+/// events, with personal data in them, below it.
+const OWN: [&str; 10] = [
+    "outdial",
+    "health",
+    "users",
+    "outbound_calls",
+    "voice",
+    "status",
+    "recording",
+    "media",
+    "replay",
+    "reconcile",
+];
+
+/// Of the runtime: an error's and a panic's lines, which are our own already, and a span with what ours have.
+const SILENT: [&str; 2] = [
+    "lambda_runtime::layers::panic",
+    "lambda_runtime::layers::trace",
+];
+
+/// The lines of a function.
+pub fn lines<S, W>(function: &str, writer: W) -> JsonLayer<S, W>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + 'static,
+{
+    let mut lines = JsonLayer::<S>::new(writer);
+    lines.add_static_field("function", function.into());
+    lines
+        .with_timer("timestamp", SystemTime)
+        .with_level("level")
+        .with_target("target")
+        .with_flattened_event()
+        .with_top_level_flattened_span_list();
+    lines
+}
+
+/// Logs what `LOG_LEVEL` lets through, and of each panic the place: its words may hold anything.
+///
+/// # Errors
+///
+/// When `LOG_LEVEL` is malformed; then INFO is logged.
+pub(crate) fn begin(function: &str) -> Result<(), ConfigError> {
+    let level = match std::env::var("LOG_LEVEL") {
+        Ok(text) if !text.is_empty() => text
+            .parse::<Level>()
+            .map_err(|_| ConfigError::malformed("LOG_LEVEL", "TRACE, DEBUG, INFO, WARN or ERROR")),
+        _ => Ok(Level::INFO),
+    };
+    let chosen = *level.as_ref().unwrap_or(&Level::INFO);
+    let targets = Targets::new()
+        .with_default(chosen.min(Level::INFO))
+        .with_targets(OWN.map(|name| (name, chosen)))
+        .with_targets(SILENT.map(|name| (name, LevelFilter::OFF)));
+    let lines = lines(function, io::stdout).with_filter(targets);
+    // Whoever has set a subscriber already keeps it.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
+    tell_of_panics();
+    tracing::debug!(version = env!("CARGO_PKG_VERSION"), "starting");
+    level.map(|_| ())
+}
+
+/// Makes each panic of the process a line with its place, and without its words.
+pub fn tell_of_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked");
+    }));
+}
+
+/// Whole milliseconds since then.
+pub(crate) fn elapsed_ms(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

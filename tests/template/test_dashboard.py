@@ -1,0 +1,84 @@
+"""The dashboard shows what the functions count, each metric under the dimensions that it is told with."""
+
+import json
+import re
+
+import pytest
+from conftest import ROOT
+
+METRICS = (ROOT / "shared/src/metrics.rs").read_text()
+OUTCOMES = {"accepted", "refused", "unknown"}
+
+
+def expanded(rows):
+    """A widget's metrics, with the dots filled in that stand for what the row before has."""
+    before = []
+    for row in rows:
+        names = [part for part in row if isinstance(part, str)]
+        if names[0] == "...":
+            names = before[: len(before) - len(names) + 1] + names[1:]
+        before = names
+        namespace, metric, *dimensions = names
+        yield namespace, metric, dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+
+
+@pytest.fixture(scope="module")
+def widgets(written):
+    (dashboard,) = written.of_type("AWS::CloudWatch::Dashboard").values()
+    return json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
+
+
+@pytest.fixture(scope="module")
+def shown(widgets):
+    return [metric for widget in widgets for metric in expanded(widget["properties"]["metrics"])]
+
+
+def test_each_metric_that_the_code_knows_is_shown_and_no_other(shown):
+    known = set(re.findall(r'Self::\w+(?:\(_\))? => "(\w+)"', METRICS))
+    known |= set(re.findall(r'const WEBHOOK_LAG: &str = "(\w+)"', METRICS))
+    assert len(known) > 10
+    assert {metric for namespace, metric, _ in shown if namespace == "outdial"} == known
+
+
+def test_each_rule_and_each_outcome_is_shown(shown):
+    rules = re.search(r"const RULES: [^=]+= \[(.+?)\];", METRICS, re.DOTALL).group(1)
+    rules = set(re.findall(r'"(\w+)"', rules))
+    for metric, dimension, values in [("RefusedCalls", "Rule", rules), ("DialOutcomes", "Outcome", OUTCOMES)]:
+        assert {dimensions[dimension] for _, name, dimensions in shown if name == metric} == values
+
+
+def test_metrics_have_the_dimensions_that_they_are_told_with(shown, binaries):
+    own = {"RefusedCalls": {"Rule"}, "DialOutcomes": {"Outcome"}}
+    for namespace, metric, dimensions in shown:
+        if namespace == "outdial":
+            assert set(dimensions) == {"Function"} | own.get(metric, set()), metric
+            assert dimensions["Function"] in binaries.values()
+
+
+def test_each_function_is_watched(shown, binaries):
+    for metric in ["Errors", "Duration", "Throttles"]:
+        watched = {dimensions["FunctionName"] for _, name, dimensions in shown if name == metric}
+        assert watched == {f"${{{name}}}" for name in binaries}
+
+
+def test_the_queues_and_the_api_are_watched(shown):
+    metrics = {(namespace, metric) for namespace, metric, _ in shown}
+    assert {
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+        ("AWS/ApiGateway", "4xx"),
+        ("AWS/ApiGateway", "5xx"),
+        ("AWS/ApiGateway", "Latency"),
+        ("AWS/Lambda", "Url5xxCount"),
+    } <= metrics
+
+
+def test_the_lag_is_shown_as_what_most_and_what_nearly_all_webhooks_have(widgets):
+    (rows,) = (rows for widget in widgets if (rows := widget["properties"]["metrics"])[0][1] == "WebhookLag")
+    assert {"p50", "p99"} == {row[-1]["stat"] for row in rows}
+
+
+def test_no_widget_lies_upon_another(widgets):
+    places = [(widget["x"] + x, widget["y"] + y) for widget in widgets for x in range(widget["width"]) for y in range(widget["height"])]
+    assert len(places) == len(set(places))
+    assert max(x for x, _ in places) < 24
