@@ -7,8 +7,8 @@ use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
     domain::{BlockedNumber, BlockedNumberCreate, PhoneNumber},
     http::{
-        BlockedNumberBody, BlockedNumberList, Caller, CallsRead, CallsWrite, Id, Json, PageQuery,
-        Problem,
+        BlockedNumberBody, BlockedNumberList, Caller, CallsRead, CallsWrite, FieldError, Id, Json,
+        PageQuery, Problem,
     },
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -26,8 +26,7 @@ use crate::{App, rules::other_spelling};
             headers(("Location" = String, description = "The path of the blocked number"))),
         (status = 200, description = "It was blocked already, and this is how", body = BlockedNumberBody,
             headers(("Location" = String, description = "The path of the blocked number"))),
-        (status = 422, description = "Fields at fault, all of them (`validation_failed`), or a number that is written otherwise \
-            (`number_not_valid`)"),
+        (status = 422, description = "Fields at fault, all of them (`validation_failed`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -37,8 +36,10 @@ pub(crate) async fn create(
     Json(body): Json<BlockedNumberCreate>,
 ) -> Result<Response, Problem> {
     if let Some(spelling) = other_spelling(&body.phone_number) {
-        let message = format!("is written {spelling} in E.164 form");
-        return Err(Problem::rule("number_not_valid", "phone_number", message));
+        return Err(Problem::invalid_fields(vec![FieldError {
+            field: "phone_number".to_owned(),
+            message: format!("must be written {spelling} in E.164 form"),
+        }]));
     }
     let blocked = BlockedNumber {
         id: ObjectId::new(),

@@ -123,7 +123,7 @@ async fn what_is_no_number_is_refused_and_all_faults_are_told() {
 async fn a_number_with_a_trunk_prefix_is_told_how_it_is_written() {
     let api = Api::new().await;
     let answer = block(&api, &json!({ "phone_number": "+4402079460018" })).await;
-    answer.assert_problem(422, "number_not_valid");
+    answer.assert_problem(422, "validation_failed");
     assert_eq!(answer.fields(), ["phone_number"]);
     assert!(answer.text().contains("+442079460018"), "{}", answer.text());
     // One that no plan knows may have been called under an older plan.
