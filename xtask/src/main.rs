@@ -3,6 +3,7 @@
 mod api;
 mod chaos;
 mod demo;
+mod deny;
 mod dev;
 mod http;
 mod indexes;
@@ -14,6 +15,7 @@ mod output;
 mod prerequisites;
 mod processes;
 mod redrive;
+mod sbom;
 mod stack;
 mod steps;
 mod test;
@@ -59,6 +61,10 @@ enum Command {
     Key(key::Arguments),
     /// Moves dead letters back into the queue of webhooks
     Redrive(redrive::Arguments),
+    /// Checks the crates: advisories, licences, sources, one TLS stack, and none that is not used
+    Deny(deny::Arguments),
+    /// Writes down what the deployed functions are made of: a software bill of materials
+    Sbom(sbom::Arguments),
     /// Writes the API document that the health function serves
     Openapi(openapi::Arguments),
     #[command(hide = true)]
@@ -122,6 +128,8 @@ async fn perform(command: Command) -> Result<()> {
         Command::Indexes(arguments) => indexes::run(arguments).await,
         Command::Key(arguments) => key::run(&arguments),
         Command::Redrive(arguments) => redrive::run(arguments).await,
+        Command::Deny(arguments) => deny::run(arguments).await,
+        Command::Sbom(arguments) => sbom::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::BoundToParent { .. } | Command::Label { .. } => Ok(()),
     }
