@@ -42,8 +42,8 @@ FROM_THE_SECRET = {
 EVERYWHERE = {"ENVIRONMENT", "LOG_LEVEL", "SECRET_ID"}
 # What a function's code asks the configuration for, and the variables that this takes.
 READS = {
-    "settings.mongo()": {"MONGO_URI", "MONGO_DB"},
-    "settings.twilio()": {
+    "Settings::mongo)": {"MONGO_URI", "MONGO_DB"},
+    "Settings::twilio)": {
         "TWILIO_ACCOUNT_SID",
         "TWILIO_AUTH_TOKEN",
         "TWILIO_API_KEY_SID",
@@ -51,8 +51,8 @@ READS = {
         "TWILIO_API_BASE_URL",
     },
     "SignatureCheck::from_settings(": {"TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_SECONDARY", "BASE_URL"},
-    "settings.api_keys()": {"API_KEYS"},
-    "settings.media_signing_key()": {"MEDIA_SIGNING_KEY"},
+    "Settings::api_keys)": {"API_KEYS"},
+    "MediaSigner::from_settings)": {"MEDIA_SIGNING_KEY"},
     "settings.public_urls()": {"BASE_URL", "VOICE_URL", "STATUS_URL", "RECORDING_URL", "MEDIA_URL"},
     "settings.calls()": {
         "TWILIO_FROM_NUMBER",
@@ -334,6 +334,19 @@ def test_the_table_of_permissions_in_operations_md_is_what_the_template_allows(d
         named = "its log group" if resource == own else resource if resource == "*" else next(references(resource))
         granted |= {(binaries[name], action, named) for action in listed(it["Action"])}
     assert set(documented) == granted
+
+
+def test_what_security_md_names_as_shown_is_there(written):
+    text = (ROOT / "docs/SECURITY.md").read_text()
+    shown = [row for row in text.splitlines() if row.startswith("|") and row.endswith(") |")]
+    assert len(shown) > 10
+    for row in shown:
+        folder = None
+        for name in re.findall(r"`([\w./-]+\.(?:rs|py))`", row.rsplit(" | ", 1)[-1]):
+            folder = Path(name).parent if "/" in name else folder
+            assert (ROOT / folder / Path(name).name).exists(), name
+    for parameter in re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", text):
+        assert parameter in written.parameters or parameter in {"AuthType", "CallSid"}, parameter
 
 
 def test_the_secret_is_named_by_its_whole_arn(written):
@@ -679,6 +692,7 @@ def test_samconfig_deploys_with_parameters_that_exist(written):
     assert {"default", "production"} <= set(config)
     stacks = [config[name]["global"]["parameters"]["stack_name"] for name in ("default", "production")]
     assert len(set(stacks)) == 2
+    assert [config[name]["deploy"]["parameters"]["s3_prefix"] for name in ("default", "production")] == stacks
     for environment in set(config) - {"version"}:
         for command in config[environment].values():
             for pair in command["parameters"].get("parameter_overrides", "").split():

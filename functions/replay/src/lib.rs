@@ -92,7 +92,7 @@ pub async fn replay(app: &App, event: SqsEvent, beginning: Duration) -> SqsBatch
 }
 
 /// How long messages of a batch are begun, [`replay`]'s `beginning`: the last one takes 4 s in the database and 2 s for
-/// a hang-up, and with [`POSTPONING`] that is less than the function's minute.
+/// a hang-up, and hiding what failed 10 s: less than the function's minute in all.
 pub const BEGINNING: Duration = Duration::from_secs(40);
 
 /// For all of a batch's messages that failed.
