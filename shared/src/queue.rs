@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use aws_config::timeout::TimeoutConfig;
+use aws_config::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_sqs::{
     Client, Config,
     error::{ProvideErrorMetadata, SdkError},
@@ -81,6 +81,9 @@ pub const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// For one try: there is time for another.
 const TRY_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// The longest pause before that.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The queue of `WEBHOOK_QUEUE_URL`. Nothing of the AWS SDK is made before it is needed. Clones share one client.
 #[derive(Clone)]
@@ -173,7 +176,12 @@ async fn connect(url: &str) -> Result<Client, QueueError> {
         .build();
     let mut config = Config::from(&environment)
         .to_builder()
-        .timeout_config(timeouts);
+        .timeout_config(timeouts)
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(2)
+                .with_initial_backoff(PAUSE),
+        );
     let is_told = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"]
         .iter()
         .any(|name| std::env::var_os(name).is_some());

@@ -67,9 +67,10 @@ def test_an_event_is_a_whole_document_of_payload_2_0(file, function_of, function
         assert "FunctionUrlConfig" in function
         assert event["routeKey"] == "$default"
     else:
-        paths = [it["Properties"]["Path"] for it in function["Events"].values()]
-        route = event["routeKey"].removeprefix("ANY ")
-        assert route in paths
+        routes = [(it["Properties"]["Method"], it["Properties"]["Path"]) for it in function["Events"].values()]
+        method, _, route = event["routeKey"].rpartition(" ")
+        assert (method or "ANY", route) in routes
+        assert ("POST", event["rawPath"]) not in routes or method == context["http"]["method"], "the closest route"
         if "{proxy+}" in route:
             proxy = event["pathParameters"]["proxy"]
             assert route.replace("{proxy+}", proxy) == event["rawPath"]

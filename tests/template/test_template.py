@@ -1,6 +1,7 @@
 """What `sam validate` and cfn-lint don't see: the rules that this template keeps."""
 
 import graphlib
+import json
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ ROUTES = {
     "/users": "Users",
     "/users/{proxy+}": "Users",
     "/calls": "OutboundCalls",
+    "/calls/outbound": "OutboundCalls",
     "/calls/{proxy+}": "OutboundCalls",
     "/recordings/{proxy+}": "OutboundCalls",
     "/blocked-numbers": "OutboundCalls",
@@ -23,6 +25,8 @@ ROUTES = {
     "/twilio/status": "Status",
     "/twilio/recording": "Recording",
 }
+# A route of one method, beside the one that has them all.
+POSTED = {"/calls/outbound"}
 WEBHOOKS = {"Voice", "Status", "Recording"}
 SPILLING = {"Status", "Recording"}
 UNASKED = {"Replay", "Reconcile"}
@@ -40,8 +44,8 @@ FROM_THE_SECRET = {
 EVERYWHERE = {"ENVIRONMENT", "LOG_LEVEL", "SECRET_ID"}
 # What a function's code asks the configuration for, and the variables that this takes.
 READS = {
-    "settings.mongo()": {"MONGO_URI", "MONGO_DB"},
-    "settings.twilio()": {
+    "Settings::mongo)": {"MONGO_URI", "MONGO_DB"},
+    "Settings::twilio)": {
         "TWILIO_ACCOUNT_SID",
         "TWILIO_AUTH_TOKEN",
         "TWILIO_API_KEY_SID",
@@ -49,8 +53,8 @@ READS = {
         "TWILIO_API_BASE_URL",
     },
     "SignatureCheck::from_settings(": {"TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_SECONDARY", "BASE_URL"},
-    "settings.api_keys()": {"API_KEYS"},
-    "settings.media_signing_key()": {"MEDIA_SIGNING_KEY"},
+    "Settings::api_keys)": {"API_KEYS"},
+    "MediaSigner::from_settings)": {"MEDIA_SIGNING_KEY"},
     "settings.public_urls()": {"BASE_URL", "VOICE_URL", "STATUS_URL", "RECORDING_URL", "MEDIA_URL"},
     "settings.calls()": {
         "TWILIO_FROM_NUMBER",
@@ -99,8 +103,11 @@ OPTIONAL = {
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
     "HasReservedConcurrency": "ReservedConcurrency",
+    "HasKmsKey": "KmsKeyArn",
     "HasAlarmTopic": "AlarmTopicArn",
 }
+# Conditions on a parameter that is given unless it is "none".
+ON_UNLESS_NONE = {"HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency"}
 
 
 def tool(name, *arguments):
@@ -194,7 +201,7 @@ def test_each_route_goes_to_its_function_whatever_the_method(functions):
                 continue
             assert event["Type"] == "HttpApi"
             assert event["Properties"]["ApiId"] == {"Ref": "Api"}
-            assert event["Properties"]["Method"] == "ANY"
+            assert event["Properties"]["Method"] == ("POST" if event["Properties"]["Path"] in POSTED else "ANY")
             assert event["Properties"]["Path"] not in routes
             routes[event["Properties"]["Path"]] = name
     assert routes == ROUTES
@@ -210,7 +217,8 @@ def test_the_gateway_gets_each_route_with_payload_2_0_and_may_call_its_function(
         integration = operation["x-amazon-apigateway-integration"]
         assert integration["payloadFormatVersion"] == "2.0"
         assert name in references(integration["uri"])
-        suffix = "${__Stage__}/*" if path == "$default" else "/*" + path.replace("{proxy+}", "*")
+        method = "/POST" if path in POSTED else "/*"
+        suffix = "${__Stage__}/*" if path == "$default" else method + path.replace("{proxy+}", "*")
         assert any(
             permission["Principal"] == "apigateway.amazonaws.com"
             and permission["FunctionName"] == {"Ref": name}
@@ -259,7 +267,7 @@ def statement(actions, resource):
     return {"Effect": "Allow", "Action": actions, "Resource": resource}
 
 
-@pytest.mark.parametrize("given", [(), ("HasSecret",), ("HasSecret", "HasSecretKey")], ids=lambda given: "+".join(given) or "nothing")
+@pytest.mark.parametrize("given", [(), ("HasSecret",), ("HasSecret", "HasSecretKey"), ("HasSecret", "HasSecretKey", "HasKmsKey")], ids=lambda given: "+".join(given) or "nothing")
 def test_each_function_may_write_its_log_and_its_traces_read_the_secret_use_its_queue_and_no_more(deployed, given):
     template = deployed.settled(*given)
     roles = template.of_type("AWS::IAM::Role")
@@ -285,8 +293,68 @@ def test_each_function_may_write_its_log_and_its_traces_read_the_secret_use_its_
             expected.append(statement("secretsmanager:GetSecretValue", {"Ref": "SecretArn"}))
         if "HasSecretKey" in given:
             expected.append(statement("kms:Decrypt", {"Ref": "SecretKeyArn"}))
+        if "HasKmsKey" in given:
+            actions = ["kms:Decrypt", "kms:GenerateDataKey"] if name in SPILLING else "kms:Decrypt"
+            expected.append(statement(actions, {"Ref": "KmsKeyArn"}))
         assert policy["PolicyDocument"]["Statement"] == expected
         assert variables(function).get("SECRET_ID") == ({"Ref": "SecretArn"} if "HasSecret" in given else None)
+
+
+def allowed(template):
+    """Every statement that allows something: who, which actions, on what."""
+    for name, role in template.of_type("AWS::IAM::Role").items():
+        for policy in role["Policies"]:
+            for it in policy["PolicyDocument"]["Statement"]:
+                yield name.removesuffix("Role"), it
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def test_only_x_ray_is_allowed_on_every_resource_and_no_action_is_a_pattern(deployed):
+    for name, it in allowed(deployed.settled(*OPTIONAL)):
+        assert it["Effect"] == "Allow", name
+        assert set(it) == {"Effect", "Action", "Resource"}, name
+        for action in listed(it["Action"]):
+            assert re.fullmatch(r"[a-z]+:[A-Za-z]+", action), f"{name}: {action}"
+            for resource in listed(it["Resource"]):
+                is_everything = resource == "*"
+                assert is_everything == action.startswith("xray:"), f"{name}: {action} on {resource}"
+                assert is_everything or "*" not in str(resource), f"{name}: {resource}"
+    for policy in deployed.of_type("AWS::SQS::QueuePolicy").values():
+        assert all(it["Effect"] == "Deny" for it in policy["PolicyDocument"]["Statement"])
+
+
+def test_the_table_of_permissions_in_operations_md_is_what_the_template_allows(deployed, binaries):
+    rows = re.findall(r"^\| ([a-z, -]+) \| (`[a-z]+:[^|]+) \| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/OPERATIONS.md").read_text(), re.M)
+    assert rows
+    documented = []
+    for who, actions, resource, why in rows:
+        assert len(why.split()) > 3, f"{who}: why?"
+        for name in binaries.values() if who == "every function" else who.split(", "):
+            documented += [(name, action, resource.strip("`")) for action in re.findall(r"`([^`]+)`", actions)]
+    assert len(documented) == len(set(documented)), "each permission has one row"
+    granted = set()
+    for name, it in allowed(deployed.settled(*OPTIONAL)):
+        resource = it["Resource"]
+        own = {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
+        named = "its log group" if resource == own else resource if resource == "*" else next(references(resource))
+        granted |= {(binaries[name], action, named) for action in listed(it["Action"])}
+    assert set(documented) == granted
+
+
+def test_what_security_md_names_as_shown_is_there(written):
+    text = (ROOT / "docs/SECURITY.md").read_text()
+    shown = [row for row in text.splitlines() if row.startswith("|") and row.endswith(") |")]
+    assert len(shown) > 10
+    for row in shown:
+        folder = None
+        for name in re.findall(r"`([\w./-]+\.(?:rs|py))`", row.rsplit(" | ", 1)[-1]):
+            folder = Path(name).parent if "/" in name else folder
+            assert (ROOT / folder / Path(name).name).exists(), name
+    for parameter in re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", text):
+        assert parameter in written.parameters or parameter in {"AuthType", "CallSid"}, parameter
 
 
 def test_the_secret_is_named_by_its_whole_arn(written):
@@ -315,7 +383,7 @@ def test_no_secret_is_a_parameter(written, deployed):
 
 def test_each_function_logs_json_into_a_group_of_its_own_that_forgets(deployed, binaries):
     groups = deployed.of_type("AWS::Logs::LogGroup")
-    assert set(groups) == {f"{name}Logs" for name in binaries}
+    assert set(groups) == {f"{name}Logs" for name in binaries} | {"ApiLogs"}
     for name, function in deployed.of_type("AWS::Lambda::Function").items():
         assert function["LoggingConfig"] == {
             "LogFormat": "JSON",
@@ -328,6 +396,45 @@ def test_each_function_logs_json_into_a_group_of_its_own_that_forgets(deployed, 
         assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{binaries[name]}"}
 
 
+def test_the_stage_logs_each_request_without_what_tells_of_a_person(deployed):
+    (stage,) = deployed.settled().of_type("AWS::ApiGatewayV2::Stage").values()
+    settings = stage["AccessLogSettings"]
+    assert settings["DestinationArn"] == {"Fn::GetAtt": ["ApiLogs", "Arn"]}
+    fields = json.loads(settings["Format"])
+    assert {"requestId", "routeKey", "status", "responseLatency", "integrationError"} <= set(fields)
+    told = set(fields.values())
+    for personal in ("path", "sourceIp", "userAgent", "queryString", "identity", "authorizer", "domainName"):
+        assert not [value for value in told if personal.lower() in value.lower()], personal
+    group = deployed.of_type("AWS::Logs::LogGroup")["ApiLogs"]
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert group["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/"), "which needs no policy of its own"
+
+
+def test_the_stage_is_throttled_and_dials_more_than_the_rest(deployed, written, functions):
+    (stage,) = deployed.settled().of_type("AWS::ApiGatewayV2::Stage").values()
+    whole = {"ThrottlingRateLimit": {"Ref": "ApiRateLimit"}, "ThrottlingBurstLimit": {"Ref": "ApiBurstLimit"}}
+    assert stage["DefaultRouteSettings"] == whole
+    dials = {"ThrottlingRateLimit": {"Ref": "DialRateLimit"}, "ThrottlingBurstLimit": {"Ref": "DialBurstLimit"}}
+    assert stage["RouteSettings"] == {"POST /calls/outbound": dials}
+    for limit in ("RateLimit", "BurstLimit"):
+        dial, api = written.parameters[f"Dial{limit}"], written.parameters[f"Api{limit}"]
+        assert 1 == dial["MinValue"] == api["MinValue"], "nought would close it"
+        assert dial["Default"] < api["Default"]
+
+
+def test_a_customer_managed_key_encrypts_logs_queues_and_variables(deployed):
+    plain, given = deployed.settled(), deployed.settled("HasKmsKey")
+    keyed = {"AWS::Logs::LogGroup": "KmsKeyId", "AWS::SQS::Queue": "KmsMasterKeyId", "AWS::Lambda::Function": "KmsKeyArn"}
+    for kind, name in keyed.items():
+        assert given.of_type(kind)
+        for properties in given.of_type(kind).values():
+            assert properties[name] == {"Ref": "KmsKeyArn"}
+        for properties in plain.of_type(kind).values():
+            assert name not in properties
+    for queue in given.of_type("AWS::SQS::Queue").values():
+        assert "SqsManagedSseEnabled" not in queue, "one of the two"
+
+
 def test_each_function_is_traced(deployed):
     for function in deployed.of_type("AWS::Lambda::Function").values():
         assert function["TracingConfig"] == {"Mode": "Active"}
@@ -337,7 +444,7 @@ def alarms(template, namespace, metric):
     """The names of what the alarms on a metric watch."""
     watched = []
     for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
-        if (alarm["Namespace"], alarm["MetricName"]) == (namespace, metric):
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == (namespace, metric):
             assert alarm["Statistic"] == "Sum"
             assert alarm["Threshold"] == 1
             assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
@@ -353,6 +460,56 @@ def test_every_function_that_fails_raises_an_alarm(deployed, binaries):
     assert alarms(deployed, "AWS/ApiGateway", "5xx") == ["Api"]
     assert alarms(deployed, "AWS/Lambda", "Url5xxCount") == sorted(FUNCTION_URLS - {"Voice"}), "voice always answers 200"
     assert alarms(deployed, "AWS/Lambda", "Throttles") == sorted(WEBHOOKS | {"OutboundCalls"})
+
+
+def counted(alarm):
+    """The metric of ours that an alarm is on, and whose."""
+    told = [it["MetricStat"]["Metric"] for it in alarm.get("Metrics", []) if "MetricStat" in it] or [alarm]
+    for metric in told:
+        if metric["Namespace"] == "outdial":
+            (dimension,) = metric["Dimensions"]
+            assert dimension["Name"] == "Function"
+            yield metric["MetricName"], dimension["Value"]
+
+
+def test_what_the_functions_count_raises_an_alarm_under_the_names_that_they_count_it_by(deployed, binaries):
+    watched = {}
+    for name, alarm in deployed.of_type("AWS::CloudWatch::Alarm").items():
+        for metric, function in counted(alarm):
+            assert name == f"{metric}Alarm"
+            assert alarm["TreatMissingData"] == "notBreaching"
+            assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+            watched.setdefault(metric, set()).add(function)
+    everywhere = {"status", "recording", "replay", "voice"}
+    assert watched == {
+        "SuspectedDoubleDials": everywhere | {"outbound-calls", "reconcile"},
+        "OrphanWebhooks": everywhere,
+        "BadSignatures": everywhere - {"replay"} | {"media"},
+        "UnauthorizedRequests": {"users", "outbound-calls"},
+        "DialsLeftUnknown": {"reconcile"},
+        "FailedReplays": {"replay"},
+    }
+    names = set(re.findall(r'Self::\w+ => "(\w+)"', (ROOT / "shared/src/metrics.rs").read_text()))
+    assert set(watched) <= names, f"nobody counts {set(watched) - names}"
+    assert set.union(*watched.values()) <= set(binaries.values())
+
+
+def test_a_sum_of_counts_is_told_though_most_functions_have_counted_nothing(deployed):
+    for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
+        if "Metrics" in alarm:
+            total, *parts = alarm["Metrics"]
+            assert total["Expression"] == "SUM(FILL(METRICS(), 0))"
+            for part in parts:
+                assert part["ReturnData"] is False
+                assert (part["MetricStat"]["Stat"], part["MetricStat"]["Period"]) == ("Sum", 300)
+
+
+def test_a_reconcile_that_does_not_run_raises_an_alarm(deployed):
+    alarm = deployed.of_type("AWS::CloudWatch::Alarm")["ReconcileSilentAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Invocations")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Reconcile"}}]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["Period"]) == ("LessThanThreshold", 1, 3600)
+    assert alarm["TreatMissingData"] == "breaching", "what does not run tells nothing"
 
 
 def test_alarms_report_to_the_topic_where_there_is_one(deployed):
@@ -375,7 +532,8 @@ def test_time_outs_leave_room_for_the_answer_and_end_before_the_other_side_stops
 def test_webhooks_wait_encrypted_in_a_queue_that_outlasts_an_outage_of_twelve_hours(deployed):
     queues = deployed.of_type("AWS::SQS::Queue")
     assert set(queues) == {"WebhookQueue", "WebhookDeadLetters"}
-    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+    plain = deployed.settled().of_type("AWS::SQS::Queue")
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in plain.values())
     queue, dead = queues["WebhookQueue"], queues["WebhookDeadLetters"]
     assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600
     redrive = queue["RedrivePolicy"]
@@ -386,7 +544,11 @@ def test_webhooks_wait_encrypted_in_a_queue_that_outlasts_an_outage_of_twelve_ho
     assert tries * longest < queue["MessageRetentionPeriod"], "a message is tried to the end"
     replay = deployed.of_type("AWS::Lambda::Function")["Replay"]
     assert queue["VisibilityTimeout"] >= 6 * replay["Timeout"]
-    assert replay["Timeout"] > 10 * 4 + 10
+    (beginning, postponing) = [
+        int(re.search(rf"const {name}: Duration = Duration::from_secs\((\d+)\)", rust("functions/replay/src"))[1])
+        for name in ("BEGINNING", "POSTPONING")
+    ]
+    assert replay["Timeout"] > beginning + 4 + 2 + postponing, "4 s in the database and 2 s for a hang-up"
 
 
 def test_nobody_reaches_the_queues_without_tls(deployed):
@@ -428,7 +590,7 @@ def test_dead_letters_and_webhooks_that_wait_for_long_raise_an_alarm(deployed):
     watched = {
         alarm["MetricName"]: (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"], alarm["Statistic"], alarm["Threshold"])
         for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["Namespace"] == "AWS/SQS"
+        if alarm.get("Namespace") == "AWS/SQS"
     }
     assert watched == {
         "ApproximateNumberOfMessagesVisible": (["WebhookDeadLetters", "QueueName"], "Maximum", 1),
@@ -436,11 +598,21 @@ def test_dead_letters_and_webhooks_that_wait_for_long_raise_an_alarm(deployed):
     }
 
 
-def test_concurrency_is_reserved_only_by_the_parameter(deployed):
+def test_concurrency_is_reserved_only_by_the_parameters(deployed, written):
     for function in deployed.settled().of_type("AWS::Lambda::Function").values():
         assert "ReservedConcurrentExecutions" not in function
-    for function in deployed.settled("HasReservedConcurrency").of_type("AWS::Lambda::Function").values():
-        assert function["ReservedConcurrentExecutions"] == {"Ref": "ReservedConcurrency"}
+    reserved = deployed.settled("HasReservedConcurrency", *ON_UNLESS_NONE).of_type("AWS::Lambda::Function")
+    for name, function in reserved.items():
+        parameter = "OutboundCallsReservedConcurrency" if name == "OutboundCalls" else "ReservedConcurrency"
+        assert function["ReservedConcurrentExecutions"] == {"Ref": parameter}
+
+
+def test_dials_are_few_at_once_unless_that_is_turned_off(written):
+    parameter = written.parameters["OutboundCallsReservedConcurrency"]
+    assert 0 < int(parameter["Default"]) <= 20
+    pattern = re.compile(parameter["AllowedPattern"])
+    assert all(pattern.search(value) for value in ("0", "10", "none"))
+    assert not any(pattern.search(value) for value in ("", "-1", "nothing"))
 
 
 def rust(folder):
@@ -502,6 +674,7 @@ def test_every_reference_names_something(deployed):
 def test_what_is_optional_is_off_until_its_parameter_is_given(written):
     is_given = {condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for condition, name in OPTIONAL.items()}
     is_given["HasSecretKey"] = {"Fn::And": [{"Condition": "HasSecret"}, is_given["HasSecretKey"]]}
+    is_given |= {condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, "none"]}]} for condition, name in ON_UNLESS_NONE.items()}
     assert written.document["Conditions"] == is_given
     for name in OPTIONAL.values():
         assert written.parameters[name]["Default"] == "", name
@@ -538,6 +711,7 @@ def test_samconfig_deploys_with_parameters_that_exist(written):
     assert {"default", "production"} <= set(config)
     stacks = [config[name]["global"]["parameters"]["stack_name"] for name in ("default", "production")]
     assert len(set(stacks)) == 2
+    assert [config[name]["deploy"]["parameters"]["s3_prefix"] for name in ("default", "production")] == stacks
     for environment in set(config) - {"version"}:
         for command in config[environment].values():
             for pair in command["parameters"].get("parameter_overrides", "").split():

@@ -3,6 +3,7 @@
 mod api;
 mod chaos;
 mod demo;
+mod deny;
 mod dev;
 mod dialing;
 mod host;
@@ -16,6 +17,7 @@ mod output;
 mod prerequisites;
 mod processes;
 mod redrive;
+mod sbom;
 mod stack;
 mod steps;
 mod test;
@@ -63,6 +65,10 @@ enum Command {
     Key(key::Arguments),
     /// Moves dead letters back into the queue of webhooks
     Redrive(redrive::Arguments),
+    /// Checks the crates: advisories, licences, sources, one TLS stack, and none that is not used
+    Deny(deny::Arguments),
+    /// Writes down what the deployed functions are made of: a software bill of materials
+    Sbom(sbom::Arguments),
     /// Writes the API document that the health function serves
     Openapi(openapi::Arguments),
     /// Runs the functions alone, with the caller's variables, for the tests of what they print
@@ -130,6 +136,8 @@ async fn perform(command: Command) -> Result<()> {
         Command::Dialing(arguments) => dialing::run(arguments).await,
         Command::Key(arguments) => key::run(&arguments),
         Command::Redrive(arguments) => redrive::run(arguments).await,
+        Command::Deny(arguments) => deny::run(arguments).await,
+        Command::Sbom(arguments) => sbom::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Host(arguments) => host::run(arguments).await,
         Command::BoundToParent { .. } | Command::Label { .. } => Ok(()),

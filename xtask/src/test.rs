@@ -46,11 +46,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     prerequisites::check()?;
     let workspace = Workspace::find()?;
-    let mut suite = Suite {
-        workspace: &workspace,
-        results: Vec::new(),
-        started: Instant::now(),
-    };
+    let mut suite = Suite::new(&workspace);
     if arguments.filter.is_some() {
         suite.cargo("build", BUILD).await;
         suite.rust_tests(&arguments).await?;
@@ -65,13 +61,34 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// What has been run so far.
-struct Suite<'a> {
-    workspace: &'a Workspace,
-    results: Vec<(String, bool, Duration)>,
+pub struct Suite<'a> {
+    pub workspace: &'a Workspace,
+    results: Vec<(String, Verdict, Duration)>,
     started: Instant,
 }
 
-impl Suite<'_> {
+#[derive(Clone, Copy, PartialEq)]
+enum Verdict {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+impl Verdict {
+    fn of(passed: bool) -> Self {
+        if passed { Self::Passed } else { Self::Failed }
+    }
+}
+
+impl<'a> Suite<'a> {
+    pub fn new(workspace: &'a Workspace) -> Self {
+        Self {
+            workspace,
+            results: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
     /// The Python suites go on beside what cargo does: the template's needs nothing but the checkout, the simulator's the
     /// binaries.
     async fn everything(&mut self, arguments: &Arguments) -> Result<()> {
@@ -102,13 +119,15 @@ impl Suite<'_> {
         for (name, (result, time)) in suites {
             heading(name);
             let passed = tell(result);
-            self.results.push((name.to_owned(), passed, time));
+            self.results
+                .push((name.to_owned(), Verdict::of(passed), time));
         }
         rust_tests
     }
 
     async fn checks(&mut self) {
         self.cargo("formatting", FORMAT).await;
+        self.crates(false).await;
         self.cargo("clippy", CLIPPY).await;
         let started = Instant::now();
         heading("API document");
@@ -192,7 +211,7 @@ impl Suite<'_> {
     }
 
     /// Its output is shown as it comes.
-    async fn command(&mut self, name: &str, command: &mut Command) {
+    pub async fn command(&mut self, name: &str, command: &mut Command) {
         let started = Instant::now();
         heading(name);
         let status = command.current_dir(&self.workspace.root).status().await;
@@ -201,21 +220,37 @@ impl Suite<'_> {
         self.record(name, passed, started);
     }
 
-    fn record(&mut self, name: &str, passed: bool, started: Instant) {
+    pub fn record(&mut self, name: &str, passed: bool, started: Instant) {
         self.results
-            .push((name.to_owned(), passed, started.elapsed()));
+            .push((name.to_owned(), Verdict::of(passed), started.elapsed()));
     }
 
-    fn finish(self) -> Result<()> {
+    /// Says aloud why a step is left out.
+    pub fn skip(&mut self, name: &str, why: &str, started: Instant) {
+        heading(name);
+        eprintln!("SKIPPED: {why}");
+        self.results
+            .push((name.to_owned(), Verdict::Skipped, started.elapsed()));
+    }
+
+    pub fn finish(self) -> Result<()> {
         heading("summary");
-        for (name, passed, time) in &self.results {
-            let verdict = if *passed { "passed" } else { "FAILED" };
-            println!("{name:<28} {verdict} {:>8}", seconds(*time));
+        for (name, verdict, time) in &self.results {
+            let verdict = match verdict {
+                Verdict::Passed => "passed",
+                Verdict::Failed => "FAILED",
+                Verdict::Skipped => "SKIPPED",
+            };
+            println!("{name:<28} {verdict:<7} {:>7}", seconds(*time));
         }
-        println!("{:<35} {:>8}\n", "in all", seconds(self.started.elapsed()));
-        let failed = self.results.iter().filter(|(_, passed, _)| !passed).count();
-        let passed = self.results.len() - failed;
-        println!("steps: {passed} passed, {failed} failed");
+        println!("{:<36} {:>7}\n", "in all", seconds(self.started.elapsed()));
+        let count = |wanted| self.results.iter().filter(|it| it.1 == wanted).count();
+        let (passed, failed) = (count(Verdict::Passed), count(Verdict::Failed));
+        let skipped = match count(Verdict::Skipped) {
+            0 => String::new(),
+            skipped => format!(", {skipped} skipped"),
+        };
+        println!("steps: {passed} passed, {failed} failed{skipped}");
         if failed > 0 {
             return Err(format!("{failed} of the steps failed").into());
         }
@@ -247,6 +282,7 @@ async fn run_pytest(
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SAM_CLI_TELEMETRY", "0")
         .env("TWILIO_SIM", workspace.binary("twilio-sim"))
+        .env("XTASK", processes::this_program())
         .output()
         .await?;
     let mut printed = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -13,43 +13,43 @@ use crate::Result;
 use crate::processes;
 use crate::workspace::Workspace;
 
-/// A file of pinned requirements and the environment that it is installed in.
+/// A file of pinned requirements, complete and with hashes, and the environment that it is installed in.
 #[derive(Clone, Copy)]
 pub struct Requirements {
     /// The environment's folder below the target folder.
     pub folder: &'static str,
     /// The file, from the workspace's root.
     pub file: &'static str,
-    /// Options for pip.
-    pub options: &'static [&'static str],
 }
 
 /// The embedded database and cargo-lambda.
 pub const STACK: Requirements = Requirements {
     folder: "venv",
     file: "xtask/requirements.txt",
-    options: &["--no-deps", "--require-hashes"],
 };
 
 /// AWS's runtime interface emulator.
 pub const EMULATOR: Requirements = Requirements {
     folder: "venv-rie",
     file: "xtask/requirements-rie.txt",
-    options: &["--no-deps", "--require-hashes"],
 };
 
 /// Twilio's official SDK, which the simulator is tested against.
 pub const SDK_TESTS: Requirements = Requirements {
     folder: "venv-sdk",
     file: "local/twilio-sim/tests/sdk/requirements.txt",
-    options: &[],
 };
 
-/// What checks the SAM template.
+/// What checks the crates and where they come from.
+pub const CRATES: Requirements = Requirements {
+    folder: "venv-crates",
+    file: "xtask/requirements-crates.txt",
+};
+
+/// What checks the SAM template, the workflows and the software bill of materials.
 pub const TEMPLATE_TESTS: Requirements = Requirements {
     folder: "venv-template",
     file: "tests/template/requirements.txt",
-    options: &[],
 };
 
 /// An environment that is ready.
@@ -85,9 +85,10 @@ impl Venv {
                     "install",
                     "--disable-pip-version-check",
                     "--no-input",
+                    "--no-deps",
+                    "--require-hashes",
                 ])
                 .args((!std::io::stderr().is_terminal()).then_some("--quiet"))
-                .args(requirements.options)
                 .arg("--requirement")
                 .arg(&file))
             .await?;

@@ -5,7 +5,7 @@ use outdial::domain::CallStatus;
 use serde_json::{Value, json};
 use testkit::{Queue, new_sid};
 
-use crate::support::{read, replay, scene, sid};
+use crate::support::{read, replay, replay_within, scene, sid};
 
 fn message(call_id: &str, sid: &str, status: &str, sequence: u32) -> String {
     json!({
@@ -150,6 +150,22 @@ async fn a_database_that_is_away_is_waited_for_once_in_a_batch() {
     );
     line.restore();
     assert!(replay(&behind, &event).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_batch_has_no_time_for_is_named_and_hidden_untried() {
+    let (stage, queue) = scene().await;
+    let call = stage.call(|_| ()).await;
+    let sid = sid(&call).as_str();
+    queue
+        .put(&message(&call.call_id.to_string(), sid, "completed", 3))
+        .await;
+    let event = queue.event().await;
+    let failed = replay_within(&stage, &event, Duration::ZERO).await;
+    assert_eq!(failed, [name_of(&event, sid)]);
+    assert_eq!(read(&stage, &call).await, call);
+    assert!(queue.messages().await.is_empty(), "it is hidden");
+    assert!(replay(&stage, &event).await.is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,17 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use outdial::domain::CallStatus;
+use axum::{Json, Router, http::StatusCode};
+use outdial::{
+    domain::CallStatus,
+    queue::{Webhook, WebhookQueue, WebhookTopic},
+};
+use serde_json::json;
 use testkit::{Queue, Stage};
 use tokio::net::TcpListener;
 
@@ -131,6 +142,47 @@ async fn with_a_silent_queue_twilio_is_asked_to_repeat_in_time() {
         listener.local_addr().unwrap()
     );
     refused_with_queue_at(&url).await;
+}
+
+#[tokio::test]
+async fn a_queue_that_fails_once_is_asked_again_at_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let fails_every_other_time = Router::new().fallback(move || {
+        let is_odd = count.fetch_add(1, Ordering::Relaxed) % 2 == 1;
+        let status = if is_odd {
+            StatusCode::OK
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR
+        };
+        async move { (status, Json(json!({ "MessageId": "m" }))) }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "http://{}/123456789012/webhooks",
+        listener.local_addr().unwrap()
+    );
+    let _server = tokio::spawn(axum::serve(listener, fails_every_other_time).into_future());
+    let settings = Stage::new().await.set("WEBHOOK_QUEUE_URL", &url).settings();
+    let queue = WebhookQueue::from_settings(&settings).unwrap().unwrap();
+    let webhook = Webhook {
+        topic: WebhookTopic::Status,
+        call_id: None,
+        token: None,
+        form: "CallSid=CA1".to_owned(),
+        received_at: 1_800_000_000_000,
+        request_id: "r".to_owned(),
+    };
+    for _ in 0..5 {
+        let begun = Instant::now();
+        queue.send(&webhook).await.unwrap();
+        assert!(
+            begun.elapsed() < Duration::from_millis(600),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 10);
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::Router;
 use mongodb::bson::doc;
 use outdial::domain::{Call, CallSid, Recording};
@@ -22,9 +24,14 @@ pub fn recording(stage: &Stage) -> Router {
 
 /// What remains to be done again of a batch: the names of the messages.
 pub async fn replay(stage: &Stage, event: &Value) -> Vec<String> {
+    replay_within(stage, event, replay::BEGINNING).await
+}
+
+/// The same, with so much time to begin messages.
+pub async fn replay_within(stage: &Stage, event: &Value, beginning: Duration) -> Vec<String> {
     let app = replay::App::from_settings(&stage.settings()).unwrap();
     let event = serde_json::from_value(event.clone()).unwrap();
-    let response = replay::replay(&app, event).await;
+    let response = replay::replay(&app, event, beginning).await;
     let failures = response.batch_item_failures.into_iter();
     failures.map(|failure| failure.item_identifier).collect()
 }

@@ -1,0 +1,214 @@
+"""Where what is built, tested and deployed comes from: pinned, hashed, written down; and who may deploy it."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+import tomlkit
+import yaml
+from conftest import ROOT
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from samcli.yamlhelper import yaml_parse
+from test_template import listed, tool
+
+WORKFLOWS = {"ci", "deploy"}
+# Actions that know no resource.
+ON_EVERYTHING = {
+    "cloudformation:GetTemplateSummary",
+    *(f"lambda:{what}EventSourceMapping" for what in ("Create", "Delete", "Get", "Update")),
+    *(f"logs:{what}LogDelivery" for what in ("Create", "Delete", "Get", "Update")),
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+}
+
+
+def files(pattern):
+    return [it for it in sorted(ROOT.glob(pattern)) if "target" not in it.relative_to(ROOT).parts]
+
+
+@pytest.mark.parametrize("file", files("**/requirements*.txt"), ids=lambda file: str(file.relative_to(ROOT)))
+def test_each_python_package_is_pinned_to_a_version_and_to_hashes(file):
+    text = re.sub(r"\\\n", " ", file.read_text())
+    lines = [line for line in (line.split(" #")[0].strip() for line in text.splitlines()) if line and not line.startswith("#")]
+    assert lines
+    for line in lines:
+        assert re.match(r"[a-z0-9-]+==[^ ]+ ", line), line
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", line), line
+    assert "://" not in file.read_text()
+
+
+def test_packages_are_installed_by_their_hashes_alone_from_files_made_of_pins():
+    venv = (ROOT / "xtask/src/venv.rs").read_text()
+    installed = set(re.findall(r'file: "([^"]+)"', venv)) | {"deploy/requirements.txt"}
+    assert installed == {str(file.relative_to(ROOT)) for file in files("**/requirements*.txt")}
+    assert '"--require-hashes"' in venv and '"--no-deps"' in venv
+    for file in files("**/requirements*.in"):
+        pins = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
+        assert pins and all("==" in pin for pin in pins), file
+        assert file.with_suffix(".txt").exists()
+
+
+def test_each_crate_of_the_lockfile_is_the_registry_s_or_our_own():
+    ours = {tomlkit.parse(file.read_text())["package"]["name"] for file in files("*/*/Cargo.toml") + files("*/Cargo.toml")}
+    for package in tomlkit.parse((ROOT / "Cargo.lock").read_text())["package"]:
+        if "source" in package:
+            assert package["source"] == "registry+https://github.com/rust-lang/crates.io-index"
+            assert re.fullmatch(r"[0-9a-f]{64}", package["checksum"])
+        else:
+            assert package["name"] in ours
+    assert "Cargo.lock" not in (ROOT / ".gitignore").read_text()
+
+
+@pytest.fixture(scope="module")
+def bill():
+    xtask = os.environ.get("XTASK", ROOT / "target/fast/xtask")
+    made = subprocess.run([xtask, "sbom"], cwd=ROOT, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    (written,) = re.findall(r"wrote (.+\.cdx\.json)", made.stdout)
+    with open(written) as file:
+        return file.read()
+
+
+def test_the_bill_of_materials_is_valid_cyclonedx(bill):
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill) is None
+    assert str(ROOT) not in bill, "it tells nothing of the machine"
+
+
+def test_the_bill_of_materials_names_what_is_deployed_and_nothing_else(bill):
+    document = json.loads(bill)
+    components = {it["bom-ref"]: it for it in document["components"]}
+    assert len(components) == len(document["components"])
+    applications = {it["name"] for it in components.values() if it["type"] == "application"}
+    assert applications == {file.parent.name for file in files("functions/*/Cargo.toml")}
+    names = {it["name"] for it in components.values()}
+    running = {it["name"] for it in components.values() if it["scope"] == "required"}
+    assert {"rustls", "ring", "mongodb", "reqwest", "axum", "tokio", "outdial"} <= running
+    assert {"serde_derive", "syn"} <= names - running, "what only runs where it is built"
+    assert not names & {"proptest", "clap", "testkit", "twilio-sim", "xtask", "cargo-lock", "jsonschema", "hound"}
+    locked = {}
+    for package in tomlkit.parse((ROOT / "Cargo.lock").read_text())["package"]:
+        locked[f"{package['name']}@{package['version']}"] = package.get("checksum")
+    for name, component in components.items():
+        assert component["licenses"][0]["expression"], name
+        if checksum := locked[name]:
+            assert component["hashes"] == [{"alg": "SHA-256", "content": checksum}]
+            assert component["purl"] == f"pkg:cargo/{name.replace('+', '%2B')}"
+
+
+def test_the_bill_of_materials_tells_which_function_needs_what(bill):
+    document = json.loads(bill)
+    needs = {it["ref"]: it["dependsOn"] for it in document["dependencies"]}
+    assert len(needs) == len(document["dependencies"])
+    whole = needs[document["metadata"]["component"]["bom-ref"]]
+    assert {it.split("@")[0] for it in whole} == {file.parent.name for file in files("functions/*/Cargo.toml")}
+
+    def all_of(name):
+        found, unseen = set(), [next(it for it in needs if it.startswith(f"{name}@"))]
+        while unseen:
+            if (it := unseen.pop()) not in found:
+                found.add(it)
+                unseen += needs[it]
+        return {it.split("@")[0] for it in found}
+
+    assert "phonenumber" in all_of("outbound-calls")
+    assert "phonenumber" not in all_of("voice")
+    assert set(needs) == {it["bom-ref"] for it in document["components"]} | {document["metadata"]["component"]["bom-ref"]}
+
+
+def test_zizmor_finds_nothing_to_complain_of_in_the_workflows():
+    result = tool("zizmor", "--offline", "--no-progress", "--min-severity", "medium", ".github")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def workflows():
+    found = {file.stem: yaml.safe_load(file.read_text()) for file in files(".github/workflows/*")}
+    assert set(found) == WORKFLOWS
+    return found
+
+
+def steps(workflow):
+    return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
+
+
+def test_actions_are_pinned_to_commits_and_the_checkout_keeps_no_credentials(workflows):
+    for file in files(".github/workflows/*"):
+        for used in re.findall(r"uses: (.+)", file.read_text()):
+            assert used.startswith("./") or re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used), used
+    for workflow in workflows.values():
+        for step in steps(workflow):
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"] == {"persist-credentials": False}
+
+
+def test_jobs_may_do_little_and_not_for_ever(workflows):
+    for name, workflow in workflows.items():
+        assert workflow["permissions"] == {}, "each job says what it needs"
+        assert workflow["concurrency"]["group"]
+        for job, it in workflow["jobs"].items():
+            may_be_another = {"id-token": "write"} if (name, job) == ("deploy", "deploy") else {}
+            assert it["permissions"] == {"contents": "read", **may_be_another}
+            assert "uses" in it or it["timeout-minutes"] <= 120
+
+
+def test_the_workflow_runs_the_command_of_the_readme_and_requires_advisories(workflows):
+    jobs = workflows["ci"]["jobs"]
+    assert jobs["test"]["steps"][-1] == {"run": "cargo xtask test"}
+    assert "\ncargo xtask test\n" in (ROOT / "README.md").read_text()
+    assert jobs["advisories"]["steps"][-1] == {"run": "cargo xtask deny --require-advisories"}
+    assert "schedule" in workflows["ci"][True], "YAML reads `on` so"
+    assert workflows["deploy"]["jobs"]["deploy"]["needs"] == ["test", "build"]
+    assert workflows["deploy"]["jobs"]["test"]["uses"] == "./.github/workflows/ci.yml"
+    rust = tomlkit.parse((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["rust-version"]
+    assert all(workflow["env"]["RUSTUP_TOOLCHAIN"] == rust for workflow in workflows.values())
+
+
+def test_a_deployment_has_no_key_of_aws_and_only_the_last_job_has_a_role(workflows):
+    job = workflows["deploy"]["jobs"]["deploy"]
+    assert job["environment"] == "production"
+    (login,) = [it for it in steps(workflows["deploy"]) if "configure-aws-credentials" in it.get("uses", "")]
+    assert login in job["steps"]
+    assert set(login["with"]) == {"role-to-assume", "aws-region"}
+    text = "".join(file.read_text() for file in files(".github/workflows/*"))
+    assert "secrets." not in text
+    assert not [it for it in steps(workflows["deploy"]) if "cache" in it.get("uses", "")], "built from what is checked out alone"
+
+
+@pytest.fixture(scope="module")
+def deployer():
+    return yaml_parse((ROOT / "deploy/oidc-role.yaml").read_text())["Resources"]
+
+
+def test_cfn_lint_finds_nothing_to_complain_of_in_the_roles_that_deploy():
+    result = tool("cfn-lint", "--non-zero-exit-code", "informational", "deploy/oidc-role.yaml")
+    assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
+
+
+def test_only_one_environment_of_one_repository_becomes_the_role_that_deploys(deployer):
+    (trust,) = deployer["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": {"Fn::Sub": "repo:${Repository}:environment:${GitHubEnvironment}"},
+        }
+    }
+
+
+def test_the_roles_that_deploy_reach_no_further_than_the_stack(deployer):
+    for name in ("DeployRole", "ExecutionRole"):
+        (policy,) = deployer[name]["Properties"]["Policies"]
+        for it in policy["PolicyDocument"]["Statement"]:
+            it = it["Fn::If"][1] if "Fn::If" in it else it
+            actions, resources = listed(it["Action"]), listed(it["Resource"])
+            if "*" in resources:
+                assert set(actions) <= ON_EVERYTHING, actions
+            if any(action.endswith(":*") for action in actions):
+                assert all("${StackName}" in resource["Fn::Sub"] for resource in resources), actions
+            if "iam:PassRole" in actions:
+                assert it["Condition"]["StringEquals"]["iam:PassedToService"]
