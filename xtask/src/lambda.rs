@@ -25,13 +25,14 @@ use runtime_api::Registry;
 use worker::Worker;
 
 /// What runs here, under the names of the folders and binaries, with the time that the template gives each of them.
-const FUNCTIONS: [(&str, Duration); 8] = [
+const FUNCTIONS: [(&str, Duration); 9] = [
     ("health", Duration::from_secs(10)),
     ("users", Duration::from_secs(29)),
     ("outbound-calls", Duration::from_secs(29)),
     ("voice", Duration::from_secs(8)),
     ("status", Duration::from_secs(8)),
     ("recording", Duration::from_secs(8)),
+    ("media", Duration::from_mins(1)),
     ("replay", Duration::from_mins(1)),
     ("reconcile", Duration::from_mins(2)),
 ];

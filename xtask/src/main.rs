@@ -14,6 +14,7 @@ mod output;
 mod prerequisites;
 mod processes;
 mod redrive;
+mod schemathesis;
 mod stack;
 mod steps;
 mod test;
@@ -51,6 +52,8 @@ enum Command {
     Test(test::Arguments),
     /// Places many calls under every fault, and compares what Twilio knows with what the database says
     Chaos(chaos::Arguments),
+    /// Asks the API whatever its document allows, and whatever it does not, and compares the answers with the document
+    Schemathesis(schemathesis::Arguments),
     /// Runs one function on one event, under AWS's own runtime interface emulator
     Invoke(invoke::Arguments),
     /// Makes the database's indexes, and replaces those of earlier versions
@@ -118,6 +121,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Chaos(arguments) => chaos::run(arguments).await,
+        Command::Schemathesis(arguments) => schemathesis::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Indexes(arguments) => indexes::run(arguments).await,
         Command::Key(arguments) => key::run(&arguments),

@@ -52,6 +52,13 @@ pub const TEMPLATE_TESTS: Requirements = Requirements {
     options: &[],
 };
 
+/// What asks the API whatever its document allows, and whatever it does not.
+pub const SCHEMATHESIS: Requirements = Requirements {
+    folder: "venv-schemathesis",
+    file: "tests/schemathesis/requirements.txt",
+    options: &["--no-deps", "--require-hashes"],
+};
+
 /// An environment that is ready.
 pub struct Venv {
     folder: PathBuf,

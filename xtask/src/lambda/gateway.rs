@@ -31,6 +31,7 @@ fn function_of(path: &str) -> &'static str {
         (Some("twilio"), Some("voice")) => "voice",
         (Some("twilio"), Some("status")) => "status",
         (Some("twilio"), Some("recording")) => "recording",
+        (Some("media"), None) => "media",
         _ => "health",
     }
 }
@@ -225,6 +226,7 @@ mod tests {
             ("/twilio/voice", "voice"),
             ("/twilio/status", "status"),
             ("/twilio/recording", "recording"),
+            ("/media", "media"),
             ("/twilio/other", "health"),
         ] {
             assert_eq!(function_of(path), function, "{path}");

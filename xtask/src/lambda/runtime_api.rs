@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -87,6 +89,9 @@ impl Registry {
     }
 }
 
+/// What an answer may have, streamed ones included: minutes of audio.
+const ANSWER_MAX: usize = 20 * 1024 * 1024;
+
 /// The paths that environments ask at: each has a base of its own.
 pub fn router(registry: Registry) -> Router {
     let base = "/rt/{function}/{worker}/2018-06-01/runtime";
@@ -98,6 +103,7 @@ pub fn router(registry: Registry) -> Router {
         )
         .route(&format!("{base}/invocation/{{id}}/error"), post(error))
         .route(&format!("{base}/init/error"), post(init_error))
+        .layer(DefaultBodyLimit::max(ANSWER_MAX))
         .with_state(registry)
 }
 
@@ -126,12 +132,30 @@ async fn next(
 async fn response(
     State(registry): State<Registry>,
     Path((_, _, id)): Path<(String, u64, String)>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    let answer = serde_json::from_slice(&body).map_err(|error| {
+    let mode = headers.get("lambda-runtime-function-response-mode");
+    let answer = match mode {
+        Some(mode) if mode == "streaming" => streamed(&body),
+        _ => serde_json::from_slice(&body),
+    };
+    let answer = answer.map_err(|error| {
         json!({ "errorType": "Runtime.MalformedAnswer", "errorMessage": error.to_string() })
     });
     registry.answer(&id, answer)
+}
+
+/// A streamed answer, as it would be if it came at once: its head is JSON, eight zeros end it, and the body follows.
+fn streamed(answer: &[u8]) -> serde_json::Result<Value> {
+    const END: [u8; 8] = [0; 8];
+    let end = answer.windows(END.len()).position(|bytes| bytes == END);
+    let (head, body) = answer.split_at(end.unwrap_or(answer.len()));
+    let mut answer: Value = serde_json::from_slice(head)?;
+    let body = body.get(END.len()..).unwrap_or_default();
+    answer["body"] = BASE64_STANDARD.encode(body).into();
+    answer["isBase64Encoded"] = true.into();
+    Ok(answer)
 }
 
 async fn error(
@@ -145,4 +169,20 @@ async fn error(
 /// The process ends by itself then.
 async fn init_error() -> StatusCode {
     StatusCode::ACCEPTED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_streamed_answer_is_a_head_and_the_bytes_behind_it() {
+        let answer = streamed(b"{\"statusCode\":206}\0\0\0\0\0\0\0\0RIFF\0").unwrap();
+        assert_eq!(answer["statusCode"], 206);
+        assert_eq!(
+            (&answer["body"], &answer["isBase64Encoded"]),
+            (&json!("UklGRgA="), &json!(true))
+        );
+        assert!(streamed(b"no head").is_err());
+    }
 }
