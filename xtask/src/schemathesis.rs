@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::json;
+use uuid::Uuid;
 
 use crate::Result;
+use crate::api::Api;
+use crate::demo::{finished_recording, text};
 use crate::lambda::{Gateway, Host, Options};
 use crate::output::Output;
 use crate::prerequisites;
@@ -37,12 +41,15 @@ pub struct Arguments {
     options: Vec<String>,
 }
 
+/// What the tool is told of by variables, beside the API key: see `tests/schemathesis/hooks.py`.
+type Told = Vec<(&'static str, String)>;
+
 /// What is asked. It runs until this program ends.
 struct Stack {
     url: String,
-    api_key: String,
     /// What all processes print.
     log: PathBuf,
+    told: Told,
     _database: Database,
     _host: Host,
 }
@@ -67,6 +74,8 @@ impl Stack {
         for (name, value) in VARIABLES {
             environment.set(name, value);
         }
+        let signing_key = Uuid::new_v4().to_string();
+        environment.set("MEDIA_SIGNING_KEY", &signing_key);
         let api_key = environment.api_key.clone();
         let options = Options {
             workspace,
@@ -74,14 +83,49 @@ impl Stack {
             environments: ENVIRONMENTS,
             kills: None,
         };
+        let host = gateway.serve(environment, options);
+        let mut told = place_call(&Api::new(&url, &api_key)?).await?;
+        told.extend([
+            ("OUTDIAL_API_KEY", api_key),
+            ("OUTDIAL_AUTH_TOKEN", account.auth_token),
+            ("OUTDIAL_MEDIA_SIGNING_KEY", signing_key),
+            ("OUTDIAL_URL", url.clone()),
+        ]);
         Ok(Self {
             url,
-            api_key,
             log,
+            told,
             _database: database,
-            _host: gateway.serve(environment, options),
+            _host: host,
         })
     }
+}
+
+/// A user with a recorded call, so that there is something of each kind to be asked for.
+async fn place_call(api: &Api) -> Result<Told> {
+    let number = "+14155552671";
+    let user =
+        json!({ "name": "Ada Lovelace", "email": "ada@example.org", "phone_number": number });
+    let user = api.post("/users", &user).await?;
+    let user_id = text(&user, "id")?;
+    let call = json!({
+        "user_id": user_id,
+        "to_number": number,
+        "script": "Hello!",
+        "recording_enabled": true,
+    });
+    let call = api.post("/calls/outbound", &call).await?;
+    let call_id = text(&call, "call_id")?;
+    let recording = finished_recording(api, call_id).await?;
+    Ok(vec![
+        ("OUTDIAL_USER_ID", user_id.to_owned()),
+        ("OUTDIAL_CALL_ID", call_id.to_owned()),
+        ("OUTDIAL_RECORDING_ID", text(&recording, "id")?.to_owned()),
+        (
+            "OUTDIAL_RECORDING_SID",
+            text(&recording, "twilio_sid")?.to_owned(),
+        ),
+    ])
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
@@ -104,8 +148,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         .args(["--checks", "all", "--seed", &seed.to_string()])
         .args(["--max-examples", &arguments.examples.to_string()])
         .args(&arguments.options)
-        .env("OUTDIAL_API_KEY", &stack.api_key)
+        .envs(stack.told)
         .env("NO_PROXY", "127.0.0.1")
+        .env("PYTHONPATH", workspace.root.join("tests/schemathesis"))
+        .env("SCHEMATHESIS_HOOKS", "hooks")
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(&folder)
         .status()

@@ -117,7 +117,7 @@ impl fmt::Debug for Email {
     }
 }
 
-/// A person's name: 1–200 characters once trimmed, no control characters.
+/// A person's name: 1–200 characters, not all of them blank, and no control characters. It is trimmed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UserName(String);
@@ -137,12 +137,12 @@ impl FromStr for UserName {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let name = text.trim();
-        if name.is_empty() || name.chars().count() > USER_NAME_MAX {
+        if name.is_empty() || text.chars().count() > USER_NAME_MAX {
             return Err(InvalidValue::new(format!(
-                "must have 1 to {USER_NAME_MAX} characters"
+                "must have 1 to {USER_NAME_MAX} characters, not all of them blank"
             )));
         }
-        if name.chars().any(char::is_control) {
+        if text.chars().any(char::is_control) {
             return Err(InvalidValue::new("must not contain control characters"));
         }
         Ok(Self(name.to_owned()))
@@ -248,7 +248,9 @@ mod tests {
             String::new(),
             "  ".into(),
             "a".repeat(201),
+            format!("{} ", "a".repeat(200)),
             "a\u{7}b".into(),
+            "a\n".into(),
         ] {
             assert!(bad.parse::<UserName>().is_err());
         }
