@@ -130,44 +130,46 @@ where
     let mut refusal = adapt(finish(Router::new().fallback(async || {
         Problem::malformed_request("No request can be made of what the gateway has handed over.")
     })));
-    move |event| match readable(event) {
-        Ok(event) => adapter.call(event),
-        Err(event) => refusal.call(event),
+    move |mut event| {
+        if make_readable(&mut event.payload) {
+            adapter.call(event)
+        } else {
+            refusal.call(event)
+        }
     }
 }
 
 /// Sees to it that a request can be made of the event: where it cannot, the runtime panics, and a client may have put
-/// anything into the headers, the query and the body. Where it still cannot, the error is the event without them.
+/// anything into the headers, the query and the body. False where it still could not; what was at fault is gone then.
 ///
 /// The headers that a URI would be made from are taken out; the gateway's own account of the request is in its context.
 /// A query with characters that no URI may have gets them percent-encoded; every other one stays as it is, for
 /// signatures are over it.
-fn readable(
-    mut event: LambdaEvent<LambdaRequest>,
-) -> Result<LambdaEvent<LambdaRequest>, LambdaEvent<LambdaRequest>> {
-    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
-        request.headers.remove(http::header::HOST);
-        request.headers.remove("x-forwarded-proto");
-        if let Some(query) = &mut request.raw_query_string
-            && format!("/?{query}").parse::<PathAndQuery>().is_err()
-        {
-            *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
-        }
-        if let Some(path) = &mut request.raw_path
-            && !path.starts_with('/')
-        {
-            path.insert(0, '/');
-        }
-        if !has_uri(request) || !has_body(request) {
-            request.request_context.domain_name = None;
-            request.request_context.stage = None;
-            request.raw_path = None;
-            request.raw_query_string = None;
-            request.body = None;
-            return Err(event);
-        }
+fn make_readable(event: &mut LambdaRequest) -> bool {
+    let LambdaRequest::ApiGatewayV2(request) = event else {
+        return true;
+    };
+    request.headers.remove(http::header::HOST);
+    request.headers.remove("x-forwarded-proto");
+    if let Some(query) = &mut request.raw_query_string
+        && format!("/?{query}").parse::<PathAndQuery>().is_err()
+    {
+        *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
     }
-    Ok(event)
+    if let Some(path) = &mut request.raw_path
+        && !path.starts_with('/')
+    {
+        path.insert(0, '/');
+    }
+    if has_uri(request) && has_body(request) {
+        return true;
+    }
+    request.request_context.domain_name = None;
+    request.request_context.stage = None;
+    request.raw_path = None;
+    request.raw_query_string = None;
+    request.body = None;
+    false
 }
 
 /// Whether the host and the path make a URL, and this and the query a URI: the runtime wants both, and no longer than a
@@ -265,9 +267,9 @@ mod tests {
 
     /// What the runtime makes of an event with that path and query.
     fn uri(path: &str, query: &str) -> Uri {
-        let payload = serde_json::from_value(event(path, query)).unwrap();
-        let event = readable(LambdaEvent::new(payload, Context::default())).unwrap();
-        http::Request::<lambda_http::Body>::from(event.payload)
+        let mut event = serde_json::from_value(event(path, query)).unwrap();
+        assert!(make_readable(&mut event));
+        http::Request::<lambda_http::Body>::from(event)
             .uri()
             .clone()
     }

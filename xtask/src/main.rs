@@ -4,6 +4,7 @@ mod api;
 mod chaos;
 mod demo;
 mod dev;
+mod fuzz;
 mod http;
 mod indexes;
 mod invoke;
@@ -54,6 +55,8 @@ enum Command {
     Chaos(chaos::Arguments),
     /// Asks the API whatever its document allows, and whatever it does not, and compares the answers with the document
     Schemathesis(schemathesis::Arguments),
+    /// Runs the fuzz targets, one after another
+    Fuzz(fuzz::Arguments),
     /// Runs one function on one event, under AWS's own runtime interface emulator
     Invoke(invoke::Arguments),
     /// Makes the database's indexes, and replaces those of earlier versions
@@ -122,6 +125,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Test(arguments) => test::run(arguments).await,
         Command::Chaos(arguments) => chaos::run(arguments).await,
         Command::Schemathesis(arguments) => schemathesis::run(arguments).await,
+        Command::Fuzz(arguments) => fuzz::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Indexes(arguments) => indexes::run(arguments).await,
         Command::Key(arguments) => key::run(&arguments),

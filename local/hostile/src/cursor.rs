@@ -16,6 +16,10 @@ struct Input<'a> {
 
 /// The cursor of a list: any text is refused, or is what the list itself would write; what a list has written is read
 /// back by that list, and by no other.
+///
+/// # Panics
+///
+/// Where that does not hold.
 pub fn cursor(bytes: &[u8]) {
     let Some(input) = crate::read::<Input>(bytes) else {
         return;

@@ -50,6 +50,10 @@ const DEPTH_MAX: usize = 64;
 
 /// The TwiML writer: whatever it is given, the document is well-formed, and a reader gets back what was written; an API's
 /// script, voice and language to the letter, any other text but for characters that XML 1.0 forbids.
+///
+/// # Panics
+///
+/// Where that does not hold.
 pub fn twiml(bytes: &[u8]) {
     let Ok(input) = Unstructured::new(bytes).arbitrary::<Input>() else {
         return;

@@ -76,6 +76,10 @@ enum Body<'a> {
 
 /// The way of an event to a request and back: whatever the event, nothing panics, nobody is let in, no answer is a 5xx, and
 /// each has the headers that every answer has. The bytes are an event in JSON, or stand for one.
+///
+/// # Panics
+///
+/// Where that does not hold.
 pub fn event(bytes: &[u8]) {
     let event = match serde_json::from_slice(bytes) {
         Ok(event) => Some(event),

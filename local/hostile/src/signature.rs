@@ -30,6 +30,10 @@ const TOKEN: &str = "5f0c2f7de1a94b8e9d3c6a7b8190f2e4";
 
 /// The signature check: nothing is accepted but what somebody has signed who knows a token; all of that is, whatever the
 /// order of its parameters; and no changed part of it.
+///
+/// # Panics
+///
+/// Where that does not hold.
 pub fn signature(bytes: &[u8]) {
     let Some(input) = crate::read::<Input>(bytes) else {
         return;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use fuzz_harness::TARGETS;
+use hostile::{Property, TARGETS};
 
 const SECONDS_DEFAULT: u64 = 10;
 const INPUT_MAX_BYTES: usize = 4_096;
@@ -32,7 +32,7 @@ fn ten_seconds_of_every_target_break_nothing() {
     for ((name, _), tried) in TARGETS.into_iter().zip(&tries) {
         println!("{name:<10} {tried:?}");
     }
-    assert!(tries.iter().all(|tried| matches!(tried, Ok(1_000..))));
+    assert!(tries.iter().all(|tried| matches!(tried, Ok(100..))));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn every_corpus_is_small() {
 }
 
 /// How many inputs were tried, or which one has broken the property.
-fn smoke(name: &str, property: fn(&[u8]), time: Duration) -> Result<u64, String> {
+fn smoke(name: &str, property: Property, time: Duration) -> Result<u64, String> {
     let begun = Instant::now();
     let corpus = corpus(name);
     for input in &corpus {
@@ -66,7 +66,7 @@ fn smoke(name: &str, property: fn(&[u8]), time: Duration) -> Result<u64, String>
     Ok(u64::MAX)
 }
 
-fn holds(property: fn(&[u8]), input: &[u8]) -> Result<(), ()> {
+fn holds(property: Property, input: &[u8]) -> Result<(), ()> {
     catch_unwind(|| property(input)).map_err(drop)
 }
 

@@ -12,6 +12,10 @@ const TOKEN: Option<&str> = Some("4f3c2a1b-token");
 
 /// The webhooks' forms: what is read of one is within its bounds, a refusal repeats nothing of the form, and a form means
 /// the same when it comes out of the queue.
+///
+/// # Panics
+///
+/// Where that does not hold.
 pub fn webhook(form: &[u8]) {
     let kept = Webhook::keepable_form(form);
     assert!(kept.bytes().all(|byte| byte.is_ascii_graphic()), "{kept}");

@@ -17,6 +17,10 @@ use serde_json::{Map, Value, json};
 
 /// The JSON bodies: what is accepted is within what the API document says, and is accepted as the same when it is written
 /// again; the rest is refused, by the status that fits. The first byte chooses the kind of body, the others are one.
+///
+/// # Panics
+///
+/// Where that does not hold.
 pub fn json(bytes: &[u8]) {
     let Some((kind, body)) = bytes.split_first() else {
         return;

@@ -1,5 +1,4 @@
-//! What holds whatever comes in. Each function takes any bytes at all, and panics where a property does not hold: the
-//! targets in `fuzz/` call them, and so does the smoke test.
+//! Hostile input: what holds whatever comes in. The targets in `fuzz/` try to break it, and so does the smoke test.
 
 mod cursor;
 mod event;
@@ -15,8 +14,11 @@ pub use signature::signature;
 pub use twiml::twiml;
 pub use webhook::webhook;
 
+/// Takes any bytes, and panics where it does not hold.
+pub type Property = fn(&[u8]);
+
 /// Every property, by the name of its target.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, Property); 6] = [
     ("signature", signature),
     ("webhook", webhook),
     ("twiml", twiml),
