@@ -1,11 +1,14 @@
 //! How a function starts: logs, configuration, what it is built of, and the Lambda runtime.
 
-use std::{future::Future, process::ExitCode, sync::Arc, time::Instant};
+use std::{convert::Infallible, future::Future, process::ExitCode, sync::Arc, time::Instant};
 
 use axum::Router;
-use http::uri::PathAndQuery;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures_util::{FutureExt, future::BoxFuture};
+use http::{Uri, uri::PathAndQuery};
 use lambda_http::{
-    Error, LambdaEvent, Service,
+    Adapter, Error, LambdaEvent, Service, StreamAdapter,
+    aws_lambda_events::apigw::ApiGatewayV2httpRequest,
     lambda_runtime::{self, Context},
     request::LambdaRequest,
     service_fn,
@@ -14,8 +17,15 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tracing::Instrument;
+use url::{Host, Url};
 
-use crate::{config::Settings, logs, metrics, secret::Secret, tls};
+use crate::{
+    config::Settings,
+    http::{Problem, finish},
+    logs, metrics,
+    secret::Secret,
+    tls,
+};
 
 /// Runs a function: logs, configuration, the router that `build` makes of it, and the Lambda runtime.
 ///
@@ -26,11 +36,7 @@ where
     Fut: Future<Output = Result<Router, Error>>,
 {
     serve(function, build, |router, secret| async {
-        let mut adapter = lambda_http::Adapter::from(router);
-        lambda_runtime::run(service_fn(move |event| {
-            fresh(secret.clone(), adapter.call(parsable(event)))
-        }))
-        .await
+        lambda_runtime::run(service_fn(fresh(secret, handler(router, Adapter::from)))).await
     })
     .await
 }
@@ -42,10 +48,10 @@ where
     Fut: Future<Output = Result<Router, Error>>,
 {
     serve(function, build, |router, secret| async {
-        let mut adapter = lambda_http::StreamAdapter::from(router);
-        lambda_runtime::run(service_fn(move |event| {
-            fresh(secret.clone(), adapter.call(parsable(event)))
-        }))
+        lambda_runtime::run(service_fn(fresh(
+            secret,
+            handler(router, StreamAdapter::from),
+        )))
         .await
     })
     .await
@@ -127,36 +133,105 @@ where
     }
 }
 
-/// The answer, begun once it is sure that the secret is not older than it may be.
-async fn fresh<T>(secret: Option<Secret>, answer: impl Future<Output = T>) -> T {
-    if let Some(secret) = secret {
-        secret.keep_fresh().await;
+/// The handler, which is begun once it is sure that the secret is not older than it may be.
+fn fresh<F: Future + Send + 'static>(
+    secret: Option<Secret>,
+    mut handler: impl FnMut(LambdaEvent<LambdaRequest>) -> F,
+) -> impl FnMut(LambdaEvent<LambdaRequest>) -> BoxFuture<'static, F::Output> {
+    move |event| {
+        let secret = secret.clone();
+        let request_id = event.context.request_id.clone();
+        let handled = handler(event);
+        async move {
+            if let Some(secret) = secret {
+                let span = tracing::error_span!("invocation", request_id);
+                secret.keep_fresh().instrument(span).await;
+            }
+            handled.await
+        }
+        .boxed()
     }
-    answer.await
 }
 
-/// Sees to it that a URI can be made of the event: where it cannot, the runtime panics, and a client may have put
-/// anything into the headers and the query.
+/// What the Lambda runtime hands events to: the event of an HTTP request in, the answer as the gateway wants it out.
 ///
-/// The headers that it would be made from are taken out; the gateway's own account of the request is in its context.
-/// A query with characters that no URI may have gets them percent-encoded; every other one stays as it is, for
-/// signatures are over it.
-fn parsable(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
-        request.headers.remove(http::header::HOST);
-        request.headers.remove("x-forwarded-proto");
-        if let Some(query) = &mut request.raw_query_string
-            && format!("/?{query}").parse::<PathAndQuery>().is_err()
-        {
-            *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
-        }
-        if let Some(path) = &mut request.raw_path
-            && !path.starts_with('/')
-        {
-            path.insert(0, '/');
+/// An event of which no request can be made does not reach the router, and is answered 400.
+pub fn service(
+    router: Router,
+) -> impl Service<LambdaEvent<LambdaRequest>, Response = impl Serialize, Error = Infallible> {
+    service_fn(handler(router, Adapter::from))
+}
+
+fn handler<A>(
+    router: Router,
+    adapt: fn(Router) -> A,
+) -> impl FnMut(LambdaEvent<LambdaRequest>) -> A::Future
+where
+    A: Service<LambdaEvent<LambdaRequest>>,
+{
+    let mut adapter = adapt(router);
+    let mut refusal = adapt(finish(Router::new().fallback(async || {
+        Problem::malformed_request("No request can be made of what the gateway has handed over.")
+    })));
+    move |mut event| {
+        if make_readable(&mut event.payload) {
+            adapter.call(event)
+        } else {
+            refusal.call(event)
         }
     }
-    event
+}
+
+/// Sees to it that a request can be made of the event: where it cannot, the runtime panics, and a client may have put
+/// anything into the headers, the query and the body. False where it still could not; what was at fault is gone then.
+///
+/// The headers that a URI would be made from are taken out; the gateway's own account of the request is in its context.
+/// A query with characters that no URI may have gets them percent-encoded; every other one stays as it is, for
+/// signatures are over it.
+fn make_readable(event: &mut LambdaRequest) -> bool {
+    let LambdaRequest::ApiGatewayV2(request) = event else {
+        return true;
+    };
+    request.headers.remove(http::header::HOST);
+    request.headers.remove("x-forwarded-proto");
+    if let Some(query) = &mut request.raw_query_string
+        && format!("/?{query}").parse::<PathAndQuery>().is_err()
+    {
+        *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
+    }
+    if let Some(path) = &mut request.raw_path
+        && !path.starts_with('/')
+    {
+        path.insert(0, '/');
+    }
+    if has_uri(request) && has_body(request) {
+        return true;
+    }
+    request.request_context.domain_name = None;
+    request.request_context.stage = None;
+    request.raw_path = None;
+    request.raw_query_string = None;
+    request.body = None;
+    false
+}
+
+/// Whether the host and the path make a URL, and this and the query a URI: the runtime wants both, and no longer than a
+/// URI may be. The stage may come to stand before the path.
+fn has_uri(request: &ApiGatewayV2httpRequest) -> bool {
+    let context = &request.request_context;
+    let host = context.domain_name.as_deref().unwrap_or("localhost");
+    let stage = context.stage.as_deref().unwrap_or_default();
+    let path = request.raw_path.as_deref().unwrap_or_default();
+    let query = request.raw_query_string.as_deref().unwrap_or_default();
+    Host::parse(host).is_ok()
+        && Url::parse(&format!("https://{host}/{stage}{path}"))
+            .is_ok_and(|url| format!("{url}?{query}").parse::<Uri>().is_ok())
+}
+
+/// Whether the body is what it is said to be.
+fn has_body(request: &ApiGatewayV2httpRequest) -> bool {
+    let body = request.body.as_deref().unwrap_or_default();
+    !request.is_base64_encoded || BASE64_STANDARD.decode(body).is_ok()
 }
 
 /// What a query may not have (RFC 3986), but `%`, which is an escape already or is none.
@@ -174,9 +249,8 @@ const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS
 mod tests {
     use super::*;
 
-    /// What the runtime makes of an event with that path and query.
-    fn uri(path: &str, query: &str) -> http::Uri {
-        let event = serde_json::json!({
+    fn event(path: &str, query: &str) -> Value {
+        serde_json::json!({
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": path,
@@ -188,12 +262,24 @@ mod tests {
                 "stage": "$default",
             },
             "isBase64Encoded": false,
-        });
-        let payload = serde_json::from_value(event).unwrap();
-        let event = parsable(LambdaEvent::new(payload, Context::default()));
-        http::Request::<lambda_http::Body>::from(event.payload)
+        })
+    }
+
+    /// What the runtime makes of an event with that path and query.
+    fn uri(path: &str, query: &str) -> Uri {
+        let mut event = serde_json::from_value(event(path, query)).unwrap();
+        assert!(make_readable(&mut event));
+        http::Request::<lambda_http::Body>::from(event)
             .uri()
             .clone()
+    }
+
+    /// What a router that answers every path with `read` answers to the event.
+    async fn answer(event: Value) -> Value {
+        let router = finish(Router::new().fallback(async || "read"));
+        let payload = serde_json::from_value(event).unwrap();
+        let event = LambdaEvent::new(payload, Context::default());
+        serde_json::to_value(service(router).call(event).await.unwrap()).unwrap()
     }
 
     #[test]
@@ -214,5 +300,49 @@ mod tests {
         ] {
             assert!(uri(path, "a=b").path().starts_with('/'), "{path:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_event_that_makes_no_request_is_refused_before_the_router() {
+        let mut broken_body = event("/users", "");
+        broken_body["isBase64Encoded"] = true.into();
+        broken_body["body"] = "{\"name\": \"no base64\"}".into();
+        let with_host = |host: &str| {
+            let mut event = event("/users", "");
+            event["requestContext"]["domainName"] = host.into();
+            event["requestContext"]["stage"] = "xn--".into();
+            event
+        };
+        let long_path = event(&"/a".repeat(40_000), "");
+        let long_query = event("/users", &"a".repeat(70_000));
+        for event in [
+            broken_body,
+            with_host("a b"),
+            with_host(""),
+            long_path,
+            long_query,
+        ] {
+            let answer = answer(event).await;
+            assert_eq!(answer["statusCode"], 400);
+            let headers = &answer["headers"];
+            assert_eq!(headers["content-type"], "application/problem+json");
+            assert_eq!(headers["x-content-type-options"], "nosniff");
+            assert_eq!(headers["strict-transport-security"], "max-age=31536000");
+            assert_eq!(headers["cache-control"], "no-store");
+            assert!(
+                answer["body"]
+                    .as_str()
+                    .unwrap()
+                    .contains("malformed_request")
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_in_base64_reaches_the_router() {
+        let mut event = event("/users", "a=b");
+        event["isBase64Encoded"] = true.into();
+        event["body"] = "/w==".into();
+        assert_eq!(answer(event).await["body"], "read");
     }
 }

@@ -167,7 +167,7 @@ async fn follow(api: &Api, steps: &Steps, call_id: &str) -> Result<String> {
 }
 
 /// Twilio tells about the recording some time after the call has ended.
-async fn finished_recording(api: &Api, call_id: &str) -> Result<Value> {
+pub async fn finished_recording(api: &Api, call_id: &str) -> Result<Value> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = api.get(&format!("/calls/{call_id}/recordings")).await?;
@@ -190,7 +190,8 @@ async fn finished_recording(api: &Api, call_id: &str) -> Result<Value> {
     }
 }
 
-fn text<'a>(document: &'a Value, key: &str) -> Result<&'a str> {
+/// A field that is a text.
+pub fn text<'a>(document: &'a Value, key: &str) -> Result<&'a str> {
     let value = document[key].as_str();
     value.ok_or_else(|| format!("the answer has no {key}: {document}").into())
 }

@@ -6,6 +6,7 @@ mod demo;
 mod deny;
 mod dev;
 mod dialing;
+mod fuzz;
 mod host;
 mod http;
 mod indexes;
@@ -18,6 +19,7 @@ mod prerequisites;
 mod processes;
 mod redrive;
 mod sbom;
+mod schemathesis;
 mod stack;
 mod steps;
 mod test;
@@ -55,6 +57,10 @@ enum Command {
     Test(test::Arguments),
     /// Places many calls under every fault, and compares what Twilio knows with what the database says
     Chaos(chaos::Arguments),
+    /// Asks the API whatever its document allows, and whatever it does not, and compares the answers with the document
+    Schemathesis(schemathesis::Arguments),
+    /// Runs the fuzz targets, one after another
+    Fuzz(fuzz::Arguments),
     /// Runs one function on one event, under AWS's own runtime interface emulator
     Invoke(invoke::Arguments),
     /// Makes the database's indexes, and replaces those of earlier versions
@@ -131,6 +137,8 @@ async fn perform(command: Command) -> Result<()> {
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Chaos(arguments) => chaos::run(arguments).await,
+        Command::Schemathesis(arguments) => schemathesis::run(arguments).await,
+        Command::Fuzz(arguments) => fuzz::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Indexes(arguments) => indexes::run(arguments).await,
         Command::Dialing(arguments) => dialing::run(arguments).await,

@@ -97,6 +97,7 @@ impl<'a> Suite<'a> {
         let beside = async {
             // Its failure is reported when the environment is used.
             let _ = Venv::ensure(workspace, venv::SDK_TESTS).await;
+            let _ = Venv::ensure(workspace, venv::SCHEMATHESIS).await;
             let template = pytest(workspace, venv::TEMPLATE_TESTS, "tests/template").await;
             // Where the build has failed, the suite names the binary that it misses.
             let _ = binaries.await;
@@ -113,6 +114,7 @@ impl<'a> Suite<'a> {
             let _ = built.send(());
             self.rust_tests(arguments).await?;
             self.chaos().await;
+            self.schemathesis().await;
             Ok(())
         };
         let (suites, rust_tests) = tokio::join!(beside, cargo);
@@ -174,6 +176,13 @@ impl<'a> Suite<'a> {
         let mut command = processes::command(processes::this_program());
         command.args(["chaos", "--calls", "60", "--outages", "1"]);
         self.command("chaos", &mut command).await;
+    }
+
+    /// The API and its document, by a few requests of every kind, which are the same each time.
+    async fn schemathesis(&mut self) {
+        let mut command = processes::command(processes::this_program());
+        command.args(["schemathesis", "--examples", "25", "--seed", "1"]);
+        self.command("schemathesis", &mut command).await;
     }
 
     /// The caller's test database, else an embedded one that starts empty and can be told to fail.

@@ -52,6 +52,12 @@ pub const TEMPLATE_TESTS: Requirements = Requirements {
     file: "tests/template/requirements.txt",
 };
 
+/// What asks the API whatever its document allows, and whatever it does not.
+pub const SCHEMATHESIS: Requirements = Requirements {
+    folder: "venv-schemathesis",
+    file: "tests/schemathesis/requirements.txt",
+};
+
 /// An environment that is ready.
 pub struct Venv {
     folder: PathBuf,

@@ -20,7 +20,7 @@ use outdial::{
     secret::Doubt,
     twilio::TwilioClient,
 };
-use utoipa::OpenApi;
+use utoipa::{OpenApi, ToSchema};
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -72,6 +72,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
+/// A WAV file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "the audio is streamed, and never held as a value")]
+struct Audio(Vec<u8>);
+
 /// Stream the audio of a recording
 ///
 /// The URL comes from `/recordings/{recording_id}/media`; it is its own proof, and lasts five minutes.
@@ -86,8 +92,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         ("Range" = Option<String>, Header, description = "One range of bytes", example = "bytes=0-1023"),
     ),
     responses(
-        (status = 200, description = "The audio", content_type = "audio/x-wav", body = Vec<u8>),
-        (status = 206, description = "The range of it", content_type = "audio/x-wav", body = Vec<u8>,
+        (status = 200, description = "The audio", content_type = "audio/x-wav", body = inline(Audio)),
+        (status = 206, description = "The range of it", content_type = "audio/x-wav", body = inline(Audio),
             headers(("Content-Range" = String, description = "Which bytes, of how many"))),
         (status = 403, description = "The URL is not one of ours, or has expired (`bad_signature`)"),
         (status = 404, description = "Twilio has no such audio"),

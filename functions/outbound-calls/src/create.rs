@@ -29,7 +29,7 @@ const DIAL_DEADLINE: Duration = Duration::from_secs(30);
 /// then answered with the call that the first one placed, and never dials again.
 #[utoipa::path(
     post, path = "/calls/outbound", tag = "calls", operation_id = "create_outbound_call",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
         description = "Names the request: 1 to 255 visible ASCII characters, your own for each call")),
     request_body = OutboundCallRequest,
     responses(

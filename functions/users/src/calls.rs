@@ -14,7 +14,7 @@ use crate::App;
         ("status" = Option<CallStatus>, Query, description = "Only calls that stand there"),
         ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000, example = 1),
         ("page_size" = Option<u32>, Query, description = "How many calls a page holds (20)", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; not with `page`"),
+        ("cursor" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{32}$", description = "`next_cursor` of the page before; not with `page`"),
     ),
     responses(
         (status = 200, description = "A page of calls", body = CallList),

@@ -21,7 +21,7 @@ use crate::App;
 /// `Idempotency-Key` is answered with the user that the first one created.
 #[utoipa::path(
     post, path = "/users", tag = "users", operation_id = "create_user",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
         description = "Names the request: 1 to 255 visible ASCII characters, your own for each user", example = "signup-4711")),
     request_body = UserCreate,
     responses(
@@ -105,7 +105,7 @@ async fn replay(app: &App, repeatable: &Repeatable) -> Result<Option<Response>, 
     params(
         ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000, example = 1),
         ("page_size" = Option<u32>, Query, description = "How many users a page holds (20)", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; not with `page`"),
+        ("cursor" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{32}$", description = "`next_cursor` of the page before; not with `page`"),
         ("email" = Option<String>, Query, description = "The user with this address, whatever its case; not with `cursor`", format = Email, example = "ada@example.com"),
     ),
     responses(

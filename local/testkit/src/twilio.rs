@@ -1,10 +1,16 @@
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use outdial::tls;
 use serde_json::Value;
 use twilio_sim::{Config, Simulator, clock::Speed};
 
-use crate::{ACCOUNT_SID, AUTH_TOKEN};
+use crate::{ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER};
+
+/// More than a recording of a few seconds can be late.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A simulated Twilio that nobody else uses, for [`ACCOUNT_SID`]; it ends with the test's runtime.
 #[derive(Debug, Clone)]
@@ -88,6 +94,49 @@ impl Twilio {
         match calls["calls"].take() {
             Value::Array(calls) => calls,
             other => panic!("no list of calls: {other}"),
+        }
+    }
+
+    /// Plays a recorded call of somebody else's, and returns Twilio's name of its recording once that is there.
+    ///
+    /// # Panics
+    ///
+    /// When the simulator does not answer, or has no recording in time.
+    pub async fn record(&self) -> String {
+        let says = "<Response><Say>Hello, this is a recorded call.</Say></Response>";
+        let form = [
+            ("To", "+14155552671"),
+            ("From", FROM_NUMBER),
+            ("Twiml", says),
+            ("Record", "true"),
+        ];
+        let url = format!(
+            "{}/2010-04-01/Accounts/{ACCOUNT_SID}/Calls.json",
+            self.origin
+        );
+        let dial = self
+            .http
+            .post(url)
+            .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));
+        let answer = dial.form(&form).send().await;
+        let call: Value = answer
+            .expect("the simulator answers")
+            .json()
+            .await
+            .expect("the simulator answers JSON");
+        let begun = Instant::now();
+        loop {
+            let calls = self.calls().await;
+            let call = calls.iter().find(|known| known["sid"] == call["sid"]);
+            let recording = call.map(|call| &call["recordings"][0]);
+            if let Some(recording) = recording
+                && recording["status"] == "completed"
+                && let Some(sid) = recording["sid"].as_str()
+            {
+                return sid.to_owned();
+            }
+            assert!(begun.elapsed() < PATIENCE, "no recording: {calls:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 

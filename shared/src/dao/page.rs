@@ -87,6 +87,12 @@ const CHECKSUM_LEN: usize = 4;
 const MILLIS_LEN: usize = 8;
 
 impl Cursor {
+    /// The place of the item that was created then and has that `_id`.
+    #[must_use]
+    pub fn new(created_at: DateTime, id: ObjectId) -> Self {
+        Self { created_at, id }
+    }
+
     /// Reads a cursor of that list.
     ///
     /// # Errors
@@ -108,7 +114,9 @@ impl Cursor {
         (checksum == cursor.checksum(list)).then_some(cursor)
     }
 
-    fn write(self, list: List) -> String {
+    /// The text that [`Cursor::parse`] reads.
+    #[must_use]
+    pub fn write(self, list: List) -> String {
         let bytes = [&self.checksum(list)[..], &self.place()].concat();
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -173,7 +181,7 @@ where
     items.truncate(request.size as usize);
     let next_cursor = items.last().filter(|_| more).map(|last| {
         let (created_at, id) = place(last);
-        Cursor { created_at, id }.write(list)
+        Cursor::new(created_at, id).write(list)
     });
     Ok(Page {
         items,

@@ -2,6 +2,7 @@ use std::{fmt, str::FromStr};
 
 use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};
+use url::Host;
 
 use super::{InvalidValue, from_json_string};
 
@@ -54,7 +55,7 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
-/// An e-mail address (RFC 5321) with a domain name; two addresses are the same when they differ in case alone.
+/// An e-mail address (RFC 5321: ASCII) with a domain name; two addresses are the same when they differ in case alone.
 ///
 /// It never prints whole: `Debug` and `Display` show the first letter and the domain.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,9 +85,23 @@ impl FromStr for Email {
             .without_domain_literal()
             .without_display_text();
         EmailAddress::parse_with_options(text, options)
+            .ok()
+            .filter(|address| text.is_ascii() && is_domain_name(address.domain()))
             .map(|_| Self(text.to_owned()))
-            .map_err(|_| InvalidValue::new("must be an e-mail address, such as ada@example.com"))
+            .ok_or_else(|| InvalidValue::new("must be an e-mail address, such as ada@example.com"))
     }
+}
+
+/// Letters, digits and inner hyphens between dots, and no broken `xn--` among them.
+fn is_domain_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    text.split('.').all(is_label) && matches!(Host::parse(text), Ok(Host::Domain(_)))
 }
 
 impl fmt::Display for Email {
@@ -102,7 +117,7 @@ impl fmt::Debug for Email {
     }
 }
 
-/// A person's name: 1–200 characters once trimmed, no control characters.
+/// A person's name: 1–200 characters, not all of them blank, and no control characters. It is trimmed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UserName(String);
@@ -122,12 +137,12 @@ impl FromStr for UserName {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let name = text.trim();
-        if name.is_empty() || name.chars().count() > USER_NAME_MAX {
+        if name.is_empty() || text.chars().count() > USER_NAME_MAX {
             return Err(InvalidValue::new(format!(
-                "must have 1 to {USER_NAME_MAX} characters"
+                "must have 1 to {USER_NAME_MAX} characters, not all of them blank"
             )));
         }
-        if name.chars().any(char::is_control) {
+        if text.chars().any(char::is_control) {
             return Err(InvalidValue::new("must not contain control characters"));
         }
         Ok(Self(name.to_owned()))
@@ -186,6 +201,8 @@ mod tests {
             "ada@example.com",
             "a.b+c@sub.example.org",
             "Ada.L@EXAMPLE.com",
+            "ada@xn--bcher-kva.example",
+            "\"ada l\"@example.com",
         ] {
             assert!(good.parse::<Email>().is_ok(), "{good}");
         }
@@ -200,6 +217,13 @@ mod tests {
             "ada@[127.0.0.1]",
             "ada@example.com ",
             "ada@@example.com",
+            "ada@exa}ple.com",
+            "ada@-example.com",
+            "ada@example_.com",
+            "ada@b\u{fc}cher.example",
+            "\u{e4}da@example.com",
+            "ada@xn--zzzzzzz99.example",
+            "ada@127.0.0.1",
         ] {
             assert!(bad.parse::<Email>().is_err(), "{bad}");
         }
@@ -224,7 +248,9 @@ mod tests {
             String::new(),
             "  ".into(),
             "a".repeat(201),
+            format!("{} ", "a".repeat(200)),
             "a\u{7}b".into(),
+            "a\n".into(),
         ] {
             assert!(bad.parse::<UserName>().is_err());
         }

@@ -1,6 +1,10 @@
 use deserr::{DeserializeError, Deserr, IntoValue, MergeWithError, Value, ValuePointerRef};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde_json::json;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, Type},
+};
 
 use super::{
     Email, InvalidValue, Language, Metadata, PhoneNumber, Script, TimeZone, UserName, Voice,
@@ -12,7 +16,7 @@ use super::{
 #[deserr(deny_unknown_fields, where_predicate = __Deserr_E: MergeWithError<InvalidValue>)]
 pub struct UserCreate {
     /// The person's name.
-    #[schema(value_type = String, min_length = 1, max_length = 200, example = "Ada Lovelace")]
+    #[schema(value_type = String, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$", min_length = 1, max_length = 200, example = "Ada Lovelace")]
     pub name: UserName,
     /// The person's address: unique among users, whatever its case.
     #[schema(value_type = String, format = Email, example = "ada@example.com")]
@@ -34,7 +38,7 @@ pub struct UserCreate {
 pub struct UserUpdate {
     /// The new name.
     #[deserr(default)]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 200, example = "Ada King")]
+    #[schema(value_type = String, required = false, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$", min_length = 1, max_length = 200, example = "Ada King")]
     pub name: Changed<UserName>,
     /// The new address.
     #[deserr(default)]
@@ -82,7 +86,7 @@ pub struct OutboundCallRequest {
     #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
     pub to_number: PhoneNumber,
     /// What is spoken.
-    #[schema(value_type = String, min_length = 1, max_length = 3000, example = "Hello! Your order is ready.")]
+    #[schema(value_type = String, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\u0009\u000a\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*$", min_length = 1, max_length = 3000, example = "Hello! Your order is ready.")]
     pub script: Script,
     /// Whether the call is recorded.
     #[deserr(default)]
@@ -90,11 +94,11 @@ pub struct OutboundCallRequest {
     pub recording_enabled: bool,
     /// The voice; the configured one where none is given.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "Polly.Joanna-Neural")]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "Polly.Joanna-Neural")]
     pub voice: Option<Voice>,
     /// The language; the configured one where none is given.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "en-US")]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9-]{1,64}$", example = "en-US")]
     pub language: Option<Language>,
     /// Whether Twilio listens for an answering machine.
     #[deserr(default)]
@@ -102,8 +106,24 @@ pub struct OutboundCallRequest {
     pub machine_detection: Option<MachineDetection>,
     /// Your own notes: names and texts, at most 2,048 bytes in all.
     #[deserr(default)]
-    #[schema(value_type = std::collections::BTreeMap<String, String>, required = false, example = json!({"order": "A-17"}))]
+    #[schema(schema_with = metadata, required = false)]
     pub metadata: Metadata,
+}
+
+fn metadata() -> Object {
+    let name = Object::builder()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .pattern(Some(r"^[^\u0000]*$"));
+    Object::builder()
+        .schema_type(Type::Object)
+        .additional_properties(Some(Object::builder().schema_type(Type::String)))
+        .property_names(Some(name))
+        .description(Some(
+            "Your own notes: names and texts, at most 2,048 bytes in all.",
+        ))
+        .examples([json!({"order": "A-17"})])
+        .build()
 }
 
 /// What Twilio does to tell a person from a machine: its `MachineDetection` parameter.

@@ -18,7 +18,7 @@ pub use answer::{
 };
 pub use auth::{Caller, CallsRead, CallsWrite, Permission, UsersRead, UsersWrite};
 pub use idempotency::{Repeatable, replayed};
-pub use json::{BODY_MAX_BYTES, Json};
+pub use json::{BODY_MAX_BYTES, FieldErrors, Json};
 pub use layers::finish;
 pub use paging::PageQuery;
 pub use path::Id;

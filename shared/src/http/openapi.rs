@@ -4,6 +4,7 @@ use serde_json::json;
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref,
     RefOr, Response, ResponseBuilder, Schema,
+    link::Link,
     path::{Operation, ParameterIn, PathItem},
     schema::{AdditionalProperties, ComponentsBuilder},
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -22,6 +23,7 @@ pub fn document(functions: impl IntoIterator<Item = OpenApi>) -> OpenApi {
         for operation in operations(item) {
             bodies.extend(json_body(operation));
             complete(operation);
+            link(operation);
         }
     }
     if let Some(components) = &mut document.components {
@@ -151,6 +153,54 @@ fn complete(operation: &mut Operation) {
             && response.content.is_empty()
         {
             refuse(status, response);
+        }
+    }
+}
+
+/// What an answer names, and which parameter of which operation takes the name.
+const LINKS: [(&str, &[&str], &str, &str); 4] = [
+    (
+        "create_user",
+        &["get_user", "update_user", "delete_user", "list_user_calls"],
+        "user_id",
+        "$response.body#/id",
+    ),
+    (
+        "create_outbound_call",
+        &["get_call", "hang_up_call", "list_call_recordings"],
+        "call_id",
+        "$response.body#/call_id",
+    ),
+    (
+        "list_users",
+        &["list_users"],
+        "cursor",
+        "$response.body#/next_cursor",
+    ),
+    (
+        "list_user_calls",
+        &["list_user_calls"],
+        "cursor",
+        "$response.body#/next_cursor",
+    ),
+];
+
+/// Says how to go on from an answer.
+fn link(operation: &mut Operation) {
+    let id = operation.operation_id.as_deref().unwrap_or_default();
+    let links = LINKS.into_iter().filter(|(from, ..)| *from == id);
+    for (_, targets, parameter, expression) in links {
+        for (status, response) in &mut operation.responses.responses {
+            let RefOr::T(response) = response else {
+                continue;
+            };
+            for target in targets.iter().filter(|_| status.starts_with('2')) {
+                let link = Link::builder()
+                    .operation_id(*target)
+                    .parameter(parameter, expression)
+                    .build();
+                response.links.insert((*target).to_owned(), link.into());
+            }
         }
     }
 }

@@ -108,6 +108,12 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed_form", detail)
     }
 
+    /// 400: what has come is no request.
+    #[must_use]
+    pub fn malformed_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
+    }
+
     /// 401: no key, or an unknown one.
     #[must_use]
     pub fn unauthorized(detail: impl Into<String>) -> Self {

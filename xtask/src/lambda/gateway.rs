@@ -244,6 +244,7 @@ mod tests {
             ("/twilio/voice", "voice"),
             ("/twilio/status", "status"),
             ("/twilio/recording", "recording"),
+            ("/media", "media"),
             ("/twilio/other", "health"),
             ("/media", "media"),
             ("/media/x", "health"),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -89,6 +89,9 @@ impl Registry {
     }
 }
 
+/// What an answer may have, streamed ones included: minutes of audio.
+const ANSWER_MAX: usize = 20 * 1024 * 1024;
+
 /// The paths that environments ask at: each has a base of its own.
 pub fn router(registry: Registry) -> Router {
     let base = "/rt/{function}/{worker}/2018-06-01/runtime";
@@ -100,6 +103,7 @@ pub fn router(registry: Registry) -> Router {
         )
         .route(&format!("{base}/invocation/{{id}}/error"), post(error))
         .route(&format!("{base}/init/error"), post(init_error))
+        .layer(DefaultBodyLimit::max(ANSWER_MAX))
         .with_state(registry)
 }
 
@@ -131,32 +135,24 @@ async fn response(
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    let is_streamed = headers
-        .get("lambda-runtime-function-response-mode")
-        .is_some_and(|mode| mode == "streaming");
-    let answer = if is_streamed {
-        streamed(&body)
-    } else {
-        serde_json::from_slice(&body)
+    let mode = headers.get("lambda-runtime-function-response-mode");
+    let answer = match mode {
+        Some(mode) if mode == "streaming" => streamed(&body),
+        _ => serde_json::from_slice(&body),
     };
-    registry.answer(
-        &id,
-        answer.map_err(|error| {
-            json!({ "errorType": "Runtime.MalformedAnswer", "errorMessage": error.to_string() })
-        }),
-    )
+    let answer = answer.map_err(|error| {
+        json!({ "errorType": "Runtime.MalformedAnswer", "errorMessage": error.to_string() })
+    });
+    registry.answer(&id, answer)
 }
 
-/// A streamed answer as one that is not: its head comes first, as JSON, then eight zeros, then its body.
+/// A streamed answer, as it would be if it came at once: its head is JSON, eight zeros end it, and the body follows.
 fn streamed(answer: &[u8]) -> serde_json::Result<Value> {
-    const END_OF_HEAD: [u8; 8] = [0; 8];
-    let head_length = answer
-        .windows(END_OF_HEAD.len())
-        .position(|window| window == END_OF_HEAD)
-        .unwrap_or(answer.len());
-    let (head, body) = answer.split_at(head_length);
-    let body = body.get(END_OF_HEAD.len()..).unwrap_or_default();
+    const END: [u8; 8] = [0; 8];
+    let end = answer.windows(END.len()).position(|bytes| bytes == END);
+    let (head, body) = answer.split_at(end.unwrap_or(answer.len()));
     let mut answer: Value = serde_json::from_slice(head)?;
+    let body = body.get(END.len()..).unwrap_or_default();
     answer["body"] = BASE64_STANDARD.encode(body).into();
     answer["isBase64Encoded"] = true.into();
     Ok(answer)
@@ -180,11 +176,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_streamed_answer_has_a_head_and_a_body() {
-        let answer = streamed(b"{\"statusCode\":206}\0\0\0\0\0\0\0\0\0hi").unwrap();
+    fn a_streamed_answer_is_a_head_and_the_bytes_behind_it() {
+        let answer = streamed(b"{\"statusCode\":206}\0\0\0\0\0\0\0\0RIFF\0").unwrap();
         assert_eq!(answer["statusCode"], 206);
-        assert_eq!(answer["body"], BASE64_STANDARD.encode(b"\0hi"));
-        assert_eq!(streamed(b"{}").unwrap()["body"], "");
-        assert!(streamed(b"").is_err());
+        assert_eq!(
+            (&answer["body"], &answer["isBase64Encoded"]),
+            (&json!("UklGRgA="), &json!(true))
+        );
+        assert!(streamed(b"no head").is_err());
     }
 }

@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use axum::Router;
 use mongodb::bson::DateTime;
 use outdial::{config::Settings, http::media::MediaSigner};
@@ -7,8 +5,6 @@ use testkit::{ACCOUNT_SID, AUTH_TOKEN, Answer, Request, Twilio};
 use twilio_sim::clock::Speed;
 
 const KEY: &str = "signs media in tests";
-/// More than a recording of a few seconds can be late.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A Twilio that has made one recording, and the function before it.
 pub struct Theatre {
@@ -50,7 +46,7 @@ pub fn signed_by(key: &str, sid: &str, seconds_ago: i64) -> String {
 impl Theatre {
     pub async fn open() -> Self {
         let twilio = Twilio::start_at(Speed::parse("1000").unwrap()).await;
-        let sid = record(&twilio).await;
+        let sid = twilio.record().await;
         let audio = rest(
             &twilio,
             reqwest::Method::GET,
@@ -92,35 +88,6 @@ impl Theatre {
     /// How often the function, or anybody, has fetched audio.
     pub async fn fetches(&self) -> usize {
         self.twilio.requests("GET", ".wav").await.len()
-    }
-}
-
-/// Plays a recorded call, and waits for its recording.
-async fn record(twilio: &Twilio) -> String {
-    let form = [
-        ("To", "+14155552671"),
-        ("From", testkit::FROM_NUMBER),
-        (
-            "Twiml",
-            "<Response><Say>Hello, this is a recorded call.</Say></Response>",
-        ),
-        ("Record", "true"),
-    ];
-    assert_eq!(
-        rest(twilio, reqwest::Method::POST, "/Calls.json", &form)
-            .await
-            .status(),
-        201
-    );
-    let begun = Instant::now();
-    loop {
-        let calls = twilio.calls().await;
-        let recording = &calls[0]["recordings"][0];
-        if recording["status"] == "completed" {
-            return recording["sid"].as_str().unwrap().to_owned();
-        }
-        assert!(begun.elapsed() < PATIENCE, "{calls:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

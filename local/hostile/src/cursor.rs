@@ -1,0 +1,60 @@
+use arbitrary::Arbitrary;
+use mongodb::bson::{DateTime, oid::ObjectId};
+use outdial::{
+    dao::{Cursor, List},
+    domain::{CallStatus, UserId},
+};
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    text: &'a str,
+    created_at: i64,
+    id: [u8; 12],
+    user: [u8; 12],
+    status: Option<usize>,
+}
+
+/// The cursor of a list: any text is refused, or is what the list itself would write; what a list has written is read
+/// back by that list, and by no other.
+///
+/// # Panics
+///
+/// Where that does not hold.
+pub fn cursor(bytes: &[u8]) {
+    let Some(input) = crate::read::<Input>(bytes) else {
+        return;
+    };
+    let user = UserId::from(ObjectId::from_bytes(input.user));
+    let status = input
+        .status
+        .map(|index| CallStatus::ALL[index % CallStatus::ALL.len()]);
+    let lists = [
+        List::Users,
+        List::UserCalls(user, status),
+        List::UserCalls(UserId::from(ObjectId::from_bytes(input.id)), status),
+    ];
+    let raw = String::from_utf8_lossy(bytes);
+    for list in lists {
+        for text in [input.text, &raw] {
+            if let Ok(cursor) = Cursor::parse(text, list) {
+                assert_eq!(cursor.write(list), text);
+            }
+        }
+    }
+    let cursor = Cursor::new(
+        DateTime::from_millis(input.created_at),
+        ObjectId::from_bytes(input.id),
+    );
+    for list in lists {
+        let text = cursor.write(list);
+        assert_eq!(Cursor::parse(&text, list), Ok(cursor));
+        let longer = format!("{text}{}", input.text);
+        assert_eq!(Cursor::parse(&longer, list).is_ok(), input.text.is_empty());
+        // A checksum of 32 bits meets another one by chance, once in billions: so not every time.
+        if input.id[11] == 0 {
+            for other in lists.into_iter().filter(|other| *other != list) {
+                assert!(Cursor::parse(&text, other).is_err(), "{input:?}");
+            }
+        }
+    }
+}

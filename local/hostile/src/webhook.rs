@@ -1,0 +1,94 @@
+use mongodb::bson::DateTime;
+use outdial::{
+    domain::{CallSid, RecordingSid, RecordingUpdate, StatusUpdate},
+    queue::{Webhook, WebhookTopic},
+    twilio::{InvalidForm, parse_recording, parse_status, parse_voice},
+    webhooks::News,
+};
+
+/// When the form came, where it does not tell a time.
+const NOW: DateTime = DateTime::from_millis(1_767_225_600_000);
+const TOKEN: Option<&str> = Some("4f3c2a1b-token");
+
+/// The webhooks' forms: what is read of one is within its bounds, a refusal repeats nothing of the form, and a form means
+/// the same when it comes out of the queue.
+///
+/// # Panics
+///
+/// Where that does not hold.
+pub fn webhook(form: &[u8]) {
+    let kept = Webhook::keepable_form(form);
+    assert!(kept.bytes().all(|byte| byte.is_ascii_graphic()), "{kept}");
+    let kept = kept.as_bytes();
+
+    let voice = parse_voice(form);
+    assert_eq!(voice, parse_voice(kept));
+    match voice {
+        Ok(sid) => call_sid(&sid),
+        Err(refused) => refusal(&refused),
+    }
+    let told = parse_status(form, TOKEN, NOW);
+    assert_eq!(told, parse_status(kept, TOKEN, NOW));
+    match told {
+        Ok(update) => {
+            status(&update, form.len());
+            let news = News::read(WebhookTopic::Status, form, TOKEN, NOW);
+            assert_eq!(news, Ok(News::Status(update)));
+        }
+        Err(refused) => refusal(&refused),
+    }
+    let told = parse_recording(form);
+    assert_eq!(told, parse_recording(kept));
+    match told {
+        Ok(update) => {
+            recording(&update, form.len());
+            let news = News::read(WebhookTopic::Recording, form, TOKEN, NOW);
+            assert_eq!(news, Ok(News::Recording(update)));
+        }
+        Err(refused) => refusal(&refused),
+    }
+}
+
+fn status(update: &StatusUpdate, length: usize) {
+    call_sid(&update.call_sid);
+    for text in [&update.answered_by, &update.error_message] {
+        bounded(text.as_deref(), length);
+    }
+    assert!(update.sequence.is_none_or(|number| number >= 0));
+    assert!(update.duration_seconds.is_none_or(|seconds| seconds >= 0));
+    assert_ne!(update.error_code, Some(0));
+    assert_eq!(update.token.as_deref(), TOKEN);
+}
+
+fn recording(update: &RecordingUpdate, length: usize) {
+    call_sid(&update.call_sid);
+    recording_sid(&update.recording_sid);
+    bounded(update.recording_url.as_deref(), length);
+    bounded(Some(&update.recording_status), length);
+    assert!(update.duration_seconds.is_none_or(|seconds| seconds >= 0));
+    assert!(update.channels.is_none_or(|count| count > 0));
+    assert_ne!(update.error_code, Some(0));
+}
+
+fn call_sid(sid: &CallSid) {
+    assert!(is_sid(sid.as_str(), "CA"), "{sid}");
+}
+
+fn recording_sid(sid: &RecordingSid) {
+    assert!(is_sid(sid.as_str(), "RE"), "{sid}");
+}
+
+fn is_sid(text: &str, kind: &str) -> bool {
+    let digits = text.strip_prefix(kind).unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Each byte that is not of UTF-8 becomes three.
+fn bounded(text: Option<&str>, length: usize) {
+    assert!(text.is_none_or(|text| !text.is_empty() && text.len() <= 3 * length));
+}
+
+fn refusal(refused: &InvalidForm) {
+    let text = refused.to_string();
+    assert!(text.len() < 200 && text.is_ascii(), "{text}");
+}

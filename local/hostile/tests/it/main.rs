@@ -1,0 +1,36 @@
+//! What every function keeps to, whoever asks and for whatever.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod fetching;
+mod headers;
+
+use axum::Router;
+use testkit::Stage;
+
+/// Every function that a request reaches, in this process.
+struct Functions {
+    health: Router,
+    users: Router,
+    outbound_calls: Router,
+    voice: Router,
+    status: Router,
+    recording: Router,
+    media: Router,
+}
+
+impl Functions {
+    fn of(stage: &Stage) -> Self {
+        let settings = stage.settings();
+        Self {
+            health: health::router(health::App::from_settings(&settings).unwrap()),
+            users: users::router(users::App::from_settings(&settings).unwrap()),
+            outbound_calls: outbound_calls::router(
+                outbound_calls::App::from_settings(&settings).unwrap(),
+            ),
+            voice: voice::router(voice::App::from_settings(&settings).unwrap()),
+            status: status::router(status::App::from_settings(&settings).unwrap()),
+            recording: recording::router(recording::App::from_settings(&settings).unwrap()),
+            media: media::router(media::App::from_settings(&settings).unwrap()),
+        }
+    }
+}

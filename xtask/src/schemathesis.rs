@@ -1,0 +1,167 @@
+//! `cargo xtask schemathesis`: the API is asked whatever its document allows, and whatever it does not.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::Result;
+use crate::api::Api;
+use crate::demo::{finished_recording, text};
+use crate::lambda::{Gateway, Host, Options};
+use crate::output::Output;
+use crate::prerequisites;
+use crate::processes;
+use crate::stack::database::{Database, Storage};
+use crate::stack::environment::Environment;
+use crate::stack::simulator;
+use crate::steps::Steps;
+use crate::venv::{self, Venv};
+use crate::workspace::Workspace;
+
+/// How many environments each function may have.
+const ENVIRONMENTS: usize = 4;
+/// No refusal but those that a request deserves by itself.
+const VARIABLES: [(&str, &str); 2] = [
+    ("MAX_CALLS_PER_DAY", "1000000"),
+    ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
+];
+
+#[derive(Args)]
+pub struct Arguments {
+    /// How many requests each operation gets in each phase, at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    examples: u32,
+    /// What the run follows from [default: by chance]
+    #[arg(long)]
+    seed: Option<u32>,
+    /// More options for schemathesis, after `--`
+    #[arg(last = true)]
+    options: Vec<String>,
+}
+
+/// What the tool is told of by variables, beside the API key: see `tests/schemathesis/hooks.py`.
+type Told = Vec<(&'static str, String)>;
+
+/// What is asked. It runs until this program ends.
+struct Stack {
+    url: String,
+    /// What all processes print.
+    log: PathBuf,
+    told: Told,
+    _database: Database,
+    _host: Host,
+}
+
+impl Stack {
+    /// Behind the project's own gateway: it hands every request to a function as AWS does, whatever bytes its body has.
+    async fn start(workspace: &Workspace, venv: &Venv, folder: &Path) -> Result<Self> {
+        const DATABASE: &str = "outdial_schemathesis";
+        let log = folder.join("functions.log");
+        let output = Output::file(&log)?;
+        let storage = folder.join(format!("database-{}", std::process::id()));
+        let database = Database::start(venv, &output, Storage::Throwaway(storage)).await?;
+        // A run on the caller's own server may have left something.
+        database.client().database(DATABASE).drop().await?;
+        database.make_indexes(DATABASE).await?;
+        let gateway = Gateway::bind(0).await?;
+        let url = gateway.url().to_owned();
+        let mut environment = Environment::new(&database.uri, DATABASE, &url);
+        let account = environment.invent_twilio_account();
+        let twilio = simulator::start(workspace, &output, &account, simulator::AT_ONCE).await?;
+        environment.set("TWILIO_API_BASE_URL", twilio);
+        for (name, value) in VARIABLES {
+            environment.set(name, value);
+        }
+        let signing_key = Uuid::new_v4().to_string();
+        environment.set("MEDIA_SIGNING_KEY", &signing_key);
+        let api_key = environment.api_key.clone();
+        let options = Options {
+            workspace,
+            output,
+            environments: ENVIRONMENTS,
+            kills: None,
+        };
+        let host = gateway.serve(environment, options);
+        let mut told = place_call(&Api::new(&url, &api_key)?).await?;
+        told.extend([
+            ("OUTDIAL_API_KEY", api_key),
+            ("OUTDIAL_AUTH_TOKEN", account.auth_token),
+            ("OUTDIAL_MEDIA_SIGNING_KEY", signing_key),
+            ("OUTDIAL_URL", url.clone()),
+        ]);
+        Ok(Self {
+            url,
+            log,
+            told,
+            _database: database,
+            _host: host,
+        })
+    }
+}
+
+/// A user with a recorded call, so that there is something of each kind to be asked for.
+async fn place_call(api: &Api) -> Result<Told> {
+    let number = "+14155552671";
+    let user =
+        json!({ "name": "Ada Lovelace", "email": "ada@example.org", "phone_number": number });
+    let user = api.post("/users", &user).await?;
+    let user_id = text(&user, "id")?;
+    let call = json!({
+        "user_id": user_id,
+        "to_number": number,
+        "script": "Hello!",
+        "recording_enabled": true,
+    });
+    let call = api.post("/calls/outbound", &call).await?;
+    let call_id = text(&call, "call_id")?;
+    let recording = finished_recording(api, call_id).await?;
+    Ok(vec![
+        ("OUTDIAL_USER_ID", user_id.to_owned()),
+        ("OUTDIAL_CALL_ID", call_id.to_owned()),
+        ("OUTDIAL_RECORDING_ID", text(&recording, "id")?.to_owned()),
+        (
+            "OUTDIAL_RECORDING_SID",
+            text(&recording, "twilio_sid")?.to_owned(),
+        ),
+    ])
+}
+
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let mut steps = Steps::new(3);
+    prerequisites::check()?;
+    let workspace = Workspace::find()?;
+    let folder = workspace.target.join("schemathesis");
+    std::fs::create_dir_all(&folder)?;
+    steps.next("preparing the Python environments");
+    let venv = Venv::ensure(&workspace, venv::STACK).await?;
+    let tool = Venv::ensure(&workspace, venv::SCHEMATHESIS).await?;
+    steps.next("starting the database, Twilio and the functions");
+    let stack = Stack::start(&workspace, &venv, &folder).await?;
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u32(..));
+    steps.next(format!("asking, by seed {seed}"));
+    let status = processes::command(tool.program("schemathesis"))
+        .arg("--config-file")
+        .arg(workspace.root.join("tests/schemathesis/schemathesis.toml"))
+        .args(["run", &format!("{}/openapi.json", stack.url)])
+        .args(["--checks", "all", "--seed", &seed.to_string()])
+        .args(["--max-examples", &arguments.examples.to_string()])
+        .args(&arguments.options)
+        .envs(stack.told)
+        .env("NO_PROXY", "127.0.0.1")
+        .env("PYTHONPATH", workspace.root.join("tests/schemathesis"))
+        .env("SCHEMATHESIS_HOOKS", "hooks")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(&folder)
+        .status()
+        .await?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "the API and its document disagree: see above, and {} for what the functions have logged",
+        stack.log.display()
+    )
+    .into())
+}
