@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use http::StatusCode;
 use jsonschema::Validator;
 use outdial::{
-    domain::{OutboundCallRequest, UserCreate, UserUpdate},
+    domain::{BlockedNumberCreate, OutboundCallRequest, UserCreate, UserUpdate},
     http::{BODY_MAX_BYTES, FieldErrors, Json, Problem},
 };
 use serde::Serialize;
@@ -25,19 +25,21 @@ pub fn json(bytes: &[u8]) {
     let Some((kind, body)) = bytes.split_first() else {
         return;
     };
-    match kind % 3 {
+    match kind % 4 {
         0 => check::<UserCreate>("UserCreate", body, to_value),
         1 => check::<UserUpdate>("UserUpdate", body, |update| {
             let fields = [
                 ("name", update.name.0.as_ref().map(to_value)),
                 ("email", update.email.0.as_ref().map(to_value)),
                 ("phone_number", update.phone_number.0.as_ref().map(to_value)),
+                ("time_zone", update.time_zone.0.as_ref().map(to_value)),
             ];
             let given = fields
                 .into_iter()
                 .filter_map(|(name, value)| Some((name.to_owned(), value?)));
             given.collect::<Map<_, _>>().into()
         }),
+        2 => check::<BlockedNumberCreate>("BlockedNumberCreate", body, to_value),
         _ => check::<OutboundCallRequest>("OutboundCallRequest", body, to_value),
     }
 }
@@ -87,7 +89,12 @@ fn to_value<T: Serialize>(value: &T) -> Value {
 static SCHEMAS: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
     let document = include_str!("../../../functions/health/openapi.json");
     let document: Value = serde_json::from_str(document).expect("the API document is JSON");
-    let names = ["UserCreate", "UserUpdate", "OutboundCallRequest"];
+    let names = [
+        "UserCreate",
+        "UserUpdate",
+        "BlockedNumberCreate",
+        "OutboundCallRequest",
+    ];
     let compiled = names.map(|name| {
         let schema = json!({
             "$ref": format!("#/components/schemas/{name}"),
