@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::Future, process::ExitCode, sync::Arc, time::Instant};
 
-use axum::Router;
+use axum::{Router, routing::any};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{Uri, uri::PathAndQuery};
@@ -170,9 +170,10 @@ where
     A: Service<LambdaEvent<LambdaRequest>>,
 {
     let mut adapter = adapt(router);
-    let mut refusal = adapt(finish(Router::new().fallback(async || {
+    let refuse = async || {
         Problem::malformed_request("No request can be made of what the gateway has handed over.")
-    })));
+    };
+    let mut refusal = adapt(finish(Router::new().route("/", any(refuse))));
     move |mut event| {
         if make_readable(&mut event.payload) {
             adapter.call(event)
@@ -274,9 +275,9 @@ mod tests {
             .clone()
     }
 
-    /// What a router that answers every path with `read` answers to the event.
+    /// What a router answers to the event that says `read` at `/users`.
     async fn answer(event: Value) -> Value {
-        let router = finish(Router::new().fallback(async || "read"));
+        let router = finish(Router::new().route("/users", any(async || "read")));
         let payload = serde_json::from_value(event).unwrap();
         let event = LambdaEvent::new(payload, Context::default());
         serde_json::to_value(service(router).call(event).await.unwrap()).unwrap()

@@ -23,8 +23,9 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
+    let targets = targets(&workspace, arguments.target)?;
     let program = install(&workspace).await?;
-    for target in targets(&workspace, arguments.target)? {
+    for target in targets {
         println!("{target}, for {} s", arguments.seconds);
         // What is found goes into the first folder; the committed corpus stays as it is.
         let found = workspace.target.join("fuzz/corpus").join(&target);

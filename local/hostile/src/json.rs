@@ -39,8 +39,8 @@ pub fn json(bytes: &[u8]) {
                 .filter_map(|(name, value)| Some((name.to_owned(), value?)));
             given.collect::<Map<_, _>>().into()
         }),
-        2 => check::<BlockedNumberCreate>("BlockedNumberCreate", body, to_value),
-        _ => check::<OutboundCallRequest>("OutboundCallRequest", body, to_value),
+        2 => check::<OutboundCallRequest>("OutboundCallRequest", body, to_value),
+        _ => check::<BlockedNumberCreate>("BlockedNumberCreate", body, to_value),
     }
 }
 

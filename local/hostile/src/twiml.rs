@@ -1,50 +1,27 @@
-use arbitrary::{Arbitrary, Unstructured};
+use std::borrow::Cow;
+
 use outdial::{
     domain::{Language, Script, Voice, is_xml_char},
     twilio::{Element, generate_twiml_response, response, say_and_hang_up},
 };
 use roxmltree::{Document, Node};
 
-#[derive(Debug, Arbitrary)]
-struct Input<'a> {
-    text: &'a str,
-    voice: &'a str,
-    language: &'a str,
-    notice: Option<&'a str>,
-    tree: Tree<'a>,
-}
-
 /// Any element that somebody could write.
-#[derive(Debug, Arbitrary)]
+#[derive(Debug, Default)]
 struct Tree<'a> {
-    name: Name,
-    value: Option<&'a str>,
+    name: u8,
+    value: Option<Cow<'a, str>>,
     content: Vec<Content<'a>>,
 }
 
-#[derive(Debug, Arbitrary)]
+#[derive(Debug)]
 enum Content<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Element(Tree<'a>),
 }
 
-#[derive(Debug, Clone, Copy, Arbitrary)]
-enum Name {
-    Say,
-    Play,
-    Gather,
-}
-
-impl Name {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Say => "Say",
-            Self::Play => "Play",
-            Self::Gather => "Gather",
-        }
-    }
-}
-
+/// No byte of UTF-8 is this one.
+const SEPARATOR: u8 = 0xff;
 /// As deep as a recursive reader goes without fear for its stack.
 const DEPTH_MAX: usize = 64;
 
@@ -55,32 +32,28 @@ const DEPTH_MAX: usize = 64;
 ///
 /// Where that does not hold.
 pub fn twiml(bytes: &[u8]) {
-    let Ok(input) = Unstructured::new(bytes).arbitrary::<Input>() else {
-        return;
-    };
-    let document = say_and_hang_up(input.text, input.voice, input.language);
-    said(&document, &[input.text], input.voice, input.language);
+    let mut parts = bytes.split(|byte| *byte == SEPARATOR);
+    let mut next = || parts.next().map(String::from_utf8_lossy);
+    let (text, notice) = (next().unwrap_or_default(), next());
+    let (voice, language) = (next().unwrap_or_default(), next().unwrap_or_default());
+    let document = say_and_hang_up(&text, &voice, &language);
+    said(&document, &[&text], &voice, &language);
 
     if let (Ok(script), Ok(voice), Ok(language)) = (
-        input.text.parse::<Script>(),
-        input.voice.parse::<Voice>(),
-        input.language.parse::<Language>(),
+        text.parse::<Script>(),
+        voice.parse::<Voice>(),
+        language.parse::<Language>(),
     ) {
         let (voice, language) = (voice.as_str(), language.as_str());
-        let document = generate_twiml_response(&script, voice, language, input.notice);
-        let texts: Vec<_> = input.notice.into_iter().chain([input.text]).collect();
+        let document = generate_twiml_response(&script, voice, language, notice.as_deref());
+        let texts: Vec<_> = notice.as_deref().into_iter().chain([&*text]).collect();
         said(&document, &texts, voice, language);
-        assert_eq!(
-            allowed(input.text),
-            input.text,
-            "a script is spoken as it stands"
-        );
+        assert_eq!(allowed(&text), text, "a script is spoken as it stands");
     }
-    if input.tree.depth() < DEPTH_MAX {
-        let document = response([input.tree.element()]);
-        let document = parsed(&document);
-        input.tree.compare(document.root_element().first_child());
-    }
+    let tree = Tree::read(parts);
+    let document = response([tree.element()]);
+    let document = parsed(&document);
+    tree.compare(document.root_element().first_child());
 }
 
 fn said(document: &str, texts: &[&str], voice: &str, language: &str) {
@@ -121,19 +94,53 @@ fn allowed(text: &str) -> String {
     text.replace(|c| !is_xml_char(c), " ")
 }
 
-impl Tree<'_> {
-    fn depth(&self) -> usize {
-        let inner = self.content.iter().filter_map(|content| match content {
-            Content::Element(tree) => Some(tree.depth()),
-            Content::Text(_) => None,
-        });
-        1 + inner.max().unwrap_or_default()
+impl<'a> Tree<'a> {
+    /// Of parts that begin with `<` a child is made, `>` ends it, `=` gives it a value; all others are texts.
+    fn read(parts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut tree = Self::default();
+        let mut outer = Vec::new();
+        for part in parts {
+            match part.split_first() {
+                Some((b'<', name)) if outer.len() < DEPTH_MAX => {
+                    let name = name.first().copied().unwrap_or_default();
+                    let child = Self {
+                        name,
+                        ..Self::default()
+                    };
+                    outer.push(std::mem::replace(&mut tree, child));
+                }
+                Some((b'>', _)) if !outer.is_empty() => tree = tree.close(&mut outer),
+                Some((b'=', value)) => tree.value = Some(String::from_utf8_lossy(value)),
+                _ => {
+                    let text = String::from_utf8_lossy(part);
+                    tree.content.push(Content::Text(text));
+                }
+            }
+        }
+        while !outer.is_empty() {
+            tree = tree.close(&mut outer);
+        }
+        tree
+    }
+
+    fn close(self, outer: &mut Vec<Self>) -> Self {
+        match outer.pop() {
+            Some(mut parent) => {
+                parent.content.push(Content::Element(self));
+                parent
+            }
+            None => self,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        ["Say", "Play", "Gather"][usize::from(self.name % 3)]
     }
 
     fn element(&self) -> Element<'_> {
-        let mut element = Element::new(self.name.as_str());
-        if let Some(value) = self.value {
-            element = element.attribute("value", value);
+        let mut element = Element::new(self.name());
+        if let Some(value) = &self.value {
+            element = element.attribute("value", &**value);
         }
         self.content
             .iter()
@@ -147,8 +154,8 @@ impl Tree<'_> {
         let Some(read) = read else {
             panic!("{self:?} was lost");
         };
-        assert!(read.has_tag_name(self.name.as_str()));
-        let value = self.value.map(allowed);
+        assert!(read.has_tag_name(self.name()));
+        let value = self.value.as_deref().map(allowed);
         assert_eq!(read.attribute("value"), value.as_deref());
         let mut children = read.children().peekable();
         let mut content = self.content.iter().peekable();

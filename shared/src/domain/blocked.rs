@@ -26,7 +26,7 @@ pub struct BlockedNumber {
 }
 
 /// The body of `POST /blocked-numbers`.
-#[derive(Debug, Clone, Deserr, ToSchema)]
+#[derive(Debug, Clone, Deserr, Serialize, ToSchema)]
 #[deserr(deny_unknown_fields, where_predicate = __Deserr_E: MergeWithError<InvalidValue>)]
 pub struct BlockedNumberCreate {
     /// The number that must not be called.
@@ -34,11 +34,11 @@ pub struct BlockedNumberCreate {
     pub phone_number: PhoneNumber,
     /// Why, in your own words.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "asked not to be called again")]
+    #[schema(value_type = Option<String>, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$", min_length = 1, max_length = 200, example = "asked not to be called again")]
     pub reason: Option<BlockReason>,
 }
 
-/// Why a number is not called: 1–200 characters once trimmed, no control characters.
+/// Why a number is not called: 1–200 characters, not all of them blank, and no control characters. It is trimmed.
 ///
 /// It may tell of a person: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,12 +60,12 @@ impl FromStr for BlockReason {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let reason = text.trim();
-        if reason.is_empty() || reason.chars().count() > REASON_MAX {
+        if reason.is_empty() || text.chars().count() > REASON_MAX {
             return Err(InvalidValue::new(format!(
-                "must have 1 to {REASON_MAX} characters"
+                "must have 1 to {REASON_MAX} characters, not all of them blank"
             )));
         }
-        if reason.chars().any(char::is_control) {
+        if text.chars().any(char::is_control) {
             return Err(InvalidValue::new("must not contain control characters"));
         }
         Ok(Self(reason.to_owned()))

@@ -1,8 +1,16 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Timelike};
-use chrono_tz::Tz;
+use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::{Deserialize, Serialize};
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{Object, Type},
+    },
+};
 
 use super::{InvalidValue, from_json_string};
 
@@ -39,6 +47,21 @@ impl FromStr for TimeZone {
 }
 
 from_json_string!(TimeZone);
+
+impl PartialSchema for TimeZone {
+    fn schema() -> RefOr<Schema> {
+        Object::builder()
+            .schema_type(Type::String)
+            .description(Some(
+                "The name of a time zone in IANA's database, as of the version that this service knows.",
+            ))
+            .enum_values(Some(TZ_VARIANTS.map(Tz::name)))
+            .examples(["America/New_York"])
+            .into()
+    }
+}
+
+impl ToSchema for TimeZone {}
 
 /// The hours of a day in which people may be called, by the clocks where they are: `HH:MM-HH:MM`, from the first minute up
 /// to, and not with, the last. They may pass midnight.
@@ -122,7 +145,6 @@ impl fmt::Display for CallingHours {
 #[cfg(test)]
 mod tests {
     use chrono::Utc;
-    use chrono_tz::TZ_VARIANTS;
     use proptest::prelude::*;
 
     use super::*;

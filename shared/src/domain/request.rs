@@ -28,7 +28,7 @@ pub struct UserCreate {
     /// Where the person is: the IANA name of the time zone by which they are called.
     #[deserr(default)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "America/New_York")]
+    #[schema(required = false)]
     pub time_zone: Option<TimeZone>,
 }
 
@@ -50,7 +50,7 @@ pub struct UserUpdate {
     pub phone_number: Changed<PhoneNumber>,
     /// The new time zone; null takes it away.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, example = "Europe/London")]
+    #[schema(value_type = Option<TimeZone>, required = false)]
     pub time_zone: Changed<Option<TimeZone>>,
 }
 

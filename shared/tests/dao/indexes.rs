@@ -173,7 +173,7 @@ async fn duplicates_are_reported_by_id_and_the_other_indexes_made() {
 
 #[tokio::test]
 async fn what_documents_of_the_earlier_service_lack_is_filled_in() {
-    with_database(async |database, config| {
+    with_database(async |database, _| {
         let users = database.collection::<Document>("users");
         let now = DateTime::now();
         let ada = doc! {
@@ -203,11 +203,8 @@ async fn what_documents_of_the_earlier_service_lack_is_filled_in() {
             report.contains("recordings.call_uuid: filled in 1"),
             "{report}"
         );
-        let dao = Dao::new(&config).unwrap();
-        let found = dao
-            .get_user_by_email(&"äda@example.com".parse().unwrap())
-            .await;
-        assert!(found.unwrap().is_some());
+        let found = users.find_one(doc! { "email_lower": "äda@example.com" });
+        assert!(found.await.unwrap().is_some());
         let filled = recordings
             .find_one(doc! { "twilio_sid": "RE1" })
             .await
