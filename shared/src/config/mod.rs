@@ -355,7 +355,7 @@ impl Settings {
         const BLOCKED: &str =
             "numbers in E.164 form, separated by commas, such as +12125550123,+12125550124";
         const HOURS: &str =
-            "two different times of a day, HH:MM-HH:MM, such as 08:00-21:00 or 22:00-06:00";
+            "off, or two different times of a day, HH:MM-HH:MM, such as 08:00-21:00 or 22:00-06:00";
         const ZONE: &str = "the IANA name of a time zone, such as America/New_York";
         const FROM: &str = "a number of the account in E.164 form, such as +12125550123";
         let allowed_countries: Vec<String> = self
@@ -385,6 +385,7 @@ impl Settings {
                 .map_err(|_| ConfigError::malformed("BLOCKED_NUMBERS", BLOCKED))?,
             calling_hours: self
                 .get("CALLING_HOURS")
+                .filter(|text| *text != "off")
                 .map(str::parse)
                 .transpose()
                 .map_err(|_| ConfigError::malformed("CALLING_HOURS", HOURS))?,
@@ -610,9 +611,10 @@ mod tests {
 
     #[test]
     fn a_call_has_the_defaults_of_the_documentation() {
-        let calls = settings([("TWILIO_FROM_NUMBER", "+12125550100")])
-            .calls()
-            .unwrap();
+        let from = ("TWILIO_FROM_NUMBER", "+12125550100");
+        let off = settings([from, ("CALLING_HOURS", "off")]).calls().unwrap();
+        assert_eq!(off.calling_hours, None);
+        let calls = settings([from]).calls().unwrap();
         assert_eq!(calls.allowed_countries, ["US", "CA"]);
         assert_eq!(
             (calls.max_calls_per_user_per_day, calls.max_calls_per_day),
@@ -638,9 +640,7 @@ mod tests {
             ("DEFAULT_TIME_ZONE", "EDT"),
             ("TWILIO_FROM_NUMBER", "2125550100"),
         ] {
-            let error = settings([("TWILIO_FROM_NUMBER", "+12125550100"), (name, value)])
-                .calls()
-                .unwrap_err();
+            let error = settings([from, (name, value)]).calls().unwrap_err();
             assert!(
                 error
                     .to_string()
