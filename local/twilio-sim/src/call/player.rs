@@ -28,6 +28,8 @@ pub(super) struct Player {
     pub(super) request: Request,
     pub(super) callee: Callee,
     pub(super) clock: CallClock,
+    /// How long it waits for its turn among the account's calls, which is theirs in the order in which they were placed.
+    dial_slot: Duration,
     pub(super) tapes: Vec<Tape>,
     pub(super) documents: u32,
     pub(super) status: Status,
@@ -90,6 +92,7 @@ impl Player {
             outbox: Outbox::open(&sim, &sid, &request.to, ordinal),
             callee: callee(&request.to),
             clock: CallClock::starting(created),
+            dial_slot: sim.take_dial_slot(),
             tapes: Vec::new(),
             documents: 0,
             status: Status::Queued,
@@ -115,7 +118,7 @@ impl Player {
     }
 
     async fn dial(&mut self) -> Result<(), Stop> {
-        let queued = self.sim.take_dial_slot() + self.callee.queued;
+        let queued = self.dial_slot + self.callee.queued;
         self.wait(queued).await?;
         self.enter(Status::Initiated, "initiated", Form::new());
         self.wait(DIALLING).await?;
