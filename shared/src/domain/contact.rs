@@ -92,11 +92,13 @@ impl FromStr for Email {
     }
 }
 
-/// Letters, digits and inner hyphens between dots, and no broken `xn--` among them.
+/// Letters, digits and inner hyphens between dots. Two hyphens in the third and fourth place are IDNA's (RFC 5891), and
+/// what follows `xn--` must be whole.
 fn is_domain_name(text: &str) -> bool {
     let is_label = |label: &str| {
         !label.starts_with('-')
             && !label.ends_with('-')
+            && (label.get(2..4) != Some("--") || label[..2].eq_ignore_ascii_case("xn"))
             && label
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -224,6 +226,7 @@ mod tests {
             "\u{e4}da@example.com",
             "ada@xn--zzzzzzz99.example",
             "ada@127.0.0.1",
+            "ada@ab--cd.example",
         ] {
             assert!(bad.parse::<Email>().is_err(), "{bad}");
         }
