@@ -106,7 +106,7 @@ async fn replay(app: &App, repeatable: &Repeatable) -> Result<Option<Response>, 
         ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000, example = 1),
         ("page_size" = Option<u32>, Query, description = "How many users a page holds (20)", minimum = 1, maximum = 100, example = 20),
         ("cursor" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{32}$", description = "`next_cursor` of the page before; not with `page`"),
-        ("email" = Option<String>, Query, description = "The user with this address, whatever its case; not with `cursor`", format = Email, example = "ada@example.com"),
+        ("email" = Option<String>, Query, description = "The user with this address, whatever its case; not with `cursor`", format = Email, max_length = 254, example = "ada@example.com"),
     ),
     responses(
         (status = 200, description = "A page of users", body = UserList),

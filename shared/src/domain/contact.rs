@@ -55,12 +55,14 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
-/// An e-mail address (RFC 5321: ASCII) with a domain name; two addresses are the same when they differ in case alone.
+/// An e-mail address (RFC 5321: ASCII, at most 254 characters) with a domain name; two addresses are the same when they differ in case alone.
 ///
 /// It never prints whole: `Debug` and `Display` show the first letter and the domain.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(String);
+
+const EMAIL_MAX: usize = 254;
 
 impl Email {
     /// The address as its owner wrote it.
@@ -86,17 +88,20 @@ impl FromStr for Email {
             .without_display_text();
         EmailAddress::parse_with_options(text, options)
             .ok()
-            .filter(|address| text.is_ascii() && is_domain_name(address.domain()))
+            .filter(|_| text.is_ascii() && text.len() <= EMAIL_MAX)
+            .filter(|address| is_domain_name(address.domain()))
             .map(|_| Self(text.to_owned()))
             .ok_or_else(|| InvalidValue::new("must be an e-mail address, such as ada@example.com"))
     }
 }
 
-/// Letters, digits and inner hyphens between dots, and no broken `xn--` among them.
+/// Letters, digits and inner hyphens between dots. Two hyphens in the third and fourth place are IDNA's (RFC 5891), and
+/// what follows `xn--` must be whole.
 fn is_domain_name(text: &str) -> bool {
     let is_label = |label: &str| {
         !label.starts_with('-')
             && !label.ends_with('-')
+            && (label.get(2..4) != Some("--") || label[..2].eq_ignore_ascii_case("xn"))
             && label
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -224,9 +229,16 @@ mod tests {
             "\u{e4}da@example.com",
             "ada@xn--zzzzzzz99.example",
             "ada@127.0.0.1",
+            "ada@ab--cd.example",
         ] {
             assert!(bad.parse::<Email>().is_err(), "{bad}");
         }
+        let of_length = |length: usize| {
+            let domain = format!("{}.example", "a.".repeat(90) + &"b".repeat(length - 192));
+            format!("ada@{domain}").parse::<Email>()
+        };
+        assert!(of_length(254).is_ok());
+        assert!(of_length(255).is_err());
         assert!(
             format!("{}@example.com", "a".repeat(300))
                 .parse::<Email>()

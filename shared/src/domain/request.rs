@@ -19,7 +19,7 @@ pub struct UserCreate {
     #[schema(value_type = String, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$", min_length = 1, max_length = 200, example = "Ada Lovelace")]
     pub name: UserName,
     /// The person's address: unique among users, whatever its case.
-    #[schema(value_type = String, format = Email, example = "ada@example.com")]
+    #[schema(value_type = String, format = Email, max_length = 254, example = "ada@example.com")]
     pub email: Email,
     /// The person's number.
     #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
@@ -42,7 +42,7 @@ pub struct UserUpdate {
     pub name: Changed<UserName>,
     /// The new address.
     #[deserr(default)]
-    #[schema(value_type = String, required = false, format = Email, example = "ada@example.org")]
+    #[schema(value_type = String, required = false, format = Email, max_length = 254, example = "ada@example.org")]
     pub email: Changed<Email>,
     /// The new number.
     #[deserr(default)]
