@@ -73,7 +73,7 @@ fn check<T: Deserr<FieldErrors>>(schema: &str, body: &[u8], write: fn(&T) -> Val
 fn without_idna(value: &Value) -> Value {
     let mut value = value.clone();
     if let Some(Value::String(email)) = value.get_mut("email") {
-        *email = email.to_ascii_lowercase().replace("xn--", "xn-");
+        *email = email.to_ascii_lowercase().replace("xn--", "xnxx");
     }
     value
 }
