@@ -28,6 +28,16 @@ pub fn check() -> Result<()> {
     Err(missing.join("\n").into())
 }
 
+/// What schemathesis wants, beyond the Python that everything else does with.
+pub fn check_schemathesis() -> Result<()> {
+    let is_new = ["-c", "import sys; sys.exit(sys.version_info < (3, 11))"];
+    let status = Command::new("python3").args(is_new).status();
+    if status.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    Err("schemathesis wants Python 3.11 or later, and python3 is older".into())
+}
+
 fn prerequisites() -> [Prerequisite; 4] {
     [
         Prerequisite {

@@ -131,6 +131,7 @@ async fn place_call(api: &Api) -> Result<Told> {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let mut steps = Steps::new(3);
     prerequisites::check()?;
+    prerequisites::check_schemathesis()?;
     let workspace = Workspace::find()?;
     let folder = workspace.target.join("schemathesis");
     std::fs::create_dir_all(&folder)?;

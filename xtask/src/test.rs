@@ -180,6 +180,10 @@ impl<'a> Suite<'a> {
 
     /// The API and its document, by a few requests of every kind, which are the same each time.
     async fn schemathesis(&mut self) {
+        if let Err(error) = prerequisites::check_schemathesis() {
+            self.skip("schemathesis", &error.to_string(), Instant::now());
+            return;
+        }
         let mut command = processes::command(processes::this_program());
         command.args(["schemathesis", "--examples", "25", "--seed", "1"]);
         self.command("schemathesis", &mut command).await;
