@@ -14,7 +14,6 @@ use crate::output::Output;
 use crate::prerequisites;
 use crate::stack::database::Storage;
 use crate::stack::environment::{Twilio, missing_account_variables};
-use crate::stack::functions::Hosting;
 use crate::stack::{self, Plan, Stack};
 use crate::steps::{Steps, seconds};
 use crate::venv::{self, Venv};
@@ -55,13 +54,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let port = match arguments.port {
         Some(port) => port,
         None if arguments.real_twilio => 9000,
-        None => stack::free_port()?,
+        None => 0,
     };
     stack::must_be_free(port)?;
 
     let workspace = Workspace::find()?;
     let run = run_folder(&workspace)?;
-    steps.next("preparing the Python environment (the database and the Lambda emulator)");
+    steps.next("preparing the Python environment (the database)");
     let venv = Venv::ensure(&workspace, venv::STACK).await?;
     steps.next("building the functions and the simulator");
     stack::build(&workspace).await?;
@@ -81,7 +80,6 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         port,
         public_url,
         twilio,
-        hosting: Hosting::Built,
         database_name: DATABASE,
     };
     let storage = Storage::Throwaway(run.join("database"));

@@ -1,5 +1,7 @@
 //! `cargo xtask dev`: the stack, left running, with each function rebuilt when its code changes.
 
+mod rebuild;
+
 use clap::Args;
 
 use crate::Result;
@@ -7,11 +9,11 @@ use crate::output::Output;
 use crate::prerequisites;
 use crate::stack::database::Storage;
 use crate::stack::environment::Twilio;
-use crate::stack::functions::Hosting;
 use crate::stack::{self, Plan, Stack};
 use crate::steps::Steps;
 use crate::venv::{self, Venv};
 use crate::workspace::Workspace;
+use rebuild::Changes;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -29,26 +31,31 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     prerequisites::check()?;
     stack::must_be_free(arguments.port)?;
     let workspace = Workspace::find()?;
-    steps.next("preparing the Python environment (the database and the Lambda emulator)");
+    steps.next("preparing the Python environment (the database)");
     let venv = Venv::ensure(&workspace, venv::STACK).await?;
+    // From here on, so that nothing is missed that changes while this starts.
+    let mut changes = Changes::watch(&workspace)?;
     steps.next("building the functions and the simulator");
     stack::build(&workspace).await?;
+    let output = Output::terminal();
     let plan = Plan {
         workspace: &workspace,
         venv: &venv,
-        output: Output::terminal(),
+        output: output.clone(),
         port: arguments.port,
         public_url: None,
         twilio: Twilio::Simulated {
             speed: arguments.speed,
         },
-        hosting: Hosting::Watched,
         database_name: "outdial_dev",
     };
     let storage = Storage::Kept(workspace.target.join(format!("dev/{}", arguments.port)));
     let stack = Stack::start(plan, storage, |what| steps.next(what)).await?;
     greet(&stack);
-    std::future::pending().await
+    loop {
+        changes.next().await;
+        rebuild::functions(&workspace, &output, &stack.host).await?;
+    }
 }
 
 fn greet(stack: &Stack) {

@@ -2,13 +2,14 @@
 //! environments as they are needed, and a gateway before them. Environments can be killed in mid-request, by plan.
 
 mod gateway;
+mod idle;
 mod kills;
 mod runtime_api;
 mod worker;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,13 +20,14 @@ use crate::Result;
 use crate::output::Output;
 use crate::stack::environment::Environment;
 use crate::workspace::Workspace;
+use idle::Idle;
 pub use kills::Kills;
 use kills::Moment;
 use runtime_api::Registry;
 use worker::Worker;
 
 /// What runs here, under the names of the folders and binaries, with the time that the template gives each of them.
-const FUNCTIONS: [(&str, Duration); 9] = [
+pub const FUNCTIONS: [(&str, Duration); 9] = [
     ("health", Duration::from_secs(10)),
     ("users", Duration::from_secs(29)),
     ("outbound-calls", Duration::from_secs(29)),
@@ -59,7 +61,7 @@ struct Function {
     name: &'static str,
     time_limit: Duration,
     places: Semaphore,
-    idle: Mutex<Vec<Worker>>,
+    idle: Idle,
     invocations: AtomicU64,
     killed: AtomicU64,
 }
@@ -79,6 +81,9 @@ pub enum Failure {
     /// It cannot be started.
     #[error("the function does not start: {0}")]
     Start(String),
+    /// There is none of that name.
+    #[error("there is no such function")]
+    Unknown,
 }
 
 /// How the functions run.
@@ -119,7 +124,7 @@ impl Gateway {
                 name,
                 time_limit,
                 places: Semaphore::new(options.environments),
-                idle: Mutex::default(),
+                idle: Idle::default(),
                 invocations: AtomicU64::new(0),
                 killed: AtomicU64::new(0),
             };
@@ -150,7 +155,7 @@ impl Host {
     pub async fn invoke(&self, name: &str, event: &Value) -> Result<Value, Failure> {
         let shared = &self.shared;
         let Some(function) = shared.functions.get(name) else {
-            return Err(Failure::Start(format!("there is no function {name}")));
+            return Err(Failure::Unknown);
         };
         let nth = function.invocations.fetch_add(1, Ordering::Relaxed);
         let _place = function
@@ -158,7 +163,7 @@ impl Host {
             .acquire()
             .await
             .map_err(|error| Failure::Start(error.to_string()))?;
-        let mut worker = match function.take_idle() {
+        let mut worker = match function.idle.take() {
             Some(worker) => worker,
             None => self.start(function)?,
         };
@@ -182,12 +187,20 @@ impl Host {
                 if matches!(kill, Some(Moment::Answered)) {
                     worker.kill().await;
                 } else {
-                    function.give_back(worker);
+                    function.idle.give_back(worker);
                 }
                 answer.map_err(Failure::Function)
             }
             Err(worker::End::TimedOut) => Err(Failure::TimedOut),
             Err(worker::End::Killed | worker::End::Crashed) => Err(Failure::Crashed),
+        }
+    }
+
+    /// Has the next event of each function start its binary anew; environments that are busy end after their event.
+    pub fn retire_all(&self) {
+        let next = self.shared.workers.load(Ordering::Relaxed);
+        for function in self.shared.functions.values() {
+            function.idle.retire(next);
         }
     }
 
@@ -225,23 +238,5 @@ impl Host {
         let child = crate::stack::spawn(&shared.output, function.name, &mut command)
             .map_err(|error| Failure::Start(error.to_string()))?;
         Ok(Worker::new(id, child, &shared.registry))
-    }
-}
-
-impl Function {
-    /// The environment that was used last, if it still runs.
-    fn take_idle(&self) -> Option<Worker> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(mut worker) = idle.pop() {
-            if worker.runs() {
-                return Some(worker);
-            }
-        }
-        None
-    }
-
-    fn give_back(&self, worker: Worker) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(worker);
     }
 }

@@ -28,7 +28,6 @@ mod wav;
 mod workspace;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -86,12 +85,6 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    #[command(hide = true)]
-    Label {
-        program: PathBuf,
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
 }
 
 fn main() -> ExitCode {
@@ -99,7 +92,6 @@ fn main() -> ExitCode {
         Command::BoundToParent { program, arguments } => {
             return processes::bound_to_parent(&program, &arguments);
         }
-        Command::Label { program, arguments } => return output::label(&program, &arguments),
         command => command,
     };
     let _children_end_with_us = Descendants::end_on_drop();
@@ -148,7 +140,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Sbom(arguments) => sbom::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Host(arguments) => host::run(arguments).await,
-        Command::BoundToParent { .. } | Command::Label { .. } => Ok(()),
+        Command::BoundToParent { .. } => Ok(()),
     }
 }
 

@@ -1,10 +1,9 @@
 //! What child processes print: kept in a file, or shown line by line under the process's name.
 
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
@@ -13,9 +12,6 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use crate::Result;
 
 const COLOURS: [&str; 6] = ["36", "33", "35", "32", "34", "96"];
-
-/// Between a process's name and its line, where one process passes on the lines of several.
-const LABEL: char = '\u{1e}';
 
 /// Where the lines of child processes go.
 #[derive(Clone, Debug)]
@@ -107,12 +103,7 @@ impl Output {
                 .await
                 .is_ok_and(|read| read > 0)
             {
-                let line = String::from_utf8_lossy(&bytes);
-                let (name, line) = line.split_once(LABEL).unwrap_or((&name, &line));
-                let line = line.trim_end();
-                if !(matches!(output, Self::Terminal { .. }) && is_noise(line)) {
-                    output.line(name, line);
-                }
+                output.line(&name, String::from_utf8_lossy(&bytes).trim_end());
                 bytes.clear();
             }
         });
@@ -130,54 +121,6 @@ impl Output {
         }
         let tail = lines[lines.len().saturating_sub(count)..].join("\n");
         format!("\nThe end of {}:\n{tail}", log.path.display())
-    }
-}
-
-/// What cargo and cargo-lambda say of each of seven functions, each time that any file changes.
-fn is_noise(line: &str) -> bool {
-    let phrases = [
-        "AWS_LAMBDA_MAX_CONCURRENCY is set",
-        "waiting for file lock on",
-        "ERROR command killed",
-        "    Finished `",
-        "INFO spawning function instance",
-        "INFO starting lambda function instance",
-        "     Running `",
-    ];
-    phrases.iter().any(|phrase| line.contains(phrase))
-}
-
-/// Runs a program and passes its lines on under its name, for an [`Output`] that follows this process.
-pub fn label(program: &Path, arguments: &[OsString]) -> ExitCode {
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    let child = std::process::Command::new(program)
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match child {
-        Ok(child) => child,
-        Err(error) => {
-            eprintln!("cannot run {}: {error}", program.display());
-            return ExitCode::FAILURE;
-        }
-    };
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    std::thread::scope(|scope| {
-        scope.spawn(|| pass_on(&name, stdout));
-        scope.spawn(|| pass_on(&name, stderr));
-    });
-    match child.wait() {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
-}
-
-fn pass_on(name: &str, stream: Option<impl Read>) {
-    let Some(stream) = stream else { return };
-    for line in std::io::BufReader::new(stream).split(b'\n') {
-        let Ok(line) = line else { return };
-        println!("{name}{LABEL}{}", String::from_utf8_lossy(&line));
     }
 }
 

@@ -60,7 +60,7 @@ fn prerequisites() -> [Prerequisite; 4] {
         },
         Prerequisite {
             name: "python3, 3.10 or later",
-            purpose: "runs the embedded database and the Lambda emulator",
+            purpose: "runs the embedded database",
             program: "python3".to_owned(),
             arguments: &["-c", "import sys; sys.exit(sys.version_info < (3, 10))"],
             debian: "sudo apt install python3",

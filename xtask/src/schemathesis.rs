@@ -55,7 +55,6 @@ struct Stack {
 }
 
 impl Stack {
-    /// Behind the project's own gateway: it hands every request to a function as AWS does, whatever bytes its body has.
     async fn start(workspace: &Workspace, venv: &Venv, folder: &Path) -> Result<Self> {
         const DATABASE: &str = "outdial_schemathesis";
         let log = folder.join("functions.log");

@@ -11,29 +11,27 @@ use std::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use crate::Result;
+use crate::lambda::{Gateway, Host};
 use crate::output::Output;
 use crate::venv::Venv;
 use crate::workspace::{PROFILE, Workspace, cargo};
 use database::{Database, Storage};
 use environment::{Environment, Twilio};
-use functions::Hosting;
 
 /// What to start.
 pub struct Plan<'a> {
     /// Where everything lies.
     pub workspace: &'a Workspace,
-    /// The environment that has the database and the Lambda emulator.
+    /// The environment that has the database.
     pub venv: &'a Venv,
     /// Where the processes' output goes.
     pub output: Output,
-    /// Where the API listens on 127.0.0.1.
+    /// Where the API listens on 127.0.0.1; 0 is a free port.
     pub port: u16,
     /// The API's public origin, where it isn't the local one.
     pub public_url: Option<String>,
     /// Who dials.
     pub twilio: Twilio,
-    /// How the functions run.
-    pub hosting: Hosting,
     /// The name of the database.
     pub database_name: &'static str,
 }
@@ -44,6 +42,8 @@ pub struct Stack {
     pub url: String,
     /// A key that the API takes.
     pub api_key: String,
+    /// The functions.
+    pub host: Host,
     _database: Database,
 }
 
@@ -66,7 +66,8 @@ impl Stack {
             plan.output.line("indexes", line);
         }
 
-        let url = format!("http://127.0.0.1:{}", plan.port);
+        let gateway = Gateway::bind(plan.port).await?;
+        let url = gateway.url().to_owned();
         let public_url = plan.public_url.as_deref().unwrap_or(&url);
         let mut environment = Environment::new(&database.uri, plan.database_name, public_url);
         match &plan.twilio {
@@ -82,10 +83,12 @@ impl Stack {
             }
         }
         announce(format!("starting the functions behind {url}"));
-        functions::start(&plan, &environment).await?;
+        let api_key = environment.api_key.clone();
+        let host = functions::start(&plan, gateway, environment).await?;
         Ok(Self {
             url,
-            api_key: environment.api_key,
+            api_key,
+            host,
             _database: database,
         })
     }

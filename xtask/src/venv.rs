@@ -22,7 +22,7 @@ pub struct Requirements {
     pub file: &'static str,
 }
 
-/// The embedded database and cargo-lambda.
+/// The embedded database, and SQS.
 pub const STACK: Requirements = Requirements {
     folder: "venv",
     file: "xtask/requirements.txt",

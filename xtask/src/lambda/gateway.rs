@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::{Bytes, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -23,7 +24,19 @@ pub fn router(host: Host) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
         .fallback(handle)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(host)
+}
+
+/// A function does not stop because whoever asked has hung up.
+async fn invoke_to_the_end(
+    host: Host,
+    function: impl AsRef<str> + Send + 'static,
+    event: Value,
+) -> Result<Value, Failure> {
+    let invocation = async move { host.invoke(function.as_ref(), &event).await };
+    let invoked = tokio::spawn(invocation).await;
+    invoked.unwrap_or(Err(Failure::Crashed))
 }
 
 /// Lambda's own API: one event, of whatever source.
@@ -32,39 +45,42 @@ async fn invoke(
     Path(name): Path<String>,
     Json(event): Json<Value>,
 ) -> Response {
-    match host.invoke(&name, &event).await {
+    match invoke_to_the_end(host, name, event).await {
         Ok(answer) => Json(answer).into_response(),
+        Err(Failure::Unknown) => message(StatusCode::NOT_FOUND, &Failure::Unknown.to_string()),
         Err(failure) => message(StatusCode::BAD_GATEWAY, &failure.to_string()),
     }
 }
 
 /// The template's routes.
 fn function_of(path: &str) -> &'static str {
-    let mut segments = path.trim_start_matches('/').split('/');
-    match (segments.next(), segments.next()) {
-        (Some("users"), _) => "users",
-        (Some("blocked-numbers" | "calls" | "recordings"), _) => "outbound-calls",
-        (Some("twilio"), Some("voice")) => "voice",
-        (Some("twilio"), Some("status")) => "status",
-        (Some("twilio"), Some("recording")) => "recording",
-        (Some("media"), None) => "media",
+    let segments: Vec<_> = path.split('/').skip(1).collect();
+    match segments[..] {
+        ["users", ..] => "users",
+        ["blocked-numbers" | "calls", ..] | ["recordings", _, ..] => "outbound-calls",
+        ["twilio", "voice"] => "voice",
+        ["twilio", "status"] => "status",
+        ["twilio", "recording"] => "recording",
+        ["media"] => "media",
         _ => "health",
     }
 }
 
-async fn handle(State(host): State<Host>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_MAX).await else {
-        return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long");
+async fn handle(
+    State(host): State<Host>,
+    head: Parts,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return message(rejection.status(), "the body cannot be read"),
     };
     let event = event(&head, &body);
-    match host.invoke(function_of(head.uri.path()), &event).await {
+    match invoke_to_the_end(host, function_of(head.uri.path()), event).await {
         Ok(answer) => respond(&answer)
             .unwrap_or_else(|| message(StatusCode::BAD_GATEWAY, "Internal Server Error")),
         Err(Failure::TimedOut) => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
-        Err(Failure::Function(_) | Failure::Crashed | Failure::Start(_)) => {
-            message(StatusCode::BAD_GATEWAY, "Internal Server Error")
-        }
+        Err(_) => message(StatusCode::BAD_GATEWAY, "Internal Server Error"),
     }
 }
 
@@ -246,8 +262,12 @@ mod tests {
             ("/twilio/recording", "recording"),
             ("/media", "media"),
             ("/twilio/other", "health"),
-            ("/media", "media"),
+            ("/twilio/voice/x", "health"),
             ("/media/x", "health"),
+            ("/recordings", "health"),
+            ("//users", "health"),
+            ("*", "health"),
+            ("", "health"),
         ] {
             assert_eq!(function_of(path), function, "{path}");
         }

@@ -34,6 +34,11 @@ impl Worker {
         }
     }
 
+    /// The number that it asks under.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Whether the process has not ended.
     pub fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

@@ -1,6 +1,7 @@
 //! The commands as a person runs them, with the real binaries, the real database and the simulator.
 
 mod demo;
+mod dev;
 mod dialing;
 mod events;
 mod prerequisites;

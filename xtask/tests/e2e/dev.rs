@@ -1,0 +1,172 @@
+//! The stack that is left running.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::xtask;
+
+/// Inherited by every process that a command starts, so that they can be found wherever they end up.
+pub const MARK: &str = "OUTDIAL_END_TO_END_MARK";
+
+#[tokio::test]
+async fn the_local_api_answers_as_the_deployed_one_does() {
+    let dev = Dev::start();
+
+    let json = |request: RequestBuilder| request.header("content-type", "application/json");
+    let not_utf_8 = json(dev.request(Method::POST, "/users")).body(&b"{\"name\": \"\xff\"}"[..]);
+    assert_problem(send(not_utf_8).await, 400, "malformed_json").await;
+
+    // Two headers of one name are one, with a comma between their values.
+    let email = format!("{}@example.com", Uuid::new_v4());
+    let user = json!({ "name": "Ada Lovelace", "email": email, "phone_number": "+14155552671" });
+    let create = || dev.request(Method::POST, "/users").json(&user);
+    let key = "idempotency-key";
+    let created = send(create().header(key, "a").header(key, "b")).await;
+    assert_eq!(created.status(), StatusCode::CREATED);
+    let repeated = send(create().header(key, "a,b")).await;
+    assert_eq!(repeated.headers()["idempotent-replayed"], "true");
+
+    // What no other route takes goes to health, and OPTIONS to the path's own function.
+    for path in ["/nowhere", "/twilio/voice/x", "/recordings"] {
+        assert_problem(send(dev.request(Method::GET, path)).await, 404, "not_found").await;
+    }
+    let options = send(dev.request(Method::OPTIONS, "/users")).await;
+    assert_eq!(options.headers()["allow"], "GET,HEAD,POST");
+    assert_problem(options, 405, "method_not_allowed").await;
+    let head = send(dev.request(Method::HEAD, "/openapi.json")).await;
+    assert_eq!(head.status(), StatusCode::OK);
+
+    // What is malformed is the client's fault.
+    let too_long = dev
+        .request(Method::POST, "/users")
+        .body(vec![b' '; 11_000_000]);
+    assert_eq!(send(too_long).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    for request in [
+        "POST /users HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+        "GET /users HTTP/1.1\r\nConnection: close\r\nX-Note: \u{e9}\r\nAuthorization: Bearer \u{e9}\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "POST /2015-03-31/functions/nobody/invocations HTTP/1.1\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        "nonsense\r\n\r\n",
+    ] {
+        let answer = dev.answer_to(request);
+        assert!(answer.starts_with("HTTP/1.1 4"), "{request}: {answer}");
+    }
+}
+
+/// A running `cargo xtask dev`, ended with the test.
+pub struct Dev {
+    pub child: Child,
+    pub mark: String,
+    address: String,
+    api_key: String,
+    storage: PathBuf,
+    client: Client,
+}
+
+impl Dev {
+    pub fn start() -> Self {
+        let tls = outdial::tls::client_config().expect("TLS");
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let mark = Uuid::new_v4().to_string();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        drop(listener);
+        let mut child = xtask(&["dev", "--port", &address.port().to_string()])
+            .env(MARK, &mark)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("xtask runs");
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let mut shown = Vec::new();
+        let greeted = lines.by_ref().any(|line| {
+            shown.push(line);
+            shown
+                .last()
+                .is_some_and(|line| line.contains("Ctrl-C ends everything"))
+        });
+        let api_key = shown
+            .iter()
+            .find_map(|line| line.trim().strip_prefix("key "))
+            .map(|key| key.trim().to_owned());
+        let dev = Self {
+            child,
+            mark,
+            address: address.to_string(),
+            api_key: api_key.unwrap_or_default(),
+            storage: storage(address.port()),
+            client,
+        };
+        assert!(greeted, "dev ended early:\n{}", shown.join("\n"));
+        std::thread::spawn(|| lines.for_each(drop));
+        dev
+    }
+
+    /// With its key.
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.address);
+        self.client.request(method, url).bearer_auth(&self.api_key)
+    }
+
+    /// Whatever is answered to what may be no HTTP.
+    fn answer_to(&self, request: &str) -> String {
+        let mut connection = TcpStream::connect(&self.address).expect("it listens");
+        connection
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .expect("a time limit");
+        connection
+            .write_all(request.as_bytes())
+            .expect("it is read");
+        let mut answer = Vec::new();
+        // The gateway may close a connection whose body it has not read.
+        let _ = connection.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            signal(&self.child, Signal::TERM);
+            let _ = self.child.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.storage);
+    }
+}
+
+pub fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .expect("a process id");
+    kill_process(pid, signal).expect("it still runs");
+}
+
+async fn send(request: RequestBuilder) -> Response {
+    request.send().await.expect("the gateway answers")
+}
+
+async fn assert_problem(answer: Response, status: u16, code: &str) {
+    assert_eq!(answer.status(), status);
+    let problem: Value = answer.json().await.expect("a problem is JSON");
+    assert_eq!(problem["code"], code, "{problem:#}");
+}
+
+/// Beside the folder of the binaries, as `dev` chooses it.
+fn storage(port: u16) -> PathBuf {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_xtask")).parent();
+    let target = binaries.and_then(Path::parent).expect("a target folder");
+    target.join("dev").join(port.to_string())
+}
