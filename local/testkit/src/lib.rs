@@ -1,6 +1,7 @@
 //! What the functions' tests stand on: a database of their own on a real server, a simulated Twilio, and requests that
 //! come in as Lambda events do.
 
+mod aws;
 mod data;
 mod document;
 mod proxy;

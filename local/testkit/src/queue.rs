@@ -1,13 +1,11 @@
 use aws_sdk_sqs::{
     Client,
-    config::{BehaviorVersion, Config, Credentials, Region},
     types::{Message, MessageSystemAttributeName, QueueAttributeName},
 };
-use outdial::aws::Transport;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::Stage;
+use crate::{Stage, aws};
 
 /// A queue that nobody else uses, on the server that `OUTDIAL_TEST_SQS_ENDPOINT` names.
 #[derive(Debug, Clone)]
@@ -23,17 +21,7 @@ impl Queue {
     ///
     /// Without the server.
     pub async fn new() -> Self {
-        let endpoint = std::env::var("OUTDIAL_TEST_SQS_ENDPOINT").expect(
-            "OUTDIAL_TEST_SQS_ENDPOINT must name an SQS server for tests: `cargo xtask test` starts one and sets it",
-        );
-        let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("tests", "tests", None, None, "tests"))
-            .endpoint_url(endpoint)
-            .http_client(Transport::new().expect("TLS can be set up"))
-            .build();
-        let client = Client::from_conf(config);
+        let client = Client::new(&aws::configuration("OUTDIAL_TEST_SQS_ENDPOINT"));
         let made = client
             .create_queue()
             .queue_name(format!("test-{}", Uuid::new_v4().simple()))

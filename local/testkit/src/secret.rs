@@ -1,12 +1,9 @@
-use aws_sdk_secretsmanager::{
-    Client,
-    config::{BehaviorVersion, Config, Credentials, Region},
-};
-use outdial::{aws::Transport, config::Settings, secret::Pauses};
+use aws_sdk_secretsmanager::Client;
+use outdial::{config::Settings, secret::Pauses};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::Stage;
+use crate::{Stage, aws};
 
 /// A secret that nobody else uses, on the server that `AWS_ENDPOINT_URL_SECRETS_MANAGER` names: functions find it there
 /// by the same variable.
@@ -23,17 +20,7 @@ impl Secret {
     ///
     /// Without the server.
     pub async fn holding(variables: &Value) -> Self {
-        let endpoint = std::env::var("AWS_ENDPOINT_URL_SECRETS_MANAGER").expect(
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER must name a Secrets Manager for tests: `cargo xtask test` starts one and sets it",
-        );
-        let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("tests", "tests", None, None, "tests"))
-            .endpoint_url(endpoint)
-            .http_client(Transport::new().expect("TLS can be set up"))
-            .build();
-        let client = Client::from_conf(config);
+        let client = Client::new(&aws::configuration("AWS_ENDPOINT_URL_SECRETS_MANAGER"));
         let id = format!("test/{}", Uuid::new_v4().simple());
         let made = client.create_secret().name(&id);
         made.secret_string(variables.to_string())

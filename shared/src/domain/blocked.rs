@@ -5,7 +5,7 @@ use mongodb::bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{InvalidValue, PhoneNumber, from_json_string};
+use super::{InvalidValue, PhoneNumber, from_json_string, one_line};
 
 /// A number that is never called: a document of `blocked_numbers`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,16 +59,7 @@ impl FromStr for BlockReason {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let reason = text.trim();
-        if reason.is_empty() || text.chars().count() > REASON_MAX {
-            return Err(InvalidValue::new(format!(
-                "must have 1 to {REASON_MAX} characters, not all of them blank"
-            )));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(InvalidValue::new("must not contain control characters"));
-        }
-        Ok(Self(reason.to_owned()))
+        one_line(text, REASON_MAX).map(Self)
     }
 }
 

@@ -4,7 +4,7 @@ use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};
 use url::Host;
 
-use super::{InvalidValue, from_json_string};
+use super::{InvalidValue, from_json_string, one_line};
 
 /// A telephone number in E.164 form: `+`, a country code that does not begin with 0, at most 15 digits in all.
 ///
@@ -141,16 +141,7 @@ impl FromStr for UserName {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let name = text.trim();
-        if name.is_empty() || text.chars().count() > USER_NAME_MAX {
-            return Err(InvalidValue::new(format!(
-                "must have 1 to {USER_NAME_MAX} characters, not all of them blank"
-            )));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(InvalidValue::new("must not contain control characters"));
-        }
-        Ok(Self(name.to_owned()))
+        one_line(text, USER_NAME_MAX).map(Self)
     }
 }
 

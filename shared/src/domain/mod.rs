@@ -35,6 +35,20 @@ impl InvalidValue {
     }
 }
 
+/// The text without the blanks at its ends, which count for its length.
+fn one_line(text: &str, max_characters: usize) -> Result<String, InvalidValue> {
+    let line = text.trim();
+    if line.is_empty() || text.chars().count() > max_characters {
+        return Err(InvalidValue::new(format!(
+            "must have 1 to {max_characters} characters, not all of them blank"
+        )));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(InvalidValue::new("must not contain control characters"));
+    }
+    Ok(line.to_owned())
+}
+
 /// Lets a field error of a domain type take its place among all the errors of a JSON body.
 macro_rules! from_json_string {
     ($($name:ty),+) => {$(
