@@ -124,11 +124,16 @@ impl Output {
     }
 }
 
-/// A JSON log line as a person reads it; any other line as it is.
+/// A JSON log line, or one of metrics, as a person reads it; any other line as it is.
 pub fn readable(line: &str, colour: bool) -> String {
     let Ok(Value::Object(mut log)) = serde_json::from_str::<Value>(line) else {
         return line.to_owned();
     };
+    if log.remove("_aws").is_some() {
+        log.remove("Function");
+        let counted = format!("counted {}", pairs(&log));
+        return paint(&counted, colour.then_some("2"));
+    }
     let Some(level) = text_of(&mut log, "level") else {
         return line.to_owned();
     };
@@ -141,13 +146,6 @@ pub fn readable(line: &str, colour: bool) -> String {
         log.remove(noise);
     }
     let message = text_of(&mut log, "message").unwrap_or_default();
-    let pairs: Vec<_> = log
-        .iter()
-        .map(|(key, value)| match value {
-            Value::String(text) => format!("{key}={text}"),
-            other => format!("{key}={other}"),
-        })
-        .collect();
     let level_colour = match level.as_str() {
         "ERROR" => "31",
         "WARN" => "33",
@@ -157,10 +155,21 @@ pub fn readable(line: &str, colour: bool) -> String {
     format!(
         "{clock} {} {message} {}",
         paint(&format!("{level:<5}"), colour.then_some(level_colour)),
-        paint(&pairs.join(" "), colour.then_some("2"))
+        paint(&pairs(&log), colour.then_some("2"))
     )
     .trim_end()
     .to_owned()
+}
+
+fn pairs(members: &Map<String, Value>) -> String {
+    let pairs: Vec<_> = members
+        .iter()
+        .map(|(key, value)| match value {
+            Value::String(text) => format!("{key}={text}"),
+            other => format!("{key}={other}"),
+        })
+        .collect();
+    pairs.join(" ")
 }
 
 fn text_of(log: &mut Map<String, Value>, key: &str) -> Option<String> {
@@ -191,6 +200,15 @@ mod tests {
         assert_eq!(
             readable(line, false),
             "03:04:05.678 INFO  dialled call_id=c1 elapsed_ms=12"
+        );
+    }
+
+    #[test]
+    fn a_line_of_metrics_tells_what_was_counted() {
+        let line = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"Function":"users","Rule":"daily_cap","RefusedCalls":1}"#;
+        assert_eq!(
+            readable(line, false),
+            "counted RefusedCalls=1 Rule=daily_cap"
         );
     }
 
