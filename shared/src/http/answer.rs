@@ -210,7 +210,7 @@ impl From<Call> for CallBody {
 }
 
 /// One entry of a call's timeline.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
 pub struct EventBody {
     /// The status that the call took.
@@ -255,7 +255,7 @@ pub struct CallList {
 }
 
 /// A recording as it is answered.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Recording)]
 pub struct RecordingBody {
     /// 24 hexadecimal digits.
@@ -317,7 +317,7 @@ impl From<Recording> for RecordingBody {
 }
 
 /// The recordings of a call, oldest first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = RecordingList)]
 pub struct RecordingList {
     /// The recordings.
@@ -325,7 +325,7 @@ pub struct RecordingList {
 }
 
 /// A blocked number as it is answered.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = BlockedNumber)]
 pub struct BlockedNumberBody {
     /// E.164.
@@ -354,7 +354,7 @@ impl From<BlockedNumber> for BlockedNumberBody {
 }
 
 /// A page of blocked numbers, newest first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = BlockedNumberList)]
 pub struct BlockedNumberList {
     /// The blocked numbers of the page.
