@@ -1,6 +1,7 @@
 //! What a person does with this project: `cargo xtask demo`, `dev`, `test`, and their smaller siblings.
 
 mod api;
+mod bench;
 mod chaos;
 mod demo;
 mod deny;
@@ -56,6 +57,8 @@ enum Command {
     Test(test::Arguments),
     /// Places many calls under every fault, and compares what Twilio knows with what the database says
     Chaos(chaos::Arguments),
+    /// Measures the release binaries against the least that a function and the database's driver need
+    Bench(bench::Arguments),
     /// Asks the API whatever its document allows, and whatever it does not, and compares the answers with the document
     Schemathesis(schemathesis::Arguments),
     /// Runs the fuzz targets, one after another
@@ -129,6 +132,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Chaos(arguments) => chaos::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
         Command::Schemathesis(arguments) => schemathesis::run(arguments).await,
         Command::Fuzz(arguments) => fuzz::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,

@@ -37,40 +37,7 @@ impl Stage {
     ///
     /// When the database does not take it.
     pub async fn call(&self, change: impl FnOnce(&mut Call)) -> Call {
-        let mut call = Call {
-            id: ObjectId::new(),
-            call_id: CallId::generate(),
-            user_id: ObjectId::new().to_hex(),
-            twilio_sid: Some(new_sid()),
-            to_number: "+12125550123".parse().expect("a number"),
-            from_number: FROM_NUMBER.parse().expect("a number"),
-            status: CallStatus::Initiated,
-            status_rank: CallStatus::Initiated.rank(),
-            script: "Hello.".parse().expect("a script"),
-            voice: None,
-            language: None,
-            machine_detection: None,
-            metadata: Metadata::default(),
-            recording_enabled: false,
-            recording_url: None,
-            dial_outcome: Some(DialOutcome::Accepted),
-            dial_deadline: None,
-            answered_status: Some(201),
-            hangup_requested: false,
-            error_code: None,
-            error_message: None,
-            error_status: None,
-            duration_seconds: None,
-            answered_by: None,
-            sip_response_code: None,
-            events: Vec::new(),
-            events_dropped: 0,
-            idempotency_scope: None,
-            request_hash: None,
-            created_by: None,
-            created_at: DateTime::now(),
-            updated_at: DateTime::now(),
-        };
+        let mut call = new_call();
         change(&mut call);
         call.status_rank = call.status.rank();
         let calls = self.database().collection::<Call>("calls");
@@ -103,6 +70,49 @@ impl Stage {
         let documents = self.database().collection::<Document>(collection);
         let count = documents.count_documents(doc! {}).await;
         count.expect("the database answers")
+    }
+}
+
+/// A call that Twilio has accepted under a name that [`new_sid`] made, of a user whom nobody knows. It is not stored.
+///
+/// # Panics
+///
+/// Never.
+#[must_use]
+pub fn new_call() -> Call {
+    Call {
+        id: ObjectId::new(),
+        call_id: CallId::generate(),
+        user_id: ObjectId::new().to_hex(),
+        twilio_sid: Some(new_sid()),
+        to_number: "+12125550123".parse().expect("a number"),
+        from_number: FROM_NUMBER.parse().expect("a number"),
+        status: CallStatus::Initiated,
+        status_rank: CallStatus::Initiated.rank(),
+        script: "Hello.".parse().expect("a script"),
+        voice: None,
+        language: None,
+        machine_detection: None,
+        metadata: Metadata::default(),
+        recording_enabled: false,
+        recording_url: None,
+        dial_outcome: Some(DialOutcome::Accepted),
+        dial_deadline: None,
+        answered_status: Some(201),
+        hangup_requested: false,
+        error_code: None,
+        error_message: None,
+        error_status: None,
+        duration_seconds: None,
+        answered_by: None,
+        sip_response_code: None,
+        events: Vec::new(),
+        events_dropped: 0,
+        idempotency_scope: None,
+        request_hash: None,
+        created_by: None,
+        created_at: DateTime::now(),
+        updated_at: DateTime::now(),
     }
 }
 

@@ -11,7 +11,7 @@ mod secret;
 mod stage;
 mod twilio;
 
-pub use data::new_sid;
+pub use data::{new_call, new_sid};
 pub use document::ApiDocument;
 pub use proxy::Proxy;
 pub use queue::Queue;

@@ -129,6 +129,12 @@ impl Request {
         self
     }
 
+    /// The event.
+    #[must_use]
+    pub fn event(&self) -> &Value {
+        &self.event
+    }
+
     /// The method.
     #[must_use]
     pub fn method(&self) -> String {

@@ -36,9 +36,18 @@ impl Stage {
         let uri = std::env::var("OUTDIAL_TEST_MONGO_URI").expect(
             "OUTDIAL_TEST_MONGO_URI must name a MongoDB server for tests: `cargo xtask test` starts one and sets it",
         );
+        Self::at(&uri).await
+    }
+
+    /// Like [`Stage::new`], on the database server of that URI.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer.
+    pub async fn at(uri: &str) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
         outdial::tls::install_provider();
-        let client = Client::with_uri_str(&uri)
+        let client = Client::with_uri_str(uri)
             .await
             .expect("the test server's URI is valid");
         let database = client.database(&name);
@@ -47,7 +56,7 @@ impl Stage {
             .expect("the test server takes indexes");
         let variables = [
             ("ENVIRONMENT", "development"),
-            ("MONGO_URI", &uri),
+            ("MONGO_URI", uri),
             ("MONGO_DB", &name),
             ("TWILIO_ACCOUNT_SID", ACCOUNT_SID),
             ("TWILIO_AUTH_TOKEN", AUTH_TOKEN),

@@ -1,0 +1,162 @@
+//! `cargo xtask bench`: how long the functions take, beside the least that a function, and the database's driver, need.
+//!
+//! Everything is measured on this machine, in turns within one run: compare the ratios, not the times.
+
+mod api;
+mod cold;
+mod finding;
+mod line;
+mod machine;
+mod routes;
+mod scene;
+mod size;
+mod statistics;
+
+use std::path::PathBuf;
+
+use chrono::{SecondsFormat, Utc};
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use crate::Result;
+use crate::lambda::FUNCTIONS;
+use crate::prerequisites;
+use crate::processes;
+use crate::steps::Steps;
+use crate::venv::{self, Venv};
+use crate::workspace::{Workspace, cargo};
+use api::Api;
+use finding::Finding;
+use scene::Scene;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// What is measured [default: everything]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// How often each function is started, for each latency of the database
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(3..=1_000))]
+    starts: u32,
+    /// How many requests of each route are timed
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    requests: u32,
+    /// What cargo builds the binaries with
+    #[arg(long, default_value = "release")]
+    profile: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The binaries and their zips
+    Size,
+    /// From exec to the first poll, and to the first answer
+    Cold,
+}
+
+/// What the parts have in common.
+struct Bench {
+    workspace: Workspace,
+    scene: Scene,
+    api: Api,
+    folder: PathBuf,
+    starts: usize,
+    requests: usize,
+}
+
+/// The function that answers a constant.
+const FLOOR: &str = "floor";
+
+pub async fn run(arguments: Arguments) -> Result<()> {
+    prerequisites::check()?;
+    let workspace = Workspace::find()?;
+    let is_built = workspace.bin.file_name() == Some(arguments.profile.as_ref());
+    if is_built {
+        measure(workspace, &arguments).await
+    } else {
+        build_and_run(&workspace, &arguments.profile).await
+    }
+}
+
+/// This program is a part of what is measured: the driver's own times. So it is built as the functions are, and run.
+async fn build_and_run(workspace: &Workspace, profile: &str) -> Result<()> {
+    println!(
+        "building the {profile} binaries; with full optimization that takes ten minutes and more"
+    );
+    let mut build = processes::command(cargo());
+    build.args(["build", "--workspace", "--profile", profile]);
+    let functions = FUNCTIONS.map(|(name, _)| name);
+    for name in functions.into_iter().chain([FLOOR, "twilio-sim", "xtask"]) {
+        build.args(["--bin", name]);
+    }
+    if !build.current_dir(&workspace.root).status().await?.success() {
+        return Err("the build failed: see above".into());
+    }
+    let mut program = processes::command(workspace.target.join(profile).join("xtask"));
+    let ended = program.args(std::env::args_os().skip(1)).status().await?;
+    if ended.success() {
+        Ok(())
+    } else {
+        Err("the measurement failed: see above".into())
+    }
+}
+
+async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
+    let parts = match &arguments.only[..] {
+        [] => Part::value_variants(),
+        parts => parts,
+    };
+    let mut steps = Steps::new(parts.len() + 1);
+    let folder = workspace.target.join("bench");
+    std::fs::create_dir_all(&folder)?;
+
+    steps.next("starting the database and Twilio");
+    let venv = Venv::ensure(&workspace, venv::STACK).await?;
+    let scene = Scene::set(&workspace, &venv, &folder).await?;
+    let bench = Bench {
+        workspace,
+        scene,
+        api: Api::serve().await?,
+        folder,
+        starts: arguments.starts as usize,
+        requests: arguments.requests as usize,
+    };
+
+    let mut found = Map::new();
+    let mut all_targets = Vec::new();
+    for part in parts {
+        let Finding {
+            title,
+            table,
+            data,
+            targets,
+        } = match part {
+            Part::Size => {
+                steps.next("weighing the binaries");
+                size::measure(&bench)?
+            }
+            Part::Cold => {
+                steps.next("starting each function again and again");
+                cold::measure(&bench).await?
+            }
+        };
+        println!("\n{title}\n{table}");
+        for target in &targets {
+            println!("{target}");
+        }
+        println!();
+        found.insert(format!("{part:?}").to_lowercase(), data);
+        all_targets.extend(targets);
+    }
+    let report = json!({
+        "date": Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+        "machine": machine::describe(),
+        "profile": arguments.profile,
+        "database": bench.scene.database_in_words().await?,
+        "findings": Value::Object(found),
+        "targets": all_targets,
+    });
+    let file = bench.folder.join("report.json");
+    std::fs::write(&file, serde_json::to_vec_pretty(&report)?)?;
+    println!("report: {}", file.display());
+    Ok(())
+}

@@ -1,0 +1,66 @@
+use std::process::Command;
+
+use serde_json::{Map, json};
+
+use super::finding::{Finding, Table, Target};
+use super::{Bench, FLOOR};
+use crate::Result;
+use crate::lambda::FUNCTIONS;
+
+/// The most that a function's zip may have, in bytes.
+const ZIP_MAX: u64 = 4 * 1024 * 1024;
+
+/// The binaries as they are deployed: stripped, and in a zip under the name `bootstrap`.
+pub fn measure(bench: &Bench) -> Result<Finding> {
+    let mut table = Table::new(&["function", "binary, MiB", "zip, MiB"]);
+    let mut data = Map::new();
+    let mut targets = Vec::new();
+    for name in FUNCTIONS.map(|(name, _)| name).into_iter().chain([FLOOR]) {
+        let (binary, zip) = weigh(bench, name)?;
+        table.line(
+            name,
+            [mib(binary), mib(zip)].map(|size| format!("{size:.2}")),
+        );
+        data.insert(
+            name.to_owned(),
+            json!({ "binary_bytes": binary, "zip_bytes": zip }),
+        );
+        if name != FLOOR {
+            targets.push(Target::new(
+                format!("{name}: zip, MiB"),
+                mib(ZIP_MAX),
+                mib(zip),
+            ));
+        }
+    }
+    Ok(Finding {
+        title: "Size".to_owned(),
+        table,
+        data: data.into(),
+        targets,
+    })
+}
+
+/// Zipped by Python, which everything here needs anyway.
+fn weigh(bench: &Bench, name: &str) -> Result<(u64, u64)> {
+    const ZIP: &str = "import sys, zipfile as z; \
+        z.ZipFile(sys.argv[2], 'w', z.ZIP_DEFLATED, compresslevel=9).write(sys.argv[1], 'bootstrap')";
+    let binary = bench.workspace.binary(name);
+    let zip = bench.folder.join("bootstrap.zip");
+    let zipped = Command::new("python3")
+        .args(["-c", ZIP])
+        .args([&binary, &zip])
+        .status()?;
+    if !zipped.success() {
+        return Err(format!("{name} cannot be zipped").into());
+    }
+    Ok((
+        std::fs::metadata(binary)?.len(),
+        std::fs::metadata(zip)?.len(),
+    ))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no binary has so many bytes")]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / 1024.0 / 1024.0
+}
