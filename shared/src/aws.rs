@@ -2,16 +2,50 @@
 
 mod transport;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
+};
+
+use aws_sdk_secretsmanager::config::SharedCredentialsProvider;
 
 pub use transport::Transport;
 
-/// What the environment tells the SDK: region, credentials, `AWS_ENDPOINT_URL…`.
+/// The AWS services that the functions use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Secrets Manager.
+    Secrets,
+    /// SQS.
+    Queues,
+}
+
+/// What the environment of a function tells the SDK: region, credentials, `AWS_ENDPOINT_URL…`.
 ///
-/// Where the environment names no region or credentials, the SDK asks around for them: limit the time.
-pub async fn configuration(http: Transport) -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .load()
-        .await
+/// A function has all of it in its variables. Nothing else is asked, as the SDK would by default: that costs time at each
+/// start, and a megabyte in each binary.
+#[must_use]
+pub fn configuration(http: Transport, service: Service) -> SdkConfig {
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(variable("AWS_REGION").map(Region::new))
+        .http_client(http);
+    config.set_credentials_provider(Some(SharedCredentialsProvider::new(
+        EnvironmentVariableCredentialsProvider::new(),
+    )));
+    config.set_endpoint_url(endpoint(service));
+    config.build()
+}
+
+/// Where the environment says that the service is, in place of its usual address.
+#[must_use]
+pub fn endpoint(service: Service) -> Option<String> {
+    let name = match service {
+        Service::Secrets => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        Service::Queues => "AWS_ENDPOINT_URL_SQS",
+    };
+    variable(name).or_else(|| variable("AWS_ENDPOINT_URL"))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -159,7 +159,7 @@ impl WebhookQueue {
     ) -> Result<(), QueueError> {
         let Shared { url, client } = &*self.0;
         timeout(SEND_TIMEOUT, async {
-            let client = client.get_or_try_init(|| connect(url)).await?;
+            let client = client.get_or_try_init(async || connect(url)).await?;
             ask(client, url).await
         })
         .await
@@ -167,10 +167,10 @@ impl WebhookQueue {
     }
 }
 
-/// The SDK's own settings win; without them the queue is asked where its URL is.
-async fn connect(url: &str) -> Result<Client, QueueError> {
+/// The environment's settings win; without them the queue is asked where its URL is.
+fn connect(url: &str) -> Result<Client, QueueError> {
     let http = aws::Transport::new().map_err(|error| QueueError(error.to_string()))?;
-    let environment = aws::configuration(http).await;
+    let environment = aws::configuration(http, aws::Service::Queues);
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(TRY_TIMEOUT)
         .build();
@@ -182,10 +182,7 @@ async fn connect(url: &str) -> Result<Client, QueueError> {
                 .with_max_attempts(2)
                 .with_initial_backoff(PAUSE),
         );
-    let is_told = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some());
-    if let (false, Ok(url)) = (is_told, Url::parse(url)) {
+    if let (None, Ok(url)) = (aws::endpoint(aws::Service::Queues), Url::parse(url)) {
         config.set_endpoint_url(Some(url.origin().ascii_serialization()));
     }
     Ok(Client::from_conf(config.build()))

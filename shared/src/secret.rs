@@ -234,10 +234,9 @@ async fn fetch(
 ) -> Result<HashMap<String, SecretString>, ConfigError> {
     let refuse =
         |why: &str| ConfigError::new(format!("SECRET_ID: the secret could not be read: {why}"));
-    // Everything is limited: where the environment names no region or credentials, the SDK asks around for them.
     let read = async {
         let client = client
-            .get_or_try_init(connect)
+            .get_or_try_init(async || connect())
             .await
             .map_err(|error| refuse(&error.to_string()))?;
         get(client, id)
@@ -250,8 +249,8 @@ async fn fetch(
     parse(secret.secret_string().unwrap_or_default())
 }
 
-async fn connect() -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
-    let environment = aws::configuration(aws::Transport::new()?).await;
+fn connect() -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
+    let environment = aws::configuration(aws::Transport::new()?, aws::Service::Secrets);
     let retry = RetryConfig::standard().with_initial_backoff(Duration::from_millis(100));
     let config = Config::from(&environment)
         .to_builder()

@@ -1,10 +1,11 @@
 //! `cargo xtask redrive`: dead letters back into the queue.
 
+use aws_config::BehaviorVersion;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use chrono::{DateTime, Utc};
 use clap::Args;
-use outdial::aws::{Transport, configuration};
+use outdial::aws::Transport;
 use outdial::queue::Webhook;
 
 use crate::Result;
@@ -26,7 +27,11 @@ pub struct Arguments {
 const HIDDEN_SECONDS: i32 = 60;
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let client = Client::new(&configuration(Transport::new()?).await);
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(Transport::new()?)
+        .load()
+        .await;
+    let client = Client::new(&config);
     let waiting = depth(&client, &arguments.from).await?;
     println!("{waiting} dead letters");
     let mut moved = 0_u64;
