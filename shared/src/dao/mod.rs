@@ -16,20 +16,26 @@ mod status;
 mod users;
 mod webhooks;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwapOption;
 use mongodb::{
-    Client, Collection, Database,
+    Client, Collection, Database, ServerType,
     bson::{Document, doc},
-    event::{EventHandler, command::CommandEvent},
+    event::{EventHandler, command::CommandEvent, sdam::SdamEvent},
     options::{
         ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, ServerMonitoringMode,
         WriteConcern,
     },
 };
 use secrecy::ExposeSecret;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 pub use blocked::Callee;
 pub use calls::Applied;
@@ -69,6 +75,10 @@ struct Shared {
     connected: ArcSwapOption<Connected>,
     /// Held by the one who connects.
     connecting: Mutex<()>,
+    /// Told when the server that takes writes is found.
+    found: Arc<Notify>,
+    /// Whether anything has been asked of the database.
+    is_asked: AtomicBool,
 }
 
 struct Connected {
@@ -116,6 +126,8 @@ impl Dao {
             observer,
             connected: ArcSwapOption::empty(),
             connecting: Mutex::default(),
+            found: Arc::default(),
+            is_asked: AtomicBool::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -148,13 +160,21 @@ impl Dao {
     pub fn begin(config: impl Into<Live<MongoConfig>>) -> Result<Self, DaoError> {
         let dao = Self::new(config)?;
         let greeting = dao.clone();
-        tokio::spawn(async move { greeting.warm().await });
+        tokio::spawn(async move { greeting.greet().await });
         Ok(dao)
     }
 
-    /// Connects ahead of the first request. What goes wrong here will go wrong there, and be told there.
-    pub async fn warm(&self) {
-        let _ = self.ping().await;
+    /// Looks for the servers ahead of the first request and, unless that is there by then, makes a connection: beside a
+    /// request it would take one that the request needs, and be a round trip longer about it. What goes wrong here will go
+    /// wrong there, and be told there.
+    async fn greet(&self) {
+        if self.database().await.is_err() {
+            return;
+        }
+        self.shared.found.notified().await;
+        if !self.shared.is_asked.load(Ordering::Relaxed) {
+            let _ = self.ping().await;
+        }
     }
 
     /// The driver's handle, for what is not a function's business: indexes.
@@ -197,6 +217,7 @@ impl Dao {
         &self,
         operation: impl Fn() -> F,
     ) -> Result<T, DaoError> {
+        self.shared.is_asked.store(true, Ordering::Relaxed);
         let live = &self.shared.config;
         let config = live.current();
         let mut is_renewed = false;
@@ -253,8 +274,26 @@ impl Shared {
         options.retry_reads = Some(true);
         options.retry_writes = Some(true);
         options.command_event_handler.clone_from(&self.observer);
+        let found = self.found.clone();
+        options.sdam_event_handler = Some(EventHandler::callback(move |event| {
+            if let SdamEvent::ServerDescriptionChanged(event) = event
+                && takes_writes(event.new_description.server_type())
+            {
+                found.notify_one();
+            }
+        }));
         Ok(Client::with_options(options)?.database(&config.database))
     }
+}
+
+fn takes_writes(server: ServerType) -> bool {
+    matches!(
+        server,
+        ServerType::RsPrimary
+            | ServerType::Standalone
+            | ServerType::Mongos
+            | ServerType::LoadBalancer
+    )
 }
 
 const USERS: &str = "users";
