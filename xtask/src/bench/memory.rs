@@ -11,7 +11,7 @@ use testkit::{Request, Stage, Twilio};
 use super::api::Answer;
 use super::finding::{Finding, Table, Target};
 use super::process::{Memory, memory};
-use super::routes::{DIALS, ROUTES, Route, first_of};
+use super::routes::{DIALS, ROUTES, first_of};
 use super::scene::variables;
 use super::{Bench, Scene};
 use crate::Result;
