@@ -3,14 +3,20 @@
 //! Everything is measured on this machine, in turns within one run: compare the ratios, not the times.
 
 mod api;
+mod bare;
 mod cold;
 mod finding;
 mod line;
 mod machine;
+mod memory;
+mod process;
 mod routes;
 mod scene;
 mod size;
 mod statistics;
+mod tap;
+mod throughput;
+mod warm;
 
 use std::path::PathBuf;
 
@@ -40,6 +46,9 @@ pub struct Arguments {
     /// How many requests of each route are timed
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(20..=100_000))]
     requests: u32,
+    /// After how many requests it is read what a function holds
+    #[arg(long, hide = true, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    memory_requests: u32,
     /// What cargo builds the binaries with
     #[arg(long, default_value = "release")]
     profile: String,
@@ -51,6 +60,12 @@ enum Part {
     Size,
     /// From exec to the first poll, and to the first answer
     Cold,
+    /// Requests of an environment that has begun, and what of that is not the database's
+    Warm,
+    /// Status callbacks a second
+    Throughput,
+    /// What a function holds, at first and after many requests
+    Memory,
 }
 
 /// What the parts have in common.
@@ -61,6 +76,7 @@ struct Bench {
     folder: PathBuf,
     starts: usize,
     requests: usize,
+    memory_requests: usize,
 }
 
 /// The function that answers a constant.
@@ -119,6 +135,7 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
         folder,
         starts: arguments.starts as usize,
         requests: arguments.requests as usize,
+        memory_requests: arguments.memory_requests as usize,
     };
 
     let mut found = Map::new();
@@ -137,6 +154,18 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
             Part::Cold => {
                 steps.next("starting each function again and again");
                 cold::measure(&bench).await?
+            }
+            Part::Warm => {
+                steps.next("asking for each route in turns");
+                warm::measure(&bench).await?
+            }
+            Part::Throughput => {
+                steps.next("sending status callbacks as fast as they are taken");
+                throughput::measure(&bench).await?
+            }
+            Part::Memory => {
+                steps.next("having each function answer thousands of requests");
+                memory::measure(&bench).await?
             }
         };
         println!("\n{title}\n{table}");

@@ -45,6 +45,12 @@ impl Twilio {
         let simulator = Simulator::bind(config).await.expect("a port is free");
         let address = simulator.address();
         tokio::spawn(simulator.run());
+        Self::at(address)
+    }
+
+    /// One that listens there already, for the same account.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
         tls::install_provider();
         Self {
             address,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path as File;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
@@ -13,6 +13,7 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::timeout;
@@ -35,6 +36,7 @@ pub struct Api {
 struct Seat {
     polls: UnboundedSender<Instant>,
     events: tokio::sync::Mutex<UnboundedReceiver<Bytes>>,
+    handed_over: Mutex<Option<Instant>>,
     answers: UnboundedSender<Answer>,
 }
 
@@ -42,6 +44,8 @@ struct Seat {
 pub struct Answer {
     /// When it had come whole.
     pub at: Instant,
+    /// How long that was after the event had been handed over.
+    pub took: Duration,
     /// What the function sent: the gateway's JSON.
     pub body: Bytes,
     /// Whether it is the function's own error.
@@ -113,9 +117,10 @@ impl Api {
         let seat = Seat {
             polls: polled,
             events: to_handle.into(),
+            handed_over: Mutex::default(),
             answers: answered,
         };
-        self.lock().insert(id, seat.into());
+        lock(&self.seats).insert(id, seat.into());
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -146,11 +151,27 @@ impl Api {
     }
 
     fn seat(&self, id: u64) -> Option<Arc<Seat>> {
-        self.lock().get(&id).cloned()
+        lock(&self.seats).get(&id).cloned()
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Seat>>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Answer {
+    /// Whether it has that status.
+    pub fn expect(&self, what: &str, status: Option<u16>) -> Result<()> {
+        // A streamed one begins with its status, as JSON.
+        let mut parts = serde_json::Deserializer::from_slice(&self.body).into_iter::<Value>();
+        let has_status =
+            |status| matches!(parts.next(), Some(Ok(head)) if head["statusCode"] == status);
+        if !self.failed && status.is_none_or(has_status) {
+            return Ok(());
+        }
+        let body = String::from_utf8_lossy(&self.body);
+        let start: String = body.chars().take(1_000).collect();
+        Err(format!("{what} does not answer as it should: {start}").into())
     }
 }
 
@@ -164,16 +185,14 @@ impl Environment {
         Ok(at - self.started)
     }
 
-    /// Has an event handled, which it must have asked for, and tells how long that took.
-    pub async fn handle(&mut self, event: Bytes) -> Result<(Duration, Answer)> {
-        let begun = Instant::now();
+    /// Has an event handled, which it must have asked for.
+    pub async fn handle(&mut self, event: Bytes) -> Result<Answer> {
         self.events.send(event)?;
-        let answer = self.answer().await?;
-        Ok((answer.at - begun, answer))
+        self.answer().await
     }
 
     /// Waits until it asks for an event, and has it handled.
-    pub async fn invoke(&mut self, event: Bytes) -> Result<(Duration, Answer)> {
+    pub async fn invoke(&mut self, event: Bytes) -> Result<Answer> {
         self.poll().await?;
         self.handle(event).await
     }
@@ -209,7 +228,7 @@ impl Environment {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        self.api.lock().remove(&self.id);
+        lock(&self.api.seats).remove(&self.id);
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -225,6 +244,7 @@ async fn next(State(api): State<Api>, Path(environment): Path<u64>) -> Response 
     let Some(event) = seat.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
+    *lock(&seat.handed_over) = Some(Instant::now());
     let deadline = SystemTime::now() + PATIENCE;
     let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH);
     let headers = [
@@ -263,6 +283,12 @@ fn take(api: &Api, environment: u64, body: Bytes, failed: bool) -> StatusCode {
     let Some(seat) = api.seat(environment) else {
         return StatusCode::GONE;
     };
-    let _ = seat.answers.send(Answer { at, body, failed });
+    let handed_over = lock(&seat.handed_over).take().unwrap_or(at);
+    let _ = seat.answers.send(Answer {
+        at,
+        took: at - handed_over,
+        body,
+        failed,
+    });
     StatusCode::ACCEPTED
 }

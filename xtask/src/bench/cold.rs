@@ -117,15 +117,7 @@ async fn starts(bench: &Bench, latency: Duration) -> Result<BTreeMap<&'static st
             let mut environment = bench.api.start(&binary, &variables, &bench.scene.log)?;
             let (event, status) = first_event(bench, name, nth);
             let (polled, answered, answer) = environment.first(event).await?;
-            let answer_is_right = !answer.failed
-                && status.is_none_or(|status| {
-                    serde_json::from_slice::<Value>(&answer.body)
-                        .is_ok_and(|answer| answer["statusCode"] == status)
-                });
-            if !answer_is_right {
-                let body = String::from_utf8_lossy(&answer.body);
-                return Err(format!("{name} does not answer as it should: {body}").into());
-            }
+            answer.expect(name, status)?;
             let starts = all.entry(name).or_default();
             starts.polled.push(polled);
             starts.answered.push(answered);

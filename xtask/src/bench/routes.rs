@@ -45,6 +45,9 @@ const fn route(
     }
 }
 
+/// The one that asks Twilio too, once.
+pub const DIALS: &str = "POST /calls/outbound";
+
 /// All that are measured.
 pub const ROUTES: [Route; 15] = [
     route("GET /health", "health", 200, |_, _| {
@@ -67,7 +70,7 @@ pub const ROUTES: [Route; 15] = [
             .with_key(testkit::API_KEY)
             .json(&json!({ "name": format!("Ada {nth}") }))
     }),
-    route("POST /calls/outbound", "outbound-calls", 201, |scene, _| {
+    route(DIALS, "outbound-calls", 201, |scene, _| {
         let call =
             json!({ "user_id": scene.user, "to_number": "+12125550123", "script": "Hello." });
         Request::post("/calls/outbound", &call)

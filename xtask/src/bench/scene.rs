@@ -1,10 +1,13 @@
 //! What the functions work on: a database with a user, calls and recordings, and a Twilio.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
 use outdial::domain::{Call, Recording, RecordingSid, RecordingStatus};
+use serde::Serialize;
 use testkit::{ACCOUNT_SID, AUTH_TOKEN, Stage, new_call};
 use uuid::Uuid;
 
@@ -36,6 +39,7 @@ pub struct Scene {
     pub calls: Vec<Call>,
     /// One of each call.
     pub recordings: Vec<Recording>,
+    users: Vec<Document>,
     pub database: Database,
     /// What the functions print.
     pub log: PathBuf,
@@ -54,12 +58,7 @@ impl Scene {
             auth_token: AUTH_TOKEN.to_owned(),
         };
         let twilio = simulator::start(workspace, &output, &account, simulator::AT_ONCE).await?;
-        let mut stage = Stage::at(&database.uri)
-            .await
-            .set("TWILIO_API_BASE_URL", &twilio);
-        for (name, value) in VARIABLES {
-            stage = stage.set(name, value);
-        }
+        let stage = stage(&database.uri, &twilio).await;
         let user = stage.user().await;
         let calls: Vec<_> = (0..CALLS)
             .map(|_| Call {
@@ -68,42 +67,46 @@ impl Scene {
             })
             .collect();
         let recordings = calls.iter().map(recording_of).collect::<Result<Vec<_>>>()?;
-        let documents = stage.database();
-        documents
-            .collection::<Call>("calls")
-            .insert_many(&calls)
-            .await?;
-        documents
-            .collection::<Recording>("recordings")
-            .insert_many(&recordings)
-            .await?;
-        Ok(Self {
+        let users = stage.database().collection::<Document>("users");
+        let users = users.find(doc! {}).await?.try_collect().await?;
+        let scene = Self {
             stage,
             user,
             calls,
             recordings,
+            users,
             database,
             log,
-        })
+        };
+        scene.restore(&scene.stage).await?;
+        Ok(scene)
+    }
+
+    /// A stage like this one at its outset: another database, with the same documents.
+    pub async fn twin(&self) -> Result<Stage> {
+        let twilio = self.stage.variable("TWILIO_API_BASE_URL");
+        let twin = stage(&self.database.uri, twilio.unwrap_or_default()).await;
+        self.restore(&twin).await?;
+        Ok(twin)
+    }
+
+    /// Makes the users, calls and recordings of a stage what they were at the outset.
+    pub async fn restore(&self, stage: &Stage) -> Result<()> {
+        let database = stage.database();
+        fill(database, "users", &self.users).await?;
+        fill(database, "calls", &self.calls).await?;
+        fill(database, "recordings", &self.recordings).await
     }
 
     /// What a function is started with, the database being so far away for each round trip.
     pub async fn variables(&self, latency: Option<Duration>) -> Result<Vec<(String, String)>> {
-        let mut stage = self.stage.clone();
-        if let Some(latency) = latency {
-            let uri = stage.variable("MONGO_URI").unwrap_or_default();
-            let host = uri.strip_prefix("mongodb://");
-            let host = host.and_then(|rest| rest.split(['/', '?']).next());
-            let host = host.filter(|host| !host.contains(['@', ',']));
-            let host = host.ok_or("the database must be mongodb://HOST:PORT, without a login")?;
-            let line = Line::to(host, latency).await?;
-            let uri = uri.replacen(host, &line.address().to_string(), 1);
-            stage = stage.set("MONGO_URI", &uri);
-        }
-        let variables = stage.variables();
-        Ok(variables
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect())
+        let Some(latency) = latency else {
+            return Ok(variables(&self.stage));
+        };
+        let uri = self.stage.variable("MONGO_URI").unwrap_or_default();
+        let line = Line::to(host(uri)?, latency).await?;
+        let uri = through(uri, line.address())?;
+        Ok(variables(&self.stage.clone().set("MONGO_URI", &uri)))
     }
 
     /// What the database calls itself.
@@ -119,6 +122,46 @@ impl Scene {
         };
         Ok(format!("{name} {version}"))
     }
+}
+
+/// What a function of that stage is started with.
+pub fn variables(stage: &Stage) -> Vec<(String, String)> {
+    let variables = stage.variables();
+    variables
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// The host and port of a URI.
+pub fn host(uri: &str) -> Result<&str> {
+    let host = uri.strip_prefix("mongodb://");
+    let host = host.and_then(|rest| rest.split(['/', '?']).next());
+    let host = host.filter(|host| !host.contains(['@', ',']));
+    host.ok_or_else(|| "the database must be mongodb://HOST:PORT, without a login".into())
+}
+
+/// The URI with another host and port.
+pub fn through(uri: &str, address: SocketAddr) -> Result<String> {
+    Ok(uri.replacen(host(uri)?, &address.to_string(), 1))
+}
+
+async fn stage(uri: &str, twilio: &str) -> Stage {
+    let stage = Stage::at(uri).await.set("TWILIO_API_BASE_URL", twilio);
+    VARIABLES
+        .iter()
+        .fold(stage, |stage, (name, value)| stage.set(name, value))
+}
+
+/// Makes these the collection's only documents.
+async fn fill<T: Serialize + Send + Sync>(
+    database: &mongodb::Database,
+    collection: &str,
+    documents: &[T],
+) -> Result<()> {
+    let collection = database.collection::<T>(collection);
+    collection.delete_many(doc! {}).await?;
+    collection.insert_many(documents).await?;
+    Ok(())
 }
 
 fn recording_of(call: &Call) -> Result<Recording> {
