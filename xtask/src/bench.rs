@@ -6,6 +6,8 @@ mod api;
 mod bare;
 mod cold;
 mod finding;
+mod flame;
+mod instructions;
 mod line;
 mod machine;
 mod memory;
@@ -93,13 +95,16 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// This program is a part of what is measured: the driver's own times. So it is built as the functions are, and run.
+/// This program is a part of what is measured: the driver's own times. So it is built as the functions are, and run. The
+/// names of functions stay in the binaries, for profiles; they are not loaded when one starts.
 async fn build_and_run(workspace: &Workspace, profile: &str) -> Result<()> {
     println!(
         "building the {profile} binaries; with full optimization that takes ten minutes and more"
     );
     let mut build = processes::command(cargo());
     build.args(["build", "--workspace", "--profile", profile]);
+    let strip = format!("CARGO_PROFILE_{}_STRIP", profile.to_uppercase());
+    build.env(strip, "none");
     let functions = FUNCTIONS.map(|(name, _)| name);
     for name in functions.into_iter().chain([FLOOR, "twilio-sim", "xtask"]) {
         build.args(["--bin", name]);

@@ -206,6 +206,12 @@ impl Environment {
         Ok((polled, answer.at - self.started, answer))
     }
 
+    /// Waits for its end, which it has been told to come to.
+    pub fn wait(mut self) -> Result<()> {
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// The process.
     pub fn process_id(&self) -> u32 {
         self.child.id()

@@ -20,8 +20,8 @@ use crate::stack::simulator;
 use crate::venv::Venv;
 use crate::workspace::Workspace;
 
-/// How many calls the user has; each has a recording.
-const CALLS: usize = 60;
+/// How many calls the user has; each has a recording. The embedded database lists slowly: no more than are needed.
+const CALLS: usize = 120;
 
 /// What functions read, beside the variables of a [`Stage`]: no cap is in the way of a measurement.
 const VARIABLES: [(&str, &str); 4] = [

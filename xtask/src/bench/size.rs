@@ -41,11 +41,18 @@ pub fn measure(bench: &Bench) -> Result<Finding> {
     })
 }
 
-/// Zipped by Python, which everything here needs anyway.
+/// Stripped by the linker's companion, as cargo does when it is asked to, and zipped by Python: both are here anyway.
 fn weigh(bench: &Bench, name: &str) -> Result<(u64, u64)> {
     const ZIP: &str = "import sys, zipfile as z; \
         z.ZipFile(sys.argv[2], 'w', z.ZIP_DEFLATED, compresslevel=9).write(sys.argv[1], 'bootstrap')";
-    let binary = bench.workspace.binary(name);
+    let binary = bench.folder.join("bootstrap");
+    let stripped = Command::new("strip")
+        .arg("-o")
+        .args([&binary, &bench.workspace.binary(name)])
+        .status()?;
+    if !stripped.success() {
+        return Err(format!("{name} cannot be stripped").into());
+    }
     let zip = bench.folder.join("bootstrap.zip");
     let zipped = Command::new("python3")
         .args(["-c", ZIP])
