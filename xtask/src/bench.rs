@@ -133,6 +133,7 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
     steps.next("starting the database and Twilio");
     let venv = Venv::ensure(&workspace, venv::STACK).await?;
     let scene = Scene::set(&workspace, &venv, &folder).await?;
+    let database = scene.database_in_words().await?;
     let bench = Bench {
         workspace,
         scene,
@@ -185,7 +186,7 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
         "date": Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
         "machine": machine::describe(),
         "profile": arguments.profile,
-        "database": bench.scene.database_in_words().await?,
+        "database": database,
         "findings": Value::Object(found),
         "targets": all_targets,
     });

@@ -69,8 +69,9 @@ struct Figures {
 /// the replies and spares the driver the rest of what a typed call does, and on a thread that does nothing else. So the base
 /// is rather too small than too great, and what is left for the layers above it rather too great.
 ///
-/// The time between event and answer holds the Runtime API's own, in the floor as in the routes. The processor's time of the
-/// function alone is told beside it: there is nothing of that, and of the database, in it.
+/// The time between event and answer holds the Runtime API's own, in the floor as in the routes; what that can be at most
+/// is told. The processor's time of the function alone is told beside it: there is nothing of that, and of the database, in
+/// it.
 pub async fn measure(bench: &Bench) -> Result<Finding> {
     let (timed, third) = (bench.scene.twin().await?, bench.scene.twin().await?);
     let bare = Bare::on(&third).await?;
@@ -103,6 +104,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
     }
 
     let mut floors = Samples::default();
+    let mut harness = Duration::ZERO;
     let mut all: Vec<_> = ROUTES.iter().map(|_| Samples::default()).collect();
     for nth in 0..WARM_UP + bench.requests {
         let is_counted = nth >= WARM_UP;
@@ -112,9 +114,12 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
             asked.push(overhear(bench, pair, route, nth).await?);
         }
         let event = Request::new("GET", "/").event().to_string().into();
+        let before = process::cpu(std::process::id())?;
         let took = handle(&mut floor, event, FLOOR, 200).await?;
+        let used = process::cpu(std::process::id())?.saturating_sub(before);
         if is_counted {
             floors.add(took);
+            harness += used;
         }
         for ((route, asked), samples) in ROUTES.iter().zip(asked).zip(&mut all) {
             let pair = pairs.get_mut(route.function).ok_or("no such function")?;
@@ -135,7 +140,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
             }
         }
     }
-    Ok(found(&floors, &all))
+    Ok(found(&floors, &all, harness))
 }
 
 /// What the function asks of the database for that request.
@@ -178,10 +183,6 @@ impl Samples {
     }
 
     fn figures(&self, floor: &Self) -> Figures {
-        let each = |sum: Duration, samples: &[Duration]| {
-            let samples = u32::try_from(samples.len()).unwrap_or(u32::MAX);
-            ms(sum / samples.max(1))
-        };
         let (p50, bare) = (ms(median(&self.took)), ms(median(&self.bare)));
         let (cpu, bare_cpu) = (each(self.cpu, &self.took), each(self.bare_cpu, &self.bare));
         Figures {
@@ -196,12 +197,19 @@ impl Samples {
     }
 }
 
+/// In milliseconds.
+fn each(sum: Duration, samples: &[Duration]) -> f64 {
+    let samples = u32::try_from(samples.len()).unwrap_or(u32::MAX);
+    ms(sum / samples.max(1))
+}
+
 /// What is left of a request without what it is built on, by all of the floor.
 fn own(request: f64, base: f64, floor: f64) -> f64 {
     (request - base) / floor
 }
 
-fn found(floor: &Samples, all: &[Samples]) -> Finding {
+/// `harness`: what this program has had of the processors for the floor's requests.
+fn found(floor: &Samples, all: &[Samples], harness: Duration) -> Finding {
     let mut table = Table::new(&[
         "route",
         "commands",
@@ -241,9 +249,12 @@ fn found(floor: &Samples, all: &[Samples]) -> Finding {
             targets.push(Target::new(what, OWN_RATIO, own));
         }
     }
+    let harness = each(harness, &floor.took);
+    data.insert("harness_processor_ms".to_owned(), harness.into());
     Finding {
         title: format!(
-            "Warm requests: {} of each route; the bare driver's same commands; what is left, by the floor's all",
+            "Warm requests: {} of each route; the bare driver's same commands; what is left, by the floor's all\n\
+             (The Runtime API, which is this program, had {harness:.3} ms of a processor for each of the floor's requests, its measuring included.)",
             floor.took.len()
         ),
         table,
