@@ -7,10 +7,12 @@ mod cold;
 mod finding;
 mod line;
 mod machine;
+mod observed;
 mod routes;
 mod scene;
 mod size;
 mod statistics;
+mod steps;
 
 use std::path::PathBuf;
 
@@ -51,6 +53,8 @@ enum Part {
     Size,
     /// From exec to the first poll, and to the first answer
     Cold,
+    /// What each route waits for: the database's round trips, and Twilio's
+    Steps,
 }
 
 /// What the parts have in common.
@@ -137,6 +141,10 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
             Part::Cold => {
                 steps.next("starting each function again and again");
                 cold::measure(&bench).await?
+            }
+            Part::Steps => {
+                steps.next("counting each route's round trips");
+                steps::measure(&bench).await?
             }
         };
         println!("\n{title}\n{table}");
