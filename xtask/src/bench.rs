@@ -5,9 +5,11 @@
 mod api;
 mod cold;
 mod finding;
+mod growth;
 mod line;
 mod machine;
 mod observed;
+mod plan;
 mod routes;
 mod scene;
 mod size;
@@ -55,6 +57,8 @@ enum Part {
     Cold,
     /// What each route waits for: the database's round trips, and Twilio's
     Steps,
+    /// The same requests with ever more calls, and how the database finds what they ask for
+    Growth,
 }
 
 /// What the parts have in common.
@@ -145,6 +149,10 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
             Part::Steps => {
                 steps.next("counting each route's round trips");
                 steps::measure(&bench).await?
+            }
+            Part::Growth => {
+                steps.next("filling databases with more and more calls");
+                growth::measure(&bench).await?
             }
         };
         println!("\n{title}\n{table}");
