@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use mongodb::bson::{DateTime, doc, oid::ObjectId};
+use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
 use outdial::dao::{Cursor, List};
 use outdial::domain::{
-    Call, CallEvent, CallId, CallStatus, EventSource, Recording, RecordingSid, User, UserId,
+    Call, CallEvent, CallId, CallSid, CallStatus, DialOutcome, EventSource, Recording,
+    RecordingSid, User, UserId,
 };
 use serde_json::{Map, Value, json};
-use testkit::{Request, Stage, new_call};
+use testkit::{ACCOUNT_SID, Request, Stage, new_call};
 use uuid::Uuid;
 
 use super::Bench;
@@ -55,6 +56,8 @@ struct Grown {
     /// The same, of the calls that ended well.
     deepest_completed: String,
     deepest_users: String,
+    /// A call whose name at Twilio nobody has told yet.
+    dialling: CallId,
     filled_in: Duration,
 }
 
@@ -103,8 +106,8 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
     })
 }
 
-const EMBEDDED_EXPLAINS: &str = "The embedded database counts no keys, and may tell a scan of the collection where a filter has a field beside those of the \
-     index: set MONGO_URI to be told by a MongoDB.";
+const EMBEDDED_EXPLAINS: &str = "The embedded database counts no keys, and sorts, or scans, where a MongoDB has no need to: set \
+     MONGO_URI to be told by one.";
 
 fn title(embedded: bool) -> String {
     let growth = format!("Growth: medians of {SAMPLES} requests, ms, by the number of calls");
@@ -227,7 +230,7 @@ async fn explain(bench: &Bench, observed: &Observed, grown: &Grown) -> Result<Fi
                 "first_asked_by": name, "query": shape, "stages": told.stages,
                 "keys_examined": keys, "documents_examined": documents, "at_most": most,
             }));
-            targets.extend(targets_of(&shape, &told, most));
+            targets.extend(targets_of(&query, &told, most));
         }
     }
     Ok(Finding {
@@ -238,7 +241,8 @@ async fn explain(bench: &Bench, observed: &Observed, grown: &Grown) -> Result<Fi
     })
 }
 
-fn targets_of(shape: &str, plan: &Plan, most: i64) -> Vec<Target> {
+fn targets_of(query: &Document, plan: &Plan, most: i64) -> Vec<Target> {
+    let shape = plan::shape(query);
     #[expect(clippy::cast_precision_loss, reason = "a few stages, and counts")]
     let target = |what: String, at_most: i64, measured: i64| {
         Target::new(format!("{shape}: {what}"), at_most as f64, measured as f64)
@@ -247,6 +251,11 @@ fn targets_of(shape: &str, plan: &Plan, most: i64) -> Vec<Target> {
     let stages = match &foreign[..] {
         _ if plan.stages.is_empty() => target("no plan is told".to_owned(), 0, 1),
         [] => target("stages without an index".to_owned(), 0, 0),
+        _ if plan.sorts_in_vain(query) => target(
+            "stages without an index (SORT of what the index has in that order, which a MongoDB does not do)".to_owned(),
+            0,
+            1,
+        ),
         some => target(
             format!("stages without an index ({})", some.join(", ")),
             0,
@@ -273,6 +282,14 @@ fn more_requests(scene: &Scene, grown: &Grown) -> Vec<Asked> {
     let email = format!("{}@example.com", Uuid::new_v4().simple());
     let ada = json!({ "name": "Ada", "email": email, "phone_number": "+12125550123" });
     let number = json!({ "phone_number": "+12125550199" });
+    let hangup = format!("/calls/{}/hangup", grown.dialling);
+    let sid = scene.calls[0].twilio_sid.as_ref().map(CallSid::as_str);
+    let by_sid = [
+        ("AccountSid", ACCOUNT_SID),
+        ("CallSid", sid.unwrap_or_default()),
+        ("CallStatus", "ringing"),
+        ("SequenceNumber", "1"),
+    ];
     vec![
         (FIRST_BY_CURSOR, "users", 200, calls(&grown.first)),
         (DEEPEST_BY_CURSOR, "users", 200, calls(&grown.deepest)),
@@ -305,6 +322,18 @@ fn more_requests(scene: &Scene, grown: &Grown) -> Vec<Asked> {
             "users",
             409,
             Request::new("DELETE", &format!("/users/{user}")).with_key(testkit::API_KEY),
+        ),
+        (
+            "POST /calls/{id}/hangup",
+            "outbound-calls",
+            202,
+            Request::new("POST", &hangup).with_key(testkit::API_KEY),
+        ),
+        (
+            "POST /twilio/status, by CallSid",
+            "status",
+            200,
+            Request::webhook("/twilio/status", &by_sid),
         ),
         (
             "POST /blocked-numbers",
@@ -350,6 +379,12 @@ async fn grow(scene: &Scene, size: usize) -> Result<Grown> {
     let recordings = database.collection::<Recording>("recordings");
     calls.insert_many(&scene.calls).await?;
     recordings.insert_many(&scene.recordings).await?;
+    let dialling = Call {
+        twilio_sid: None,
+        dial_outcome: Some(DialOutcome::Pending),
+        ..new_call()
+    };
+    calls.insert_one(&dialling).await?;
 
     let more = size.saturating_sub(scene.calls.len());
     let mut ends = Vec::new();
@@ -399,6 +434,7 @@ async fn grow(scene: &Scene, size: usize) -> Result<Grown> {
             })
             .set("MONGO_DB", &name)
         },
+        dialling: dialling.call_id,
         filled_in: begun.elapsed(),
     })
 }

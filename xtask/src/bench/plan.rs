@@ -33,6 +33,8 @@ const ENVELOPE: [&str; 5] = ["$db", "lsid", "txnNumber", "$clusterTime", "writeC
 pub struct Plan {
     /// Of the plan that has won, from the outermost.
     pub stages: Vec<String>,
+    /// The fields of the indexes in it, with their directions.
+    pub indexes: Vec<Document>,
     /// How many keys of indexes it has looked at, and how many documents; none where only the plan was asked for.
     pub examined: Option<Examined>,
 }
@@ -56,23 +58,50 @@ impl Plan {
     }
 
     fn read(explained: &Document) -> Self {
-        let mut stages = Vec::new();
-        visit(explained, "winningPlan", &mut |plan| {
-            read_stages(plan, &mut stages);
-        });
-        let mut examined: Option<Examined> = None;
+        let mut read = Self {
+            stages: Vec::new(),
+            indexes: Vec::new(),
+            examined: None,
+        };
+        visit(explained, "winningPlan", &mut |plan| read.add(plan));
         visit(explained, "executionStats", &mut |stats| {
             let count = |field: &str| stats.get(field).and_then(number).unwrap_or_default();
-            let so_far = examined.unwrap_or(Examined {
+            let so_far = read.examined.unwrap_or(Examined {
                 keys: 0,
                 documents: 0,
             });
-            examined = Some(Examined {
+            read.examined = Some(Examined {
                 keys: so_far.keys + count("totalKeysExamined"),
                 documents: so_far.documents + count("totalDocsExamined"),
             });
         });
-        Self { stages, examined }
+        read
+    }
+
+    fn add(&mut self, plan: &Document) {
+        if let Ok(stage) = plan.get_str("stage") {
+            self.stages.push(stage.to_owned());
+        }
+        if let Ok(fields) = plan.get_document("keyPattern") {
+            self.indexes.push(fields.clone());
+        }
+        for (field, value) in plan {
+            match value {
+                _ if field == "rejectedPlans" => {}
+                Bson::Document(inner) => self.add(inner),
+                Bson::Array(values) => {
+                    let inner = values.iter().filter_map(Bson::as_document);
+                    inner.for_each(|inner| self.add(inner));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether all that is wrong with the plan is that it sorts what comes in that very order: a weakness of the server.
+    pub fn sorts_in_vain(&self, query: &Document) -> bool {
+        let sort = query.get_document("sort").ok();
+        self.foreign() == ["SORT"] && self.indexes.first() == sort && sort.is_some()
     }
 
     /// The stages that no index leads to: a scan of the collection, a sort in memory.
@@ -104,23 +133,6 @@ fn is_at_top(document: &Document, name: &str) -> bool {
         || document
             .get_document("queryPlanner")
             .is_ok_and(|planner| planner.contains_key(name))
-}
-
-fn read_stages(plan: &Document, stages: &mut Vec<String>) {
-    if let Ok(stage) = plan.get_str("stage") {
-        stages.push(stage.to_owned());
-    }
-    for (field, value) in plan {
-        match value {
-            _ if field == "rejectedPlans" => {}
-            Bson::Document(inner) => read_stages(inner, stages),
-            Bson::Array(values) => {
-                let inner = values.iter().filter_map(Bson::as_document);
-                inner.for_each(|inner| read_stages(inner, stages));
-            }
-            _ => {}
-        }
-    }
 }
 
 fn number(value: &Bson) -> Option<i64> {
@@ -268,6 +280,19 @@ mod tests {
     }
 
     #[test]
+    fn a_sort_in_the_order_of_the_index_is_in_vain() {
+        let query = doc! { "find": "calls", "filter": {}, "sort": { "a": 1, "b": -1 } };
+        let sorted_by = |fields: Document| {
+            let scan = doc! { "stage": "IXSCAN", "keyPattern": fields };
+            let sort = doc! { "stage": "SORT", "inputStage": scan };
+            Plan::read(&doc! { "queryPlanner": { "winningPlan": sort } })
+        };
+        assert!(sorted_by(doc! { "a": 1, "b": -1 }).sorts_in_vain(&query));
+        assert!(!sorted_by(doc! { "b": -1, "a": 1 }).sorts_in_vain(&query));
+        assert!(!sorted_by(doc! { "a": 1, "b": 1 }).sorts_in_vain(&query));
+    }
+
+    #[test]
     fn a_plan_within_a_pipeline_is_read() {
         let cursor = doc! {
             "queryPlanner": { "winningPlan": { "queryPlan": {
@@ -301,7 +326,7 @@ mod tests {
             "update": "calls", "updates": [{ "q": { "call_id": "a" }, "u": {} }], "$db": "d",
         };
         let found = doc! { "find": "calls", "filter": { "call_id": "a" }, "limit": 1 };
-        assert_eq!(queries(&update), [found.clone()]);
+        assert_eq!(queries(&update), std::slice::from_ref(&found));
         let modify = doc! { "findAndModify": "calls", "query": { "call_id": "a" } };
         assert_eq!(queries(&modify), [found]);
         let lookup = doc! { "$lookup": { "from": "b", "foreignField": "number", "as": "c" } };
