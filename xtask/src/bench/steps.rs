@@ -35,6 +35,8 @@ struct Asked {
 pub async fn measure(bench: &Bench) -> Result<Finding> {
     let observed = Observed::begin(bench.scene.variables(Some(LATENCY)).await?).await?;
     let mut journal = Journal::of(bench)?;
+    // What has been asked before is none of ours.
+    journal.requests().await?;
     let mut table = Table::new(&["route", "steps", "commands", "Twilio", "which"]);
     let mut data = Map::new();
     let mut targets = Vec::new();
