@@ -75,8 +75,10 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
     for &size in sizes {
         let grown = grow(&bench.scene, size).await?;
         println!("      {size} calls stored in {:.1?}", grown.filled_in);
-        let observed = Observed::begin(variables(&grown.stage)).await?;
-        let timed = time(bench, &observed, &grown).await?;
+        let is_last = Some(&size) == sizes.last();
+        let asked = ask(bench, &grown, is_last).await;
+        grown.stage.database().drop().await?;
+        let (timed, explained) = asked?;
         for (name, took) in &timed {
             rows.entry(name).or_default().push(*took);
         }
@@ -87,8 +89,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
             ratio,
         ));
         data.insert(format!("{size}_calls_ms"), json!(timed));
-        if Some(&size) == sizes.last() {
-            let explained = explain(bench, &observed, &grown).await?;
+        if let Some(explained) = explained {
             println!("\n{}\n{}", explained.title, explained.table);
             if embedded {
                 println!("{EMBEDDED_EXPLAINS}");
@@ -96,7 +97,6 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
             data.insert("queries".to_owned(), explained.data);
             targets.extend(explained.targets);
         }
-        grown.stage.database().drop().await?;
     }
     Ok(Finding {
         title: title(embedded),
@@ -137,12 +137,26 @@ fn tabulate(sizes: &[usize], rows: &BTreeMap<&str, Vec<f64>>) -> Table {
     table
 }
 
-/// The medians, in milliseconds.
-async fn time(
+/// Times everything, and has the queries explained where that is wanted.
+async fn ask(
     bench: &Bench,
-    observed: &Observed,
     grown: &Grown,
-) -> Result<BTreeMap<&'static str, f64>> {
+    with_queries: bool,
+) -> Result<(Medians, Option<Finding>)> {
+    let observed = Observed::begin(variables(&grown.stage)).await?;
+    let timed = time(bench, &observed, grown).await?;
+    let explained = if with_queries {
+        Some(explain(bench, &observed, grown).await?)
+    } else {
+        None
+    };
+    Ok((timed, explained))
+}
+
+/// By the names of the requests, in milliseconds.
+type Medians = BTreeMap<&'static str, f64>;
+
+async fn time(bench: &Bench, observed: &Observed, grown: &Grown) -> Result<Medians> {
     let user = &bench.scene.user;
     let of_list = |query: &str| Request::get(&format!("/users/{user}/calls{query}"));
     let pages = [
