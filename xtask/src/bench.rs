@@ -5,6 +5,7 @@
 mod api;
 mod cold;
 mod finding;
+mod grown;
 mod growth;
 mod line;
 mod machine;
