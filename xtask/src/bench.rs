@@ -7,15 +7,20 @@ mod bare;
 mod cold;
 mod finding;
 mod flame;
+mod grown;
+mod growth;
 mod instructions;
 mod line;
 mod machine;
 mod memory;
+mod observed;
+mod plan;
 mod process;
 mod routes;
 mod scene;
 mod size;
 mod statistics;
+mod steps;
 mod tap;
 mod throughput;
 mod warm;
@@ -62,12 +67,16 @@ enum Part {
     Size,
     /// From exec to the first poll, and to the first answer
     Cold,
+    /// What each route waits for: the database's round trips, and Twilio's
+    Steps,
     /// Requests of an environment that has begun, and what of that is not the database's
     Warm,
     /// Status callbacks a second
     Throughput,
     /// What a function holds, at first and after many requests
     Memory,
+    /// The same requests with ever more calls, and how the database finds what they ask for
+    Growth,
 }
 
 /// What the parts have in common.
@@ -172,6 +181,14 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
             Part::Memory => {
                 steps.next("having each function answer thousands of requests");
                 memory::measure(&bench).await?
+            }
+            Part::Steps => {
+                steps.next("counting each route's round trips");
+                steps::measure(&bench).await?
+            }
+            Part::Growth => {
+                steps.next("filling databases with more and more calls");
+                growth::measure(&bench).await?
             }
         };
         println!("\n{title}\n{table}");

@@ -25,7 +25,7 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
-        let dao = Dao::begin(settings.live(Settings::mongo)?)?;
+        let dao = Dao::begin(settings)?;
         Ok(Self {
             checks: Checks::new(dao, twilio),
         })

@@ -52,7 +52,7 @@ impl App {
             media: settings.live(MediaSigner::from_settings)?,
             rules: rules::Rules::new(&calls)?.into(),
             calls: calls.into(),
-            dao: Dao::begin(settings.live(Settings::mongo)?)?,
+            dao: Dao::begin(settings)?,
         })
     }
 

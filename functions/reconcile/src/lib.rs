@@ -37,7 +37,7 @@ impl App {
         Ok(Self {
             config: settings.reconcile()?,
             twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
-            dao: Dao::begin(settings.live(Settings::mongo)?)?,
+            dao: Dao::begin(settings)?,
         })
     }
 }

@@ -32,7 +32,7 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let check = SignatureCheck::from_settings(settings, WebhookKind::Recording)?;
-        let webhooks = Webhooks::new(Dao::begin(settings.live(Settings::mongo)?)?, None);
+        let webhooks = Webhooks::new(Dao::begin(settings)?, None);
         Ok(Self {
             check,
             inbox: Inbox::new(WebhookTopic::Recording, webhooks, settings)?,

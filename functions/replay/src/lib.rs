@@ -34,7 +34,7 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let queue = WebhookQueue::from_settings(settings)?;
         let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
-        let webhooks = Webhooks::new(Dao::begin(settings.live(Settings::mongo)?)?, Some(twilio));
+        let webhooks = Webhooks::new(Dao::begin(settings)?, Some(twilio));
         Ok(Self { webhooks, queue })
     }
 }

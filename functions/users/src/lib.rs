@@ -29,7 +29,7 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
             keys: settings.live(Settings::api_keys)?,
-            dao: Dao::begin(settings.live(Settings::mongo)?)?,
+            dao: Dao::begin(settings)?,
         })
     }
 }

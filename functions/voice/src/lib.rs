@@ -41,7 +41,7 @@ impl App {
         Ok(Self {
             check: SignatureCheck::from_settings(settings, WebhookKind::Voice)?,
             speech: settings.speech()?.into(),
-            dao: Dao::begin(settings.live(Settings::mongo)?)?,
+            dao: Dao::begin(settings)?,
         })
     }
 

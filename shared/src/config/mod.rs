@@ -9,7 +9,10 @@ mod url;
 
 use std::{collections::HashMap, str::FromStr};
 
-use mongodb::options::ConnectionString;
+use mongodb::{
+    event::{EventHandler, command::CommandEvent},
+    options::ConnectionString,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
@@ -58,6 +61,7 @@ pub struct Settings {
     values: HashMap<String, SecretString>,
     environment: Environment,
     secret: Option<Secret>,
+    observer: Option<EventHandler<CommandEvent>>,
 }
 
 /// What a secret may hold; anything else in it is somebody else's.
@@ -136,7 +140,22 @@ impl Settings {
             values,
             environment,
             secret: None,
+            observer: None,
         })
+    }
+
+    /// The same, and every command that goes to the database is told to `observer`: for tests and measurements.
+    #[must_use]
+    pub fn observed_by(self, observer: EventHandler<CommandEvent>) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self
+        }
+    }
+
+    /// Who is told of the commands, if anyone is.
+    pub(crate) fn observer(&self) -> Option<&EventHandler<CommandEvent>> {
+        self.observer.as_ref()
     }
 
     /// The secret that the settings are by, if there is one.

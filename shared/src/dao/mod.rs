@@ -48,7 +48,7 @@ pub use users::UserDeletion;
 pub use webhooks::Told;
 
 use crate::{
-    config::{Live, MongoConfig},
+    config::{Live, MongoConfig, Settings},
     domain::{Call, Recording, User},
     secret::Doubt,
     tls,
@@ -148,17 +148,18 @@ impl Dao {
         .await
     }
 
-    /// Like [`Dao::new`], and connects in the background, ahead of the first request.
+    /// The database that the settings name; it is greeted in the background, ahead of the first request.
     ///
     /// # Errors
     ///
-    /// When the URI is not a connection string.
+    /// When a variable is missing or malformed.
     ///
     /// # Panics
     ///
     /// Outside a Tokio runtime.
-    pub fn begin(config: impl Into<Live<MongoConfig>>) -> Result<Self, DaoError> {
-        let dao = Self::new(config)?;
+    pub fn begin(settings: &Settings) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let config = settings.live(Settings::mongo)?;
+        let dao = Self::build(config, settings.observer().cloned())?;
         let greeting = dao.clone();
         tokio::spawn(async move { greeting.greet().await });
         Ok(dao)

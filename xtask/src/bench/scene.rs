@@ -109,13 +109,17 @@ impl Scene {
         Ok(variables(&self.stage.clone().set("MONGO_URI", &uri)))
     }
 
+    /// Whether the database is the one for machines without another.
+    pub fn is_embedded(&self) -> bool {
+        self.database.is_ours() && crate::stack::database::choice().starts_with("Secantus")
+    }
+
     /// What the database calls itself.
     pub async fn database_in_words(&self) -> Result<String> {
         let admin = self.database.client().database("admin");
         let info: Document = admin.run_command(doc! { "buildInfo": 1 }).await?;
         let version = info.get_str("version").unwrap_or("unknown");
-        let embedded = self.database.is_ours();
-        let name = if embedded && crate::stack::database::choice().starts_with("Secantus") {
+        let name = if self.is_embedded() {
             "SecantusDB, which speaks the protocol of"
         } else {
             "MongoDB"
