@@ -13,6 +13,7 @@ mod page;
 mod reconcile;
 mod recordings;
 mod status;
+mod updates;
 mod users;
 mod webhooks;
 
@@ -39,7 +40,7 @@ pub use error::{Cause, DaoError, DuplicateKey};
 pub use page::{Cursor, List, Page, PageRequest, Position};
 pub use reconcile::{Open, OpenCalls, Place};
 pub use users::UserDeletion;
-pub use webhooks::Told;
+pub use webhooks::{Asking, Told};
 
 use crate::{
     config::{Live, MongoConfig},
@@ -152,9 +153,10 @@ impl Dao {
         Ok(dao)
     }
 
-    /// Connects ahead of the first request. What goes wrong here will go wrong there, and be told there.
+    /// Connects ahead of the first request, twice, for many a request has two operations at once. What goes wrong here will go
+    /// wrong there, and be told there.
     pub async fn warm(&self) {
-        let _ = self.ping().await;
+        let _ = tokio::join!(self.ping(), self.ping());
     }
 
     /// The driver's handle, for what is not a function's business: indexes.

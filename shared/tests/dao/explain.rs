@@ -193,6 +193,7 @@ async fn of_calls(dao: &Dao, call: &Call) {
         dao.apply_status(Some(id), &update).await.unwrap();
     }
     dao.record_call_sid(id, &sid).await.unwrap();
+    dao.ask_for_call(Some(id), &sid).await.unwrap();
 }
 
 async fn of_lists(dao: &Dao, ada: &User) {

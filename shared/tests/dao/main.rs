@@ -13,6 +13,7 @@ mod failures;
 mod indexes;
 mod recordings;
 mod status;
+mod steps;
 mod support;
 mod users;
 mod webhooks;

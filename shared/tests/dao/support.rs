@@ -1,4 +1,8 @@
-use std::env;
+use std::{
+    collections::HashSet,
+    env,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use mongodb::{
     Database,
@@ -28,6 +32,65 @@ pub async fn with_observed_dao(observer: EventHandler<CommandEvent>, test: impl 
         test(&Dao::with_observer(&config, observer).unwrap()).await;
     })
     .await;
+}
+
+/// Runs a test with a DAO whose two connections are made, and with what it sends.
+pub async fn with_counted_dao(test: impl AsyncFnOnce(&Dao, &Sent)) {
+    let sent = Sent::default();
+    let record = sent.clone();
+    let observer = EventHandler::callback(move |event| record.hear(&event));
+    with_observed_dao(observer, async |dao| {
+        dao.warm().await;
+        test(dao, &sent).await;
+    })
+    .await;
+}
+
+/// The commands that a DAO sends.
+#[derive(Clone, Default)]
+pub struct Sent(Arc<Mutex<Commands>>);
+
+#[derive(Default)]
+struct Commands {
+    names: Vec<String>,
+    steps: usize,
+    /// Those that have begun since a step ended.
+    begun: HashSet<i32>,
+}
+
+impl Sent {
+    fn commands(&self) -> MutexGuard<'_, Commands> {
+        self.0.lock().unwrap()
+    }
+
+    /// A step ends with the first command that both began and ended after the step before: so many commands, and no more, can be
+    /// chosen of which each began when the one before had ended.
+    fn hear(&self, event: &CommandEvent) {
+        let mut commands = self.commands();
+        let ended = match event {
+            CommandEvent::Started(started) => {
+                commands.names.push(started.command_name.clone());
+                commands.begun.insert(started.request_id);
+                return;
+            }
+            CommandEvent::Succeeded(succeeded) => succeeded.request_id,
+            CommandEvent::Failed(failed) => failed.request_id,
+            _ => return,
+        };
+        if commands.begun.contains(&ended) {
+            commands.steps += 1;
+            commands.begun.clear();
+        }
+    }
+
+    /// What the operation ends with, in how many steps one after the other, and by which commands, in alphabetical order.
+    pub async fn during<T>(&self, operation: impl Future<Output = T>) -> (T, usize, Vec<String>) {
+        *self.commands() = Commands::default();
+        let result = operation.await;
+        let mut commands = std::mem::take(&mut *self.commands());
+        commands.names.sort();
+        (result, commands.steps, commands.names)
+    }
 }
 
 /// Likewise, without indexes.

@@ -1,0 +1,55 @@
+//! How many commands follow one another: each is a round trip that somebody waits for.
+
+use outdial::{
+    dao::{Applied, Asking},
+    domain::{
+        CallId,
+        CallStatus::{Completed, InProgress, Initiated, Ringing},
+    },
+};
+
+use crate::support::{callback, sid, stored_call, with_counted_dao};
+
+#[tokio::test]
+async fn a_status_callback_is_one_command() {
+    with_counted_dao(async |dao, sent| {
+        let call = stored_call(dao).await;
+        let sid = sid();
+        dao.record_call_sid(call.call_id, &sid).await.unwrap();
+        for (status, sequence) in [
+            (Initiated, 0),
+            (Ringing, 1),
+            (InProgress, 2),
+            (Completed, 3),
+        ] {
+            let update = callback(&sid, status, sequence);
+            let told = dao.apply_status(Some(call.call_id), &update);
+            let (told, steps, commands) = sent.during(told).await;
+            let told = told.unwrap();
+            assert_eq!((told.applied, told.hangup_waits), (Applied::Changed, false));
+            assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_asks_what_to_say_waits_for_one_step() {
+    with_counted_dao(async |dao, sent| {
+        let call = stored_call(dao).await;
+        let sid = sid();
+        let ask = |id| sent.during(dao.ask_for_call(id, &sid));
+        for (id, expected) in [
+            // The first to bring the name stores it, and looks again.
+            (Some(call.call_id), 3),
+            (Some(call.call_id), 1),
+            (None, 1),
+            (Some(CallId::generate()), 2),
+        ] {
+            let (asking, steps, _) = ask(id).await;
+            assert!(matches!(asking, Ok(Asking::Call(_, None))), "{asking:?}");
+            assert_eq!(steps, expected, "{id:?}");
+        }
+    })
+    .await;
+}
