@@ -6,7 +6,7 @@ use axum::{
 };
 use chrono::Utc;
 use http::{HeaderMap, StatusCode, header};
-use mongodb::bson::{DateTime, oid::ObjectId};
+use mongodb::bson::DateTime;
 use outdial::{
     dao::{self, DaoError, DuplicateKey, Taken},
     domain::{Call, CallId, CallStatus, DialOutcome, DialResult, OutboundCallRequest, UserId},
@@ -175,9 +175,10 @@ fn stored_form(
     created_by: Option<String>,
 ) -> Call {
     let now = DateTime::now();
+    let call_id = CallId::generate();
     Call {
-        id: ObjectId::new(),
-        call_id: CallId::generate(),
+        id: call_id.object_id(),
+        call_id,
         user_id: user_id.to_string(),
         twilio_sid: None,
         to_number: request.to_number,

@@ -37,9 +37,10 @@ impl Stage {
     ///
     /// When the database does not take it.
     pub async fn call(&self, change: impl FnOnce(&mut Call)) -> Call {
+        let call_id = CallId::generate();
         let mut call = Call {
-            id: ObjectId::new(),
-            call_id: CallId::generate(),
+            id: call_id.object_id(),
+            call_id,
             user_id: ObjectId::new().to_hex(),
             twilio_sid: Some(new_sid()),
             to_number: "+12125550123".parse().expect("a number"),

@@ -11,6 +11,7 @@ mod expr;
 pub mod indexes;
 mod page;
 mod reconcile;
+mod recorded;
 mod recordings;
 mod status;
 mod updates;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use mongodb::bson::doc;
 use tokio::time::timeout;
 
-use super::{Applied, CALLS, Dao, DaoError, DuplicateKey, calls::by_id, status, together};
+use super::{
+    Applied, CALLS, Dao, DaoError, DuplicateKey, calls::by_id, recorded::OfCall, status, together,
+};
 use crate::domain::{Call, CallId, CallSid, CallStatus, RecordingUpdate, StatusUpdate};
 
 /// What a status callback did.
@@ -127,6 +129,9 @@ impl Dao {
 
     /// Applies a recording callback: [`Dao::create_recording`]. Whoever comes first brings Twilio's name of the call.
     ///
+    /// The `_id` of a call of ours follows from its `call_id`, so that the recording is stored while the call is changed. Where
+    /// the call turns out to be another one, what was stored is put right.
+    ///
     /// # Errors
     ///
     /// When the database is away; a part may have been stored then: repeat it. All of it is limited as one call is.
@@ -136,24 +141,42 @@ impl Dao {
         update: &RecordingUpdate,
     ) -> Result<Applied, DaoError> {
         together(async {
-            let Some(call) = self.find_either(id, &update.call_sid).await? else {
-                return Ok(Applied::UnknownCall);
-            };
-            let goes_by = match &call.twilio_sid {
-                Some(sid) if *sid == update.call_sid => Applied::Duplicate,
-                Some(_) => Applied::OtherCall,
-                None => self.record_call_sid(call.call_id, &update.call_sid).await?,
-            };
-            match goes_by {
-                Applied::Changed => {
-                    self.create_recording(&call, update).await?;
-                    Ok(Applied::Changed)
+            if let Some(id) = id {
+                let call = OfCall {
+                    object_id: id.object_id(),
+                    id,
+                    is_certain: false,
+                };
+                if let Some(applied) = self.store_recording(call, update).await? {
+                    return Ok(applied);
                 }
-                Applied::Duplicate => self.create_recording(&call, update).await,
-                Applied::UnknownCall | Applied::OtherCall => Ok(goes_by),
             }
+            // On the heap, for it is seldom needed.
+            let applied = Box::pin(self.find_and_tell(id, update)).await?;
+            if let (Some(id), Applied::UnknownCall | Applied::OtherCall) = (id, applied) {
+                self.remove_recording(id.object_id(), &update.recording_sid)
+                    .await?;
+            }
+            Ok(applied)
         })
         .await
+    }
+
+    async fn find_and_tell(
+        &self,
+        id: Option<CallId>,
+        update: &RecordingUpdate,
+    ) -> Result<Applied, DaoError> {
+        let Some(call) = self.find_either(id, &update.call_sid).await? else {
+            return Ok(Applied::UnknownCall);
+        };
+        if call.twilio_sid.as_ref() != Some(&update.call_sid) {
+            let named = self.record_call_sid(call.call_id, &update.call_sid).await?;
+            if matches!(named, Applied::UnknownCall | Applied::OtherCall) {
+                return Ok(named);
+            }
+        }
+        self.create_recording(&call, update).await
     }
 
     async fn find_either(

@@ -12,6 +12,7 @@ mod explain;
 mod failures;
 mod indexes;
 mod recordings;
+mod recordings_at_once;
 mod status;
 mod steps;
 mod support;

@@ -5,10 +5,13 @@ use outdial::{
     domain::{
         CallId,
         CallStatus::{Completed, InProgress, Initiated, Ringing},
+        RecordingStatus,
     },
 };
 
-use crate::support::{callback, sid, stored_call, with_counted_dao};
+use crate::support::{
+    callback, recording_sid, recording_update, sid, stored_call, with_counted_dao,
+};
 
 #[tokio::test]
 async fn a_status_callback_is_one_command() {
@@ -49,6 +52,32 @@ async fn a_call_that_asks_what_to_say_waits_for_one_step() {
             let (asking, steps, _) = ask(id).await;
             assert!(matches!(asking, Ok(Asking::Call(_, None))), "{asking:?}");
             assert_eq!(steps, expected, "{id:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_recording_callback_waits_for_one_step_whoever_has_come_before() {
+    with_counted_dao(async |dao, sent| {
+        let call = stored_call(dao).await;
+        let [first, second] = [recording_sid(), recording_sid()];
+        for (recording, status, applied) in [
+            (&first, RecordingStatus::Processing, Applied::Changed),
+            (&first, RecordingStatus::Completed, Applied::Changed),
+            (&first, RecordingStatus::Completed, Applied::Duplicate),
+            (&second, RecordingStatus::Completed, Applied::Changed),
+        ] {
+            let update = recording_update(&call, recording, status);
+            let told = dao.apply_recording(Some(call.call_id), &update);
+            let (told, steps, commands) = sent.during(told).await;
+            assert_eq!(told.unwrap(), applied);
+            assert_eq!((steps, commands.len()), (1, 2), "{commands:?}");
+            let reconciled = sent.during(dao.create_recording(&call, &update)).await;
+            assert_eq!(
+                (reconciled.0.unwrap(), reconciled.1),
+                (Applied::Duplicate, 1)
+            );
         }
     })
     .await;

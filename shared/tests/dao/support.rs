@@ -138,9 +138,10 @@ pub fn call() -> Call {
 }
 
 pub fn call_of(user: UserId) -> Call {
+    let call_id = CallId::generate();
     Call {
-        id: ObjectId::new(),
-        call_id: CallId::generate(),
+        id: call_id.object_id(),
+        call_id,
         user_id: user.to_string(),
         twilio_sid: None,
         to_number: "+12125550123".parse().unwrap(),
@@ -220,7 +221,17 @@ pub fn second(of_call: i64) -> DateTime {
     DateTime::from_millis(1_800_000_000_000 + of_call * 1_000)
 }
 
-pub fn recording_update(sid: &RecordingSid, status: RecordingStatus) -> RecordingUpdate {
+/// Twilio's name of that call, the same for each of its recordings.
+pub fn sid_of(call: &Call) -> CallSid {
+    let name = call.call_id.to_string().replace('-', "");
+    format!("CA{name}").parse().unwrap()
+}
+
+pub fn recording_update(
+    call: &Call,
+    sid: &RecordingSid,
+    status: RecordingStatus,
+) -> RecordingUpdate {
     let word = match status {
         RecordingStatus::Processing => "in-progress",
         RecordingStatus::Completed => "completed",
@@ -229,7 +240,7 @@ pub fn recording_update(sid: &RecordingSid, status: RecordingStatus) -> Recordin
         RecordingStatus::Deleted => "deleted",
     };
     RecordingUpdate {
-        call_sid: self::sid(),
+        call_sid: sid_of(call),
         recording_sid: sid.clone(),
         recording_url: Some(format!("https://api.twilio.com/{sid}")),
         recording_status: word.to_owned(),
