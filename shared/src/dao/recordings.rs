@@ -86,8 +86,7 @@ impl Dao {
     /// Stores the `CallSid` where there is none, and what the callback means for the call; returns whether that has changed
     /// it, and none where it does not go by the `CallSid`.
     ///
-    /// The second statement changes nothing: that both have found a call tells that the one by `_id` has the name, for Twilio
-    /// gives a name once.
+    /// The second statement changes nothing: that both have found the call tells that it has the name.
     async fn tell_call(
         &self,
         call: ObjectId,
@@ -105,7 +104,7 @@ impl Dao {
             }
             _ => None,
         });
-        let named = doc! { "twilio_sid": sid.as_str() };
+        let named = doc! { "_id": call, "twilio_sid": sid.as_str() };
         let statements = vec![
             doc! { "q": { "_id": call }, "u": stages },
             doc! { "q": named.clone(), "u": { "$set": named } },

@@ -109,7 +109,8 @@ fn as_finds(command: &Document) -> Vec<Document> {
         .unwrap_or_else(itself)
 }
 
-/// `MongoDB` finds a document by a unique field whatever else is compared; the server of these tests only where nothing else is.
+/// A document is found by a unique field whatever else is compared; the server of these tests does so, and explains it only
+/// where nothing else is.
 fn by_unique_field(mut query: Document) -> Document {
     if let Ok(filter) = query.get_document("filter") {
         let unique = ["_id", "twilio_sid"].into_iter().find_map(|field| {
@@ -172,6 +173,10 @@ async fn call_everything(dao: &Dao) {
     dao.take_calls(ada.user_id(), DateTime::now(), 2, 2)
         .await
         .unwrap();
+    dao.admit_call(&call_of(ada.user_id()), ada.user_id(), 2, 2)
+        .await
+        .unwrap();
+    dao.withdraw_call(call).await.unwrap();
     dao.give_back_calls(ada.user_id(), DateTime::now())
         .await
         .unwrap();
@@ -196,7 +201,7 @@ async fn of_calls(dao: &Dao, call: &Call) {
     dao.get_call_by_idempotency_scope("scope").await.unwrap();
     dao.request_hangup(id).await.unwrap();
     dao.hangup_waits(id).await.unwrap();
-    dao.record_dial(id, &DialResult::Accepted(sid.clone()), 201)
+    dao.record_dial(call, &DialResult::Accepted(sid.clone()), 201)
         .await
         .unwrap();
     dao.get_call_by_twilio_sid(&sid).await.unwrap().unwrap();

@@ -1,16 +1,16 @@
 //! How many commands follow one another: each is a round trip that somebody waits for.
 
 use outdial::{
-    dao::{Applied, Asking},
+    dao::{Applied, Asking, Taken},
     domain::{
         CallId,
         CallStatus::{Completed, InProgress, Initiated, Ringing},
-        RecordingStatus,
+        DialResult, RecordingStatus,
     },
 };
 
 use crate::support::{
-    callback, recording_sid, recording_update, sid, stored_call, with_counted_dao,
+    call_of, callback, recording_sid, recording_update, sid, stored_call, user, with_counted_dao,
 };
 
 #[tokio::test]
@@ -78,6 +78,37 @@ async fn a_recording_callback_waits_for_one_step_whoever_has_come_before() {
                 (reconciled.0.unwrap(), reconciled.1),
                 (Applied::Duplicate, 1)
             );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn placing_a_call_waits_for_two_steps_before_the_dial_and_for_one_after_it() {
+    with_counted_dao(async |dao, sent| {
+        let ada = user("ada@example.com");
+        dao.create_user(&ada).await.unwrap();
+        for result in [
+            DialResult::Accepted(sid()),
+            DialResult::Unknown("time-out".to_owned()),
+        ] {
+            let call = call_of(ada.user_id());
+            let looking = async {
+                tokio::join!(
+                    dao.get_call_by_idempotency_scope("scope"),
+                    dao.get_callee(ada.user_id(), &call.to_number),
+                )
+            };
+            let (_, steps, _) = sent.during(looking).await;
+            assert_eq!(steps, 1);
+            let admitting = dao.admit_call(&call, ada.user_id(), 5, 5);
+            let (admitted, steps, commands) = sent.during(admitting).await;
+            assert_eq!((admitted.unwrap(), steps), (Taken::Taken, 1));
+            assert_eq!(commands, ["insert", "update"]);
+            let recording = dao.record_dial(&call, &result, 201);
+            let (recorded, steps, commands) = sent.during(recording).await;
+            assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));
+            assert_eq!(recorded.unwrap(), dao.get_call(call.call_id).await.unwrap());
         }
     })
     .await;
