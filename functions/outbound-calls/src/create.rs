@@ -6,7 +6,7 @@ use axum::{
 };
 use chrono::Utc;
 use http::{HeaderMap, StatusCode, header};
-use mongodb::bson::{DateTime, oid::ObjectId};
+use mongodb::bson::DateTime;
 use outdial::{
     dao::{self, DaoError, DuplicateKey, Taken},
     domain::{Call, CallId, CallStatus, DialOutcome, DialResult, OutboundCallRequest, UserId},
@@ -83,9 +83,9 @@ enum Admission {
     Repeat(Response),
 }
 
-/// Looks the key up, for a repeat goes before every rule; checks the rules; stores the call, which decides between
-/// repeats that come at the same moment; and takes it from the day's caps. So repeats never count, and what is refused
-/// leaves nothing behind.
+/// Looks the key up, for a repeat goes before every rule; checks the rules; and stores the call, which decides between
+/// repeats that come at the same moment, while it takes it from the day's caps. What is refused leaves nothing behind, and a
+/// repeat gives back what it has taken.
 async fn admit(
     app: &App,
     request: OutboundCallRequest,
@@ -118,8 +118,16 @@ async fn admit(
 
     let call = stored_form(app, request, user_id, repeatable, created_by);
     tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
-    match (app.dao.create_call(&call).await, repeatable) {
-        (Ok(()), _) => {}
+    let caps = &app.calls;
+    let admitted = app.dao.admit_call(
+        &call,
+        user_id,
+        caps.max_calls_per_user_per_day,
+        caps.max_calls_per_day,
+    );
+    match (admitted.await, repeatable) {
+        (Ok(Taken::Taken), _) => Ok(Admission::New(call.into(), user_id)),
+        (Ok(reached), _) => Err(cap_reached(reached, call.created_at)),
         (Err(DaoError::Duplicate(DuplicateKey::IdempotencyScope)), Some(repeatable)) => {
             let first = app
                 .dao
@@ -127,26 +135,10 @@ async fn admit(
                 .await?;
             // One that is gone again was over the caps; this one may not be.
             let first = first.ok_or_else(in_progress)?;
-            return replay(repeatable, first).map(Admission::Repeat);
+            replay(repeatable, first).map(Admission::Repeat)
         }
-        (Err(error), _) => return Err(error.into()),
+        (Err(error), _) => Err(error.into()),
     }
-    let caps = &app.calls;
-    let taken = app.dao.take_calls(
-        user_id,
-        call.created_at,
-        caps.max_calls_per_user_per_day,
-        caps.max_calls_per_day,
-    );
-    let refused = match taken.await {
-        Ok(Taken::Taken) => return Ok(Admission::New(call.into(), user_id)),
-        Ok(reached) => cap_reached(reached, call.created_at),
-        Err(error) => error.into(),
-    };
-    if let Err(error) = app.dao.withdraw_call(&call).await {
-        tracing::warn!(%error, "a call that was not admitted is still stored; it is never dialled");
-    }
-    Err(refused)
 }
 
 fn cap_reached(taken: Taken, now: DateTime) -> Problem {
@@ -175,9 +167,10 @@ fn stored_form(
     created_by: Option<String>,
 ) -> Call {
     let now = DateTime::now();
+    let call_id = CallId::generate();
     Call {
-        id: ObjectId::new(),
-        call_id: CallId::generate(),
+        id: call_id.object_id(),
+        call_id,
         user_id: user_id.to_string(),
         twilio_sid: None,
         to_number: request.to_number,
@@ -244,10 +237,7 @@ async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Proble
         }
     };
     metrics::count(Count::Dial(outcome));
-    let stored = app
-        .dao
-        .record_dial(call.call_id, &result, status.as_u16())
-        .await;
+    let stored = app.dao.record_dial(&call, &result, status.as_u16()).await;
     if let Err(error) = &stored {
         tracing::error!(%error, "the outcome of the dial was not stored; a webhook will settle it");
     }

@@ -3,7 +3,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
-use mongodb::bson::{DateTime, oid::ObjectId};
+use mongodb::bson::DateTime;
 use outdial::{
     domain::{CallId, Recording, RecordingId, RecordingStatus},
     http::{Caller, CallsRead, CallsWrite, Id, Problem, RecordingBody, RecordingList},
@@ -67,14 +67,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let recording = app.recording(id).await?;
     app.twilio.delete_recording(&recording.twilio_sid).await?;
-    app.dao
-        .update_recording(id, RecordingStatus::Deleted)
-        .await?;
-    if let Ok(call) = ObjectId::parse_str(&recording.call_id) {
-        let next = app.dao.get_recording_by_call_id(call).await?;
-        let url = next.and_then(|recording| recording.recording_url);
-        app.dao.set_recording_url(call, url.as_deref()).await?;
-    }
+    app.dao.delete_recording(&recording).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A person is listening: but for a forged request, everything is answered 200 with TwiML.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -12,8 +12,8 @@ use axum::{
 };
 use outdial::{
     config::{Settings, SpeechConfig, WebhookKind},
-    dao::{self, Applied, Dao, DaoError},
-    domain::{Call, CallId, CallSid},
+    dao::{Asking, Dao},
+    domain::Call,
     http::{SignatureCheck, SignedForm, finish, twiml},
     metrics::{self, Count},
     twilio::{self, parse_voice},
@@ -111,12 +111,20 @@ async fn voice(State(app): State<App>, form: SignedForm) -> Response {
             return app.say(&app.speech.apology);
         }
     };
-    match find(&app.dao, form.call_id, &sid).await {
-        Ok(Some(call)) => {
+    match app.dao.ask_for_call(form.call_id, &sid).await {
+        Ok(Asking::Call(call, not_named)) => {
             tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
-            answer(&app, &call, &sid)
+            if let Some(error) = not_named {
+                tracing::warn!(%error, "Twilio's name of the call was not stored");
+            }
+            answer(&app, &call)
         }
-        Ok(None) => {
+        Ok(Asking::OtherCall) => {
+            metrics::count(Count::SuspectedDoubleDial);
+            tracing::error!(call_sid = %sid, "suspected double dial: the call has another CallSid");
+            app.say(GOODBYE)
+        }
+        Ok(Asking::UnknownCall) => {
             metrics::count(Count::OrphanWebhook);
             tracing::warn!(call_sid = %sid, "a call that is not known here asks what to say");
             app.say(GOODBYE)
@@ -130,49 +138,7 @@ async fn voice(State(app): State<App>, form: SignedForm) -> Response {
 
 const GOODBYE: &str = "We are sorry, there is no message for you. Goodbye.";
 
-/// The call that the URL names, else the one that Twilio names; none where the two are different calls.
-async fn find(dao: &Dao, id: Option<CallId>, sid: &CallSid) -> Result<Option<Call>, DaoError> {
-    if let Some(id) = id
-        && learn_sid(dao, id, sid).await == Some(Applied::OtherCall)
-    {
-        metrics::count(Count::SuspectedDoubleDial);
-        tracing::error!(call_sid = %sid, "suspected double dial: the call has another CallSid");
-        return Ok(None);
-    }
-    dao::together(async {
-        if let Some(id) = id
-            && let Some(call) = dao.get_call(id).await?
-        {
-            return Ok(Some(call));
-        }
-        dao.get_call_by_twilio_sid(sid).await
-    })
-    .await
-}
-
-/// How long the script may wait for Twilio's name to be stored.
-const LEARNING: Duration = Duration::from_secs(2);
-
-/// Stores Twilio's name of the call before the call is read, so that a hang-up either finds the name, or is found. The
-/// script is spoken even if that fails: a status callback brings the name again.
-async fn learn_sid(dao: &Dao, id: CallId, sid: &CallSid) -> Option<Applied> {
-    match tokio::time::timeout(LEARNING, dao.record_call_sid(id, sid)).await {
-        Ok(Ok(applied)) => Some(applied),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "Twilio's name of the call was not stored");
-            None
-        }
-        Err(_) => {
-            tracing::warn!("Twilio's name of the call was not stored in time");
-            None
-        }
-    }
-}
-
-fn answer(app: &App, call: &Call, sid: &CallSid) -> Response {
-    if call.twilio_sid.as_ref().is_some_and(|stored| stored != sid) {
-        return app.say(GOODBYE);
-    }
+fn answer(app: &App, call: &Call) -> Response {
     if call.hangup_requested {
         return twiml(twilio::hangup());
     }

@@ -80,9 +80,10 @@ impl Stage {
 /// Never.
 #[must_use]
 pub fn new_call() -> Call {
+    let call_id = CallId::generate();
     Call {
-        id: ObjectId::new(),
-        call_id: CallId::generate(),
+        id: call_id.object_id(),
+        call_id,
         user_id: ObjectId::new().to_hex(),
         twilio_sid: Some(new_sid()),
         to_number: "+12125550123".parse().expect("a number"),

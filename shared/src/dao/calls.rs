@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use mongodb::bson::{DateTime, Document, bson, doc};
 
 use super::{
-    Dao, DaoError, DuplicateKey, List, Page, PageRequest,
+    Dao, DaoError, DuplicateKey, List, Page, PageRequest, Taken,
     expr::{if_else, sid_is_absent},
     insert_once,
     page::find_page,
@@ -10,6 +12,11 @@ use super::{
 use crate::domain::{
     Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, StatusUpdate, UserId,
 };
+
+/// How often a call is counted again that has met a cap.
+const AGAIN: u32 = 3;
+/// How long repeats of a request may take to give back what they have counted.
+const REPEATS_GIVE_BACK: Duration = Duration::from_millis(100);
 
 /// What an update from Twilio did to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +41,53 @@ impl Dao {
     pub async fn create_call(&self, call: &Call) -> Result<(), DaoError> {
         self.limited(|| async { insert_once(&self.calls().await?, call.id, call).await })
             .await
+    }
+
+    /// Stores a new call of the user, and counts it among those of its day ([`Dao::take_calls`]), both at once; it may be
+    /// dialled where the answer is [`Taken::Taken`]. Else neither is left behind.
+    ///
+    /// Repeats under one idempotency key count as well until they find their key taken. So for a call with a key that meets a
+    /// cap it is counted again a few times, in case that was the repeats' doing.
+    ///
+    /// # Errors
+    ///
+    /// [`DaoError::Duplicate`] as of [`Dao::create_call`]; or when the database is away. Then too what was done is undone as far
+    /// as that is possible.
+    pub async fn admit_call(
+        &self,
+        call: &Call,
+        user: UserId,
+        per_user: u32,
+        in_all: u32,
+    ) -> Result<Taken, DaoError> {
+        let count = || self.take_calls(user, call.created_at, per_user, in_all);
+        let (stored, mut taken) = tokio::join!(self.create_call(call), count());
+        if let Err(error) = stored {
+            if matches!(taken, Ok(Taken::Taken))
+                && let Err(error) = self.give_back_calls(user, call.created_at).await
+            {
+                tracing::warn!(%error, "a call was not given back to the day's caps");
+            }
+            return Err(error);
+        }
+        let again = if call.idempotency_scope.is_some() {
+            AGAIN
+        } else {
+            0
+        };
+        for _ in 0..again {
+            if !matches!(taken, Ok(Taken::UserCapReached | Taken::CapReached)) {
+                break;
+            }
+            tokio::time::sleep(REPEATS_GIVE_BACK).await;
+            taken = count().await;
+        }
+        if !matches!(taken, Ok(Taken::Taken))
+            && let Err(error) = self.withdraw_call(call).await
+        {
+            tracing::warn!(%error, "a call that was not admitted is still stored; it is never dialled");
+        }
+        taken
     }
 
     /// Takes back a call that was stored and will not be dialled.
@@ -188,7 +242,8 @@ impl Dao {
         })
     }
 
-    /// Records how our request to dial ended, and returns the call as it is then; none where there is no such call.
+    /// Records how our request to dial ended, and returns the call as it is then; none where there is no such call. `call` is
+    /// as it was stored: while nobody has changed it, what it is then is known, and not read.
     ///
     /// Webhooks may have been faster, and know better: a call that goes by a `CallSid` keeps it, and is not refused any
     /// more. `answered_status` is the HTTP status that the caller of our API gets.
@@ -198,7 +253,7 @@ impl Dao {
     /// When the database is away.
     pub async fn record_dial(
         &self,
-        id: CallId,
+        call: &Call,
         result: &DialResult,
         answered_status: u16,
     ) -> Result<Option<Call>, DaoError> {
@@ -226,8 +281,18 @@ impl Dao {
         };
         self.limited(|| async {
             let calls = self.calls().await?;
-            calls.update_one(by_id(id), stages.clone()).await?;
-            Ok(calls.find_one(by_id(id)).await?)
+            if let Some(expected) = recorded(call, result, answered)
+                && calls
+                    .update_one(as_stored(call), changes_to(&expected))
+                    .await?
+                    .matched_count
+                    > 0
+            {
+                return Ok(Some(expected));
+            }
+            let this = doc! { "_id": call.id };
+            calls.update_one(this.clone(), stages.clone()).await?;
+            Ok(calls.find_one(this).await?)
         })
         .await
     }
@@ -276,6 +341,44 @@ impl Dao {
         })
         .await
     }
+}
+
+/// The call as it is told once its dial is recorded, if nobody else changes it. Of a refusal more becomes than the call tells.
+fn recorded(call: &Call, result: &DialResult, answered_status: i32) -> Option<Call> {
+    let (twilio_sid, outcome) = match result {
+        DialResult::Accepted(sid) => (Some(sid.clone()), DialOutcome::Accepted),
+        DialResult::Unknown(_) => (None, DialOutcome::Unknown),
+        DialResult::Refused(_) => return None,
+    };
+    Some(Call {
+        twilio_sid,
+        dial_outcome: Some(outcome),
+        answered_status: Some(answered_status),
+        updated_at: DateTime::now(),
+        ..call.clone()
+    })
+}
+
+/// Whatever changes a call changes one of these: a webhook that names it settles the outcome, and a hang-up is no webhook.
+fn as_stored(call: &Call) -> Document {
+    doc! {
+        "_id": call.id,
+        "updated_at": call.updated_at,
+        "dial_outcome": DialOutcome::Pending.as_str(),
+        "hangup_requested": { "$ne": true },
+    }
+}
+
+fn changes_to(expected: &Call) -> Document {
+    let mut changes = doc! {
+        "dial_outcome": expected.dial_outcome.map(DialOutcome::as_str),
+        "answered_status": expected.answered_status,
+        "updated_at": expected.updated_at,
+    };
+    if let Some(sid) = &expected.twilio_sid {
+        changes.insert("twilio_sid", sid.as_str());
+    }
+    doc! { "$set": changes }
 }
 
 pub(super) fn by_id(id: CallId) -> Document {

@@ -5,7 +5,7 @@ use mongodb::{
     bson::{DateTime, Document, bson, doc},
 };
 
-use super::{Dao, DaoError, expr::if_else};
+use super::{COUNTERS, Dao, DaoError, together};
 use crate::domain::UserId;
 
 /// Whether one more call may be placed today.
@@ -29,7 +29,7 @@ impl Dao {
     ///
     /// # Errors
     ///
-    /// When the database is away; then at most one count too many is left.
+    /// When the database is away. Where an answer of it was lost, at most one count too many is left.
     pub async fn take_calls(
         &self,
         user: UserId,
@@ -37,22 +37,35 @@ impl Dao {
         per_user: u32,
         in_all: u32,
     ) -> Result<Taken, DaoError> {
-        self.limited(|| async {
-            let counters = self.counters().await?;
-            let [of_all, of_user] = counter_ids(user, now);
-            // One after the other: a user at the cap must not take from the others even for a moment.
-            if !take(&counters, &of_user, per_user, now).await? {
+        if per_user == 0 {
+            return Ok(Taken::UserCapReached);
+        }
+        if in_all == 0 {
+            return Ok(Taken::CapReached);
+        }
+        let [of_all, of_user] = counter_ids(user, now);
+        // The statement after one that fails is not run: a user at the cap takes nothing from the others even for a moment.
+        let statements = [
+            one_more(&of_user, per_user, now),
+            one_more(&of_all, in_all, now),
+        ];
+        together(async {
+            let mut left = &statements[..];
+            let mut refused = 0;
+            // A counter that is refused may have been made by another request at the same moment; twice, it is at its cap.
+            while refused < 2 {
+                let updated = self.update_in_order(COUNTERS, left.to_vec()).await?;
+                let Some((place, _)) = updated.duplicate else {
+                    return Ok(Taken::Taken);
+                };
+                refused = if place == 0 { refused + 1 } else { 1 };
+                left = &left[place..];
+            }
+            if left.len() == statements.len() {
                 return Ok(Taken::UserCapReached);
             }
-            let all = take(&counters, &of_all, in_all, now).await;
-            if !matches!(all, Ok(true)) {
-                give_back(&counters, &of_user).await?;
-            }
-            Ok(if all? {
-                Taken::Taken
-            } else {
-                Taken::CapReached
-            })
+            give_back(&self.counters().await?, &of_user).await?;
+            Ok(Taken::CapReached)
         })
         .await
     }
@@ -85,35 +98,15 @@ fn counter_ids(user: UserId, now: DateTime) -> [String; 2] {
     [format!("calls:{day}"), format!("calls:{day}:{user}")]
 }
 
-async fn take(
-    counters: &Collection<Document>,
-    id: &str,
-    max: u32,
-    now: DateTime,
-) -> Result<bool, DaoError> {
-    if max == 0 {
-        return Ok(false);
-    }
+/// Counts one more below the cap. At the cap no counter is found, and to make one fails, for its `_id` is there already.
+fn one_more(id: &str, cap: u32, now: DateTime) -> Document {
     let kept = i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
     let expires_at = DateTime::from_millis(now.timestamp_millis().saturating_add(kept));
-    let count = bson!({ "$ifNull": ["$count", 0_i64] });
-    let is_below = bson!({ "$lt": [count.clone(), i64::from(max)] });
-    let one_more = bson!({ "$add": [count.clone(), 1_i64] });
-    let change = vec![doc! { "$set": {
-        "count": if_else(is_below, one_more, count),
-        "expires_at": { "$ifNull": ["$expires_at", expires_at] },
-    } }];
-    let upserted = counters
-        .update_one(doc! { "_id": id }, change.clone())
-        .upsert(true)
-        .await
-        .map_err(DaoError::from);
-    let result = match upserted {
-        // Another request has made the counter at the same moment.
-        Err(DaoError::Duplicate(_)) => counters.update_one(doc! { "_id": id }, change).await?,
-        result => result?,
-    };
-    Ok(result.upserted_id.is_some() || result.modified_count > 0)
+    doc! {
+        "q": { "_id": id, "count": { "$lt": i64::from(cap) } },
+        "u": { "$inc": { "count": 1_i64 }, "$setOnInsert": { "expires_at": expires_at } },
+        "upsert": true,
+    }
 }
 
 async fn give_back(counters: &Collection<Document>, id: &str) -> Result<(), DaoError> {

@@ -11,8 +11,10 @@ mod expr;
 pub mod indexes;
 mod page;
 mod reconcile;
+mod recorded;
 mod recordings;
 mod status;
+mod updates;
 mod users;
 mod webhooks;
 
@@ -45,7 +47,7 @@ pub use error::{Cause, DaoError, DuplicateKey};
 pub use page::{Cursor, List, Page, PageRequest, Position};
 pub use reconcile::{Open, OpenCalls, Place};
 pub use users::UserDeletion;
-pub use webhooks::Told;
+pub use webhooks::{Asking, Told};
 
 use crate::{
     config::{Live, MongoConfig, Settings},
@@ -165,16 +167,21 @@ impl Dao {
         Ok(dao)
     }
 
-    /// Looks for the servers ahead of the first request and, unless that is there by then, makes a connection: beside a
-    /// request it would take one that the request needs, and be a round trip longer about it. What goes wrong here will go
-    /// wrong there, and be told there.
+    /// Makes both connections, for many a request has two operations at once. What goes wrong here will go wrong with the
+    /// first request, and be told there.
+    pub async fn warm(&self) {
+        let _ = tokio::join!(self.ping(), self.ping());
+    }
+
+    /// Looks for the servers ahead of the first request and connects, unless that is there by then: beside it this would take
+    /// a connection that the request needs, and be a round trip longer about it.
     async fn greet(&self) {
         if self.database().await.is_err() {
             return;
         }
         self.shared.found.notified().await;
         if !self.shared.is_asked.load(Ordering::Relaxed) {
-            let _ = self.ping().await;
+            self.warm().await;
         }
     }
 

@@ -1,13 +1,12 @@
-use mongodb::{
-    Collection,
-    bson::{Bson, Document, bson, doc, oid::ObjectId},
-};
+use mongodb::bson::{Document, bson, doc, oid::ObjectId};
 
 use super::{
-    Applied, Dao, DaoError, DuplicateKey,
-    expr::{if_else, literal},
+    Applied, CALLS, Dao, DaoError, DuplicateKey,
+    expr::if_else,
+    recorded::{self, OfCall, word},
+    status, together,
 };
-use crate::domain::{Call, Recording, RecordingId, RecordingStatus, RecordingUpdate};
+use crate::domain::{Call, Recording, RecordingId, RecordingSid, RecordingStatus, RecordingUpdate};
 
 /// The most recordings of one call that are listed; Twilio makes one, unless somebody records it by hand too.
 const LIST_MAX: i64 = 100;
@@ -21,36 +20,154 @@ impl Dao {
     ///
     /// # Errors
     ///
-    /// When the database is away; the recording may have been stored then, and the call not: repeat it.
+    /// When the database is away; the recording may have been stored then, and the call not, or the other way round: repeat
+    /// it.
     pub async fn create_recording(
         &self,
         call: &Call,
         update: &RecordingUpdate,
     ) -> Result<Applied, DaoError> {
-        self.limited(|| async {
-            let recordings = self.recordings().await?;
-            let Upserted {
-                is_there,
-                mut has_changed,
-            } = upsert(&recordings, call, update).await?;
-            if let (true, RecordingStatus::Completed, Some(url)) =
-                (is_there, update.status, update.recording_url.as_deref())
-            {
-                let has_none = bson!({ "$eq": [{ "$ifNull": ["$recording_url", ""] }, ""] });
-                let change = vec![doc! { "$set": {
-                    "recording_url": if_else(has_none.clone(), literal(url), "$recording_url"),
-                    "recording_settled": true,
-                    "updated_at": if_else(has_none, "$$NOW", "$updated_at"),
-                } }];
-                let calls = self.calls().await?;
-                let updated = calls.update_one(doc! { "_id": call.id }, change).await?;
-                has_changed |= updated.modified_count > 0;
-            }
-            Ok(if has_changed {
+        let call = OfCall {
+            object_id: call.id,
+            id: call.call_id,
+            is_certain: true,
+        };
+        let stored = together(self.store_recording(call, update)).await?;
+        Ok(stored.unwrap_or(Applied::OtherCall))
+    }
+
+    /// Changes the recording and its call, both at once. None where no call with that `_id` goes by the `CallSid`: then a
+    /// recording may have been stored that is not the call's.
+    pub(super) async fn store_recording(
+        &self,
+        call: OfCall,
+        update: &RecordingUpdate,
+    ) -> Result<Option<Applied>, DaoError> {
+        let (has_changed, told) = tokio::try_join!(
+            self.upsert_recording(call, update),
+            self.tell_call(call.object_id, update),
+        )?;
+        Ok(told.map(|call_has_changed| {
+            if has_changed || call_has_changed {
                 Applied::Changed
             } else {
                 Applied::Duplicate
-            })
+            }
+        }))
+    }
+
+    /// Returns whether the recording has changed, or is new.
+    async fn upsert_recording(
+        &self,
+        call: OfCall,
+        update: &RecordingUpdate,
+    ) -> Result<bool, DaoError> {
+        let this = doc! { "twilio_sid": update.recording_sid.as_str() };
+        let change = vec![recorded::of_recording(call, update)];
+        self.limited(|| async {
+            let recordings = self.recordings().await?;
+            let upserted = recordings
+                .update_one(this.clone(), change.clone())
+                .upsert(true)
+                .await
+                .map_err(DaoError::from);
+            let result = match upserted {
+                // Another callback has made it at the same moment.
+                Err(DaoError::Duplicate(DuplicateKey::RecordingSid)) => {
+                    recordings.update_one(this.clone(), change.clone()).await?
+                }
+                result => result?,
+            };
+            Ok(result.upserted_id.is_some() || result.modified_count > 0)
+        })
+        .await
+    }
+
+    /// Stores the `CallSid` where there is none, and what the callback means for the call; returns whether that has changed
+    /// it, and none where it does not go by the `CallSid`.
+    ///
+    /// The second statement changes nothing: that both have found the call tells that it has the name.
+    async fn tell_call(
+        &self,
+        call: ObjectId,
+        update: &RecordingUpdate,
+    ) -> Result<Option<bool>, DaoError> {
+        let sid = &update.call_sid;
+        let (recording, url) = (&update.recording_sid, update.recording_url.as_deref());
+        let mut stages = vec![status::learn(sid)];
+        stages.extend(match (update.status, url) {
+            (RecordingStatus::Completed, Some(url)) => {
+                Some(recorded::show(recorded::is_named(sid), recording, url))
+            }
+            (RecordingStatus::Deleted, url) => {
+                Some(recorded::hide(recorded::is_named(sid), recording, url))
+            }
+            _ => None,
+        });
+        let named = doc! { "_id": call, "twilio_sid": sid.as_str() };
+        let statements = vec![
+            doc! { "q": { "_id": call }, "u": stages },
+            doc! { "q": named.clone(), "u": { "$set": named } },
+        ];
+        let updated = self.update_in_order(CALLS, statements).await?;
+        match updated.without_duplicate() {
+            Err(DaoError::Duplicate(DuplicateKey::CallSid)) => Ok(None),
+            Err(error) => Err(error),
+            Ok(updated) => Ok((updated.matched == 2).then_some(updated.modified > 0)),
+        }
+    }
+
+    /// Takes back what was stored of a recording of another call.
+    pub(super) async fn remove_recording(
+        &self,
+        call: ObjectId,
+        sid: &RecordingSid,
+    ) -> Result<(), DaoError> {
+        let stray = doc! { "twilio_sid": sid.as_str(), "call_id": call.to_hex() };
+        self.limited(|| async {
+            self.recordings().await?.delete_one(stray.clone()).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Marks a recording as deleted, and lets its call show another one, if it has showed this one.
+    ///
+    /// The recording stays as a tombstone and the call notes its name, each in one operation: so whatever callback comes
+    /// before, after or in between, neither does bring it back. A callback of another recording that is half applied when
+    /// the other ones are looked at leaves the call without a URL; `recording_settled` tells the reconciler then.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away; a part may be done then: repeat it.
+    pub async fn delete_recording(&self, recording: &Recording) -> Result<(), DaoError> {
+        let (id, sid) = (recording.recording_id(), &recording.twilio_sid);
+        let url = recording.recording_url.as_deref();
+        together(async {
+            let deleted = self.update_recording(id, RecordingStatus::Deleted);
+            let Ok(call) = ObjectId::parse_str(&recording.call_id) else {
+                return deleted.await.map(drop);
+            };
+            let hidden = self.change_call(call, recorded::hide(true.into(), sid, url));
+            tokio::try_join!(deleted, hidden)?;
+            if let Some(next) = self.get_recording_by_call_id(call).await?
+                && let Some(url) = &next.recording_url
+            {
+                self.change_call(call, recorded::show(true.into(), &next.twilio_sid, url))
+                    .await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn change_call(&self, call: ObjectId, stage: Document) -> Result<(), DaoError> {
+        self.limited(|| async {
+            let calls = self.calls().await?;
+            calls
+                .update_one(doc! { "_id": call }, vec![stage.clone()])
+                .await?;
+            Ok(())
         })
         .await
     }
@@ -133,147 +250,8 @@ impl Dao {
         })
         .await
     }
-
-    /// Sets the URL that a call shows as its recording, once the recording that it showed is gone; `call` is the call's
-    /// `_id`.
-    ///
-    /// # Errors
-    ///
-    /// When the database is away.
-    pub async fn set_recording_url(
-        &self,
-        call: ObjectId,
-        url: Option<&str>,
-    ) -> Result<(), DaoError> {
-        let change = doc! {
-            "$set": { "recording_url": url },
-            "$currentDate": { "updated_at": true },
-        };
-        self.limited(|| async {
-            let calls = self.calls().await?;
-            calls
-                .update_one(doc! { "_id": call }, change.clone())
-                .await?;
-            Ok(())
-        })
-        .await
-    }
-}
-
-struct Upserted {
-    /// Whether there is such a recording afterwards: a deleted one is none.
-    is_there: bool,
-    has_changed: bool,
-}
-
-async fn upsert(
-    recordings: &Collection<Recording>,
-    call: &Call,
-    update: &RecordingUpdate,
-) -> Result<Upserted, DaoError> {
-    let this = doc! { "twilio_sid": update.recording_sid.as_str() };
-    let change = vec![doc! { "$set": recording_changes(call, update) }];
-    let upserted = recordings
-        .update_one(this.clone(), change.clone())
-        .upsert(true)
-        .await
-        .map_err(DaoError::from);
-    let result = match upserted {
-        // Another callback has made it at the same moment.
-        Err(DaoError::Duplicate(DuplicateKey::RecordingSid)) => {
-            recordings.update_one(this.clone(), change.clone()).await?
-        }
-        result => result?,
-    };
-    let has_changed = result.upserted_id.is_some() || result.modified_count > 0;
-    let is_there = has_changed || {
-        let stored = recordings.find_one(this).await?;
-        stored.is_some_and(|recording| is_not_deleted(&recording))
-    };
-    Ok(Upserted {
-        is_there,
-        has_changed,
-    })
 }
 
 fn is_not_deleted(recording: &Recording) -> bool {
     recording.status != RecordingStatus::Deleted
-}
-
-const ALL: [RecordingStatus; 5] = [
-    RecordingStatus::Processing,
-    RecordingStatus::Absent,
-    RecordingStatus::Failed,
-    RecordingStatus::Completed,
-    RecordingStatus::Deleted,
-];
-
-/// The word that serde writes, too.
-fn word(status: RecordingStatus) -> &'static str {
-    match status {
-        RecordingStatus::Processing => "processing",
-        RecordingStatus::Completed => "completed",
-        RecordingStatus::Failed => "failed",
-        RecordingStatus::Absent => "absent",
-        RecordingStatus::Deleted => "deleted",
-    }
-}
-
-fn recording_changes(call: &Call, update: &RecordingUpdate) -> Document {
-    let branches: Vec<_> = ALL
-        .into_iter()
-        .map(|status| doc! { "case": { "$eq": ["$status", word(status)] }, "then": status.rank() })
-        .collect();
-    let stored_rank = bson!({ "$switch": { "branches": branches, "default": -1 } });
-    let wins = bson!({ "$gt": [update.status.rank(), stored_rank] });
-    let is_deleted = bson!({ "$eq": ["$status", word(RecordingStatus::Deleted)] });
-    let mut is_new = vec![wins.clone()];
-    let told = [
-        (
-            "recording_url",
-            update.recording_url.clone().map(Bson::from),
-        ),
-        (
-            "recording_status",
-            Some(update.recording_status.clone().into()),
-        ),
-        ("duration_seconds", update.duration_seconds.map(Bson::from)),
-        ("channels", update.channels.map(Bson::from)),
-        ("error_code", update.error_code.map(Bson::from)),
-        ("started_at", update.started_at.map(Bson::from)),
-    ];
-    let mut changes = doc! {
-        "call_id": call.id.to_hex(),
-        "call_uuid": call.call_id.to_string(),
-        "status": if_else(wins.clone(), word(update.status), "$status"),
-        "created_at": { "$ifNull": ["$created_at", "$$NOW"] },
-    };
-    for (name, value) in told {
-        let stored = format!("${name}");
-        let known = bson!({ "$ifNull": [stored.clone(), Bson::Null] });
-        if value.is_some() {
-            is_new.push(bson!({ "$eq": [known.clone(), Bson::Null] }));
-        }
-        let value = literal(value.unwrap_or(Bson::Null));
-        let filled = bson!({ "$ifNull": [stored.clone(), value.clone()] });
-        // Null where neither is known, as it is when it is filled in: or a repeat would be a change.
-        let newer = bson!({ "$ifNull": [value, known] });
-        let told = if_else(wins.clone(), newer, filled);
-        changes.insert(name, if_else(is_deleted.clone(), stored, told));
-    }
-    let has_news = bson!({ "$and": [{ "$not": [is_deleted] }, { "$or": is_new }] });
-    changes.insert("updated_at", if_else(has_news, "$$NOW", "$updated_at"));
-    changes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_words_are_those_that_serde_writes() {
-        for status in ALL {
-            assert_eq!(serde_json::to_value(status).unwrap(), word(status));
-        }
-    }
 }

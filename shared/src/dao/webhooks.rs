@@ -1,9 +1,13 @@
 //! What a webhook tells, applied to the call that its URL names, else to the one that Twilio names.
 
-use mongodb::bson::{deserialize_from_document, doc};
-use serde::{Deserialize, de::IgnoredAny};
+use std::time::Duration;
 
-use super::{Applied, CALLS, Dao, DaoError, DuplicateKey, calls::by_id, status, together};
+use mongodb::bson::doc;
+use tokio::time::timeout;
+
+use super::{
+    Applied, CALLS, Dao, DaoError, DuplicateKey, calls::by_id, recorded::OfCall, status, together,
+};
 use crate::domain::{Call, CallId, CallSid, CallStatus, RecordingUpdate, StatusUpdate};
 
 /// What a status callback did.
@@ -16,25 +20,20 @@ pub struct Told {
     pub hangup_waits: bool,
 }
 
-/// The database's answer to the command `update`.
-#[derive(Deserialize)]
-struct Reply {
-    #[serde(rename = "n")]
-    matched: i64,
-    #[serde(rename = "nModified", default)]
-    modified: i64,
-    #[serde(rename = "writeErrors", default)]
-    errors: Vec<WriteError>,
-    #[serde(rename = "writeConcernError")]
-    unconfirmed: Option<IgnoredAny>,
+/// A call that asks what to say.
+#[derive(Debug)]
+pub enum Asking {
+    /// The call, and why Twilio's name of it may not be stored.
+    Call(Box<Call>, Option<DaoError>),
+    /// The call goes by another `CallSid`, or the `CallSid` is another call's: perhaps it was dialled twice. Nothing has
+    /// changed.
+    OtherCall,
+    /// There is no such call.
+    UnknownCall,
 }
 
-#[derive(Deserialize)]
-struct WriteError {
-    code: i32,
-    #[serde(rename = "errmsg", default)]
-    message: String,
-}
+/// How long a script may wait for Twilio's name of the call.
+const NAMING: Duration = Duration::from_secs(2);
 
 impl Dao {
     /// Applies a status callback: [`Dao::update_call`].
@@ -63,56 +62,75 @@ impl Dao {
         .await
     }
 
+    /// Two statements in one round trip. The second is the whole update; the first one does nothing where Twilio's name of
+    /// the call is known, so that two changes tell that it is this callback which has brought the name.
     async fn update_and_ask(&self, id: CallId, update: &StatusUpdate) -> Result<Told, DaoError> {
-        let reply = match self.logged_in(|| self.learn_and_update(id, update)).await {
-            // The driver repeats its own writes once, but no command; the stages may be applied twice.
-            Err(DaoError::Unavailable(_)) => self.learn_and_update(id, update).await,
-            reply => reply,
-        };
-        let reply = match reply {
+        let statements = vec![
+            doc! { "q": by_id(id), "u": [status::learn(&update.call_sid)] },
+            doc! { "q": by_id(id), "u": status::apply(update)? },
+        ];
+        let updated = self.update_in_order(CALLS, statements).await?;
+        let updated = match updated.without_duplicate() {
             Err(DaoError::Duplicate(DuplicateKey::CallSid)) => {
                 return Ok(Told {
                     applied: Applied::OtherCall,
                     hangup_waits: false,
                 });
             }
-            reply => reply?,
+            updated => updated?,
         };
-        let applied = match (reply.matched, reply.modified) {
+        let applied = match (updated.matched, updated.modified) {
             (0, _) => Applied::UnknownCall,
             (_, 0) => self.why_unchanged(by_id(id), &update.call_sid).await?,
             _ => Applied::Changed,
         };
         let is_unanswered = update.status.rank() < CallStatus::InProgress.rank();
-        let learned = reply.modified > 1;
+        let learned = updated.modified > 1;
         Ok(Told {
             applied,
             hangup_waits: learned && is_unanswered && self.hangup_waits(id).await.unwrap_or(false),
         })
     }
 
-    /// Two statements in one round trip. The second is the whole update; the first one does nothing where Twilio's name of
-    /// the call is known, so that two changes tell that it is this callback which has brought the name.
-    async fn learn_and_update(&self, id: CallId, update: &StatusUpdate) -> Result<Reply, DaoError> {
-        let command = doc! {
-            "update": CALLS,
-            "updates": [
-                { "q": by_id(id), "u": [status::learn(&update.call_sid)] },
-                { "q": by_id(id), "u": status::apply(update)? },
-            ],
-            "writeConcern": { "w": "majority" },
+    /// The call that asks what to say. Where it does not go by Twilio's name yet, that is stored and the call read again, so
+    /// that a hang-up either finds the name, or is found. A name that is not stored in time does not keep the call waiting,
+    /// for a status callback brings it again.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away, or the call cannot be read.
+    pub async fn ask_for_call(
+        &self,
+        id: Option<CallId>,
+        sid: &CallSid,
+    ) -> Result<Asking, DaoError> {
+        let Some(call) = together(self.find_either(id, sid)).await? else {
+            return Ok(Asking::UnknownCall);
         };
-        let reply = self.database().await?.run_command(command).await?;
-        let mut reply: Reply =
-            deserialize_from_document(reply).map_err(mongodb::error::Error::from)?;
-        match reply.errors.pop() {
-            Some(WriteError { code, message }) => Err(DaoError::of_code(code, "", &message)),
-            None if reply.unconfirmed.is_some() => Err(DaoError::unconfirmed()),
-            None => Ok(reply),
+        // A hang-up that comes from here on finds the name.
+        if call.twilio_sid.as_ref() == Some(sid) {
+            return Ok(Asking::Call(call.into(), None));
+        }
+        let named = timeout(NAMING, self.name_call(call.call_id, sid)).await;
+        Ok(match named.unwrap_or_else(|_| Err(DaoError::timed_out())) {
+            Ok(Some(call)) => Asking::Call(call.into(), None),
+            Err(error) if call.twilio_sid.is_none() => Asking::Call(call.into(), Some(error)),
+            Ok(None) | Err(_) => Asking::OtherCall,
+        })
+    }
+
+    /// The call, by that name; none where it has another one, or the name is another call's.
+    async fn name_call(&self, id: CallId, sid: &CallSid) -> Result<Option<Call>, DaoError> {
+        match self.record_call_sid(id, sid).await? {
+            Applied::OtherCall => Ok(None),
+            _ => self.get_call(id).await,
         }
     }
 
     /// Applies a recording callback: [`Dao::create_recording`]. Whoever comes first brings Twilio's name of the call.
+    ///
+    /// The `_id` of a call of ours follows from its `call_id`, so that the recording is stored while the call is changed. Where
+    /// the call turns out to be another one, what was stored is put right.
     ///
     /// # Errors
     ///
@@ -123,24 +141,42 @@ impl Dao {
         update: &RecordingUpdate,
     ) -> Result<Applied, DaoError> {
         together(async {
-            let Some(call) = self.find_either(id, &update.call_sid).await? else {
-                return Ok(Applied::UnknownCall);
-            };
-            let goes_by = match &call.twilio_sid {
-                Some(sid) if *sid == update.call_sid => Applied::Duplicate,
-                Some(_) => Applied::OtherCall,
-                None => self.record_call_sid(call.call_id, &update.call_sid).await?,
-            };
-            match goes_by {
-                Applied::Changed => {
-                    self.create_recording(&call, update).await?;
-                    Ok(Applied::Changed)
+            if let Some(id) = id {
+                let call = OfCall {
+                    object_id: id.object_id(),
+                    id,
+                    is_certain: false,
+                };
+                if let Some(applied) = self.store_recording(call, update).await? {
+                    return Ok(applied);
                 }
-                Applied::Duplicate => self.create_recording(&call, update).await,
-                Applied::UnknownCall | Applied::OtherCall => Ok(goes_by),
             }
+            // On the heap, for it is seldom needed.
+            let applied = Box::pin(self.find_and_tell(id, update)).await?;
+            if let (Some(id), Applied::UnknownCall | Applied::OtherCall) = (id, applied) {
+                self.remove_recording(id.object_id(), &update.recording_sid)
+                    .await?;
+            }
+            Ok(applied)
         })
         .await
+    }
+
+    async fn find_and_tell(
+        &self,
+        id: Option<CallId>,
+        update: &RecordingUpdate,
+    ) -> Result<Applied, DaoError> {
+        let Some(call) = self.find_either(id, &update.call_sid).await? else {
+            return Ok(Applied::UnknownCall);
+        };
+        if call.twilio_sid.as_ref() != Some(&update.call_sid) {
+            let named = self.record_call_sid(call.call_id, &update.call_sid).await?;
+            if matches!(named, Applied::UnknownCall | Applied::OtherCall) {
+                return Ok(named);
+            }
+        }
+        self.create_recording(&call, update).await
     }
 
     async fn find_either(

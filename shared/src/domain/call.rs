@@ -158,7 +158,7 @@ pub struct CallEvent {
 /// A call: a document of `calls`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// The database's name of the document.
+    /// The database's name of the document: [`CallId::object_id`], but for documents of the earlier service.
     #[serde(rename = "_id")]
     pub id: ObjectId,
     /// The public name.

@@ -1,11 +1,11 @@
 use futures_util::future::join_all;
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::{
-    dao::{Dao, Taken},
-    domain::UserId,
+    dao::{Dao, DaoError, DuplicateKey, Taken},
+    domain::{Call, UserId},
 };
 
-use crate::support::with_dao;
+use crate::support::{call_of, with_dao};
 
 /// The last millisecond of 2026-11-22, UTC.
 const LATE: i64 = 1_795_391_999_999;
@@ -78,6 +78,22 @@ async fn what_is_given_back_can_be_taken_again_and_no_more() {
 }
 
 #[tokio::test]
+async fn counters_that_are_made_at_the_same_moment_refuse_nobody() {
+    with_dao(async |dao| {
+        let user = UserId::generate();
+        let taken = join_all((0..12).map(|_| take(dao, user, 12, 12))).await;
+        assert!(
+            taken.iter().all(|taken| *taken == Taken::Taken),
+            "{taken:?}"
+        );
+        assert_eq!(take(dao, user, 12, 13).await, Taken::UserCapReached);
+        assert_eq!(take(dao, user, 13, 12).await, Taken::CapReached);
+        assert_eq!(count(dao, &format!("calls:2026-11-22:{user}")).await, 12);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_day_begins_at_midnight_utc() {
     with_dao(async |dao| {
         let user = UserId::generate();
@@ -99,6 +115,51 @@ async fn a_user_at_the_cap_takes_nothing_from_the_others_even_for_a_moment() {
         let (refused, taken) = tokio::join!(storm, take(dao, bob, 1, 2));
         assert_eq!(taken, Taken::Taken);
         assert!(refused.iter().all(|taken| *taken == Taken::UserCapReached));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_admitted_is_neither_stored_nor_counted() {
+    with_dao(async |dao| {
+        let user = UserId::generate();
+        let first = Call {
+            idempotency_scope: Some("scope".to_owned()),
+            ..call_of(user)
+        };
+        let admit = async |call: &Call, per_user, in_all| {
+            dao.admit_call(call, user, per_user, in_all).await
+        };
+        let counted = async |expected: i64| {
+            let now = DateTime::now().try_to_rfc3339_string().unwrap();
+            let id = format!("calls:{}", &now[..10]);
+            assert_eq!(count(dao, &id).await, expected);
+            assert_eq!(count(dao, &format!("{id}:{user}")).await, expected);
+        };
+        assert_eq!(admit(&first, 2, 2).await.unwrap(), Taken::Taken);
+        counted(1).await;
+        let repeat = Call {
+            idempotency_scope: first.idempotency_scope.clone(),
+            ..call_of(user)
+        };
+        let answer = admit(&repeat, 2, 2).await;
+        let taken = DuplicateKey::IdempotencyScope;
+        assert!(
+            matches!(&answer, Err(DaoError::Duplicate(key)) if *key == taken),
+            "{answer:?}"
+        );
+        counted(1).await;
+        for (per_user, in_all, reached) in [
+            (1, 2, Taken::UserCapReached),
+            (2, 1, Taken::CapReached),
+            (0, 2, Taken::UserCapReached),
+            (2, 0, Taken::CapReached),
+        ] {
+            let call = call_of(user);
+            assert_eq!(admit(&call, per_user, in_all).await.unwrap(), reached);
+            assert_eq!(dao.get_call(call.call_id).await.unwrap(), None);
+            counted(1).await;
+        }
     })
     .await;
 }

@@ -6,7 +6,7 @@ use outdial::{
 use crate::support::{callback, conclusion, second, sid, stored_call, with_dao};
 
 async fn record(dao: &Dao, call: &Call, result: &DialResult, status: u16) -> Call {
-    let recorded = dao.record_dial(call.call_id, result, status).await.unwrap();
+    let recorded = dao.record_dial(call, result, status).await.unwrap();
     recorded.expect("the call is stored")
 }
 
@@ -98,8 +98,70 @@ async fn a_lost_answer_is_unknown_until_a_webhook_settles_it() {
         dao.record_call_sid(call.call_id, &sid()).await.unwrap();
         let recorded = record(dao, &call, &lost, 202).await;
         assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
-        let nobody = dao.record_dial(CallId::generate(), &lost, 202).await;
+        let nobody = dao.record_dial(&crate::support::call(), &lost, 202).await;
         assert_eq!(nobody.unwrap(), None);
+    })
+    .await;
+}
+
+/// What is answered without a look is what is stored, whatever came between the dial and its answer.
+#[tokio::test]
+async fn the_call_that_is_told_after_the_dial_is_the_stored_one() {
+    with_dao(async |dao| {
+        for faster in 0..5 {
+            for result in [
+                DialResult::Accepted(sid()),
+                DialResult::Unknown("time-out".to_owned()),
+                refused(),
+            ] {
+                let call = stored_call(dao).await;
+                let named = match &result {
+                    DialResult::Accepted(sid) => sid.clone(),
+                    _ => sid(),
+                };
+                let id = call.call_id;
+                match faster {
+                    0 => {}
+                    1 => drop(dao.request_hangup(id).await.unwrap()),
+                    2 => drop(dao.record_call_sid(id, &named).await.unwrap()),
+                    3 => {
+                        let ringing = callback(&named, CallStatus::Initiated, 0);
+                        dao.apply_status(Some(id), &ringing).await.unwrap();
+                    }
+                    _ => drop(dao.give_up_call(id, None).await.unwrap()),
+                }
+                let told = record(dao, &call, &result, 201).await;
+                assert_eq!(Some(&told), dao.get_call(id).await.unwrap().as_ref());
+                assert_eq!(told.hangup_requested, faster == 1);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_webhook_at_the_moment_of_the_answer_is_not_undone() {
+    with_dao(async |dao| {
+        for _ in 0..20 {
+            let call = stored_call(dao).await;
+            let sid = sid();
+            let ringing = callback(&sid, CallStatus::Ringing, 1);
+            let accepted = DialResult::Accepted(sid.clone());
+            let (told, applied, wished) = tokio::join!(
+                dao.record_dial(&call, &accepted, 201),
+                dao.apply_status(Some(call.call_id), &ringing),
+                dao.request_hangup(call.call_id),
+            );
+            let told = told.unwrap().unwrap();
+            let applied = applied.unwrap();
+            let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
+            assert_eq!(stored.status, CallStatus::Ringing);
+            assert_eq!(stored.answered_status, Some(201));
+            assert_eq!(stored.twilio_sid, Some(sid));
+            // A hang-up has found the name, or somebody who learned it has found the hang-up.
+            let has_found = wished.unwrap().unwrap().twilio_sid.is_some();
+            assert!(has_found || told.hangup_requested || applied.hangup_waits);
+        }
     })
     .await;
 }

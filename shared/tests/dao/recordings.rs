@@ -25,7 +25,7 @@ async fn a_completed_recording_gives_the_call_its_url() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let sid = recording_sid();
-        let update = recording_update(&sid, RecordingStatus::Completed);
+        let update = recording_update(&call, &sid, RecordingStatus::Completed);
         dao.create_recording(&call, &update).await.unwrap();
 
         let recording = only_recording(dao, &call).await;
@@ -50,7 +50,7 @@ async fn a_completed_recording_gives_the_call_its_url() {
 async fn a_recording_that_is_in_progress_has_no_url_to_show() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
-        let update = recording_update(&recording_sid(), RecordingStatus::Processing);
+        let update = recording_update(&call, &recording_sid(), RecordingStatus::Processing);
         dao.create_recording(&call, &update).await.unwrap();
         assert_eq!(url_of(dao, &call).await, None);
         assert_eq!(dao.get_recording_by_call_id(call.id).await.unwrap(), None);
@@ -61,13 +61,13 @@ async fn a_recording_that_is_in_progress_has_no_url_to_show() {
 #[tokio::test]
 async fn recording_callbacks_come_in_any_order_and_more_than_once() {
     with_dao(async |dao| {
-        let in_progress = |sid: &RecordingSid| RecordingUpdate {
+        let in_progress = |call: &Call, sid: &RecordingSid| RecordingUpdate {
             channels: Some(2),
-            ..recording_update(sid, RecordingStatus::Processing)
+            ..recording_update(call, sid, RecordingStatus::Processing)
         };
-        let completed = |sid: &RecordingSid| RecordingUpdate {
+        let completed = |call: &Call, sid: &RecordingSid| RecordingUpdate {
             channels: None,
-            ..recording_update(sid, RecordingStatus::Completed)
+            ..recording_update(call, sid, RecordingStatus::Completed)
         };
         let mut results = Vec::new();
         for order in ["pc", "cp", "ppcc", "cpc", "cppp"] {
@@ -75,9 +75,9 @@ async fn recording_callbacks_come_in_any_order_and_more_than_once() {
             let sid = recording_sid();
             for letter in order.chars() {
                 let update = if letter == 'p' {
-                    in_progress(&sid)
+                    in_progress(&call, &sid)
                 } else {
-                    completed(&sid)
+                    completed(&call, &sid)
                 };
                 dao.create_recording(&call, &update).await.unwrap();
             }
@@ -108,13 +108,13 @@ async fn a_recording_callback_that_tells_nothing_new_is_a_duplicate() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let sid = recording_sid();
-        let completed = recording_update(&sid, RecordingStatus::Completed);
+        let completed = recording_update(&call, &sid, RecordingStatus::Completed);
         let tell = async |update: &RecordingUpdate| dao.create_recording(&call, update).await;
         assert_eq!(tell(&completed).await.unwrap(), Applied::Changed);
         let stored = only_recording(dao, &call).await;
         for known in [
             completed.clone(),
-            recording_update(&sid, RecordingStatus::Processing),
+            recording_update(&call, &sid, RecordingStatus::Processing),
         ] {
             assert_eq!(tell(&known).await.unwrap(), Applied::Duplicate);
             assert_eq!(only_recording(dao, &call).await, stored);
@@ -137,7 +137,7 @@ async fn a_recording_callback_that_tells_nothing_new_is_a_duplicate() {
 async fn concurrent_callbacks_make_one_recording() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
-        let update = recording_update(&recording_sid(), RecordingStatus::Completed);
+        let update = recording_update(&call, &recording_sid(), RecordingStatus::Completed);
         let many = (0..10).map(|_| dao.create_recording(&call, &update));
         for result in futures_util::future::join_all(many).await {
             result.unwrap();
@@ -151,17 +151,18 @@ async fn concurrent_callbacks_make_one_recording() {
 async fn a_late_callback_does_not_bring_a_deleted_recording_back() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
-        let update = recording_update(&recording_sid(), RecordingStatus::Completed);
+        let update = recording_update(&call, &recording_sid(), RecordingStatus::Completed);
         dao.create_recording(&call, &update).await.unwrap();
         let id = only_recording(dao, &call).await.recording_id();
 
-        let deleted = dao
-            .update_recording(id, RecordingStatus::Deleted)
-            .await
-            .unwrap();
-        assert_eq!(deleted.unwrap().status, RecordingStatus::Deleted);
-        dao.set_recording_url(call.id, None).await.unwrap();
-        dao.create_recording(&call, &update).await.unwrap();
+        let recording = only_recording(dao, &call).await;
+        dao.delete_recording(&recording).await.unwrap();
+        assert_eq!(url_of(dao, &call).await, None);
+        for _ in 0..2 {
+            dao.create_recording(&call, &update).await.unwrap();
+            let late = dao.apply_recording(Some(call.call_id), &update).await;
+            assert_eq!(late.unwrap(), Applied::Duplicate);
+        }
 
         assert_eq!(dao.get_recording(id).await.unwrap(), None);
         assert_eq!(dao.list_call_recordings(call.id).await.unwrap(), vec![]);
@@ -180,7 +181,7 @@ async fn the_first_completed_recording_is_the_calls() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let updates =
-            [0, 1].map(|_| recording_update(&recording_sid(), RecordingStatus::Completed));
+            [0, 1].map(|_| recording_update(&call, &recording_sid(), RecordingStatus::Completed));
         for update in &updates {
             dao.create_recording(&call, update).await.unwrap();
         }
@@ -224,7 +225,7 @@ async fn a_text_that_looks_like_an_expression_is_stored_as_it_is() {
         let call = stored_call(dao).await;
         let update = RecordingUpdate {
             recording_url: Some("$call_id".to_owned()),
-            ..recording_update(&recording_sid(), RecordingStatus::Completed)
+            ..recording_update(&call, &recording_sid(), RecordingStatus::Completed)
         };
         dao.create_recording(&call, &update).await.unwrap();
         let database = dao.database().await.unwrap();

@@ -1,4 +1,8 @@
-use std::env;
+use std::{
+    collections::HashSet,
+    env,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use mongodb::{
     Database,
@@ -28,6 +32,65 @@ pub async fn with_observed_dao(observer: EventHandler<CommandEvent>, test: impl 
         test(&Dao::with_observer(&config, observer).unwrap()).await;
     })
     .await;
+}
+
+/// Runs a test with a DAO whose two connections are made, and with what it sends.
+pub async fn with_counted_dao(test: impl AsyncFnOnce(&Dao, &Sent)) {
+    let sent = Sent::default();
+    let record = sent.clone();
+    let observer = EventHandler::callback(move |event| record.hear(&event));
+    with_observed_dao(observer, async |dao| {
+        dao.warm().await;
+        test(dao, &sent).await;
+    })
+    .await;
+}
+
+/// The commands that a DAO sends.
+#[derive(Clone, Default)]
+pub struct Sent(Arc<Mutex<Commands>>);
+
+#[derive(Default)]
+struct Commands {
+    names: Vec<String>,
+    steps: usize,
+    /// Those that have begun since a step ended.
+    begun: HashSet<i32>,
+}
+
+impl Sent {
+    fn commands(&self) -> MutexGuard<'_, Commands> {
+        self.0.lock().unwrap()
+    }
+
+    /// A step ends with the first command that both began and ended after the step before: so many commands, and no more, can be
+    /// chosen of which each began when the one before had ended.
+    fn hear(&self, event: &CommandEvent) {
+        let mut commands = self.commands();
+        let ended = match event {
+            CommandEvent::Started(started) => {
+                commands.names.push(started.command_name.clone());
+                commands.begun.insert(started.request_id);
+                return;
+            }
+            CommandEvent::Succeeded(succeeded) => succeeded.request_id,
+            CommandEvent::Failed(failed) => failed.request_id,
+            _ => return,
+        };
+        if commands.begun.contains(&ended) {
+            commands.steps += 1;
+            commands.begun.clear();
+        }
+    }
+
+    /// What the operation ends with, in how many steps one after the other, and by which commands, in alphabetical order.
+    pub async fn during<T>(&self, operation: impl Future<Output = T>) -> (T, usize, Vec<String>) {
+        *self.commands() = Commands::default();
+        let result = operation.await;
+        let mut commands = std::mem::take(&mut *self.commands());
+        commands.names.sort();
+        (result, commands.steps, commands.names)
+    }
 }
 
 /// Likewise, without indexes.
@@ -75,9 +138,10 @@ pub fn call() -> Call {
 }
 
 pub fn call_of(user: UserId) -> Call {
+    let call_id = CallId::generate();
     Call {
-        id: ObjectId::new(),
-        call_id: CallId::generate(),
+        id: call_id.object_id(),
+        call_id,
         user_id: user.to_string(),
         twilio_sid: None,
         to_number: "+12125550123".parse().unwrap(),
@@ -157,7 +221,17 @@ pub fn second(of_call: i64) -> DateTime {
     DateTime::from_millis(1_800_000_000_000 + of_call * 1_000)
 }
 
-pub fn recording_update(sid: &RecordingSid, status: RecordingStatus) -> RecordingUpdate {
+/// Twilio's name of that call, the same for each of its recordings.
+pub fn sid_of(call: &Call) -> CallSid {
+    let name = call.call_id.to_string().replace('-', "");
+    format!("CA{name}").parse().unwrap()
+}
+
+pub fn recording_update(
+    call: &Call,
+    sid: &RecordingSid,
+    status: RecordingStatus,
+) -> RecordingUpdate {
     let word = match status {
         RecordingStatus::Processing => "in-progress",
         RecordingStatus::Completed => "completed",
@@ -166,7 +240,7 @@ pub fn recording_update(sid: &RecordingSid, status: RecordingStatus) -> Recordin
         RecordingStatus::Deleted => "deleted",
     };
     RecordingUpdate {
-        call_sid: self::sid(),
+        call_sid: sid_of(call),
         recording_sid: sid.clone(),
         recording_url: Some(format!("https://api.twilio.com/{sid}")),
         recording_status: word.to_owned(),

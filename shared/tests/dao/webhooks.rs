@@ -1,59 +1,21 @@
-use std::sync::{Arc, Mutex};
-
-use mongodb::{
-    bson::doc,
-    event::{EventHandler, command::CommandEvent},
-};
+use mongodb::bson::doc;
 use outdial::{
     config::MongoConfig,
-    dao::{Applied, Dao, DaoError, Told},
+    dao::{Applied, Asking, Dao, DaoError, Told},
     domain::{
         CallId,
         CallStatus::{Canceled, Completed, InProgress, Initiated, Ringing},
-        DialResult,
     },
 };
 use secrecy::SecretString;
 
-use crate::support::{
-    callback, server, sid, stored_call, with_dao, with_database, with_observed_dao,
-};
+use crate::support::{callback, server, sid, stored_call, with_dao, with_database};
 
 fn told(applied: Applied, hangup_waits: bool) -> Told {
     Told {
         applied,
         hangup_waits,
     }
-}
-
-#[tokio::test]
-async fn a_status_callback_is_one_command() {
-    let sent = Arc::new(Mutex::new(Vec::new()));
-    let record = Arc::clone(&sent);
-    let observer = EventHandler::callback(move |event| {
-        if let CommandEvent::Started(started) = event {
-            record.lock().unwrap().push(started.command_name);
-        }
-    });
-    with_observed_dao(observer, async |dao| {
-        let call = stored_call(dao).await;
-        let sid = sid();
-        let accepted = DialResult::Accepted(sid.clone());
-        dao.record_dial(call.call_id, &accepted, 201).await.unwrap();
-        for (status, sequence) in [
-            (Initiated, 0),
-            (Ringing, 1),
-            (InProgress, 2),
-            (Completed, 3),
-        ] {
-            sent.lock().unwrap().clear();
-            let update = callback(&sid, status, sequence);
-            let answer = dao.apply_status(Some(call.call_id), &update).await.unwrap();
-            assert_eq!(answer, told(Applied::Changed, false));
-            assert_eq!(*sent.lock().unwrap(), ["update"]);
-        }
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -131,9 +93,56 @@ async fn a_status_callback_whose_url_names_no_call_of_ours_goes_by_its_sid() {
     .await;
 }
 
+#[tokio::test]
+async fn a_hang_up_finds_twilios_name_of_the_call_or_is_found_by_the_call_that_asks() {
+    with_dao(async |dao| {
+        for _ in 0..20 {
+            let call = stored_call(dao).await;
+            let sid = sid();
+            let (asking, wished) = tokio::join!(
+                dao.ask_for_call(Some(call.call_id), &sid),
+                dao.request_hangup(call.call_id),
+            );
+            let Ok(Asking::Call(asks, None)) = asking else {
+                panic!("{asking:?}")
+            };
+            let finds_the_name = wished.unwrap().unwrap().twilio_sid.is_some();
+            assert!(finds_the_name || asks.hangup_requested);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_calls_that_ask_under_one_url_only_the_first_is_the_call() {
+    with_dao(async |dao| {
+        for _ in 0..20 {
+            let call = stored_call(dao).await;
+            dao.request_hangup(call.call_id).await.unwrap();
+            let sids = [sid(), sid()];
+            let ask = |sid| dao.ask_for_call(Some(call.call_id), sid);
+            let (one, other) = tokio::join!(ask(&sids[0]), ask(&sids[1]));
+            let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
+            for (asking, sid) in [one, other].into_iter().zip(&sids) {
+                match asking.unwrap() {
+                    Asking::Call(asks, None) => {
+                        assert_eq!(stored.twilio_sid.as_ref(), Some(sid));
+                        assert!(asks.hangup_requested);
+                    }
+                    asking => {
+                        assert!(matches!(asking, Asking::OtherCall), "{asking:?}");
+                        assert_ne!(stored.twilio_sid.as_ref(), Some(sid));
+                    }
+                }
+            }
+        }
+    })
+    .await;
+}
+
 /// Fail points are the server's, not a database's: these cases come one after the other, under a name of their own.
 #[tokio::test]
-async fn passing_errors_at_a_status_callback_are_retried_once() {
+async fn passing_errors_at_a_callback_are_retried_once() {
     with_database(async |database, config| {
         let name = &config.database;
         let separator = if server().contains('?') { '&' } else { '?' };
@@ -166,6 +175,20 @@ async fn passing_errors_at_a_status_callback_are_retried_once() {
         let update = callback(&sid, Completed, 3);
         let refused = dao.apply_status(Some(call.call_id), &update).await;
         assert!(matches!(refused, Err(DaoError::Unavailable(_))), "{refused:?}");
+
+        // A script is spoken though its call is not named, and a hang-up that waits is seen all the same.
+        let unnamed = stored_call(&dao).await;
+        for waits in [false, true] {
+            fail(2, Some(189)).await;
+            let asking = dao.ask_for_call(Some(unnamed.call_id), &crate::support::sid()).await;
+            match asking.unwrap() {
+                Asking::Call(asks, Some(DaoError::Unavailable(_))) => {
+                    assert_eq!(asks.hangup_requested, waits);
+                }
+                other => panic!("{other:?}"),
+            }
+            dao.request_hangup(unnamed.call_id).await.unwrap();
+        }
         let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
         admin.run_command(off).await.unwrap();
     })

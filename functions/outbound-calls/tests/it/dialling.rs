@@ -138,6 +138,8 @@ async fn an_answer_that_is_lost_leaves_the_outcome_unknown_and_never_dials_again
         assert_eq!(call["twilio_sid"], Value::Null);
         let id = text(&call["call_id"]);
         assert_eq!(answer.header("location"), format!("/calls/{id}"));
+        let read = api.get(&format!("/calls/{id}")).await;
+        assert_eq!(read.text(), answer.text());
         let stored = the_call(&api).await;
         assert_eq!(stored.get_str("dial_outcome").ok(), Some("unknown"));
         assert_eq!(stored.get_i32("answered_status").ok(), Some(202));

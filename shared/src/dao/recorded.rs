@@ -1,0 +1,150 @@
+//! What a recording callback changes, as stages of aggregation pipelines: of the recording, and at the same time of its call.
+
+use mongodb::bson::{Bson, Document, bson, doc, oid::ObjectId};
+
+use super::expr::{if_else, literal};
+use crate::domain::{CallId, CallSid, RecordingSid, RecordingStatus, RecordingUpdate};
+
+/// A recording's call.
+#[derive(Clone, Copy)]
+pub(super) struct OfCall {
+    pub(super) object_id: ObjectId,
+    pub(super) id: CallId,
+    /// Whether it has been looked at; else what is stored of a recording's call stays.
+    pub(super) is_certain: bool,
+}
+
+/// A status gives way to a higher one alone, and other updates only fill in what is absent. A deleted recording stays as it
+/// is.
+pub(super) fn of_recording(call: OfCall, update: &RecordingUpdate) -> Document {
+    let branches: Vec<_> = ALL
+        .into_iter()
+        .map(|status| doc! { "case": { "$eq": ["$status", word(status)] }, "then": status.rank() })
+        .collect();
+    let stored_rank = bson!({ "$switch": { "branches": branches, "default": -1 } });
+    let wins = bson!({ "$gt": [update.status.rank(), stored_rank] });
+    let is_deleted = bson!({ "$eq": ["$status", word(RecordingStatus::Deleted)] });
+    let mut is_new = vec![wins.clone()];
+    let told = [
+        (
+            "recording_url",
+            update.recording_url.clone().map(Bson::from),
+        ),
+        (
+            "recording_status",
+            Some(update.recording_status.clone().into()),
+        ),
+        ("duration_seconds", update.duration_seconds.map(Bson::from)),
+        ("channels", update.channels.map(Bson::from)),
+        ("error_code", update.error_code.map(Bson::from)),
+        ("started_at", update.started_at.map(Bson::from)),
+    ];
+    let of_call = |name: &str, value: String| {
+        if call.is_certain {
+            value.into()
+        } else {
+            bson!({ "$ifNull": [format!("${name}"), value] })
+        }
+    };
+    let mut changes = doc! {
+        "call_id": of_call("call_id", call.object_id.to_hex()),
+        "call_uuid": of_call("call_uuid", call.id.to_string()),
+        "status": if_else(wins.clone(), word(update.status), "$status"),
+        "created_at": { "$ifNull": ["$created_at", "$$NOW"] },
+    };
+    for (name, value) in told {
+        let stored = format!("${name}");
+        let known = bson!({ "$ifNull": [stored.clone(), Bson::Null] });
+        if value.is_some() {
+            is_new.push(bson!({ "$eq": [known.clone(), Bson::Null] }));
+        }
+        let value = literal(value.unwrap_or(Bson::Null));
+        let filled = bson!({ "$ifNull": [stored.clone(), value.clone()] });
+        // Null where neither is known, as it is when it is filled in: or a repeat would be a change.
+        let newer = bson!({ "$ifNull": [value, known] });
+        let told = if_else(wins.clone(), newer, filled);
+        changes.insert(name, if_else(is_deleted.clone(), stored, told));
+    }
+    let has_news = bson!({ "$and": [{ "$not": [is_deleted] }, { "$or": is_new }] });
+    changes.insert("updated_at", if_else(has_news, "$$NOW", "$updated_at"));
+    doc! { "$set": changes }
+}
+
+/// Gives the call the URL of a completed recording where it has none; a deleted one comes too late.
+pub(super) fn show(applies: Bson, sid: &RecordingSid, url: &str) -> Document {
+    let is_deleted = bson!({ "$in": [sid.as_str(), deleted()] });
+    let counts = bson!({ "$and": [applies, { "$not": [is_deleted] }] });
+    let has_none = bson!({ "$eq": [{ "$ifNull": ["$recording_url", ""] }, ""] });
+    let is_first = bson!({ "$and": [counts.clone(), has_none] });
+    doc! { "$set": {
+        "recording_url": if_else(is_first.clone(), literal(url), "$recording_url"),
+        "recording_settled": if_else(counts, true, "$recording_settled"),
+        "updated_at": if_else(is_first, "$$NOW", "$updated_at"),
+    } }
+}
+
+/// Notes on the call that a recording was deleted, and takes its URL away, if that is the one. Then a recording is awaited
+/// again, for another one may just be coming.
+pub(super) fn hide(applies: Bson, sid: &RecordingSid, url: Option<&str>) -> Document {
+    let is_known = bson!({ "$in": [sid.as_str(), deleted()] });
+    let is_news = bson!({ "$and": [applies.clone(), { "$not": [is_known] }] });
+    let one_more = bson!({ "$concatArrays": [deleted(), [sid.as_str()]] });
+    let last = bson!({ "$slice": [one_more, DELETED_MAX.saturating_neg()] });
+    let shown = bson!({ "$ifNull": ["$recording_url", ""] });
+    let is_shown = bson!({ "$and": [applies, { "$ne": [shown.clone(), ""] }, { "$or": [
+        { "$eq": [shown.clone(), literal(url.unwrap_or_default())] },
+        { "$gte": [{ "$indexOfBytes": [shown, sid.as_str()] }, 0] },
+    ] }] });
+    let is_change = bson!({ "$or": [is_news.clone(), is_shown.clone()] });
+    doc! { "$set": {
+        DELETED: if_else(is_news, last, format!("${DELETED}")),
+        "recording_url": if_else(is_shown.clone(), Bson::Null, "$recording_url"),
+        "recording_settled": if_else(is_shown, Bson::Null, "$recording_settled"),
+        "updated_at": if_else(is_change, "$$NOW", "$updated_at"),
+    } }
+}
+
+/// Whether the call goes by that name.
+pub(super) fn is_named(sid: &CallSid) -> Bson {
+    bson!({ "$eq": ["$twilio_sid", sid.as_str()] })
+}
+
+/// On a call: which of its recordings were deleted. It is no part of [`Call`](crate::domain::Call), and never shown.
+const DELETED: &str = "deleted_recordings";
+/// The last so many are kept. Twilio makes one recording of a call, unless somebody records it by hand too.
+const DELETED_MAX: i32 = 100;
+
+fn deleted() -> Bson {
+    bson!({ "$ifNull": [format!("${DELETED}"), []] })
+}
+
+const ALL: [RecordingStatus; 5] = [
+    RecordingStatus::Processing,
+    RecordingStatus::Absent,
+    RecordingStatus::Failed,
+    RecordingStatus::Completed,
+    RecordingStatus::Deleted,
+];
+
+/// The word that serde writes, too.
+pub(super) fn word(status: RecordingStatus) -> &'static str {
+    match status {
+        RecordingStatus::Processing => "processing",
+        RecordingStatus::Completed => "completed",
+        RecordingStatus::Failed => "failed",
+        RecordingStatus::Absent => "absent",
+        RecordingStatus::Deleted => "deleted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_that_serde_writes() {
+        for status in ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), word(status));
+        }
+    }
+}
