@@ -10,6 +10,7 @@ mod dialing;
 mod dials;
 mod explain;
 mod failures;
+mod greeting;
 mod indexes;
 mod recordings;
 mod recordings_at_once;
