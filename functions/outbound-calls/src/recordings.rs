@@ -23,9 +23,9 @@ pub(crate) async fn list(
     State(app): State<App>,
     Id(id): Id<CallId>,
 ) -> Result<axum::Json<RecordingList>, Problem> {
-    let call = app.call(id).await?;
-    let recordings = app.dao.list_call_recordings(call.id).await?;
+    let recordings = app.dao.list_call_recordings(id).await?;
     let recordings = recordings
+        .ok_or_else(|| Problem::not_found("call"))?
         .into_iter()
         .map(|recording| RecordingBody {
             call_id: Some(id.to_string()),

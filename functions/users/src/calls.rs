@@ -29,13 +29,8 @@ pub(crate) async fn list(
     query: PageQuery,
 ) -> Result<axum::Json<CallList>, Problem> {
     let (status, request) = query.of_calls(id)?;
-    let (user, page) = tokio::try_join!(
-        app.dao.get_user(id),
-        app.dao.list_user_calls(id, status, &request)
-    )?;
-    if user.is_none() {
-        return Err(Problem::not_found("user"));
-    }
+    let page = app.dao.list_user_calls(id, status, &request).await?;
+    let page = page.ok_or_else(|| Problem::not_found("user"))?;
     Ok(axum::Json(CallList {
         calls: page.items.into_iter().map(CallBody::from).collect(),
         total: page.total,

@@ -8,7 +8,7 @@ use super::{
     BLOCKED_NUMBERS, COUNTERS, Dao, DaoError, List, Page, PageRequest,
     dialing::{DialingSwitch, SWITCH},
     insert_once,
-    page::find_page,
+    page::{find_page, total},
 };
 use crate::domain::{BlockedNumber, PhoneNumber, User, UserId};
 
@@ -125,7 +125,9 @@ impl Dao {
         self.limited(|| async {
             let numbers = self.blocked_numbers().await?;
             let place = |blocked: &BlockedNumber| (blocked.created_at, blocked.id);
-            find_page(&numbers, doc! {}, List::BlockedNumbers, request, place).await
+            let (list, total) = (List::BlockedNumbers, total(&numbers, request));
+            let found = find_page(&numbers, doc! {}, list, request, place, total).await;
+            found.map(|(page, total)| Page { total, ..page })
         })
         .await
     }

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use mongodb::bson::{DateTime, Document, bson, doc};
+use serde::Deserialize;
 
 use super::{
-    Dao, DaoError, DuplicateKey, List, Page, PageRequest, Taken,
+    CALLS, Dao, DaoError, DuplicateKey, List, Page, PageRequest, Taken,
     expr::{if_else, sid_is_absent},
     insert_once,
     page::find_page,
@@ -30,6 +31,17 @@ pub enum Applied {
     /// The call goes by another `CallSid`, or the `CallSid` is another call's: perhaps it was dialled twice. Nothing
     /// has changed.
     OtherCall,
+}
+
+/// A user, and how many calls there are: of none no number is told.
+#[derive(Deserialize)]
+struct Counted {
+    counted: Option<Vec<Count>>,
+}
+
+#[derive(Deserialize)]
+struct Count {
+    total: u64,
 }
 
 impl Dao {
@@ -139,7 +151,7 @@ impl Dao {
             .await
     }
 
-    /// A part of a user's calls, newest first, of one status or of all.
+    /// A part of a user's calls, newest first, of one status or of all; none where there is no such user.
     ///
     /// # Errors
     ///
@@ -149,7 +161,7 @@ impl Dao {
         user: UserId,
         status: Option<CallStatus>,
         request: &PageRequest,
-    ) -> Result<Page<Call>, DaoError> {
+    ) -> Result<Option<Page<Call>>, DaoError> {
         let mut filter = doc! { "user_id": user.to_string() };
         if let Some(status) = status {
             filter.insert("status", status.as_str());
@@ -157,9 +169,49 @@ impl Dao {
         self.limited(|| async {
             let list = List::UserCalls(user, status);
             let place = |call: &Call| (call.created_at, call.id);
-            find_page(&self.calls().await?, filter.clone(), list, request, place).await
+            let calls = self.calls().await?;
+            let counted = self.count_user_calls(user, status, request);
+            let (page, counted) =
+                find_page(&calls, filter.clone(), list, request, place, counted).await?;
+            Ok(counted.map(|total| Page { total, ..page }))
         })
         .await
+    }
+
+    /// Looks for the user and, for a page by number, counts the calls: one command, for the calls are read beside it.
+    async fn count_user_calls(
+        &self,
+        user: UserId,
+        status: Option<CallStatus>,
+        request: &PageRequest,
+    ) -> Result<Option<Option<u64>>, DaoError> {
+        let mut stages = vec![
+            doc! { "$match": { "_id": user.object_id() } },
+            doc! { "$project": { "_id": 0, "name": { "$toString": "$_id" } } },
+        ];
+        if request.number().is_some() {
+            let mut counting: Vec<_> = status
+                .map(|status| doc! { "$match": { "status": status.as_str() } })
+                .into_iter()
+                .collect();
+            counting.push(doc! { "$group": { "_id": null, "total": { "$sum": 1 } } });
+            stages.push(doc! { "$lookup": {
+                "from": CALLS,
+                "localField": "name",
+                "foreignField": "user_id",
+                "pipeline": counting,
+                "as": "counted",
+            } });
+        }
+        let users = self.users().await?;
+        let mut found = users.aggregate(stages).with_type::<Counted>().await?;
+        if !found.advance().await? {
+            return Ok(None);
+        }
+        let counted = found.deserialize_current()?.counted;
+        Ok(Some(counted.map(|counted| {
+            counted.first().map_or(0, |count| count.total)
+        })))
     }
 
     /// Applies what Twilio tells of a call. Any order and any repetition of updates end in the same call: a status never

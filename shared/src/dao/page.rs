@@ -137,17 +137,15 @@ impl Cursor {
 }
 
 /// Reads a part of the list that `equal` picks, a filter of equalities: an index has its fields, then `created_at` and
-/// `_id`, both descending. `place` tells these two of an item.
-///
-/// A page behind a cursor is read in two ranges of the index at once: what was created in the same millisecond, and
-/// what before it.
-pub(super) async fn find_page<T>(
+/// `_id`, both descending. `place` tells these two of an item. `beside` is asked at the same time.
+pub(super) async fn find_page<T, B>(
     collection: &Collection<T>,
     equal: Document,
     list: List,
     request: &PageRequest,
     place: impl Fn(&T) -> (DateTime, ObjectId),
-) -> Result<Page<T>, DaoError>
+    beside: impl Future<Output = Result<B, DaoError>>,
+) -> Result<(Page<T>, B), DaoError>
 where
     T: DeserializeOwned + Send + Sync,
 {
@@ -156,57 +154,78 @@ where
         .map(|field| (field.clone(), 1.into()))
         .collect();
     sort.extend(doc! { "created_at": -1, "_id": -1 });
-    let range = |begin: Document, skip: u64| {
+    let wanted = request.size as usize + 1;
+    let range = |begin: Document, skip: u64, limit: usize| {
         let mut filter = equal.clone();
         filter.extend(begin);
-        find(collection, filter, sort.clone(), skip, request.size)
+        find(collection, filter, sort.clone(), skip, limit)
     };
-    let (mut items, total) = match request.from {
-        Position::Page(page) => {
-            let skip = u64::from(page.saturating_sub(1)) * u64::from(request.size);
-            let counted = collection.count_documents(equal.clone());
-            let (items, total) = tokio::join!(range(doc! {}, skip), counted);
-            (items?, Some(total?))
-        }
-        Position::Cursor(Cursor { created_at, id }) => {
-            let same_time = doc! { "created_at": created_at, "_id": { "$lt": id } };
-            let earlier = doc! { "created_at": { "$lt": created_at } };
-            let (same_time, earlier) = tokio::join!(range(same_time, 0), range(earlier, 0));
-            let mut items = same_time?;
-            items.extend(earlier?);
-            (items, None)
+    let find_items = async {
+        match request.from {
+            Position::Page(page) => {
+                let skip = u64::from(page.saturating_sub(1)) * u64::from(request.size);
+                range(doc! {}, skip, wanted).await
+            }
+            Position::Cursor(Cursor { created_at, id }) => {
+                // The last item of the page before comes first, and hardly ever another one of its millisecond.
+                let not_later = doc! { "created_at": { "$lte": created_at } };
+                let mut items = range(not_later, 0, wanted + 1).await?;
+                let is_cut = items.len() > wanted;
+                items.retain(|item| place(item) < (created_at, id));
+                if !is_cut || items.len() >= wanted {
+                    return Ok(items);
+                }
+                // On the heap, for it is seldom needed.
+                let same_time = doc! { "created_at": created_at, "_id": { "$lt": id } };
+                let earlier = doc! { "created_at": { "$lt": created_at } };
+                let mut items = Box::pin(range(same_time, 0, wanted)).await?;
+                let earlier = Box::pin(range(earlier, 0, wanted)).await?;
+                items.extend(earlier);
+                Ok(items)
+            }
         }
     };
-    let more = items.len() > request.size as usize;
+    let (mut items, beside) = tokio::try_join!(find_items, beside)?;
+    let more = items.len() >= wanted;
     items.truncate(request.size as usize);
     let next_cursor = items.last().filter(|_| more).map(|last| {
         let (created_at, id) = place(last);
         Cursor::new(created_at, id).write(list)
     });
-    Ok(Page {
+    let page = Page {
         items,
-        total,
+        total: None,
         next_cursor,
+    };
+    Ok((page, beside))
+}
+
+/// How many there are in all, for a page by number.
+pub(super) async fn total<T: Send + Sync>(
+    collection: &Collection<T>,
+    request: &PageRequest,
+) -> Result<Option<u64>, DaoError> {
+    Ok(match request.from {
+        Position::Page(_) => Some(collection.count_documents(doc! {}).await?),
+        Position::Cursor(_) => None,
     })
 }
 
-/// One item more than a page has tells whether another page follows.
 async fn find<T>(
     collection: &Collection<T>,
     filter: Document,
     sort: Document,
     skip: u64,
-    size: u32,
+    limit: usize,
 ) -> Result<Vec<T>, DaoError>
 where
     T: DeserializeOwned + Send + Sync,
 {
-    let wanted = i64::from(size) + 1;
     let mut found = collection
         .find(filter)
         .sort(sort)
         .skip(skip)
-        .limit(wanted)
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .await?;
     let mut items = Vec::new();
     while found.advance().await? {

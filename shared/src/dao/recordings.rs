@@ -1,15 +1,24 @@
 use mongodb::bson::{Document, bson, doc, oid::ObjectId};
+use serde::Deserialize;
 
 use super::{
-    Applied, CALLS, Dao, DaoError, DuplicateKey,
+    Applied, CALLS, Dao, DaoError, DuplicateKey, RECORDINGS,
+    calls::by_id,
     expr::if_else,
     recorded::{self, OfCall, word},
     status, together,
 };
-use crate::domain::{Call, Recording, RecordingId, RecordingSid, RecordingStatus, RecordingUpdate};
+use crate::domain::{
+    Call, CallId, Recording, RecordingId, RecordingSid, RecordingStatus, RecordingUpdate,
+};
 
 /// The most recordings of one call that are listed; Twilio makes one, unless somebody records it by hand too.
 const LIST_MAX: i64 = 100;
+
+#[derive(Deserialize)]
+struct Found {
+    recordings: Vec<Recording>,
+}
 
 impl Dao {
     /// Stores what Twilio tells of a call's recording, and gives the call the URL of its first completed one.
@@ -195,30 +204,54 @@ impl Dao {
         &self,
         call: ObjectId,
     ) -> Result<Option<Recording>, DaoError> {
-        let mut recordings = self.list_call_recordings(call).await?.into_iter();
-        Ok(recordings.find(|recording| recording.status == RecordingStatus::Completed))
-    }
-
-    /// A call's recordings without the deleted ones, oldest first, at most 100; `call` is the call's `_id`.
-    ///
-    /// # Errors
-    ///
-    /// When the database is away.
-    pub async fn list_call_recordings(&self, call: ObjectId) -> Result<Vec<Recording>, DaoError> {
         self.limited(|| async {
             let mut found = self
                 .recordings()
                 .await?
                 .find(doc! { "call_id": call.to_hex() })
-                .sort(doc! { "call_id": 1, "created_at": 1, "_id": 1 })
+                .sort(oldest_first())
                 .limit(LIST_MAX)
                 .await?;
-            let mut recordings = Vec::new();
             while found.advance().await? {
-                recordings.push(found.deserialize_current()?);
+                let recording = found.deserialize_current()?;
+                if recording.status == RecordingStatus::Completed {
+                    return Ok(Some(recording));
+                }
             }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// A call's recordings without the deleted ones, oldest first, at most 100; none where there is no such call.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn list_call_recordings(
+        &self,
+        id: CallId,
+    ) -> Result<Option<Vec<Recording>>, DaoError> {
+        let stages = [
+            doc! { "$match": by_id(id) },
+            doc! { "$project": { "_id": 0, "name": { "$toString": "$_id" } } },
+            doc! { "$lookup": {
+                "from": RECORDINGS,
+                "localField": "name",
+                "foreignField": "call_id",
+                "pipeline": [{ "$sort": oldest_first() }, { "$limit": LIST_MAX }],
+                "as": "recordings",
+            } },
+        ];
+        self.limited(|| async {
+            let calls = self.calls().await?;
+            let mut found = calls.aggregate(stages.clone()).with_type::<Found>().await?;
+            if !found.advance().await? {
+                return Ok(None);
+            }
+            let mut recordings = found.deserialize_current()?.recordings;
             recordings.retain(is_not_deleted);
-            Ok(recordings)
+            Ok(Some(recordings))
         })
         .await
     }
@@ -250,6 +283,11 @@ impl Dao {
         })
         .await
     }
+}
+
+/// As the index has a call's recordings.
+fn oldest_first() -> Document {
+    doc! { "call_id": 1, "created_at": 1, "_id": 1 }
 }
 
 fn is_not_deleted(recording: &Recording) -> bool {

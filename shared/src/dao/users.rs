@@ -1,6 +1,9 @@
 use mongodb::bson::{Document, doc};
 
-use super::{Dao, DaoError, List, Page, PageRequest, insert_once, page::find_page};
+use super::{
+    Dao, DaoError, List, Page, PageRequest, insert_once,
+    page::{find_page, total},
+};
 use crate::domain::{Email, TimeZone, User, UserId, UserUpdate};
 
 /// How the wish to delete a user ended.
@@ -67,8 +70,11 @@ impl Dao {
     /// When the database is away.
     pub async fn list_users(&self, request: &PageRequest) -> Result<Page<User>, DaoError> {
         self.limited(|| async {
+            let users = self.users().await?;
             let place = |user: &User| (user.created_at, user.id);
-            find_page(&self.users().await?, doc! {}, List::Users, request, place).await
+            let total = total(&users, request);
+            let found = find_page(&users, doc! {}, List::Users, request, place, total).await;
+            found.map(|(page, total)| Page { total, ..page })
         })
         .await
     }

@@ -4,7 +4,7 @@ use outdial::{
     domain::{Call, CallId, CallStatus, UserId},
 };
 
-use crate::support::{call, call_of, sid, stored_call, with_dao};
+use crate::support::{call, call_of, sid, stored_call, user, with_dao};
 
 #[tokio::test]
 async fn a_call_is_found_by_each_of_its_names() {
@@ -81,7 +81,9 @@ async fn calls_without_key_and_sid_do_not_collide() {
 #[tokio::test]
 async fn a_users_calls_are_listed_by_status_newest_first() {
     with_dao(async |dao| {
-        let user = UserId::generate();
+        let ada = user("ada@example.com");
+        dao.create_user(&ada).await.unwrap();
+        let user = ada.user_id();
         dao.create_call(&call_of(UserId::generate())).await.unwrap();
         let mut calls: Vec<_> = (0_i64..7)
             .map(|i| Call {
@@ -109,7 +111,11 @@ async fn a_users_calls_are_listed_by_status_newest_first() {
             let mut from = Position::Page(1);
             loop {
                 let request = PageRequest { size: 2, from };
+                let nobody = UserId::generate();
+                let page = dao.list_user_calls(nobody, status, &request).await;
+                assert_eq!(page.unwrap(), None);
                 let page = dao.list_user_calls(user, status, &request).await.unwrap();
+                let page = page.unwrap();
                 match from {
                     Position::Page(_) => assert_eq!(page.total, Some(expected.len() as u64)),
                     Position::Cursor(_) => assert_eq!(page.total, None),

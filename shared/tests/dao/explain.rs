@@ -249,7 +249,7 @@ async fn of_lists(dao: &Dao, ada: &User) {
             .list_user_calls(ada.user_id(), status, &first)
             .await
             .unwrap();
-        let next = behind(calls.next_cursor, list);
+        let next = behind(calls.unwrap().next_cursor, list);
         dao.list_user_calls(ada.user_id(), status, &next)
             .await
             .unwrap();
@@ -270,7 +270,11 @@ async fn of_recordings(dao: &Dao, call: &Call) {
     };
     let orphaned = dao.apply_recording(Some(call.call_id), &orphan).await;
     assert_eq!(orphaned.unwrap(), Applied::OtherCall);
-    let recordings = dao.list_call_recordings(call.id).await.unwrap();
+    let recordings = dao
+        .list_call_recordings(call.call_id)
+        .await
+        .unwrap()
+        .unwrap();
     let id = recordings[0].recording_id();
     dao.get_recording(id).await.unwrap().unwrap();
     dao.get_recording_by_call_id(call.id)

@@ -1,15 +1,22 @@
-use mongodb::bson::{Document, doc, oid::ObjectId};
+use mongodb::bson::{Document, doc};
 use outdial::{
     dao::{Applied, Dao},
-    domain::{Call, Recording, RecordingId, RecordingSid, RecordingStatus, RecordingUpdate},
+    domain::{
+        Call, CallId, Recording, RecordingId, RecordingSid, RecordingStatus, RecordingUpdate,
+    },
 };
 
 use crate::support::{recording_sid, recording_update, stored_call, with_dao};
 
 async fn only_recording(dao: &Dao, call: &Call) -> Recording {
-    let mut recordings = dao.list_call_recordings(call.id).await.unwrap();
+    let mut recordings = listed(dao, call).await;
     assert_eq!(recordings.len(), 1);
     recordings.remove(0)
+}
+
+async fn listed(dao: &Dao, call: &Call) -> Vec<Recording> {
+    let listed = dao.list_call_recordings(call.call_id).await.unwrap();
+    listed.expect("the call is stored")
 }
 
 async fn url_of(dao: &Dao, call: &Call) -> Option<String> {
@@ -165,7 +172,7 @@ async fn a_late_callback_does_not_bring_a_deleted_recording_back() {
         }
 
         assert_eq!(dao.get_recording(id).await.unwrap(), None);
-        assert_eq!(dao.list_call_recordings(call.id).await.unwrap(), vec![]);
+        assert_eq!(listed(dao, &call).await, []);
         assert_eq!(url_of(dao, &call).await, None);
         let again = dao
             .update_recording(id, RecordingStatus::Deleted)
@@ -192,10 +199,8 @@ async fn the_first_completed_recording_is_the_calls() {
             .unwrap();
         assert_eq!(first.twilio_sid, updates[0].recording_sid);
         assert_eq!(url_of(dao, &call).await, updates[0].recording_url);
-        let sids: Vec<_> = dao
-            .list_call_recordings(call.id)
+        let sids: Vec<_> = listed(dao, &call)
             .await
-            .unwrap()
             .into_iter()
             .map(|recording| recording.twilio_sid)
             .collect();
@@ -212,8 +217,8 @@ async fn an_unknown_recording_is_not_found() {
         let updated = dao.update_recording(id, RecordingStatus::Deleted).await;
         assert_eq!(updated.unwrap(), None);
         assert_eq!(
-            dao.list_call_recordings(ObjectId::new()).await.unwrap(),
-            vec![]
+            dao.list_call_recordings(CallId::generate()).await.unwrap(),
+            None
         );
     })
     .await;

@@ -1,9 +1,10 @@
 //! How many commands follow one another: each is a round trip that somebody waits for.
 
+use mongodb::bson::DateTime;
 use outdial::{
-    dao::{Applied, Asking, Taken},
+    dao::{Applied, Asking, Cursor, List, PageRequest, Position, Taken},
     domain::{
-        CallId,
+        Call, CallId,
         CallStatus::{Completed, InProgress, Initiated, Ringing},
         DialResult, RecordingStatus,
     },
@@ -110,6 +111,81 @@ async fn placing_a_call_waits_for_two_steps_before_the_dial_and_for_one_after_it
             assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));
             assert_eq!(recorded.unwrap(), dao.get_call(call.call_id).await.unwrap());
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_read_is_read_in_one_step() {
+    with_counted_dao(async |dao, sent| {
+        let ada = user("ada@example.com");
+        dao.create_user(&ada).await.unwrap();
+        let call = stored_call(dao).await;
+        let update = recording_update(&call, &recording_sid(), RecordingStatus::Completed);
+        dao.create_recording(&call, &update).await.unwrap();
+        let id = call.call_id;
+        let (listed, steps, _) = sent.during(dao.list_call_recordings(id)).await;
+        let listed = listed.unwrap().unwrap();
+        assert_eq!((listed.len(), steps), (1, 1));
+        let recording = listed[0].recording_id();
+        let (_, steps, _) = sent.during(dao.get_recording(recording)).await;
+        assert_eq!(steps, 1);
+        let (_, steps, _) = sent.during(dao.get_call(id)).await;
+        assert_eq!(steps, 1);
+        let (_, steps, _) = sent.during(dao.get_user(ada.user_id())).await;
+        assert_eq!(steps, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_of_a_users_calls_is_read_in_one_step() {
+    with_counted_dao(async |dao, sent| {
+        let ada = user("ada@example.com");
+        dao.create_user(&ada).await.unwrap();
+        for at in 1..=5 {
+            let call = Call {
+                created_at: DateTime::from_millis(at),
+                ..call_of(ada.user_id())
+            };
+            dao.create_call(&call).await.unwrap();
+        }
+        let page = |from| PageRequest { size: 2, from };
+        for status in [None, Some(Initiated)] {
+            let list = List::UserCalls(ada.user_id(), status);
+            let mut from = Position::Page(1);
+            for (items, total) in [(2, Some(5)), (2, None), (1, None)] {
+                let request = page(from);
+                let listing = dao.list_user_calls(ada.user_id(), status, &request);
+                let (listed, steps, commands) = sent.during(listing).await;
+                let listed = listed.unwrap().unwrap();
+                assert_eq!((listed.items.len(), listed.total), (items, total));
+                assert_eq!((steps, commands.len()), (1, 2), "{commands:?}");
+                if let Some(next) = listed.next_cursor {
+                    from = Position::Cursor(Cursor::parse(&next, list).unwrap());
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_of_the_users_is_read_in_one_step() {
+    with_counted_dao(async |dao, sent| {
+        for name in ["ada", "bob", "eve"] {
+            let user = user(&format!("{name}@example.com"));
+            dao.create_user(&user).await.unwrap();
+        }
+        let page = |from| PageRequest { size: 2, from };
+        let first = page(Position::Page(1));
+        let (users, steps, _) = sent.during(dao.list_users(&first)).await;
+        let users = users.unwrap();
+        assert_eq!((users.total, steps), (Some(3), 1));
+        let cursor = Cursor::parse(&users.next_cursor.unwrap(), List::Users).unwrap();
+        let rest = page(Position::Cursor(cursor));
+        let (users, steps, _) = sent.during(dao.list_users(&rest)).await;
+        assert_eq!((users.unwrap().items.len(), steps), (1, 1));
     })
     .await;
 }

@@ -1,4 +1,6 @@
-use outdial::domain::CallStatus;
+use std::cmp::Reverse;
+
+use outdial::domain::{CallId, CallStatus};
 use serde_json::{Value, json};
 use testkit::Request;
 
@@ -18,10 +20,12 @@ async fn a_users_calls_are_listed_newest_first() {
     let path = create_ada(&function).await;
     let user = path.trim_start_matches("/users/");
     let mut newest_first = Vec::new();
-    // Two of the same moment are told apart by their ids.
     for at in [10, 20, 30, 30, 40] {
         newest_first.insert(0, store_call(&stage, user, CallStatus::Completed, at).await);
     }
+    // Two of the same moment are told apart by their ids.
+    let object_id = |id: &String| id.parse::<CallId>().unwrap().object_id();
+    newest_first[1..3].sort_by_key(|id| Reverse(object_id(id)));
     store_call(
         &stage,
         "65f0a1b2c3d4e5f601234567",
