@@ -36,15 +36,21 @@ pub struct App {
 }
 
 impl App {
-    /// Connects what the settings name; the database is greeted in the background.
+    /// Connects what the settings name. Nothing is waited for: the database is greeted, and the numbering plan read, in the
+    /// background. Where the database is away, each request says so.
     ///
     /// # Errors
     ///
     /// When a variable is missing or malformed.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
     pub fn from_settings(
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let calls = settings.calls()?;
+        tokio::task::spawn_blocking(rules::read_plan);
         Ok(Self {
             keys: settings.live(Settings::api_keys)?,
             twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
@@ -54,14 +60,6 @@ impl App {
             calls: calls.into(),
             dao: Dao::begin(settings)?,
         })
-    }
-
-    /// Reads the numbering plan, which no call is placed without, while the database is greeted. The database is not waited
-    /// for: where it is away, each request says so.
-    pub async fn ready(&self) {
-        let rules = Arc::clone(&self.rules);
-        // What panics here panics at the first call, and is answered there.
-        let _ = tokio::task::spawn_blocking(move || rules.read_plan()).await;
     }
 }
 

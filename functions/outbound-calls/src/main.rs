@@ -6,7 +6,6 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     outdial::boot::run("outbound-calls", |settings| async move {
         let app = outbound_calls::App::from_settings(&settings)?;
-        app.ready().await;
         Ok(outbound_calls::router(app))
     })
     .await

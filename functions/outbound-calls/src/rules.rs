@@ -1,4 +1,4 @@
-use std::str::FromStr;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use outdial::{
@@ -7,39 +7,31 @@ use outdial::{
     domain::{CallingHours, PhoneNumber, TimeZone},
     http::Problem,
 };
-use phonenumber::{
-    Metadata, Mode, Type, country,
-    metadata::{DATABASE, Descriptor},
-};
+use rlibphonenumber::{PHONE_NUMBER_UTIL as PLAN, PhoneNumberFormat, PhoneNumberType, Region};
 
 /// Which numbers may be called, and when.
 pub(crate) struct Rules {
     from_number: PhoneNumber,
-    allowed: Vec<country::Id>,
+    allowed: Vec<Region>,
     blocked: Vec<PhoneNumber>,
     hours: Option<CallingHours>,
     default_zone: TimeZone,
 }
 
-/// What people have at home or in their pocket, and what costs the caller nothing.
-const ORDINARY: [Type; 4] = [Type::FixedLine, Type::Mobile, Type::Voip, Type::TollFree];
-/// What is charged for specially, or reaches no person.
-const SPECIAL: [Type; 6] = [
-    Type::PremiumRate,
-    Type::SharedCost,
-    Type::PersonalNumber,
-    Type::Pager,
-    Type::Uan,
-    Type::Voicemail,
-];
 /// Country codes that belong to satellites and other networks without a country (ITU-T E.164, annex to OB 930).
 const NETWORK_CODES: [&str; 5] = ["870", "878", "881", "882", "883"];
 /// Canada's numbers of no place, where the caller pays for a satellite or a mobile network.
-const CANADAS_NETWORKS: &str = "600";
+const CANADAS_NETWORKS: &str = "1600";
 /// The exchange of North America's information services at a premium, in every area code.
 const PREMIUM_EXCHANGE: &str = "976";
 /// Twilio's own, which it dials in tests alone. Their area code is that of personal numbers.
 const TWILIOS_TEST_NUMBERS: &str = "150055500";
+
+/// Reads the numbering plan, which no call is placed without: a few milliseconds of computing, once. Whoever needs it
+/// meanwhile waits for it. Where that panics, so does whoever needs it later, and no call is placed.
+pub(crate) fn read_plan() {
+    LazyLock::force(&PLAN);
+}
 
 impl Rules {
     pub(crate) fn new(config: &CallConfig) -> Result<Self, ConfigError> {
@@ -47,7 +39,7 @@ impl Rules {
             .allowed_countries
             .iter()
             .map(|code| {
-                country::Id::from_str(code).map_err(|_| {
+                Region::from_code(code).map_err(|_| {
                     ConfigError::malformed(
                         "ALLOWED_COUNTRIES",
                         "ISO 3166 codes of two letters, separated by commas, such as US,CA",
@@ -62,19 +54,6 @@ impl Rules {
             hours: config.calling_hours,
             default_zone: config.default_time_zone.clone(),
         })
-    }
-
-    /// Reads the numbering plan, and checks a number of each allowed country, for patterns are compiled when they are needed:
-    /// about 90 ms of computing, once.
-    pub(crate) fn read_plan(&self) {
-        for country in &self.allowed {
-            let example = || {
-                let plan = DATABASE.by_id(country.as_ref())?;
-                let national = plan.descriptors().mobile()?.example()?;
-                format!("+{}{national}", plan.country_code()).parse().ok()
-            };
-            let _ = example().map(|number| self.check_number(&number));
-        }
     }
 
     /// Whether the user may be called now at that number.
@@ -119,32 +98,30 @@ impl Rules {
                 "belongs to a satellite or international network, which is not called from here",
             ));
         }
-        let Some(planned) = Planned::of(digits) else {
+        let Some((country, kind)) = planned(to) else {
             return Err(refused(
                 "number_not_valid",
                 "is not a number of any country's numbering plan",
             ));
         };
-        if planned.is_special() && !digits.starts_with(TWILIOS_TEST_NUMBERS) {
+        if !is_ordinary(digits, kind) && !digits.starts_with(TWILIOS_TEST_NUMBERS) {
             return Err(refused(
                 "number_type_not_allowed",
                 "is no ordinary telephone number: premium-rate, shared-cost, personal, company and pager numbers \
                  are not called from here",
             ));
         }
-        match country::Id::from_str(planned.country.id()) {
-            Ok(id) if self.allowed.contains(&id) => Ok(()),
-            _ => {
-                let allowed: Vec<_> = self.allowed.iter().map(AsRef::as_ref).collect();
-                Err(refused(
-                    "country_not_allowed",
-                    format!(
-                        "is in a country that is not called from here; the countries are {}",
-                        allowed.join(", ")
-                    ),
-                ))
-            }
+        if self.allowed.contains(&country) {
+            return Ok(());
         }
+        let allowed: Vec<_> = self.allowed.iter().map(ToString::to_string).collect();
+        Err(refused(
+            "country_not_allowed",
+            format!(
+                "is in a country that is not called from here; the countries are {}",
+                allowed.join(", ")
+            ),
+        ))
     }
 
     fn check_hours(&self, zone: Option<&TimeZone>, now: DateTime<Utc>) -> Result<(), Problem> {
@@ -177,58 +154,36 @@ fn refused(code: &'static str, message: impl Into<String>) -> Problem {
 
 /// How the number is written in E.164 form, where it is read as one and written otherwise: with a trunk prefix.
 pub(crate) fn other_spelling(number: &PhoneNumber) -> Option<String> {
-    let read = phonenumber::parse(None, number.as_str()).ok()?;
-    let written = read.format().mode(Mode::E164).to_string();
-    (read.is_valid() && written != number.as_str()).then_some(written)
+    let read = PLAN.parse(number.as_str(), None).ok()?;
+    let written = PLAN.format(&read, PhoneNumberFormat::E164);
+    (PLAN.is_valid_number(&read) && written != number.as_str()).then(|| written.into_owned())
 }
 
-/// A number as its country's numbering plan has it.
+/// The country that the number is one of, and what kind it is there; none where no numbering plan has it.
 ///
-/// `phonenumber` reads what people write: it drops a trunk prefix, so that one telephone has several spellings, and it
-/// looks types up without a leading zero, which some countries' numbers begin with. E.164 has one spelling, read here to the
-/// letter.
-struct Planned<'a> {
-    country: &'static Metadata,
-    national: &'a str,
+/// The parser reads what people write: it drops a trunk prefix, so that one telephone has several spellings. E.164 has
+/// one, and no other is called.
+fn planned(number: &PhoneNumber) -> Option<(Region, PhoneNumberType)> {
+    let read = PLAN.parse(number.as_str(), None).ok()?;
+    if PLAN.format(&read, PhoneNumberFormat::E164) != number.as_str() {
+        return None;
+    }
+    match PLAN.get_number_type(&read) {
+        PhoneNumberType::Unknown => None,
+        kind => Some((PLAN.get_region_for_number(&read)?, kind)),
+    }
 }
 
-impl<'a> Planned<'a> {
-    /// None where the digits are no number of any plan.
-    fn of(digits: &'a str) -> Option<Self> {
-        // No country code is the beginning of another one.
-        let (countries, national) = (1..=3).find_map(|length| {
-            let (code, national) = digits.split_at_checked(length)?;
-            Some((DATABASE.by_code(&code.parse::<u16>().ok()?)?, national))
-        })?;
-        countries
-            .into_iter()
-            .map(|country| Self { country, national })
-            .find(Self::is_known)
-    }
-
-    fn is_known(&self) -> bool {
-        let leading = self.country.leading_digits();
-        leading.is_none_or(|digits| {
-            let found = digits.find(self.national);
-            found.is_some_and(|found| found.start() == 0)
-        }) && self.country.descriptors().general().is_match(self.national)
-            && (self.is_one_of(&ORDINARY) || self.is_one_of(&SPECIAL))
-    }
-
-    fn is_special(&self) -> bool {
-        let in_north_america = self.country.country_code() == 1;
-        self.is_one_of(&SPECIAL)
-            || in_north_america
-                && (self.national.starts_with(CANADAS_NETWORKS)
-                    || self.national.get(3..6) == Some(PREMIUM_EXCHANGE))
-    }
-
-    fn is_one_of(&self, kinds: &[Type]) -> bool {
-        let kinds = kinds.iter();
-        kinds
-            .filter_map(|kind| self.country.descriptors().get(*kind))
-            .any(|descriptor: &Descriptor| descriptor.is_match(self.national))
-    }
+/// What people have at home or in their pocket, and what costs the caller nothing; the rest is charged for specially, or
+/// reaches no person.
+fn is_ordinary(digits: &str, kind: PhoneNumberType) -> bool {
+    use PhoneNumberType::{FixedLine, FixedLineOrMobile, Mobile, TollFree, VoIP};
+    let in_north_america = digits.starts_with('1');
+    matches!(
+        kind,
+        FixedLine | FixedLineOrMobile | Mobile | TollFree | VoIP
+    ) && !digits.starts_with(CANADAS_NETWORKS)
+        && !(in_north_america && digits.get(4..7) == Some(PREMIUM_EXCHANGE))
 }
 
 #[cfg(test)]
@@ -370,20 +325,18 @@ mod tests {
     #[test]
     fn every_countrys_fixed_and_mobile_numbers_can_be_allowed() {
         let mut known = 0;
-        for country in DATABASE.iter().filter(|country| country.id() != "001") {
-            let rules = rules(&[("ALLOWED_COUNTRIES", country.id())]);
-            for kind in [Type::FixedLine, Type::Mobile] {
-                let descriptor = country.descriptors().get(kind);
-                let Some(example) = descriptor.and_then(|it| it.example()) else {
+        for country in PLAN.get_supported_regions() {
+            let rules = rules(&[("ALLOWED_COUNTRIES", &country.to_string())]);
+            for kind in [PhoneNumberType::FixedLine, PhoneNumberType::Mobile] {
+                let Ok(example) = PLAN.get_example_number_for_type_and_region(country, kind) else {
                     continue;
                 };
-                let number = format!("+{}{example}", country.country_code());
+                let number = PLAN.format(&example, PhoneNumberFormat::E164);
                 // Some share a numbering plan with a larger country that has them all.
                 let code = code_of(&rules, &number);
                 assert!(
                     matches!(code, None | Some("country_not_allowed")),
-                    "{number} of {}: {code:?}",
-                    country.id()
+                    "{number} of {country}: {code:?}"
                 );
                 known += usize::from(code.is_none());
             }

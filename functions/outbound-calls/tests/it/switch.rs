@@ -1,7 +1,7 @@
 use mongodb::bson::{Document, doc};
 use outdial::dao::Dao;
 use serde_json::json;
-use testkit::{Stage, Twilio};
+use testkit::{Request, Stage, Twilio};
 
 use crate::support::{Api, text};
 
@@ -85,17 +85,17 @@ async fn a_user_who_does_not_exist_is_told_before_a_rule_that_is_broken() {
 }
 
 #[tokio::test]
-async fn the_init_phase_reads_the_numbering_plan_and_does_not_wait_for_the_database() {
+async fn a_number_is_read_from_the_first_request_on_though_the_database_does_not_answer() {
     let twilio = Twilio::start().await;
     let stage = Stage::new().await.playing(&twilio);
     let (stage, line) = stage.behind_proxy().await;
     line.stall();
-    let settings = stage.settings();
-    let app = outbound_calls::App::from_settings(&settings).unwrap();
-    let dao = Dao::new(&settings.mongo().unwrap()).unwrap();
-    let database_was_first = tokio::select! {
-        () = app.ready() => false,
-        _ = dao.ping() => true,
-    };
-    assert!(!database_was_first);
+    let app = outbound_calls::App::from_settings(&stage.settings()).unwrap();
+    let request = Request::post(
+        "/blocked-numbers",
+        &json!({ "phone_number": "+4402079460018" }),
+    );
+    let answer = request.send(&outbound_calls::router(app)).await;
+    answer.assert_problem(422, "validation_failed");
+    assert!(answer.text().contains("+442079460018"), "{}", answer.text());
 }
