@@ -79,7 +79,6 @@ impl Observed {
         let values = values.map(|(name, value)| (name, value.into())).collect();
         let settings = &Settings::from_values(values)?.observed_by(observer);
         let outbound = outbound_calls::App::from_settings(settings)?;
-        outbound.ready().await;
         let routers = [
             (
                 "health",
