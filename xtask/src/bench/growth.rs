@@ -115,7 +115,7 @@ async fn ask(
     grown: &Grown,
     with_queries: bool,
 ) -> Result<(Medians, Option<Finding>)> {
-    let observed = Observed::begin(variables(&grown.stage)).await?;
+    let observed = Observed::begin(variables(&grown.stage))?;
     let timed = time(bench, &observed, grown).await?;
     let explained = if with_queries {
         Some(explain(bench, &observed, grown).await?)

@@ -71,7 +71,7 @@ impl Commands {
 
 impl Observed {
     /// The functions, configured with these variables.
-    pub async fn begin(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+    pub fn begin(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         let commands = Arc::<Mutex<Commands>>::default();
         let heard = Arc::clone(&commands);
         let observer = EventHandler::callback(move |event| lock(&heard).hear(event));
