@@ -70,36 +70,44 @@ pub(super) fn of_recording(call: OfCall, update: &RecordingUpdate) -> Document {
     doc! { "$set": changes }
 }
 
-/// Gives the call the URL of a completed recording where it has none; a deleted one comes too late.
+/// Notes on the call that a recording is completed, and gives it its URL where it has none. For a deleted one it is too late.
 pub(super) fn show(applies: Bson, sid: &RecordingSid, url: &str) -> Document {
-    let is_deleted = bson!({ "$in": [sid.as_str(), deleted()] });
+    let is_deleted = bson!({ "$in": [sid.as_str(), listed(DELETED)] });
     let counts = bson!({ "$and": [applies, { "$not": [is_deleted] }] });
     let has_none = bson!({ "$eq": [{ "$ifNull": ["$recording_url", ""] }, ""] });
     let is_first = bson!({ "$and": [counts.clone(), has_none] });
+    let is_known = bson!({ "$in": [sid.as_str(), each(listed(COMPLETED), "sid")] });
+    let is_new = bson!({ "$and": [counts.clone(), { "$not": [is_known] }] });
+    let entry = bson!({ "sid": sid.as_str(), "url": literal(url) });
     doc! { "$set": {
+        COMPLETED: if_else(is_new, one_more(COMPLETED, entry), format!("${COMPLETED}")),
         "recording_url": if_else(is_first.clone(), literal(url), "$recording_url"),
         "recording_settled": if_else(counts, true, "$recording_settled"),
         "updated_at": if_else(is_first, "$$NOW", "$updated_at"),
     } }
 }
 
-/// Notes on the call that a recording was deleted, and takes its URL away, if that is the one. Then a recording is awaited
-/// again, for another one may just be coming.
+/// Notes on the call that a recording was deleted. If its URL is the call's, the next completed one's takes its place.
 pub(super) fn hide(applies: Bson, sid: &RecordingSid, url: Option<&str>) -> Document {
-    let is_known = bson!({ "$in": [sid.as_str(), deleted()] });
-    let is_news = bson!({ "$and": [applies.clone(), { "$not": [is_known] }] });
-    let one_more = bson!({ "$concatArrays": [deleted(), [sid.as_str()]] });
-    let last = bson!({ "$slice": [one_more, DELETED_MAX.saturating_neg()] });
+    let is_known = bson!({ "$in": [sid.as_str(), listed(DELETED)] });
+    let is_new = bson!({ "$and": [applies.clone(), { "$not": [is_known] }] });
+    let others = bson!({ "$filter": {
+        "input": listed(COMPLETED),
+        "as": "one",
+        "cond": { "$ne": ["$$one.sid", sid.as_str()] },
+    } });
+    let next = bson!({ "$arrayElemAt": [each(others.clone(), "url"), 0] });
     let shown = bson!({ "$ifNull": ["$recording_url", ""] });
     let is_shown = bson!({ "$and": [applies, { "$ne": [shown.clone(), ""] }, { "$or": [
         { "$eq": [shown.clone(), literal(url.unwrap_or_default())] },
         { "$gte": [{ "$indexOfBytes": [shown, sid.as_str()] }, 0] },
     ] }] });
-    let is_change = bson!({ "$or": [is_news.clone(), is_shown.clone()] });
+    let is_change = bson!({ "$or": [is_new.clone(), is_shown.clone()] });
+    let next = bson!({ "$ifNull": [next, Bson::Null] });
     doc! { "$set": {
-        DELETED: if_else(is_news, last, format!("${DELETED}")),
-        "recording_url": if_else(is_shown.clone(), Bson::Null, "$recording_url"),
-        "recording_settled": if_else(is_shown, Bson::Null, "$recording_settled"),
+        DELETED: if_else(is_new.clone(), one_more(DELETED, sid.as_str()), format!("${DELETED}")),
+        COMPLETED: if_else(is_new, others, format!("${COMPLETED}")),
+        "recording_url": if_else(is_shown, next, "$recording_url"),
         "updated_at": if_else(is_change, "$$NOW", "$updated_at"),
     } }
 }
@@ -109,13 +117,25 @@ pub(super) fn is_named(sid: &CallSid) -> Bson {
     bson!({ "$eq": ["$twilio_sid", sid.as_str()] })
 }
 
-/// On a call: which of its recordings were deleted. It is no part of [`Call`](crate::domain::Call), and never shown.
+/// On a call, and no part of [`Call`](crate::domain::Call): which of its recordings are completed, by `sid` and `url`, in the
+/// order in which we heard of them.
+const COMPLETED: &str = "completed_recordings";
+/// Likewise: the names of those that were deleted.
 const DELETED: &str = "deleted_recordings";
 /// The last so many are kept. Twilio makes one recording of a call, unless somebody records it by hand too.
-const DELETED_MAX: i32 = 100;
+const LISTED_MAX: i32 = 100;
 
-fn deleted() -> Bson {
-    bson!({ "$ifNull": [format!("${DELETED}"), []] })
+fn listed(name: &str) -> Bson {
+    bson!({ "$ifNull": [format!("${name}"), []] })
+}
+
+fn one_more(name: &str, item: impl Into<Bson>) -> Bson {
+    let all = bson!({ "$concatArrays": [listed(name), [item.into()]] });
+    bson!({ "$slice": [all, LISTED_MAX.saturating_neg()] })
+}
+
+fn each(list: Bson, field: &str) -> Bson {
+    bson!({ "$map": { "input": list, "as": "one", "in": format!("$$one.{field}") } })
 }
 
 const ALL: [RecordingStatus; 5] = [

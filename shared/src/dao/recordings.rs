@@ -140,11 +140,11 @@ impl Dao {
         .await
     }
 
-    /// Marks a recording as deleted, and lets its call show another one, if it has showed this one.
+    /// Marks a recording as deleted, and lets its call show the next one, if it has showed this one.
     ///
-    /// The recording stays as a tombstone and the call notes its name, each in one operation: so whatever callback comes
-    /// before, after or in between, neither does bring it back. A callback of another recording that is half applied when
-    /// the other ones are looked at leaves the call without a URL; `recording_settled` tells the reconciler then.
+    /// The recording stays as a tombstone, and the call notes its name, each in one operation: so whatever callback comes
+    /// before, after or in between, neither brings it back, and another recording's is not lost. Calls to which an earlier
+    /// version has given a URL have no note of their other recordings; these are looked for.
     ///
     /// # Errors
     ///

@@ -108,7 +108,11 @@ async fn end(dao: &Dao, callbacks: &[Facts], at_once: bool) -> [BTreeMap<String,
         let others = found
             .into_iter()
             .filter(|(name, _)| !own.contains(&&name[..]));
-        others.collect::<BTreeMap<_, _>>()
+        let without_names = others.map(|(name, value)| match value {
+            Bson::Array(items) => (name, Bson::from(items.len().to_string())),
+            value => (name, value),
+        });
+        without_names.collect::<BTreeMap<_, _>>()
     };
     [
         find("recordings", doc! { "twilio_sid": recording.as_str() }).await,
@@ -116,13 +120,11 @@ async fn end(dao: &Dao, callbacks: &[Facts], at_once: bool) -> [BTreeMap<String,
     ]
 }
 
-/// A deletion is three steps: the tombstone and the note on the call, at once; a look for another recording; and that one's
-/// URL. A callback is one: the recording and the call, at once. So each of a callback's two updates may come before or after
-/// each of a deletion's. Whatever happens:
+/// A deletion is the tombstone of the recording and a note on its call, at once; a callback is the recording and its call, at
+/// once. So each of a callback's two updates may come before or after each of a deletion's. Whatever happens:
 ///
 /// - the deleted recording is not listed, and its URL is not the call's: tombstone and note do not give way;
-/// - the other one is listed, and is the call's; or, where its callback had changed the call before the note came and the
-///   recording only after the look, the call is left to the reconciler.
+/// - the other one is listed, and its URL is the call's: the note finds it on the call, or it finds that the call has none.
 #[tokio::test]
 async fn a_deleted_recording_stays_away_and_another_one_is_shown_whatever_comes_at_once() {
     with_dao(async |dao| {
@@ -148,43 +150,76 @@ async fn a_deleted_recording_stays_away_and_another_one_is_shown_whatever_comes_
             let listed = listed(dao, call.call_id).await;
             let listed: Vec<_> = listed.iter().map(|found| &found.twilio_sid).collect();
             assert_eq!(listed, [&other.recording_sid]);
-            let stored = raw(dao, &call).await;
-            match stored.get_str("recording_url") {
-                Ok(url) => assert_eq!(Some(url), other.recording_url.as_deref()),
-                Err(_) => assert_eq!(stored.get("recording_settled"), Some(&Bson::Null)),
-            }
+            let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
+            assert_eq!(stored.recording_url, other.recording_url);
         }
     })
     .await;
 }
 
+/// The call of its own: what comes of the recordings' documents, and when, does not matter to it.
 #[tokio::test]
-async fn a_call_whose_last_recording_was_deleted_is_looked_at_again() {
+async fn a_call_shows_the_first_completed_recording_that_is_left() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
-        let update = recording_update(&call, &recording_sid(), Completed);
-        dao.apply_recording(Some(call.call_id), &update)
+        let updates = [(); 3].map(|()| recording_update(&call, &recording_sid(), Completed));
+        let mut recordings = Vec::new();
+        for update in &updates {
+            let told = dao.apply_recording(Some(call.call_id), update).await;
+            told.unwrap();
+            let listed = listed(dao, call.call_id).await;
+            recordings.push(listed.last().unwrap().clone());
+        }
+        let database = dao.database().await.unwrap();
+        let documents = database.collection::<Document>("recordings");
+        let others = doc! { "twilio_sid": { "$ne": recordings[0].twilio_sid.as_str() } };
+        let not_yet = doc! { "$set": { "status": "processing" } };
+        documents.update_many(others, not_yet).await.unwrap();
+        for (deleted, shown) in [(1, Some(0)), (0, Some(2)), (2, None)] {
+            for _ in 0..2 {
+                let deletion = dao.delete_recording(&recordings[deleted]).await;
+                deletion.unwrap();
+                let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
+                let url = shown.and_then(|shown: usize| updates[shown].recording_url.clone());
+                assert_eq!(stored.recording_url, url);
+                let late = dao
+                    .apply_recording(Some(call.call_id), &updates[deleted])
+                    .await;
+                assert_eq!(late.unwrap(), Applied::Duplicate);
+            }
+        }
+        let stored = raw(dao, &call).await;
+        assert_eq!(stored.get("recording_settled"), Some(&true.into()));
+        assert_eq!(stored.get_array("deleted_recordings").unwrap().len(), 3);
+        assert!(stored.get_array("completed_recordings").unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_of_an_earlier_version_shows_another_recording_all_the_same() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        let updates = [(); 2].map(|()| recording_update(&call, &recording_sid(), Completed));
+        for update in &updates {
+            let told = dao.apply_recording(Some(call.call_id), update).await;
+            told.unwrap();
+        }
+        let database = dao.database().await.unwrap();
+        let calls = database.collection::<Document>("calls");
+        let without = doc! { "$unset": { "completed_recordings": "" } };
+        calls
+            .update_one(doc! { "_id": call.id }, without)
             .await
             .unwrap();
-        let settled = raw(dao, &call).await;
-        assert_eq!(settled.get("recording_settled"), Some(&true.into()));
-        let recording = dao
+        let first = dao
             .get_recording_by_call_id(call.id)
             .await
             .unwrap()
             .unwrap();
-        dao.delete_recording(&recording).await.unwrap();
-        let stored = raw(dao, &call).await;
-        assert_eq!(stored.get("recording_url"), Some(&Bson::Null));
-        assert_eq!(stored.get("recording_settled"), Some(&Bson::Null));
-        let noted = [recording.twilio_sid.as_str().into()];
-        assert_eq!(stored.get_array("deleted_recordings").unwrap()[..], noted);
-
-        dao.delete_recording(&recording).await.unwrap();
-        dao.apply_recording(Some(call.call_id), &update)
-            .await
-            .unwrap();
-        assert_eq!(raw(dao, &call).await, stored);
+        dao.delete_recording(&first).await.unwrap();
+        let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
+        assert_eq!(stored.recording_url, updates[1].recording_url);
     })
     .await;
 }
