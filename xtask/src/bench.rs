@@ -156,6 +156,8 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
     let mut found = Map::new();
     let mut all_targets = Vec::new();
     for part in parts {
+        // What one part has left is none of the next one's business.
+        bench.scene.restore(&bench.scene.stage).await?;
         let Finding {
             title,
             table,

@@ -37,7 +37,10 @@ use mongodb::{
     },
 };
 use secrecy::ExposeSecret;
-use tokio::sync::{Mutex, Notify};
+use tokio::{
+    sync::{Mutex, Notify},
+    time::sleep,
+};
 
 pub use blocked::Callee;
 pub use calls::Applied;
@@ -62,6 +65,9 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_IDLE_TIME: Duration = Duration::from_mins(1);
+/// For so long the runtime has the thread to itself, to ask for the first event. A request that is there at once waits for
+/// none of it.
+const GREETING_DELAY: Duration = Duration::from_millis(1);
 /// A function serves one request at a time, and none of them has more than two operations under way.
 const MAX_POOL_SIZE: u32 = 2;
 
@@ -176,6 +182,7 @@ impl Dao {
     /// Looks for the servers ahead of the first request and connects, unless that is there by then: beside it this would take
     /// a connection that the request needs, and be a round trip longer about it.
     async fn greet(&self) {
+        sleep(GREETING_DELAY).await;
         if self.database().await.is_err() {
             return;
         }

@@ -124,7 +124,7 @@ async fn starts(bench: &Bench) -> Result<BTreeMap<(&'static str, u64), Starts>> 
     let mut places = Vec::new();
     for latency_ms in LATENCIES_MS {
         let latency = Duration::from_millis(latency_ms);
-        places.push((latency_ms, bench.scene.variables(Some(latency)).await?));
+        places.push((latency_ms, bench.scene.variables(Some(latency))?));
     }
     let mut all: BTreeMap<_, Starts> = BTreeMap::new();
     let mut nth = 0;
@@ -155,7 +155,7 @@ async fn instructions(bench: &Bench) -> Result<BTreeMap<&'static str, u64>> {
         return Ok(BTreeMap::new());
     };
     println!("instructions are counted by {}", counter.name());
-    let variables = bench.scene.variables(None).await?;
+    let variables = bench.scene.variables(None)?;
     let mut counts = BTreeMap::new();
     for name in names() {
         let binary = bench.workspace.binary(name);

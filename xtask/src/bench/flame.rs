@@ -31,7 +31,7 @@ pub fn is_possible() -> bool {
 /// Draws the starts of a function, up to its first answer, as `target/bench/FUNCTION-start.svg`.
 pub async fn draw(bench: &Bench, function: &str) -> Result<PathBuf> {
     let binary = bench.workspace.binary(function);
-    let variables = bench.scene.variables(None).await?;
+    let variables = bench.scene.variables(None)?;
     let samples = bench.folder.join("perf.data");
     let stacks = bench.folder.join("stacks.txt");
     let mut folded = Vec::new();

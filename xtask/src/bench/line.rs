@@ -1,30 +1,29 @@
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::Result;
 
 /// A TCP line whose answers come later than without it: one round trip takes so much longer. (Connecting does not: the
 /// line's near end is on this machine.)
+///
+/// It has threads of its own, for the timer of an async runtime counts in whole milliseconds. It ends with the program.
 pub struct Line {
     address: SocketAddr,
 }
 
 impl Line {
     /// To `target`, a `host:port`.
-    pub async fn to(target: &str, latency: Duration) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+    pub fn to(target: &str, latency: Duration) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let target = target.to_owned();
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                let target = target.clone();
-                tokio::spawn(async move { carry(near, &target, latency).await });
+        thread::spawn(move || {
+            // Whoever connects in vain will find out.
+            for near in listener.incoming().flatten() {
+                let _ = carry(&near, &target, latency);
             }
         });
         Ok(Self { address })
@@ -36,40 +35,35 @@ impl Line {
     }
 }
 
-async fn carry(near: TcpStream, target: &str, latency: Duration) -> std::io::Result<()> {
-    let far = TcpStream::connect(target).await?;
+/// Until either side closes.
+fn carry(near: &TcpStream, target: &str, latency: Duration) -> std::io::Result<()> {
+    let far = TcpStream::connect(target)?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;
-    let (from_near, to_near) = near.into_split();
-    let (from_far, to_far) = far.into_split();
-    tokio::join!(
-        copy(from_near, to_far, Duration::ZERO),
-        copy(from_far, to_near, latency)
-    );
+    copy(near.try_clone()?, far.try_clone()?, Duration::ZERO);
+    copy(far, near.try_clone()?, latency);
     Ok(())
 }
 
-/// Until either side closes.
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, latency: Duration) {
-    let (late, mut due) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
-    let read = async move {
+fn copy(mut from: TcpStream, mut to: TcpStream, latency: Duration) {
+    let (late, due) = mpsc::channel::<(Instant, Vec<u8>)>();
+    thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
-        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
             let at = Instant::now() + latency;
             if late.send((at, buffer[..length].to_vec())).is_err() {
                 break;
             }
         }
-    };
-    let write = async move {
-        while let Some((at, bytes)) = due.recv().await {
-            if !latency.is_zero() {
-                sleep_until(at).await;
-            }
-            if to.write_all(&bytes).await.is_err() {
+    });
+    thread::spawn(move || {
+        for (at, bytes) in due {
+            thread::sleep(at.saturating_duration_since(Instant::now()));
+            if to.write_all(&bytes).is_err() {
                 break;
             }
         }
-    };
-    tokio::join!(read, write);
+        // It may be closed already.
+        let _ = to.shutdown(Shutdown::Both);
+    });
 }

@@ -99,12 +99,12 @@ impl Scene {
     }
 
     /// What a function is started with, the database being so far away for each round trip.
-    pub async fn variables(&self, latency: Option<Duration>) -> Result<Vec<(String, String)>> {
+    pub fn variables(&self, latency: Option<Duration>) -> Result<Vec<(String, String)>> {
         let Some(latency) = latency else {
             return Ok(variables(&self.stage));
         };
         let uri = self.stage.variable("MONGO_URI").unwrap_or_default();
-        let line = Line::to(host(uri)?, latency).await?;
+        let line = Line::to(host(uri)?, latency)?;
         let uri = through(uri, line.address())?;
         Ok(variables(&self.stage.clone().set("MONGO_URI", &uri)))
     }

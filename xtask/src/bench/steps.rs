@@ -32,7 +32,7 @@ struct Asked {
 
 /// Sends each route's request to its router again and again, and tells the least that any of them asked for.
 pub async fn measure(bench: &Bench) -> Result<Finding> {
-    let observed = Observed::begin(bench.scene.variables(Some(LATENCY)).await?)?;
+    let observed = Observed::begin(bench.scene.variables(Some(LATENCY))?)?;
     let mut journal = Journal::of(bench)?;
     // What has been asked before is none of ours.
     journal.requests().await?;
