@@ -1,5 +1,3 @@
-use std::sync::LazyLock;
-
 use chrono::{DateTime, Utc};
 use outdial::{
     config::{CallConfig, ConfigError},
@@ -27,12 +25,6 @@ const PREMIUM_EXCHANGE: &str = "976";
 /// Twilio's own, which it dials in tests alone. Their area code is that of personal numbers.
 const TWILIOS_TEST_NUMBERS: &str = "150055500";
 
-/// Reads the numbering plan, which no call is placed without: a few milliseconds of computing, once. Whoever needs it
-/// meanwhile waits for it. Where that panics, so does whoever needs it later, and no call is placed.
-pub(crate) fn read_plan() {
-    LazyLock::force(&PLAN);
-}
-
 impl Rules {
     pub(crate) fn new(config: &CallConfig) -> Result<Self, ConfigError> {
         let allowed = config
@@ -54,6 +46,16 @@ impl Rules {
             hours: config.calling_hours,
             default_zone: config.default_time_zone.clone(),
         })
+    }
+
+    /// Reads the numbering plan, which no call is placed without: a few milliseconds of computing, once. Whoever needs it
+    /// meanwhile waits for it. Where that panics, so does whoever needs it later, and no call is placed.
+    pub(crate) fn read_plan(&self) {
+        for country in &self.allowed {
+            if PLAN.get_country_code_for_region(*country).is_none() {
+                tracing::error!(%country, "ALLOWED_COUNTRIES names no country that has a numbering plan");
+            }
+        }
     }
 
     /// Whether the user may be called now at that number.
