@@ -50,15 +50,13 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let calls = settings.calls()?;
-        let rules = Arc::new(rules::Rules::new(&calls)?);
-        let reader = Arc::clone(&rules);
-        tokio::task::spawn_blocking(move || reader.read_plan());
+        tokio::task::spawn_blocking(rules::read_plan);
         Ok(Self {
             keys: settings.live(Settings::api_keys)?,
             twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
             urls: settings.public_urls()?.into(),
             media: settings.live(MediaSigner::from_settings)?,
-            rules,
+            rules: rules::Rules::new(&calls)?.into(),
             calls: calls.into(),
             dao: Dao::begin(settings)?,
         })

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Utc};
 use outdial::{
     config::{CallConfig, ConfigError},
@@ -25,16 +27,35 @@ const PREMIUM_EXCHANGE: &str = "976";
 /// Twilio's own, which it dials in tests alone. Their area code is that of personal numbers.
 const TWILIOS_TEST_NUMBERS: &str = "150055500";
 
+/// Reads the numbering plan, which no call is placed without: a few milliseconds of computing, once. Whoever needs it
+/// meanwhile waits for it. Where that panics, so does whoever needs it later, and no call is placed.
+pub(crate) fn read_plan() {
+    LazyLock::force(&PLAN);
+}
+
+/// The countries that have a numbering plan, told without reading it.
+const COUNTRIES: &str = "\
+    AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
+    BT BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG \
+    EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GT GU GW GY HK HN HR HT \
+    HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR \
+    LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF \
+    NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD \
+    SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TA TC TD TG TH TJ TK TL TM TN TO TR TT TV TW \
+    TZ UA UG US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
+
 impl Rules {
     pub(crate) fn new(config: &CallConfig) -> Result<Self, ConfigError> {
         let allowed = config
             .allowed_countries
             .iter()
             .map(|code| {
-                Region::from_code(code).map_err(|_| {
+                let has_plan = COUNTRIES.split(' ').any(|country| country == code);
+                let country = has_plan.then(|| Region::from_code(code).ok()).flatten();
+                country.ok_or_else(|| {
                     ConfigError::malformed(
                         "ALLOWED_COUNTRIES",
-                        "ISO 3166 codes of two letters, separated by commas, such as US,CA",
+                        "ISO 3166 codes of two letters, separated by commas, such as US,CA; each of a country that has telephones",
                     )
                 })
             })
@@ -46,16 +67,6 @@ impl Rules {
             hours: config.calling_hours,
             default_zone: config.default_time_zone.clone(),
         })
-    }
-
-    /// Reads the numbering plan, which no call is placed without: a few milliseconds of computing, once. Whoever needs it
-    /// meanwhile waits for it. Where that panics, so does whoever needs it later, and no call is placed.
-    pub(crate) fn read_plan(&self) {
-        for country in &self.allowed {
-            if PLAN.get_country_code_for_region(*country).is_none() {
-                tracing::error!(%country, "ALLOWED_COUNTRIES names no country that has a numbering plan");
-            }
-        }
     }
 
     /// Whether the user may be called now at that number.
@@ -321,6 +332,32 @@ mod tests {
         }
         for number in ["+442079460018", "+4930123456", "+390236618300"] {
             assert_eq!(code_of(&everywhere, number), None, "{number}");
+        }
+    }
+
+    #[test]
+    fn the_countries_are_those_of_the_plan() {
+        let mut countries: Vec<_> = PLAN
+            .get_supported_regions()
+            .map(|country| country.to_string())
+            .collect();
+        countries.sort_unstable();
+        assert_eq!(COUNTRIES, countries.join(" "));
+    }
+
+    #[test]
+    fn what_is_no_country_cannot_be_allowed() {
+        for wrong in ["UK", "US,XX", "ZZ", "EU"] {
+            let pairs = [
+                ("ALLOWED_COUNTRIES", wrong),
+                ("TWILIO_FROM_NUMBER", "+12125550100"),
+            ];
+            let calls = Settings::from_pairs(pairs).unwrap().calls().unwrap();
+            let error = Rules::new(&calls).err().unwrap().to_string();
+            assert!(
+                error.starts_with("ALLOWED_COUNTRIES is malformed"),
+                "{error}"
+            );
         }
     }
 
