@@ -145,12 +145,11 @@ impl Rules {
         let clocks = zone
             .clocks()
             .ok_or_else(|| Problem::internal("the user's time zone is not known"))?;
-        let now = now.with_timezone(&clocks);
-        if hours.contain(&now) {
+        if clocks.show(now).is_some_and(|shown| hours.contain(shown)) {
             return Ok(());
         }
         let next = hours
-            .next(&now)
+            .next(now, &clocks)
             .ok_or_else(|| Problem::internal("the calling hours never begin"))?;
         let message = format!(
             "may be called from {hours} in {}; the next allowed time is {}",

@@ -16,7 +16,7 @@ mod user;
 pub use blocked::{BlockReason, BlockedNumber, BlockedNumberCreate};
 pub use call::{Call, CallEvent, CallStatus, DialOutcome, EventSource};
 pub use contact::{Email, PhoneNumber, UserName};
-pub use hours::{CallingHours, TimeZone};
+pub use hours::{CallingHours, Clocks, TimeZone};
 pub use id::{CallId, CallSid, RecordingId, RecordingSid, UserId};
 pub use recording::{Recording, RecordingStatus};
 pub use request::{Changed, MachineDetection, OutboundCallRequest, UserCreate, UserUpdate};
