@@ -185,8 +185,10 @@ proptest! {
     #[test]
     fn whatever_is_signed_is_valid_and_with_one_value_changed_it_is_not(
         url in "https?://[a-z:0-9@\\[\\].]{0,20}/[ -~]{0,20}",
-        params in proptest::collection::vec((".{0,8}", ".{0,8}"), 1..8),
+        // Of two parameters that are the same Twilio signs one.
+        params in proptest::collection::btree_map(".{0,8}", ".{0,8}", 1..8),
     ) {
+        let params: Vec<_> = params.into_iter().collect();
         let encoded = |params: &[(String, String)]| {
             form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish()
         };

@@ -44,7 +44,7 @@ FROM_THE_SECRET = {
 EVERYWHERE = {"ENVIRONMENT", "LOG_LEVEL", "SECRET_ID"}
 # What a function's code asks the configuration for, and the variables that this takes.
 READS = {
-    "Settings::mongo)": {"MONGO_URI", "MONGO_DB"},
+    "Dao::begin(": {"MONGO_URI", "MONGO_DB"},
     "Settings::twilio)": {
         "TWILIO_ACCOUNT_SID",
         "TWILIO_AUTH_TOKEN",
