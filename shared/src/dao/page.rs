@@ -33,7 +33,7 @@ impl PageRequest {
 pub enum Position {
     /// A page by its number, from 1. Its cost grows with the number.
     Page(u32),
-    /// Just behind the last item of another page.
+    /// With the item that the page before has seen behind its own, or with what follows that place.
     Cursor(Cursor),
 }
 
@@ -167,16 +167,16 @@ where
                 range(doc! {}, skip, wanted).await
             }
             Position::Cursor(Cursor { created_at, id }) => {
-                // The last item of the page before comes first, and hardly ever another one of its millisecond.
+                // Hardly ever is there another one of its millisecond before it.
                 let not_later = doc! { "created_at": { "$lte": created_at } };
-                let mut items = range(not_later, 0, wanted + 1).await?;
-                let is_cut = items.len() > wanted;
-                items.retain(|item| place(item) < (created_at, id));
-                if !is_cut || items.len() >= wanted {
+                let mut items = range(not_later, 0, wanted).await?;
+                let is_cut = items.len() == wanted;
+                items.retain(|item| place(item) <= (created_at, id));
+                if !is_cut || items.len() == wanted {
                     return Ok(items);
                 }
                 // On the heap, for it is seldom needed.
-                let same_time = doc! { "created_at": created_at, "_id": { "$lt": id } };
+                let same_time = doc! { "created_at": created_at, "_id": { "$lte": id } };
                 let earlier = doc! { "created_at": { "$lt": created_at } };
                 let mut items = Box::pin(range(same_time, 0, wanted)).await?;
                 let earlier = Box::pin(range(earlier, 0, wanted)).await?;
@@ -186,10 +186,9 @@ where
         }
     };
     let (mut items, beside) = tokio::try_join!(find_items, beside)?;
-    let more = items.len() >= wanted;
-    items.truncate(request.size as usize);
-    let next_cursor = items.last().filter(|_| more).map(|last| {
-        let (created_at, id) = place(last);
+    let next = items.drain(items.len().min(request.size as usize)..).next();
+    let next_cursor = next.map(|next| {
+        let (created_at, id) = place(&next);
         Cursor::new(created_at, id).write(list)
     });
     let page = Page {
