@@ -78,6 +78,7 @@ pub fn router(app: App) -> Router {
                 "/blocked-numbers/{phone_number}",
                 get(blocked::read).delete(blocked::delete),
             )
+            .route("/calls", get(calls::list))
             .route("/calls/outbound", post(create::create))
             .route("/calls/{call_id}", get(calls::read))
             .route("/calls/{call_id}/hangup", post(calls::hang_up))
@@ -94,7 +95,7 @@ pub fn router(app: App) -> Router {
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        create::create, calls::read, calls::hang_up,
+        create::create, calls::list, calls::read, calls::hang_up,
         recordings::list, recordings::read, recordings::delete, recordings::media,
         blocked::create, blocked::list, blocked::read, blocked::delete
     ),

@@ -47,7 +47,7 @@ pub use calls::Applied;
 pub use counters::Taken;
 pub use dialing::DialingSwitch;
 pub use error::{Cause, DaoError, DuplicateKey};
-pub use page::{Cursor, List, Page, PageRequest, Position};
+pub use page::{CallFilter, Cursor, List, Page, PageRequest, Position};
 pub use reconcile::{Open, OpenCalls, Place};
 pub use users::UserDeletion;
 pub use webhooks::{Asking, Told};

@@ -1,13 +1,15 @@
 use axum::extract::FromRequestParts;
+use chrono::DateTime as Instant;
 use http::request::Parts;
+use mongodb::bson::DateTime;
 
 use super::{FieldError, Problem};
 use crate::{
-    dao::{Cursor, List, PageRequest, Position},
+    dao::{CallFilter, Cursor, List, PageRequest, Position},
     domain::{CallStatus, Email, InvalidValue, UserId},
 };
 
-/// The query of a list, as it was sent: `page` and `page_size`, or `cursor`; and `status` or `email`.
+/// The query of a list, as it was sent: `page` and `page_size`, or `cursor`; and what the list is filtered by.
 #[derive(Default)]
 pub struct PageQuery {
     page: Option<String>,
@@ -15,6 +17,9 @@ pub struct PageQuery {
     cursor: Option<String>,
     status: Option<String>,
     email: Option<String>,
+    user_id: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
 }
 
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100;
@@ -36,6 +41,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
                 "cursor" => &mut query.cursor,
                 "status" => &mut query.status,
                 "email" => &mut query.email,
+                "user_id" => &mut query.user_id,
+                "from" => &mut query.from,
+                "to" => &mut query.to,
                 _ => continue,
             };
             *field = Some(value.into_owned());
@@ -89,14 +97,44 @@ impl PageQuery {
         Ok((status, request))
     }
 
+    /// The page that is asked for of everybody's calls, by cursor alone, and what they must be.
+    ///
+    /// # Errors
+    ///
+    /// 422 that names every parameter at fault; 404 where `user_id` can be nobody's.
+    pub fn of_all_calls(&self) -> Result<(CallFilter, PageRequest), Problem> {
+        let mut errors = Vec::new();
+        let status = parsed(self.status.as_deref(), "status", status, &mut errors);
+        let from = parsed(self.from.as_deref(), "from", time, &mut errors);
+        let to = parsed(self.to.as_deref(), "to", time, &mut errors);
+        if from.zip(to).is_some_and(|(from, to)| to <= from) {
+            errors.push(error("to", "must be later than from"));
+        }
+        let user = self.user_id.as_deref().map(str::parse).transpose();
+        let filter = CallFilter {
+            user: *user.as_ref().unwrap_or(&None),
+            status,
+            from,
+            to,
+        };
+        if self.page.is_some() {
+            errors.push(error("page", "must not come here: pages follow by cursor"));
+        }
+        let request = PageRequest {
+            size: self.size(&mut errors),
+            from: self
+                .cursor(List::Calls(filter), &mut errors)
+                .map_or(Position::Page(1), Position::Cursor),
+        };
+        refuse(errors)?;
+        match user {
+            Ok(_) => Ok((filter, request)),
+            Err(_) => Err(Problem::not_found("user")),
+        }
+    }
+
     fn read(&self, list: List, errors: &mut Vec<FieldError>) -> PageRequest {
-        let size = number(
-            self.page_size.as_deref(),
-            "page_size",
-            PAGE_SIZE_DEFAULT,
-            &PAGE_SIZES,
-            errors,
-        );
+        let size = self.size(errors);
         let page = number(self.page.as_deref(), "page", 1, &PAGES, errors);
         let from = match &self.cursor {
             None => Position::Page(page),
@@ -104,15 +142,26 @@ impl PageQuery {
                 errors.push(error("cursor", "must not come with page: send one of them"));
                 Position::Page(page)
             }
-            Some(text) => match Cursor::parse(text, list) {
-                Ok(cursor) => Position::Cursor(cursor),
-                Err(refused) => {
-                    errors.push(error("cursor", refused.to_string()));
-                    Position::Page(page)
-                }
-            },
+            Some(_) => self
+                .cursor(list, errors)
+                .map_or(Position::Page(page), Position::Cursor),
         };
         PageRequest { size, from }
+    }
+
+    fn size(&self, errors: &mut Vec<FieldError>) -> u32 {
+        number(
+            self.page_size.as_deref(),
+            "page_size",
+            PAGE_SIZE_DEFAULT,
+            &PAGE_SIZES,
+            errors,
+        )
+    }
+
+    fn cursor(&self, list: List, errors: &mut Vec<FieldError>) -> Option<Cursor> {
+        let parse = |text: &str| Cursor::parse(text, list);
+        parsed(self.cursor.as_deref(), "cursor", parse, errors)
     }
 }
 
@@ -140,6 +189,16 @@ fn status(word: &str) -> Result<CallStatus, InvalidValue> {
         let words = CallStatus::ALL.map(CallStatus::as_str).join(", ");
         InvalidValue(format!("must be one of {words}"))
     })
+}
+
+/// To the millisecond, as times are stored.
+fn time(text: &str) -> Result<DateTime, InvalidValue> {
+    Instant::parse_from_rfc3339(text)
+        .map(|at| DateTime::from_millis(at.timestamp_millis()))
+        .map_err(|_| {
+            let example = "must be a time in RFC 3339 form, such as 2026-01-02T03:04:05Z";
+            InvalidValue(example.to_owned())
+        })
 }
 
 fn number(

@@ -12,6 +12,7 @@ mod hangup;
 mod hours;
 mod idempotency;
 mod life;
+mod list;
 mod read;
 mod recordings;
 mod rotation;
