@@ -99,9 +99,8 @@ impl List {
         }
     }
 
-    /// Between which times its items were created.
-    fn created_at(self) -> Document {
-        let mut bounds = Document::new();
+    /// The filter of its items that were created within these bounds.
+    fn created(self, mut bounds: Document) -> Document {
         if let Self::Calls(filter) = self {
             if let Some(from) = filter.from {
                 // As `$gte`, for times are whole milliseconds; the embedded database loses what equals an inclusive bound.
@@ -109,10 +108,14 @@ impl List {
                 bounds.insert("$gt", DateTime::from_millis(before));
             }
             if let Some(to) = filter.to {
-                bounds.insert("$lt", to);
+                bounds.entry("$lt".to_owned()).or_insert(to.into());
             }
         }
-        bounds
+        if bounds.is_empty() {
+            bounds
+        } else {
+            doc! { "created_at": bounds }
+        }
     }
 }
 
@@ -197,37 +200,31 @@ where
         .collect();
     sort.extend(doc! { "created_at": -1, "_id": -1 });
     let wanted = request.size as usize + 1;
-    let range = |created_at: Document, and: Document, skip: u64, limit: usize| {
-        let mut bounds = list.created_at();
-        bounds.extend(created_at);
+    let range = |begin: Document, skip: u64, limit: usize| {
         let mut filter = equal.clone();
-        if !bounds.is_empty() {
-            filter.insert("created_at", bounds);
-        }
-        filter.extend(and);
+        filter.extend(begin);
         find(collection, filter, sort.clone(), skip, limit)
     };
     let find_items = async {
         match request.from {
             Position::Page(page) => {
                 let skip = u64::from(page.saturating_sub(1)) * u64::from(request.size);
-                range(doc! {}, doc! {}, skip, wanted).await
+                range(list.created(doc! {}), skip, wanted).await
             }
             Position::Cursor(Cursor { created_at, id }) => {
                 // The last item of the page before comes first, and hardly ever another one of its millisecond.
-                let not_later = doc! { "$lte": created_at };
-                let mut items = range(not_later, doc! {}, 0, wanted + 1).await?;
+                let not_later = list.created(doc! { "$lte": created_at });
+                let mut items = range(not_later, 0, wanted + 1).await?;
                 let is_cut = items.len() > wanted;
                 items.retain(|item| place(item) < (created_at, id));
                 if !is_cut || items.len() >= wanted {
                     return Ok(items);
                 }
                 // On the heap, for it is seldom needed.
-                let (same_time, behind) =
-                    (doc! { "$eq": created_at }, doc! { "_id": { "$lt": id } });
-                let earlier = doc! { "$lt": created_at };
-                let mut items = Box::pin(range(same_time, behind, 0, wanted)).await?;
-                let earlier = Box::pin(range(earlier, doc! {}, 0, wanted)).await?;
+                let same_time = doc! { "created_at": created_at, "_id": { "$lt": id } };
+                let earlier = list.created(doc! { "$lt": created_at });
+                let mut items = Box::pin(range(same_time, 0, wanted)).await?;
+                let earlier = Box::pin(range(earlier, 0, wanted)).await?;
                 items.extend(earlier);
                 Ok(items)
             }
