@@ -6,10 +6,10 @@ use mongodb::bson::DateTime;
 use super::{FieldError, Problem};
 use crate::{
     dao::{CallFilter, Cursor, List, PageRequest, Position},
-    domain::{CallStatus, Email, InvalidValue, UserId},
+    domain::{CallStatus, Email, InvalidValue, Span, UserId},
 };
 
-/// The query of a list, as it was sent: `page` and `page_size`, or `cursor`; and what the list is filtered by.
+/// The query of a list or of statistics, as it was sent: `page` and `page_size`, or `cursor`; and what is wanted of all.
 #[derive(Default)]
 pub struct PageQuery {
     page: Option<String>,
@@ -24,6 +24,8 @@ pub struct PageQuery {
 
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100;
 const PAGE_SIZE_DEFAULT: u32 = 20;
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
 /// Deeper pages are reached by cursor, whose cost does not grow with the depth.
 const PAGES: std::ops::RangeInclusive<u32> = 1..=10_000;
 
@@ -108,7 +110,7 @@ impl PageQuery {
         let from = parsed(self.from.as_deref(), "from", time, &mut errors);
         let to = parsed(self.to.as_deref(), "to", time, &mut errors);
         if from.zip(to).is_some_and(|(from, to)| to <= from) {
-            errors.push(error("to", "must be later than from"));
+            errors.push(error("from", "must be earlier than to"));
         }
         let user = self.user_id.as_deref().map(str::parse).transpose();
         let filter = CallFilter {
@@ -131,6 +133,25 @@ impl PageQuery {
             Ok(_) => Ok((filter, request)),
             Err(_) => Err(Problem::not_found("user")),
         }
+    }
+
+    /// The time that statistics are asked for: the day until now, to the full minute, where nothing else is said. So they are
+    /// the same for a while.
+    ///
+    /// # Errors
+    ///
+    /// 422 that names every parameter at fault.
+    pub fn of_stats(&self, now: DateTime) -> Result<Span, Problem> {
+        let mut errors = Vec::new();
+        let from = parsed(self.from.as_deref(), "from", time, &mut errors);
+        let to = parsed(self.to.as_deref(), "to", time, &mut errors);
+        refuse(errors)?;
+        let next_minute = (now.timestamp_millis() / MINUTE + 1) * MINUTE;
+        let to = to.unwrap_or(DateTime::from_millis(next_minute));
+        let day_before = to.timestamp_millis().saturating_sub(DAY);
+        let from = from.unwrap_or(DateTime::from_millis(day_before));
+        Span::new(from, to)
+            .map_err(|refused| Problem::invalid_fields(vec![error("from", refused.to_string())]))
     }
 
     fn read(&self, list: List, errors: &mut Vec<FieldError>) -> PageRequest {

@@ -12,7 +12,7 @@ use outdial::{
     dao::{Applied, CallFilter, Cursor, Dao, List, PageRequest, Position},
     domain::{
         BlockedNumber, Call, CallStatus, Changed, DialResult, PhoneNumber, RecordingStatus,
-        RecordingUpdate, User, UserUpdate,
+        RecordingUpdate, Span, User, UserUpdate,
     },
 };
 
@@ -203,6 +203,12 @@ async fn call_everything(dao: &Dao) {
     of_lists(dao, ada).await;
     of_recordings(dao, call).await;
     of_blocked_numbers(dao, ada).await;
+    let span = Span::new(DateTime::from_millis(0), DateTime::from_millis(1)).unwrap();
+    dao.call_stats(&span).await.unwrap();
+    dao.count_refusal("daily_cap", DateTime::now())
+        .await
+        .unwrap();
+    dao.refusals(&span).await.unwrap();
     dao.dialing().await.unwrap();
     dao.switch_dialing(true, None).await.unwrap();
     dao.take_calls(ada.user_id(), DateTime::now(), 2, 2)

@@ -131,8 +131,14 @@ async fn every_parameter_of_the_list_at_fault_is_named_at_once() {
         ("to=", &["to"]),
         ("from=2026-01-02T03:04:05", &["from"]),
         ("from=2026-02-30T03:04:05Z", &["from"]),
-        ("from=2026-01-02T03:04:05Z&to=2026-01-02T03:04:05Z", &["to"]),
-        ("from=2026-01-02T03:04:05Z&to=2025-01-02T03:04:05Z", &["to"]),
+        (
+            "from=2026-01-02T03:04:05Z&to=2026-01-02T03:04:05Z",
+            &["from"],
+        ),
+        (
+            "from=2026-01-02T03:04:05Z&to=2025-01-02T03:04:05Z",
+            &["from"],
+        ),
         ("page=1", &["page"]),
         (
             "from=x&to=y&status=z&page_size=0&page=0&cursor=x",

@@ -16,5 +16,6 @@ mod list;
 mod read;
 mod recordings;
 mod rotation;
+mod stats;
 mod support;
 mod switch;
