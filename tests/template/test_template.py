@@ -19,6 +19,7 @@ ROUTES = {
     "/calls/outbound": "OutboundCalls",
     "/calls/{proxy+}": "OutboundCalls",
     "/recordings/{proxy+}": "OutboundCalls",
+    "/stats": "OutboundCalls",
     "/blocked-numbers": "OutboundCalls",
     "/blocked-numbers/{proxy+}": "OutboundCalls",
     "/twilio/voice": "Voice",
@@ -249,6 +250,16 @@ def test_the_webhooks_and_media_have_urls_of_their_own(deployed, functions):
         assert urls[f"{name}Url"]["AuthType"] == "NONE", "the signature is the authentication"
         assert urls[f"{name}Url"].get("InvokeMode", "BUFFERED") == ("RESPONSE_STREAM" if name == "Media" else "BUFFERED")
         assert "FunctionUrlConfig" in functions[name]
+
+
+def test_pages_may_read_audio_and_ask_the_other_function_urls_nothing(deployed):
+    urls = deployed.of_type("AWS::Lambda::Url")
+    assert [name for name, url in urls.items() if "Cors" in url] == ["MediaUrl"]
+    cors = urls["MediaUrl"]["Cors"]
+    assert (cors["AllowOrigins"], cors["AllowMethods"]) == (["*"], ["GET", "HEAD"])
+    assert "AllowCredentials" not in cors, "the signature alone counts"
+    assert cors["AllowHeaders"] == ["range"]
+    assert {"content-range", "accept-ranges"} <= set(cors["ExposeHeaders"])
 
 
 def test_the_public_may_call_the_function_urls_and_only_through_them(deployed):

@@ -25,6 +25,7 @@ mod tap;
 mod throughput;
 mod warm;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chrono::{SecondsFormat, Utc};
@@ -196,6 +197,10 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
         println!("\n{title}\n{table}");
         for target in &targets {
             println!("{target}");
+        }
+        let bounds: BTreeSet<_> = targets.iter().filter_map(|target| target.bound).collect();
+        for bound in bounds {
+            println!("what bounds it: {bound}");
         }
         println!();
         found.insert(format!("{part:?}").to_lowercase(), data);

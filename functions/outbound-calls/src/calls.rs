@@ -4,12 +4,45 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use mongodb::bson::DateTime;
 use outdial::{
-    domain::{Call, CallId, CallSid},
-    http::{CallBody, Caller, CallsRead, CallsWrite, Id, Problem},
+    domain::{Call, CallId, CallSid, CallStatus},
+    http::{CallBody, CallPage, Caller, CallsRead, CallsWrite, Id, PageQuery, Problem},
     twilio::{CallDetails, TwilioError},
 };
 
 use crate::{App, create::answer};
+
+/// List calls, newest first
+#[utoipa::path(
+    get, path = "/calls", tag = "calls", operation_id = "list_calls",
+    params(
+        ("status" = Option<CallStatus>, Query, description = "Only calls that stand there"),
+        ("user_id" = Option<String>, Query, description = "Only calls of the user with that `id`", example = "65f0a1b2c3d4e5f601234567"),
+        ("from" = Option<DateTime<Utc>>, Query, description = "Only calls that were created then or later", example = "2026-01-02T03:04:05Z"),
+        ("to" = Option<DateTime<Utc>>, Query, description = "Only calls that were created before", example = "2026-01-03T03:04:05Z"),
+        ("page_size" = Option<u32>, Query, description = "How many calls a page holds (20)", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{32}$", description = "`next_cursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page of calls", body = CallPage),
+        (status = 404, description = "There is no such user"),
+        (status = 422, description = "Parameters at fault, all of them: out of range, or a cursor that is not one of this list (`validation_failed`)"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn list(
+    _: Caller<CallsRead>,
+    State(app): State<App>,
+    query: PageQuery,
+) -> Result<axum::Json<CallPage>, Problem> {
+    let (filter, request) = query.of_all_calls()?;
+    let page = app.dao.list_calls(&filter, &request).await?;
+    let page = page.ok_or_else(|| Problem::not_found("user"))?;
+    Ok(axum::Json(CallPage {
+        calls: page.items.into_iter().map(CallBody::from).collect(),
+        page_size: request.size,
+        next_cursor: page.next_cursor,
+    }))
+}
 
 /// Read a call, with its timeline
 #[utoipa::path(

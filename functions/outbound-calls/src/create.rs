@@ -74,6 +74,10 @@ pub(crate) async fn create(
     match dao::together(admitted).await? {
         Admission::New(call, user_id) => dial(&app, *call, user_id).await,
         Admission::Repeat(response) => Ok(response),
+        Admission::Refused(refused) => {
+            app.count_refusal(&refused).await;
+            Err(refused)
+        }
     }
 }
 
@@ -81,6 +85,8 @@ enum Admission {
     /// A call that is stored, counted among today's, and to be dialled.
     New(Box<Call>, UserId),
     Repeat(Response),
+    /// A rule is broken, or a cap reached.
+    Refused(Problem),
 }
 
 /// Looks the key up, for a repeat goes before every rule; checks the rules; and stores the call, which decides between
@@ -113,7 +119,9 @@ async fn admit(
         return replay(repeatable, first).map(Admission::Repeat);
     }
     let callee = callee.ok_or_else(|| Problem::not_found("user"))?;
-    app.rules.check(&request.to_number, &callee, Utc::now())?;
+    if let Err(refused) = app.rules.check(&request.to_number, &callee, Utc::now()) {
+        return Ok(Admission::Refused(refused));
+    }
     let user_id = callee.user.user_id();
 
     let call = stored_form(app, request, user_id, repeatable, created_by);
@@ -127,7 +135,7 @@ async fn admit(
     );
     match (admitted.await, repeatable) {
         (Ok(Taken::Taken), _) => Ok(Admission::New(call.into(), user_id)),
-        (Ok(reached), _) => Err(cap_reached(reached, call.created_at)),
+        (Ok(reached), _) => Ok(Admission::Refused(cap_reached(reached, call.created_at))),
         (Err(DaoError::Duplicate(DuplicateKey::IdempotencyScope)), Some(repeatable)) => {
             let first = app
                 .dao
@@ -249,8 +257,12 @@ async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Proble
             Ok(answer(StatusCode::ACCEPTED, stored))
         }
         (DialResult::Refused(refusal), _) => {
-            app.give_back(user_id, call.created_at).await;
-            Err(Problem::twilio_refused(refusal))
+            let refused = Problem::twilio_refused(refusal);
+            tokio::join!(
+                app.give_back(user_id, call.created_at),
+                app.count_refusal(&refused)
+            );
+            Err(refused)
         }
         (DialResult::Accepted(sid), Some(stored)) => {
             if stored.twilio_sid.as_ref() != Some(&sid) {
@@ -289,7 +301,31 @@ pub(crate) fn with_outcome(mut call: Call, outcome: DialOutcome) -> Call {
     call
 }
 
+/// The refusals that are counted: the rules', and Twilio's own.
+const COUNTED: [&str; 10] = [
+    "own_number",
+    "number_not_valid",
+    "number_type_not_allowed",
+    "country_not_allowed",
+    "number_blocked",
+    "dialing_off",
+    "outside_calling_hours",
+    "user_daily_cap",
+    "daily_cap",
+    "twilio_refused",
+];
+
 impl App {
+    /// Counts a refusal, which may fail: then the statistics have one less.
+    async fn count_refusal(&self, refused: &Problem) {
+        let code = refused.code();
+        if COUNTED.contains(&code)
+            && let Err(error) = self.dao.count_refusal(code, DateTime::now()).await
+        {
+            tracing::warn!(%error, "a refusal was not counted");
+        }
+    }
+
     /// Gives a call back to the day's caps, which may fail: then the day has one call less.
     async fn give_back(&self, user_id: UserId, taken_at: DateTime) {
         if let Err(error) = self.dao.give_back_calls(user_id, taken_at).await {

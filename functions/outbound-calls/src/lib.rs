@@ -1,5 +1,5 @@
-//! `/calls`, `/recordings` and `/blocked-numbers`: placing calls, reading what became of them, ending them, and who is not
-//! called.
+//! `/calls`, `/stats`, `/recordings` and `/blocked-numbers`: placing calls, reading what became of them, ending them, and who
+//! is not called.
 
 mod blocked;
 mod calls;
@@ -7,6 +7,7 @@ mod create;
 mod idempotency;
 mod recordings;
 mod rules;
+mod stats;
 
 use std::sync::Arc;
 
@@ -78,6 +79,7 @@ pub fn router(app: App) -> Router {
                 "/blocked-numbers/{phone_number}",
                 get(blocked::read).delete(blocked::delete),
             )
+            .route("/calls", get(calls::list))
             .route("/calls/outbound", post(create::create))
             .route("/calls/{call_id}", get(calls::read))
             .route("/calls/{call_id}/hangup", post(calls::hang_up))
@@ -87,6 +89,7 @@ pub fn router(app: App) -> Router {
                 get(recordings::read).delete(recordings::delete),
             )
             .route("/recordings/{recording_id}/media", get(recordings::media))
+            .route("/stats", get(stats::read))
             .with_state(app),
     )
 }
@@ -94,8 +97,9 @@ pub fn router(app: App) -> Router {
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        create::create, calls::read, calls::hang_up,
+        create::create, calls::list, calls::read, calls::hang_up,
         recordings::list, recordings::read, recordings::delete, recordings::media,
+        stats::read,
         blocked::create, blocked::list, blocked::read, blocked::delete
     ),
     tags(

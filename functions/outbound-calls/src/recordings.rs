@@ -2,11 +2,14 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use mongodb::bson::DateTime;
 use outdial::{
     domain::{CallId, Recording, RecordingId, RecordingStatus},
-    http::{Caller, CallsRead, CallsWrite, Id, Problem, RecordingBody, RecordingList},
+    http::{
+        Caller, CallsRead, CallsWrite, Id, MediaBody, Problem, RecordingBody, RecordingList,
+        media::LIFETIME_SECONDS, rfc3339,
+    },
 };
 
 use crate::App;
@@ -73,11 +76,16 @@ pub(crate) async fn delete(
 
 /// Fetch the audio of a recording
 ///
-/// Sends on to a URL that lasts five minutes and needs no key: a WAV, range requests honoured.
+/// Sends on to a URL that lasts five minutes and needs no key: a WAV, range requests honoured. Where `Accept` names
+/// `application/json`, the URL is told instead.
 #[utoipa::path(
     get, path = "/recordings/{recording_id}/media", tag = "recordings", operation_id = "get_recording_media",
-    params(("recording_id" = String, Path, description = "The recording's `id`")),
+    params(
+        ("recording_id" = String, Path, description = "The recording's `id`"),
+        ("Accept" = Option<String>, Header, description = "`application/json` for the URL itself"),
+    ),
     responses(
+        (status = 200, description = "Where the audio is, as a document", body = MediaBody),
         (status = 307, description = "Where the audio is", headers(("Location" = String, description = "The URL, good for five minutes"))),
         (status = 409, description = "There is no audio, or not yet (`recording_not_ready`)"),
     ),
@@ -87,6 +95,7 @@ pub(crate) async fn media(
     _: Caller<CallsRead>,
     State(app): State<App>,
     Id(id): Id<RecordingId>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let recording = app.recording(id).await?;
     if recording.status != RecordingStatus::Completed {
@@ -103,7 +112,24 @@ pub(crate) async fn media(
         .media
         .current()
         .url(&app.urls.media, &recording.twilio_sid, now);
-    Ok((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, url)]).into_response())
+    let vary = [(header::VARY, "accept")];
+    if accepts_json(&headers) {
+        let expires_at = rfc3339(DateTime::from_millis((now + LIFETIME_SECONDS) * 1_000));
+        let body = axum::Json(MediaBody { url, expires_at });
+        return Ok((vary, body).into_response());
+    }
+    let location = [(header::LOCATION, url)];
+    Ok((StatusCode::TEMPORARY_REDIRECT, vary, location).into_response())
+}
+
+/// Whether JSON is asked for by its name: `*/*` means that anything will do.
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).into_iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|range| range.split(';').next())
+        .any(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 impl App {

@@ -4,7 +4,7 @@ use mongodb::bson::{DateTime, Document, bson, doc};
 use serde::Deserialize;
 
 use super::{
-    CALLS, Dao, DaoError, DuplicateKey, List, Page, PageRequest, Taken,
+    CALLS, CallFilter, Dao, DaoError, DuplicateKey, List, Page, PageRequest, Taken,
     expr::{if_else, sid_is_absent},
     insert_once,
     page::find_page,
@@ -176,6 +176,49 @@ impl Dao {
             Ok(counted.map(|total| Page { total, ..page }))
         })
         .await
+    }
+
+    /// A part of everybody's calls that pass the filter, newest first; none where that names a user who does not exist.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn list_calls(
+        &self,
+        filter: &CallFilter,
+        request: &PageRequest,
+    ) -> Result<Option<Page<Call>>, DaoError> {
+        let mut equal = Document::new();
+        if let Some(user) = filter.user {
+            equal.insert("user_id", user.to_string());
+        }
+        if let Some(status) = filter.status {
+            equal.insert("status", status.as_str());
+        }
+        self.limited(|| async {
+            let list = List::Calls(*filter);
+            let place = |call: &Call| (call.created_at, call.id);
+            let user_exists = async {
+                match filter.user {
+                    Some(user) => self.user_exists(user).await,
+                    None => Ok(true),
+                }
+            };
+            let calls = self.calls().await?;
+            let (page, user_exists) =
+                find_page(&calls, equal.clone(), list, request, place, user_exists).await?;
+            Ok(user_exists.then_some(page))
+        })
+        .await
+    }
+
+    async fn user_exists(&self, user: UserId) -> Result<bool, DaoError> {
+        let users = self.users().await?.clone_with_type::<Document>();
+        let found = users
+            .find_one(doc! { "_id": user.object_id() })
+            .projection(doc! { "_id": 1 })
+            .await?;
+        Ok(found.is_some())
     }
 
     /// Looks for the user and, for a page by number, counts the calls: one command, for the calls are read beside it.

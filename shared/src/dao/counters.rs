@@ -92,10 +92,16 @@ impl Dao {
 }
 
 fn counter_ids(user: UserId, now: DateTime) -> [String; 2] {
-    let day = chrono::DateTime::from_timestamp_millis(now.timestamp_millis())
-        .unwrap_or_default()
-        .format("%Y-%m-%d");
+    let day = day(now);
     [format!("calls:{day}"), format!("calls:{day}:{user}")]
+}
+
+/// The UTC day, such as `2026-01-02`.
+pub(super) fn day(at: DateTime) -> String {
+    chrono::DateTime::from_timestamp_millis(at.timestamp_millis())
+        .unwrap_or_default()
+        .format("%Y-%m-%d")
+        .to_string()
 }
 
 /// Counts one more below the cap. At the cap no counter is found, and to make one fails, for its `_id` is there already.

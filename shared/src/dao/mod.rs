@@ -13,6 +13,7 @@ mod page;
 mod reconcile;
 mod recorded;
 mod recordings;
+mod stats;
 mod status;
 mod updates;
 mod users;
@@ -47,8 +48,9 @@ pub use calls::Applied;
 pub use counters::Taken;
 pub use dialing::DialingSwitch;
 pub use error::{Cause, DaoError, DuplicateKey};
-pub use page::{Cursor, List, Page, PageRequest, Position};
+pub use page::{CallFilter, Cursor, List, Page, PageRequest, Position};
 pub use reconcile::{Open, OpenCalls, Place};
+pub use stats::CallStats;
 pub use users::UserDeletion;
 pub use webhooks::{Asking, Told};
 

@@ -57,6 +57,21 @@ pub enum List {
     BlockedNumbers,
     /// The calls of one user, all or those of one status.
     UserCalls(UserId, Option<CallStatus>),
+    /// The calls of everybody that pass a filter.
+    Calls(CallFilter),
+}
+
+/// Which calls a list of everybody's has: those of which all of this is true.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// Whose they are.
+    pub user: Option<UserId>,
+    /// Where they stand.
+    pub status: Option<CallStatus>,
+    /// They were created then or later.
+    pub from: Option<DateTime>,
+    /// They were created before.
+    pub to: Option<DateTime>,
 }
 
 impl List {
@@ -70,6 +85,36 @@ impl List {
                     status.map_or("", CallStatus::as_str)
                 )
             }
+            Self::Calls(CallFilter {
+                user,
+                status,
+                from,
+                to,
+            }) => {
+                let user = user.map(|user| user.to_string()).unwrap_or_default();
+                let status = status.map_or("", CallStatus::as_str);
+                let [from, to] = [from, to].map(|at| at.map(DateTime::timestamp_millis));
+                format!("calls/{user}/{status}/{from:?}/{to:?}")
+            }
+        }
+    }
+
+    /// The filter of its items that were created within these bounds.
+    fn created(self, mut bounds: Document) -> Document {
+        if let Self::Calls(filter) = self {
+            if let Some(from) = filter.from {
+                // As `$gte`, for times are whole milliseconds; the embedded database loses what equals an inclusive bound.
+                let before = from.timestamp_millis().saturating_sub(1);
+                bounds.insert("$gt", DateTime::from_millis(before));
+            }
+            if let Some(to) = filter.to {
+                bounds.entry("$lt".to_owned()).or_insert(to.into());
+            }
+        }
+        if bounds.is_empty() {
+            bounds
+        } else {
+            doc! { "created_at": bounds }
         }
     }
 }
@@ -164,11 +209,11 @@ where
         match request.from {
             Position::Page(page) => {
                 let skip = u64::from(page.saturating_sub(1)) * u64::from(request.size);
-                range(doc! {}, skip, wanted).await
+                range(list.created(doc! {}), skip, wanted).await
             }
             Position::Cursor(Cursor { created_at, id }) => {
                 // Hardly ever is there another one of its millisecond before it.
-                let not_later = doc! { "created_at": { "$lte": created_at } };
+                let not_later = list.created(doc! { "$lte": created_at });
                 let mut items = range(not_later, 0, wanted).await?;
                 let is_cut = items.len() == wanted;
                 items.retain(|item| place(item) <= (created_at, id));
@@ -177,7 +222,7 @@ where
                 }
                 // On the heap, for it is seldom needed.
                 let same_time = doc! { "created_at": created_at, "_id": { "$lte": id } };
-                let earlier = doc! { "created_at": { "$lt": created_at } };
+                let earlier = list.created(doc! { "$lt": created_at });
                 let mut items = Box::pin(range(same_time, 0, wanted)).await?;
                 let earlier = Box::pin(range(earlier, 0, wanted)).await?;
                 items.extend(earlier);
@@ -256,8 +301,39 @@ mod tests {
             List::BlockedNumbers,
             List::UserCalls(UserId::generate(), None),
             List::UserCalls(user, Some(CallStatus::Busy)),
+            List::Calls(CallFilter::default()),
         ] {
             assert!(Cursor::parse(&text, foreign).is_err());
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_calls_belongs_to_one_filter() {
+        let at = |millis| Some(DateTime::from_millis(millis));
+        let user = Some(UserId::generate());
+        let status = Some(CallStatus::Busy);
+        let filters = [at(1), at(2), None].map(|to| CallFilter {
+            to,
+            ..CallFilter::default()
+        });
+        let others = filters.iter().flat_map(|&filter| {
+            [
+                filter,
+                CallFilter { user, ..filter },
+                CallFilter { status, ..filter },
+                CallFilter {
+                    from: at(1),
+                    ..filter
+                },
+            ]
+        });
+        let lists: Vec<_> = others.map(List::Calls).collect();
+        for (place, &list) in lists.iter().enumerate() {
+            let text = cursor().write(list);
+            for (other_place, &other) in lists.iter().enumerate() {
+                let is_own = Cursor::parse(&text, other).is_ok();
+                assert_eq!(is_own, place == other_place, "{list:?} {other:?}");
+            }
         }
     }
 

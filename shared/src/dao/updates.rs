@@ -1,6 +1,6 @@
 //! Several updates in one round trip.
 
-use mongodb::bson::{Document, deserialize_from_document, doc};
+use mongodb::bson::{Document, RawDocumentBuf, deserialize_from_document, doc};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Dao, DaoError, DuplicateKey};
@@ -68,6 +68,7 @@ impl Dao {
             "updates": statements,
             "writeConcern": { "w": "majority" },
         };
+        let command = RawDocumentBuf::try_from(&command).map_err(mongodb::error::Error::from)?;
         let run = || self.run_updates(command.clone());
         match self.logged_in(run).await {
             Err(DaoError::Unavailable(_)) => run().await,
@@ -75,8 +76,8 @@ impl Dao {
         }
     }
 
-    async fn run_updates(&self, command: Document) -> Result<Updated, DaoError> {
-        let reply = self.database().await?.run_command(command).await?;
+    async fn run_updates(&self, command: RawDocumentBuf) -> Result<Updated, DaoError> {
+        let reply = self.database().await?.run_raw_command(command).await?;
         let reply: Reply = deserialize_from_document(reply).map_err(mongodb::error::Error::from)?;
         let failed = reply.errors.into_iter().next();
         let refused = failed.map(|error| {

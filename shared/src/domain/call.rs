@@ -6,7 +6,19 @@ use serde::{Deserialize, Serialize};
 use super::{CallId, CallSid, Language, MachineDetection, Metadata, PhoneNumber, Script, Voice};
 
 /// Where a call stands: Twilio's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallStatus {
     /// Stored, or dialling has begun.

@@ -254,6 +254,20 @@ pub struct CallList {
     pub next_cursor: Option<String>,
 }
 
+/// A page of everybody's calls, newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CallPage)]
+pub struct CallPage {
+    /// The calls of the page.
+    pub calls: Vec<CallBody>,
+    /// How many calls a page holds.
+    #[schema(example = 20)]
+    pub page_size: u32,
+    /// What to send as `cursor` for the next page; null on the last one.
+    #[schema(example = "nX9Pq2YAAAGdT0sXzWWfChssPU5fYBI0Vmc")]
+    pub next_cursor: Option<String>,
+}
+
 /// A recording as it is answered.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Recording)]
@@ -322,6 +336,20 @@ impl From<Recording> for RecordingBody {
 pub struct RecordingList {
     /// The recordings.
     pub recordings: Vec<RecordingBody>,
+}
+
+/// Where the audio of a recording is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Media)]
+pub struct MediaBody {
+    /// It needs no key.
+    #[schema(
+        example = "https://media.example.com/media?recording_sid=RE0123456789abcdef0123456789abcdef&expires=1767323345&signature=Xm9vYmFyYmF6cXV4Xm9vYmFyYmF6cXV4Xm9vYmFyYmY"
+    )]
+    pub url: String,
+    /// Until when the URL is good, RFC 3339.
+    #[schema(format = DateTime, example = "2026-01-02T03:09:05.000Z")]
+    pub expires_at: String,
 }
 
 /// A blocked number as it is answered.

@@ -13,8 +13,8 @@ mod problem;
 mod webhook;
 
 pub use answer::{
-    BlockedNumberBody, BlockedNumberList, CallBody, CallList, EventBody, RecordingBody,
-    RecordingList, UserBody, UserList, rfc3339, twiml,
+    BlockedNumberBody, BlockedNumberList, CallBody, CallList, CallPage, EventBody, MediaBody,
+    RecordingBody, RecordingList, UserBody, UserList, rfc3339, twiml,
 };
 pub use auth::{Caller, CallsRead, CallsWrite, Permission, UsersRead, UsersWrite};
 pub use idempotency::{Repeatable, replayed};

@@ -1,13 +1,15 @@
 use axum::extract::FromRequestParts;
+use chrono::DateTime as Instant;
 use http::request::Parts;
+use mongodb::bson::DateTime;
 
 use super::{FieldError, Problem};
 use crate::{
-    dao::{Cursor, List, PageRequest, Position},
-    domain::{CallStatus, Email, InvalidValue, UserId},
+    dao::{CallFilter, Cursor, List, PageRequest, Position},
+    domain::{CallStatus, Email, InvalidValue, Span, UserId},
 };
 
-/// The query of a list, as it was sent: `page` and `page_size`, or `cursor`; and `status` or `email`.
+/// The query of a list or of statistics, as it was sent: `page` and `page_size`, or `cursor`; and what is wanted of all.
 #[derive(Default)]
 pub struct PageQuery {
     page: Option<String>,
@@ -15,10 +17,15 @@ pub struct PageQuery {
     cursor: Option<String>,
     status: Option<String>,
     email: Option<String>,
+    user_id: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
 }
 
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100;
 const PAGE_SIZE_DEFAULT: u32 = 20;
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
 /// Deeper pages are reached by cursor, whose cost does not grow with the depth.
 const PAGES: std::ops::RangeInclusive<u32> = 1..=10_000;
 
@@ -36,6 +43,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
                 "cursor" => &mut query.cursor,
                 "status" => &mut query.status,
                 "email" => &mut query.email,
+                "user_id" => &mut query.user_id,
+                "from" => &mut query.from,
+                "to" => &mut query.to,
                 _ => continue,
             };
             *field = Some(value.into_owned());
@@ -89,14 +99,63 @@ impl PageQuery {
         Ok((status, request))
     }
 
+    /// The page that is asked for of everybody's calls, by cursor alone, and what they must be.
+    ///
+    /// # Errors
+    ///
+    /// 422 that names every parameter at fault; 404 where `user_id` can be nobody's.
+    pub fn of_all_calls(&self) -> Result<(CallFilter, PageRequest), Problem> {
+        let mut errors = Vec::new();
+        let status = parsed(self.status.as_deref(), "status", status, &mut errors);
+        let from = parsed(self.from.as_deref(), "from", time, &mut errors);
+        let to = parsed(self.to.as_deref(), "to", time, &mut errors);
+        if from.zip(to).is_some_and(|(from, to)| to <= from) {
+            errors.push(error("from", "must be earlier than to"));
+        }
+        let user = self.user_id.as_deref().map(str::parse).transpose();
+        let filter = CallFilter {
+            user: *user.as_ref().unwrap_or(&None),
+            status,
+            from,
+            to,
+        };
+        if self.page.is_some() {
+            errors.push(error("page", "must not come here: pages follow by cursor"));
+        }
+        let request = PageRequest {
+            size: self.size(&mut errors),
+            from: self
+                .cursor(List::Calls(filter), &mut errors)
+                .map_or(Position::Page(1), Position::Cursor),
+        };
+        refuse(errors)?;
+        match user {
+            Ok(_) => Ok((filter, request)),
+            Err(_) => Err(Problem::not_found("user")),
+        }
+    }
+
+    /// The time that statistics are asked for: the day until now, to the full minute, where nothing else is said. So they are
+    /// the same for a while.
+    ///
+    /// # Errors
+    ///
+    /// 422 that names every parameter at fault.
+    pub fn of_stats(&self, now: DateTime) -> Result<Span, Problem> {
+        let mut errors = Vec::new();
+        let from = parsed(self.from.as_deref(), "from", time, &mut errors);
+        let to = parsed(self.to.as_deref(), "to", time, &mut errors);
+        refuse(errors)?;
+        let next_minute = (now.timestamp_millis() / MINUTE + 1) * MINUTE;
+        let to = to.unwrap_or(DateTime::from_millis(next_minute));
+        let day_before = to.timestamp_millis().saturating_sub(DAY);
+        let from = from.unwrap_or(DateTime::from_millis(day_before));
+        Span::new(from, to)
+            .map_err(|refused| Problem::invalid_fields(vec![error("from", refused.to_string())]))
+    }
+
     fn read(&self, list: List, errors: &mut Vec<FieldError>) -> PageRequest {
-        let size = number(
-            self.page_size.as_deref(),
-            "page_size",
-            PAGE_SIZE_DEFAULT,
-            &PAGE_SIZES,
-            errors,
-        );
+        let size = self.size(errors);
         let page = number(self.page.as_deref(), "page", 1, &PAGES, errors);
         let from = match &self.cursor {
             None => Position::Page(page),
@@ -104,15 +163,26 @@ impl PageQuery {
                 errors.push(error("cursor", "must not come with page: send one of them"));
                 Position::Page(page)
             }
-            Some(text) => match Cursor::parse(text, list) {
-                Ok(cursor) => Position::Cursor(cursor),
-                Err(refused) => {
-                    errors.push(error("cursor", refused.to_string()));
-                    Position::Page(page)
-                }
-            },
+            Some(_) => self
+                .cursor(list, errors)
+                .map_or(Position::Page(page), Position::Cursor),
         };
         PageRequest { size, from }
+    }
+
+    fn size(&self, errors: &mut Vec<FieldError>) -> u32 {
+        number(
+            self.page_size.as_deref(),
+            "page_size",
+            PAGE_SIZE_DEFAULT,
+            &PAGE_SIZES,
+            errors,
+        )
+    }
+
+    fn cursor(&self, list: List, errors: &mut Vec<FieldError>) -> Option<Cursor> {
+        let parse = |text: &str| Cursor::parse(text, list);
+        parsed(self.cursor.as_deref(), "cursor", parse, errors)
     }
 }
 
@@ -140,6 +210,16 @@ fn status(word: &str) -> Result<CallStatus, InvalidValue> {
         let words = CallStatus::ALL.map(CallStatus::as_str).join(", ");
         InvalidValue(format!("must be one of {words}"))
     })
+}
+
+/// To the millisecond, as times are stored.
+fn time(text: &str) -> Result<DateTime, InvalidValue> {
+    Instant::parse_from_rfc3339(text)
+        .map(|at| DateTime::from_millis(at.timestamp_millis()))
+        .map_err(|_| {
+            let example = "must be a time in RFC 3339 form, such as 2026-01-02T03:04:05Z";
+            InvalidValue(example.to_owned())
+        })
 }
 
 fn number(

@@ -80,6 +80,7 @@ async fn the_earlier_services_indexes_are_replaced_or_kept() {
                 "created_at_id",
                 "idempotency_scope_unique",
                 "recording_settled_updated_at",
+                "status_created_at",
                 "status_updated_at",
                 "twilio_sid_unique",
                 "user_id_created_at",

@@ -14,6 +14,7 @@ mod greeting;
 mod indexes;
 mod recordings;
 mod recordings_at_once;
+mod stats;
 mod status;
 mod steps;
 mod support;

@@ -35,6 +35,11 @@ const SOON: [&str; 6] = [
 const SOON_MS: f64 = 10.0;
 const ROUND_TRIPS: f64 = 3.0;
 
+const BOUND: &str = "a start is page faults of a binary that grows with what it links, and the first answer the database's own time: the \
+    recording callback's two writes take the embedded one 6 ms of it. Three round trips are all that is waited for (to find \
+    the server, to connect, to ask); what is above them at a distance is the waking of threads at both ends. Tried: large futures on the heap \
+    (no difference), the SDK's search for a region and credentials left out (kept), the greeting of the database put off by a millisecond (kept)";
+
 /// One function's starts.
 #[derive(Default)]
 struct Starts {
@@ -87,7 +92,8 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
                 "first_answer_p90_ms": p90, "page_faults": faults, "starts": starts.polled.len(),
             });
             let mut add = |what: &str, at_most: f64, measured: f64| {
-                let target = Target::new(format!("{name}: {what}"), at_most, measured);
+                let target =
+                    Target::new(format!("{name}: {what}"), at_most, measured).bound_by(BOUND);
                 if !target.met {
                     missed.insert(name);
                 }
@@ -178,7 +184,7 @@ async fn profile(
         return Ok(());
     }
     for &function in functions {
-        let svg = flame::draw(bench, function).await?;
+        let svg = flame::draw_starts(bench, function).await?;
         println!("where the start of {function} goes: {}", svg.display());
         data[function]["flame_graph"] = json!(svg);
     }

@@ -26,6 +26,9 @@ pub struct Target {
     pub measured: f64,
     /// Whether it is no more.
     pub met: bool,
+    /// What bounds it where it is more, and what has been tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<&'static str>,
 }
 
 impl Target {
@@ -36,7 +39,14 @@ impl Target {
             at_most,
             measured,
             met: measured <= at_most,
+            bound: None,
         }
+    }
+
+    /// Where it is missed: what bounds it, and what has been tried.
+    pub fn bound_by(mut self, why: &'static str) -> Self {
+        self.bound = (!self.met).then_some(why);
+        self
     }
 }
 

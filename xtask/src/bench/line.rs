@@ -1,3 +1,4 @@
+use std::hint::spin_loop;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
@@ -58,7 +59,7 @@ fn copy(mut from: TcpStream, mut to: TcpStream, latency: Duration) {
     });
     thread::spawn(move || {
         for (at, bytes) in due {
-            thread::sleep(at.saturating_duration_since(Instant::now()));
+            wait_until(at);
             if to.write_all(&bytes).is_err() {
                 break;
             }
@@ -66,4 +67,14 @@ fn copy(mut from: TcpStream, mut to: TcpStream, latency: Duration) {
         // It may be closed already.
         let _ = to.shutdown(Shutdown::Both);
     });
+}
+
+/// How late the system may wake a thread that sleeps.
+const WAKING: Duration = Duration::from_micros(300);
+
+fn wait_until(at: Instant) {
+    thread::sleep(at.saturating_duration_since(Instant::now() + WAKING));
+    while Instant::now() < at {
+        spin_loop();
+    }
 }

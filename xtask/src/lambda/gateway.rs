@@ -57,7 +57,7 @@ fn function_of(path: &str) -> &'static str {
     let segments: Vec<_> = path.split('/').skip(1).collect();
     match segments[..] {
         ["users", ..] => "users",
-        ["blocked-numbers" | "calls", ..] | ["recordings", _, ..] => "outbound-calls",
+        ["blocked-numbers" | "calls", ..] | ["recordings", _, ..] | ["stats"] => "outbound-calls",
         ["twilio", "voice"] => "voice",
         ["twilio", "status"] => "status",
         ["twilio", "recording"] => "recording",
@@ -253,7 +253,9 @@ mod tests {
             ("/openapi.json", "health"),
             ("/users", "users"),
             ("/users/1/calls", "users"),
+            ("/calls", "outbound-calls"),
             ("/calls/outbound", "outbound-calls"),
+            ("/stats", "outbound-calls"),
             ("/recordings/1", "outbound-calls"),
             ("/blocked-numbers", "outbound-calls"),
             ("/blocked-numbers/%2B12125550123", "outbound-calls"),
@@ -265,6 +267,7 @@ mod tests {
             ("/twilio/voice/x", "health"),
             ("/media/x", "health"),
             ("/recordings", "health"),
+            ("/stats/x", "health"),
             ("//users", "health"),
             ("*", "health"),
             ("", "health"),

@@ -189,6 +189,8 @@ impl Database {
         outdial::tls::install_provider();
         let mut options = mongodb::options::ClientOptions::parse(&uri).await?;
         options.server_selection_timeout = Some(Duration::from_secs(2));
+        // A server may close what is idle for minutes.
+        options.max_idle_time = Some(Duration::from_mins(1));
         let client = Client::with_options(options)?;
         answers(&client, process.as_mut(), output).await?;
         Ok(Self {

@@ -137,6 +137,44 @@ async fn audio_is_fetched_with_a_signature_that_lasts_five_minutes() {
 }
 
 #[tokio::test]
+async fn whoever_accepts_json_is_told_the_url_and_until_when_it_is_good() {
+    let api = Api::with(|stage| stage.set("MEDIA_URL", "https://m.example.com/media")).await;
+    let call = api.stage.call(|_| ()).await;
+    told(&api, &call, FIRST, "completed").await;
+    let id = text(&listed(&api, &call).await[0]["id"]);
+    let path = format!("/recordings/{id}/media");
+    let signer = MediaSigner::new(&api.stage.settings().media_signing_key().unwrap());
+    for (accept, is_told) in [
+        ("application/json", true),
+        ("Application/JSON;q=0.9", true),
+        ("audio/x-wav, application/json", true),
+        ("application/json-seq", false),
+        ("*/*", false),
+        ("audio/*", false),
+        ("", false),
+    ] {
+        let answer = api
+            .send(&Request::get(&path).header("accept", accept))
+            .await;
+        assert_eq!(answer.header("vary"), "accept");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        if !is_told {
+            assert_eq!(answer.status, 307, "{accept}");
+            continue;
+        }
+        assert_eq!(answer.status, 200, "{accept}");
+        let body = answer.json();
+        let url = text(&body["url"]);
+        let query = url.strip_prefix("https://m.example.com/media?").unwrap();
+        let expires_at = text(&body["expires_at"]);
+        let expires = mongodb::bson::DateTime::parse_rfc3339_str(&expires_at).unwrap();
+        let expires = expires.timestamp_millis() / 1_000;
+        assert_eq!(signer.check(query, expires - 1).unwrap().as_str(), FIRST);
+        assert!(signer.check(query, expires).is_none());
+    }
+}
+
+#[tokio::test]
 async fn there_is_no_audio_before_the_recording_is_completed() {
     let api = Api::new().await;
     for status in ["in-progress", "absent", "failed"] {

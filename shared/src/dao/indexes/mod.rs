@@ -131,6 +131,12 @@ const INDEXES: &[Index] = &[
         Kind::Plain,
     ),
     CALLS_BY_AGE,
+    index(
+        CALLS,
+        "status_created_at",
+        &[("status", 1), ("created_at", -1), ("_id", -1)],
+        Kind::Plain,
+    ),
     CALLS_BY_STATUS,
     index(
         CALLS,

@@ -1,0 +1,206 @@
+use mongodb::bson::{DateTime, Document, doc};
+use outdial::{
+    dao::Dao,
+    domain::CallStatus::{self, Busy, Completed, NoAnswer, Ringing},
+};
+use serde_json::{Value, json};
+use testkit::Request;
+
+use crate::support::{Api, post, text};
+
+async fn stats(api: &Api, query: &str) -> Value {
+    let answer = api.get(&format!("/stats{query}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+async fn store(api: &Api, at: &str, status: CallStatus, duration: Option<i64>) {
+    api.stage
+        .call(|call| {
+            call.created_at = DateTime::parse_rfc3339_str(at).unwrap();
+            call.status = status;
+            call.duration_seconds = duration;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_calls_of_a_time_are_told_in_pieces_and_in_all() {
+    let api = Api::new().await;
+    for (at, status, duration) in [
+        ("2026-01-02T03:04:04.999Z", Busy, None),
+        ("2026-01-02T03:04:05Z", Completed, Some(7)),
+        ("2026-01-02T03:04:59Z", Completed, Some(10)),
+        ("2026-01-02T03:10:00Z", NoAnswer, None),
+        ("2026-01-02T03:12:00Z", Ringing, None),
+        ("2026-01-02T03:15:00Z", Busy, None),
+    ] {
+        store(&api, at, status, duration).await;
+    }
+    let query = "?from=2026-01-02T03:04:05Z&to=2026-01-02T03:15:00.000Z";
+    let expected = json!({
+        "from": "2026-01-02T03:04:05.000Z",
+        "to": "2026-01-02T03:15:00.000Z",
+        "bucket_seconds": 300,
+        "total": 4,
+        "by_status": { "completed": 2, "no-answer": 1, "ringing": 1 },
+        "buckets": [
+            { "start": "2026-01-02T03:00:00.000Z", "by_status": { "completed": 2 } },
+            { "start": "2026-01-02T03:05:00.000Z", "by_status": {} },
+            { "start": "2026-01-02T03:10:00.000Z", "by_status": { "no-answer": 1, "ringing": 1 } },
+        ],
+        "answer_rate": 2.0 / 3.0,
+        "median_duration_seconds": 8.5,
+        "refused": {},
+        "truncated": false,
+    });
+    assert_eq!(stats(&api, query).await, expected);
+}
+
+#[tokio::test]
+async fn statistics_are_of_the_last_day_where_nothing_else_is_said() {
+    let api = Api::new().await;
+    api.stage.call(|call| call.status = Ringing).await;
+    let before = DateTime::now();
+    let told = stats(&api, "").await;
+    let [from, to] = ["from", "to"].map(|field| {
+        let at = DateTime::parse_rfc3339_str(text(&told[field])).unwrap();
+        at.timestamp_millis()
+    });
+    assert_eq!(to - from, 24 * 3_600 * 1_000);
+    assert_eq!(to % 60_000, 0);
+    assert!(
+        (1..=60_500).contains(&(to - before.timestamp_millis())),
+        "{told}"
+    );
+    assert_eq!(told["bucket_seconds"], 3_600);
+    assert!((24..=25).contains(&told["buckets"].as_array().unwrap().len()));
+    assert_eq!(told["by_status"], json!({ "ringing": 1 }));
+    assert_eq!(told["answer_rate"], Value::Null);
+    assert_eq!(told["median_duration_seconds"], Value::Null);
+
+    let until = stats(&api, "?to=2026-01-02T03:04:05Z").await;
+    assert_eq!(until["from"], "2026-01-01T03:04:05.000Z");
+}
+
+#[tokio::test]
+async fn a_time_that_is_none_or_too_long_is_named() {
+    let api = Api::new().await;
+    for (query, fields) in [
+        ("from=yesterday&to=tomorrow", &["from", "to"][..]),
+        ("from=2026-01-02", &["from"]),
+        (
+            "from=2026-01-02T00:00:00Z&to=2026-01-02T00:00:00Z",
+            &["from"],
+        ),
+        (
+            "from=2026-01-02T00:00:00Z&to=2026-02-02T00:00:00.001Z",
+            &["from"],
+        ),
+        ("from=2020-01-02T00:00:00Z", &["from"]),
+        ("from=9999-12-31T23:59:59Z", &["from"]),
+    ] {
+        let request = Request::get(&format!("/stats?{query}"));
+        let answer = request.send(&api.router).await;
+        answer.assert_problem(422, "validation_failed");
+        assert_eq!(answer.fields(), fields, "{query}");
+    }
+    let month = "?from=2026-01-02T00:00:00Z&to=2026-02-02T00:00:00Z";
+    assert_eq!(stats(&api, month).await["bucket_seconds"], 86_400);
+}
+
+#[tokio::test]
+async fn statistics_are_for_those_who_may_read_calls_alone() {
+    let api = Api::with(|stage| {
+        let keys = testkit::api_key("users", testkit::API_KEY, "users:read+calls:write");
+        stage.set("API_KEYS", &keys)
+    })
+    .await;
+    let refused = Request::get("/stats").send(&api.router).await;
+    refused.assert_problem(403, "missing_scope");
+    let stranger = Request::new("GET", "/stats").send(&api.router).await;
+    stranger.assert_problem(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn each_refusal_is_counted_under_its_code() {
+    let api = Api::with(|stage| {
+        stage
+            .set("MAX_CALLS_PER_USER_PER_DAY", "1")
+            .set("BLOCKED_NUMBERS", "+12125550124")
+    })
+    .await;
+    for (to, code) in [
+        (testkit::FROM_NUMBER, "own_number"),
+        ("+11235550123", "number_not_valid"),
+        ("+19002345678", "number_type_not_allowed"),
+        ("+442079460018", "country_not_allowed"),
+        ("+12125550124", "number_blocked"),
+        ("+12125550124", "number_blocked"),
+        // Gives its call back.
+        ("+15005550001", "twilio_refused"),
+    ] {
+        let answer = api.post(&api.body_to(to)).await;
+        assert_eq!(answer.json()["code"], code, "{to}");
+    }
+    assert_eq!(api.post(&api.body()).await.status, 201);
+    let capped = api.post(&api.body()).await;
+    capped.assert_problem(429, "user_daily_cap");
+    let dao = Dao::new(&api.stage.settings().mongo().unwrap()).unwrap();
+    dao.switch_dialing(false, None).await.unwrap();
+    let off = api.post(&api.body()).await;
+    off.assert_problem(503, "dialing_off");
+    let expected = json!({
+        "own_number": 1, "number_not_valid": 1, "number_type_not_allowed": 1, "country_not_allowed": 1,
+        "number_blocked": 2, "twilio_refused": 1, "user_daily_cap": 1, "dialing_off": 1,
+    });
+    assert_eq!(stats(&api, "").await["refused"], expected);
+}
+
+#[tokio::test]
+async fn what_breaks_no_rule_is_not_counted() {
+    let api = Api::new().await;
+    let blocked = api.body_to(testkit::FROM_NUMBER);
+    let stranger = post(&blocked).without("authorization");
+    api.send(&stranger)
+        .await
+        .assert_problem(401, "unauthorized");
+    let unknown_key = post(&blocked).with_key("unknown");
+    api.send(&unknown_key)
+        .await
+        .assert_problem(401, "unauthorized");
+    let mut nobodys = api.body();
+    nobodys["user_id"] = json!("nobody");
+    api.post(&nobodys).await.assert_problem(404, "not_found");
+    api.post(&json!({}))
+        .await
+        .assert_problem(422, "validation_failed");
+    assert_eq!(api.stage.count("counters").await, 0);
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_refused_request_is_no_other_refusal() {
+    let api = Api::new().await;
+    let refused = api.body_to("+15005550001");
+    for _ in 0..3 {
+        let answer = api.post_with_key("k", &refused).await;
+        answer.assert_problem(502, "twilio_refused");
+    }
+    assert_eq!(
+        stats(&api, "").await["refused"],
+        json!({ "twilio_refused": 1 })
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_that_cannot_be_counted_is_answered_all_the_same() {
+    let api = Api::new().await;
+    let counters = api.stage.database().collection::<Document>("counters");
+    let today = DateTime::now().try_to_rfc3339_string().unwrap();
+    let broken = doc! { "_id": format!("refused:{}", &today[..10]), "by_code": "nothing" };
+    counters.insert_one(broken).await.unwrap();
+    let answer = api.post(&api.body_to(testkit::FROM_NUMBER)).await;
+    answer.assert_problem(422, "own_number");
+    let answer = api.post(&api.body_to("+15005550001")).await;
+    answer.assert_problem(502, "twilio_refused");
+}

@@ -1,0 +1,273 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use mongodb::bson::{DateTime, Document, doc};
+use serde::Deserialize;
+
+use super::{COUNTERS, Dao, DaoError, counters::day};
+use crate::domain::{CallStatus, Span};
+
+/// How the calls of a span of time went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallStats {
+    /// How many calls stand where, by the start of the piece of the span in which they were created.
+    pub buckets: BTreeMap<DateTime, BTreeMap<CallStatus, u64>>,
+    /// How many calls lasted how long, in seconds: those that have a duration.
+    pub durations: BTreeMap<i64, u64>,
+}
+
+impl CallStats {
+    /// How many calls are looked at: the newest.
+    pub const MAX_CALLS: u32 = 50_000;
+
+    /// How many calls there are.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.by_status().values().sum()
+    }
+
+    /// Whether there may be older calls in the span, which were not looked at.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.total() >= Self::MAX_CALLS.into()
+    }
+
+    /// How many calls stand where.
+    #[must_use]
+    pub fn by_status(&self) -> BTreeMap<CallStatus, u64> {
+        let mut sums = BTreeMap::new();
+        for (&status, &count) in self.buckets.values().flatten() {
+            *sums.entry(status).or_default() += count;
+        }
+        sums
+    }
+
+    /// Which part of the calls that have ended was answered; none where none has ended.
+    #[must_use]
+    pub fn answer_rate(&self) -> Option<f64> {
+        let by_status = self.by_status();
+        let ended = by_status.iter().filter(|(status, _)| status.is_terminal());
+        let ended: u64 = ended.map(|(_, count)| count).sum();
+        let answered = by_status.get(&CallStatus::Completed).copied();
+        (ended > 0).then(|| as_f64(answered.unwrap_or_default()) / as_f64(ended))
+    }
+
+    /// The middle one of the durations, in seconds, or halfway between the two that are; none where there is none.
+    #[must_use]
+    pub fn median_duration_seconds(&self) -> Option<f64> {
+        let count: u64 = self.durations.values().sum();
+        let nth = |place: u64| {
+            let mut before = 0;
+            let seconds = self.durations.iter().find(|(_, count)| {
+                before += **count;
+                before > place
+            });
+            seconds.map(|(&seconds, _)| seconds)
+        };
+        let (low, high) = (nth(count.checked_sub(1)? / 2)?, nth(count / 2)?);
+        #[expect(clippy::cast_precision_loss, reason = "no call lasts that long")]
+        Some(f64::midpoint(low as f64, high as f64))
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "at most the calls that are looked at"
+)]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}
+
+#[derive(Deserialize)]
+struct Found {
+    calls: Vec<Counted<Place>>,
+    durations: Vec<Counted<i64>>,
+}
+
+#[derive(Deserialize)]
+struct Counted<T> {
+    #[serde(rename = "_id")]
+    what: T,
+    count: u64,
+}
+
+#[derive(Deserialize)]
+struct Place {
+    start: DateTime,
+    status: CallStatus,
+}
+
+/// The refusals of a day.
+#[derive(Deserialize)]
+struct Refused {
+    by_code: BTreeMap<String, u64>,
+}
+
+/// The server gives up a little before we do, so that nothing is counted in vain.
+const MAX_TIME: Duration = Duration::from_millis(3_500);
+/// As long as somebody may ask for them: a year, and a month more.
+const REFUSALS_KEPT: Duration = Duration::from_hours(400 * 24);
+
+impl Dao {
+    /// How the calls went that were created in the span; of more than [`CallStats::MAX_CALLS`] the newest.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away, or takes too long.
+    pub async fn call_stats(&self, span: &Span) -> Result<CallStats, DaoError> {
+        let bucket = span.bucket_seconds() * 1_000;
+        let past = doc! { "$mod": [{ "$toLong": "$created_at" }, bucket] };
+        let stages = [
+            doc! { "$match": { "created_at": { "$gte": span.from(), "$lt": span.to() } } },
+            doc! { "$sort": { "created_at": -1, "_id": -1 } },
+            doc! { "$limit": CallStats::MAX_CALLS },
+            doc! { "$project": { "_id": 0, "created_at": 1, "status": 1, "duration_seconds": 1 } },
+            doc! { "$facet": {
+                "calls": [{ "$group": {
+                    "_id": { "start": { "$subtract": ["$created_at", past] }, "status": "$status" },
+                    "count": { "$sum": 1 },
+                } }],
+                "durations": [
+                    { "$match": { "duration_seconds": { "$gte": 0 } } },
+                    { "$group": { "_id": { "$toLong": "$duration_seconds" }, "count": { "$sum": 1 } } },
+                ],
+            } },
+        ];
+        self.limited(|| async {
+            let calls = self.calls().await?;
+            let mut found = calls
+                .aggregate(stages.clone())
+                .max_time(MAX_TIME)
+                .with_type::<Found>()
+                .await?;
+            let mut stats = CallStats::default();
+            if found.advance().await? {
+                let found = found.deserialize_current()?;
+                for Counted { what, count } in found.calls {
+                    let bucket = stats.buckets.entry(what.start).or_default();
+                    bucket.insert(what.status, count);
+                }
+                let durations = found.durations.into_iter();
+                stats.durations = durations.map(|each| (each.what, each.count)).collect();
+            }
+            Ok(stats)
+        })
+        .await
+    }
+
+    /// Counts a call that was refused by the rule of that code, on the UTC day of `now`.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away. Where an answer of it was lost, it may or may not be counted.
+    pub async fn count_refusal(&self, code: &str, now: DateTime) -> Result<(), DaoError> {
+        let count = doc! {
+            "$inc": { format!("by_code.{code}"): 1_i64 },
+            "$setOnInsert": { "expires_at": now.saturating_add_duration(REFUSALS_KEPT) },
+        };
+        self.limited(|| async {
+            let counters = self.counters().await?;
+            let this = doc! { "_id": refusals_of(now) };
+            counters
+                .update_one(this, count.clone())
+                .upsert(true)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// How often each rule has refused a call, by its code, on the UTC days of the span.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn refusals(&self, span: &Span) -> Result<BTreeMap<String, u64>, DaoError> {
+        let days: Vec<_> = span.days().map(refusals_of).collect();
+        let of_these: Document = doc! { "_id": { "$in": days } };
+        self.limited(|| async {
+            let counters = self.database().await?.collection::<Refused>(COUNTERS);
+            let mut found = counters.find(of_these.clone()).await?;
+            let mut sums = BTreeMap::new();
+            while found.advance().await? {
+                for (code, count) in found.deserialize_current()?.by_code {
+                    *sums.entry(code).or_default() += count;
+                }
+            }
+            Ok(sums)
+        })
+        .await
+    }
+}
+
+fn refusals_of(at: DateTime) -> String {
+    format!("refused:{}", day(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_durations(durations: &[(i64, u64)]) -> Option<f64> {
+        let stats = CallStats {
+            durations: durations.iter().copied().collect(),
+            ..CallStats::default()
+        };
+        stats.median_duration_seconds()
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one_or_halfway_between_two() {
+        assert_eq!(of_durations(&[]), None);
+        for (durations, median) in [
+            (&[(7, 1)][..], 7.0),
+            (&[(7, 2)], 7.0),
+            (&[(7, 1), (10, 1)], 8.5),
+            (&[(1, 1), (7, 1), (90, 1)], 7.0),
+            (&[(1, 1), (7, 5), (90, 1)], 7.0),
+            (&[(1, 2), (90, 2)], 45.5),
+            (&[(0, 3), (90, 2)], 0.0),
+        ] {
+            assert_eq!(of_durations(durations), Some(median), "{durations:?}");
+        }
+    }
+
+    fn of_statuses(statuses: &[(CallStatus, u64)]) -> CallStats {
+        let bucket = statuses.iter().copied().collect();
+        CallStats {
+            buckets: [(DateTime::MIN, bucket)].into(),
+            ..CallStats::default()
+        }
+    }
+
+    #[test]
+    fn the_answer_rate_is_of_the_calls_that_have_ended() {
+        use CallStatus::{Busy, Canceled, Completed, Failed, InProgress, NoAnswer, Queued};
+        for (statuses, rate) in [
+            (&[][..], None),
+            (&[(Queued, 1), (InProgress, 2)], None),
+            (&[(Queued, 1), (Completed, 2)], Some(1.0)),
+            (&[(Busy, 1), (InProgress, 5)], Some(0.0)),
+            (
+                &[
+                    (Completed, 2),
+                    (Busy, 1),
+                    (NoAnswer, 2),
+                    (Failed, 2),
+                    (Canceled, 1),
+                ],
+                Some(0.25),
+            ),
+        ] {
+            assert_eq!(of_statuses(statuses).answer_rate(), rate, "{statuses:?}");
+        }
+    }
+
+    #[test]
+    fn statistics_are_truncated_once_no_more_calls_are_looked_at() {
+        let most = u64::from(CallStats::MAX_CALLS);
+        for (total, is_truncated) in [(0, false), (most - 1, false), (most, true)] {
+            let stats = of_statuses(&[(CallStatus::Busy, total)]);
+            assert_eq!(stats.is_truncated(), is_truncated, "{total}");
+        }
+    }
+}

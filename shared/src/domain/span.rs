@@ -1,0 +1,149 @@
+use std::iter::successors;
+
+use mongodb::bson::DateTime;
+
+use super::InvalidValue;
+
+const SECOND: i64 = 1_000;
+const HOUR: i64 = 3_600 * SECOND;
+const DAY: i64 = 24 * HOUR;
+
+/// A span of time: from a moment on, until just before a later one. It has at most [`Span::MAX_DAYS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    from: DateTime,
+    to: DateTime,
+}
+
+impl Span {
+    /// The longest span, in days.
+    pub const MAX_DAYS: i64 = 31;
+
+    /// The span between these.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with `from`.
+    pub fn new(from: DateTime, to: DateTime) -> Result<Self, InvalidValue> {
+        let millis = to
+            .timestamp_millis()
+            .saturating_sub(from.timestamp_millis());
+        if millis <= 0 {
+            return Err(InvalidValue::new("must be earlier than to"));
+        }
+        if millis > Self::MAX_DAYS * DAY {
+            let days = Self::MAX_DAYS;
+            return Err(InvalidValue(format!(
+                "must be at most {days} days before to"
+            )));
+        }
+        Ok(Self { from, to })
+    }
+
+    /// The first moment.
+    #[must_use]
+    pub fn from(&self) -> DateTime {
+        self.from
+    }
+
+    /// The moment after the last one.
+    #[must_use]
+    pub fn to(&self) -> DateTime {
+        self.to
+    }
+
+    /// Into pieces of what length the span is cut, in seconds: five minutes, an hour or a day, so that there are at most a
+    /// hundred.
+    #[must_use]
+    pub fn bucket_seconds(&self) -> i64 {
+        let length = self.to.timestamp_millis() - self.from.timestamp_millis();
+        if length <= 6 * HOUR {
+            300
+        } else if length <= 4 * DAY {
+            3_600
+        } else {
+            86_400
+        }
+    }
+
+    /// When the pieces begin, by the hours and days of UTC: the first one perhaps before the span does.
+    pub fn bucket_starts(&self) -> impl Iterator<Item = DateTime> {
+        self.steps(self.bucket_seconds() * SECOND)
+    }
+
+    /// The days, UTC, that the span has a part of: when they begin.
+    pub fn days(&self) -> impl Iterator<Item = DateTime> {
+        self.steps(DAY)
+    }
+
+    fn steps(&self, length: i64) -> impl Iterator<Item = DateTime> {
+        let from = self.from.timestamp_millis();
+        let to = self.to.timestamp_millis();
+        successors(Some(from - from.rem_euclid(length)), move |start| {
+            Some(start + length)
+        })
+        .take_while(move |start| *start < to)
+        .map(DateTime::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime {
+        DateTime::parse_rfc3339_str(text).unwrap()
+    }
+
+    fn span(from: &str, to: &str) -> Span {
+        Span::new(at(from), at(to)).unwrap()
+    }
+
+    #[test]
+    fn a_span_ends_after_it_begins_and_within_a_month() {
+        let from = at("2026-01-01T00:00:00Z");
+        for (to, is_span) in [
+            ("2025-12-31T23:59:59.999Z", false),
+            ("2026-01-01T00:00:00Z", false),
+            ("2026-01-01T00:00:00.001Z", true),
+            ("2026-02-01T00:00:00Z", true),
+            ("2026-02-01T00:00:00.001Z", false),
+        ] {
+            assert_eq!(Span::new(from, at(to)).is_ok(), is_span, "{to}");
+        }
+        assert!(Span::new(DateTime::MIN, DateTime::MAX).is_err());
+    }
+
+    #[test]
+    fn a_span_has_at_most_a_hundred_pieces_of_round_length() {
+        for (to, seconds, pieces) in [
+            ("2026-01-01T00:07:31Z", 300, 1),
+            ("2026-01-01T06:07:30Z", 300, 73),
+            ("2026-01-01T06:07:30.001Z", 3_600, 7),
+            ("2026-01-05T00:07:30Z", 3_600, 97),
+            ("2026-01-05T00:07:30.001Z", 86_400, 5),
+            ("2026-02-01T00:07:30Z", 86_400, 32),
+        ] {
+            let span = span("2026-01-01T00:07:30Z", to);
+            let starts: Vec<_> = span.bucket_starts().collect();
+            assert_eq!(
+                (span.bucket_seconds(), starts.len()),
+                (seconds, pieces),
+                "{to}"
+            );
+            assert!(starts[0] <= span.from() && *starts.last().unwrap() < span.to());
+        }
+    }
+
+    #[test]
+    fn the_days_of_a_span_are_those_that_it_has_a_part_of() {
+        for (from, to, days) in [
+            ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 1),
+            ("2026-01-01T23:59:59.999Z", "2026-01-02T00:00:00.001Z", 2),
+            ("2026-01-01T12:00:00Z", "2026-02-01T12:00:00Z", 32),
+            ("1969-12-31T23:00:00Z", "1970-01-01T01:00:00Z", 2),
+        ] {
+            assert_eq!(span(from, to).days().count(), days, "{from} to {to}");
+        }
+    }
+}

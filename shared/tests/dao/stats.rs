@@ -1,0 +1,154 @@
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use mongodb::bson::{DateTime, Document, doc};
+use outdial::{
+    dao::{CallStats, Dao},
+    domain::{
+        Call,
+        CallStatus::{self, Busy, Completed, Ringing},
+        Span,
+    },
+};
+
+use crate::support::{call, with_dao};
+
+/// 2026-11-22, UTC, so many seconds after its beginning.
+fn at(second: i64) -> DateTime {
+    DateTime::from_millis(1_795_305_600_000 + second * 1_000)
+}
+
+fn span(from: i64, to: i64) -> Span {
+    Span::new(at(from), at(to)).unwrap()
+}
+
+async fn store(dao: &Dao, second: i64, status: CallStatus, duration_seconds: Option<i64>) {
+    let call = Call {
+        created_at: at(second),
+        status,
+        duration_seconds,
+        ..call()
+    };
+    dao.create_call(&call).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_calls_of_a_span_are_counted_by_piece_and_status_and_their_durations_are_told() {
+    with_dao(async |dao| {
+        for (second, status, duration) in [
+            (-1, Busy, None),
+            (0, Completed, Some(7)),
+            (299, Completed, Some(7)),
+            (299, Busy, None),
+            (300, Ringing, None),
+            (899, Completed, Some(0)),
+            (900, Completed, Some(90)),
+        ] {
+            store(dao, second, status, duration).await;
+        }
+        let stats = dao.call_stats(&span(0, 900)).await.unwrap();
+        let expected = CallStats {
+            buckets: [
+                (at(0), BTreeMap::from([(Completed, 2), (Busy, 1)])),
+                (at(300), BTreeMap::from([(Ringing, 1)])),
+                (at(600), BTreeMap::from([(Completed, 1)])),
+            ]
+            .into(),
+            durations: [(0, 1), (7, 2)].into(),
+        };
+        assert_eq!(stats, expected);
+        assert_eq!((stats.total(), stats.is_truncated()), (5, false));
+        assert_eq!(stats.answer_rate(), Some(0.75));
+        assert_eq!(stats.median_duration_seconds(), Some(7.0));
+
+        // By the hours of UTC, where the span does not begin with one.
+        let stats = dao.call_stats(&span(10, 7 * 3_600)).await.unwrap();
+        let expected = [(
+            at(0),
+            BTreeMap::from([(Completed, 3), (Busy, 1), (Ringing, 1)]),
+        )];
+        assert_eq!(stats.buckets, expected.into());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_span_without_calls_has_no_figures() {
+    with_dao(async |dao| {
+        store(dao, 100, Completed, Some(7)).await;
+        let stats = dao.call_stats(&span(0, 100)).await.unwrap();
+        assert_eq!(stats, CallStats::default());
+        assert_eq!(stats.answer_rate(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_duration_of_whatever_number_counts_and_what_is_none_does_not() {
+    with_dao(async |dao| {
+        let calls = dao.database().await.unwrap().collection("calls");
+        for (nth, duration) in (0..).zip([
+            doc! { "duration_seconds": 7_i32 },
+            doc! { "duration_seconds": 7.0 },
+            doc! { "duration_seconds": 8_i64 },
+            doc! { "duration_seconds": "9" },
+            doc! { "duration_seconds": null },
+            doc! {},
+        ]) {
+            let mut call: Document = doc! {
+                "call_id": nth.to_string(), "status": "completed", "created_at": at(nth),
+            };
+            call.extend(duration);
+            calls.insert_one(call).await.unwrap();
+        }
+        let stats = dao.call_stats(&span(0, 100)).await.unwrap();
+        assert_eq!(stats.durations, [(7, 2), (8, 1)].into());
+        assert_eq!(stats.total(), 6);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusals_are_counted_by_rule_and_day_however_many_come_at_once() {
+    with_dao(async |dao| {
+        let day = 24 * 3_600;
+        join_all((0..20).map(async |_| dao.count_refusal("daily_cap", at(0)).await.unwrap())).await;
+        for (code, second) in [
+            ("number_blocked", day - 1),
+            ("daily_cap", day),
+            ("own_number", -1),
+        ] {
+            dao.count_refusal(code, at(second)).await.unwrap();
+        }
+        for (from, to, expected) in [
+            (0, day, &[("daily_cap", 20), ("number_blocked", 1)][..]),
+            // The days of which there is a part, whole.
+            (
+                day - 1,
+                day + 1,
+                &[("daily_cap", 21), ("number_blocked", 1)],
+            ),
+            (-day, 0, &[("own_number", 1)]),
+            (2 * day, 3 * day, &[]),
+        ] {
+            let told = dao.refusals(&span(from, to)).await.unwrap();
+            let expected = expected.iter().map(|&(code, n)| (code.to_owned(), n));
+            assert_eq!(told, expected.collect(), "{from} to {to}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusals_are_kept_for_as_long_as_they_may_be_asked_for() {
+    with_dao(async |dao| {
+        dao.count_refusal("daily_cap", at(0)).await.unwrap();
+        let database = dao.database().await.unwrap();
+        let counters = database.collection::<Document>("counters");
+        let stored = counters.find_one(doc! {}).await.unwrap().unwrap();
+        assert_eq!(stored.get_str("_id").unwrap(), "refused:2026-11-22");
+        let expires_at = *stored.get_datetime("expires_at").unwrap();
+        assert_eq!(expires_at, at(400 * 24 * 3_600));
+    })
+    .await;
+}
