@@ -10,6 +10,11 @@ use crate::lambda::FUNCTIONS;
 /// The most that a function's zip may have, in bytes.
 const ZIP_MAX: u64 = 4 * 1024 * 1024;
 
+const BOUND: &str = "the driver, TLS and the AWS SDK are 3.5 MiB of each function that has a database, and outbound-calls has the \
+    numbering plan of the world besides, 0.4 MiB. Tried: a crate with a smaller plan and one with smaller time zones, \
+    the SDK without its search for credentials (kept); optimization for the least size in the driver, the SDK and eighteen more crates \
+    (0.02 MiB less, not kept)";
+
 /// The binaries as they are deployed: stripped, and in a zip under the name `bootstrap`.
 pub fn measure(bench: &Bench) -> Result<Finding> {
     let mut table = Table::new(&["function", "binary, MiB", "zip, MiB"]);
@@ -26,11 +31,9 @@ pub fn measure(bench: &Bench) -> Result<Finding> {
             json!({ "binary_bytes": binary, "zip_bytes": zip }),
         );
         if name != FLOOR {
-            targets.push(Target::new(
-                format!("{name}: zip, MiB"),
-                mib(ZIP_MAX),
-                mib(zip),
-            ));
+            targets.push(
+                Target::new(format!("{name}: zip, MiB"), mib(ZIP_MAX), mib(zip)).bound_by(BOUND),
+            );
         }
     }
     Ok(Finding {
