@@ -7,6 +7,8 @@ mod demo;
 mod deny;
 mod dev;
 mod dialing;
+#[cfg(test)]
+mod documents;
 mod fuzz;
 mod host;
 mod http;
