@@ -107,6 +107,7 @@ impl<'a> Suite<'a> {
             // Its failure is reported when the environment is used.
             let _ = Venv::ensure(workspace, venv::SDK_TESTS).await;
             let _ = Venv::ensure(workspace, venv::SCHEMATHESIS).await;
+            let _ = Venv::ensure(workspace, venv::CLIENT).await;
             let template = pytest(workspace, venv::TEMPLATE_TESTS, "tests/template").await;
             // Where the build has failed, the suite names the binary that it misses.
             let _ = binaries.await;
@@ -124,6 +125,7 @@ impl<'a> Suite<'a> {
             self.rust_tests(arguments).await?;
             self.chaos().await;
             self.schemathesis().await;
+            self.client().await;
             Ok(())
         };
         let (suites, rust_tests) = tokio::join!(beside, cargo);
@@ -196,6 +198,17 @@ impl<'a> Suite<'a> {
         let mut command = processes::command(processes::this_program());
         command.args(["schemathesis", "--examples", "25", "--seed", "1"]);
         self.command("schemathesis", &mut command).await;
+    }
+
+    /// What a generator makes of the API's document, at work.
+    async fn client(&mut self) {
+        if let Err(error) = prerequisites::check_python("the generator of clients", 11) {
+            self.skip("Python client", &error.to_string(), Instant::now());
+            return;
+        }
+        let mut command = processes::command(processes::this_program());
+        command.arg("client");
+        self.command("Python client", &mut command).await;
     }
 
     /// The caller's test database, else an embedded one that starts empty and can be told to fail.

@@ -58,6 +58,12 @@ pub const SCHEMATHESIS: Requirements = Requirements {
     file: "tests/schemathesis/requirements.txt",
 };
 
+/// What makes a client out of the API's document.
+pub const CLIENT: Requirements = Requirements {
+    folder: "venv-client",
+    file: "tests/client/requirements.txt",
+};
+
 /// An environment that is ready.
 pub struct Venv {
     folder: PathBuf,
