@@ -4,6 +4,8 @@ mod demo;
 mod dev;
 mod dialing;
 mod events;
+mod examples;
+mod folder;
 mod prerequisites;
 mod printed;
 #[cfg(target_os = "linux")]

@@ -3,10 +3,8 @@
 use std::fs::Permissions;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 
-use uuid::Uuid;
-
+use crate::folder::Folder;
 use crate::xtask;
 
 #[test]
@@ -118,21 +116,4 @@ fn told_with_python(script: &str) -> String {
         .expect("xtask runs");
     assert_eq!(output.status.code(), Some(1));
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// An empty folder, gone with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("outdial-{}", Uuid::new_v4()));
-        std::fs::create_dir(&path).expect("a folder");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
