@@ -30,8 +30,8 @@ pub fn check() -> Result<()> {
     }
     match python_version() {
         Some((major, minor)) if (major, minor) < OLDEST_PYTHON => Err(format!(
-            "python3 is {major}.{minor}, and 3.10 or later is needed: put a later one first on the PATH, \
-             as uv (`uv python install`) or pyenv does, and run this again"
+            "python3 is {major}.{minor}, and 3.10 or later is needed: put a later one first on the PATH (pyenv and uv \
+             bring one), and run this again"
         )
         .into()),
         _ => Ok(()),

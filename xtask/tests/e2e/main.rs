@@ -6,6 +6,7 @@ mod dialing;
 mod events;
 mod examples;
 mod folder;
+mod moving;
 mod prerequisites;
 mod printed;
 #[cfg(target_os = "linux")]
