@@ -103,6 +103,23 @@ fn a_port_that_is_taken_is_named_with_the_option_that_chooses_another() {
     }
 }
 
+#[test]
+fn a_database_of_the_callers_that_is_away_is_told_with_what_to_look_at() {
+    for (uri, words) in [
+        (
+            "mongodb://127.0.0.1:1/?directConnection=true",
+            "see that MONGO_URI names a server",
+        ),
+        ("nonsense", "MONGO_URI is malformed"),
+    ] {
+        let output = xtask(&["indexes"]).env("MONGO_URI", uri).output();
+        let output = output.expect("xtask runs");
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(words), "{told}");
+    }
+}
+
 /// What the demo says where `python3` is this shell script.
 fn told_with_python(script: &str) -> String {
     let folder = Folder::new();
