@@ -13,6 +13,7 @@ import time
 from urllib.parse import parse_qsl, urlencode
 
 import schemathesis
+from hypothesis import strategies
 from schemathesis.openapi.checks import RejectedPositiveData
 
 THINGS = {name: os.environ[f"OUTDIAL_{name.upper()}"] for name in ("user_id", "call_id", "recording_id")}
@@ -33,6 +34,10 @@ FORM = {
     "RecordingStatus": ["in-progress", "completed", "absent", "gone"],
     "RecordingUrl": ["https://example.com/recording", "\0"],
 }
+
+# Some of those that every database of time zones knows.
+ZONES = ["America/New_York", "Asia/Kolkata", "Etc/GMT+5", "Etc/GMT-5", "UTC"]
+schemathesis.openapi.format("iana-time-zone", strategies.sampled_from(ZONES))
 
 # What a schema can say. A refusal by any other code is one by a rule: what exists in the world, what is stored, what a
 # form says.

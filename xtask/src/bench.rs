@@ -44,6 +44,7 @@ use finding::Finding;
 use scene::Scene;
 
 #[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask bench --only cold,warm --starts 10")]
 pub struct Arguments {
     /// What is measured [default: everything]
     #[arg(long, value_enum, value_delimiter = ',')]

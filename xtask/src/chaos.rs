@@ -32,6 +32,7 @@ use report::{Events, Report};
 use scene::Scene;
 
 #[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask chaos --calls 200 --seed 7")]
 pub struct Arguments {
     /// How many calls are placed
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]

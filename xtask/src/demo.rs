@@ -29,6 +29,10 @@ const DATABASE: &str = "outdial_demo";
 const PATIENCE: Duration = Duration::from_mins(3);
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n\
+    \x20 cargo xtask demo\n\
+    \x20 cargo xtask demo --speed 20\n\
+    \x20 cargo xtask demo --real-twilio --to +14155552671")]
 pub struct Arguments {
     /// How many times as fast as life the simulated call runs
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -90,7 +94,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let told = tell_the_story(&api, &mut steps, callee, &run).await;
     told.map_err(|error| format!("{error}{}", output.last_lines(30)))?;
     println!(
-        "\nThe whole service worked, in {}. Its log: {}",
+        "\nThe whole service worked, in {}, and has ended. What it said is in {}\n\
+         `cargo xtask dev` keeps one running: the API on http://127.0.0.1:9000, its pages at /docs, and a key.",
         seconds(started.elapsed()),
         run.join("log.txt").display()
     );
@@ -110,7 +115,7 @@ async fn tell_the_story(api: &Api, steps: &mut Steps, callee: &str, folder: &Pat
     let call = json!({ "user_id": user_id, "to_number": callee, "script": SCRIPT, "recording_enabled": true });
     let call = api.post("/calls/outbound", &call).await?;
     let call_id = text(&call, "call_id")?;
-    steps.note(format!("call {call_id}; its timeline as it happens:"));
+    steps.note(format!("call {call_id}; its timeline as it is told:"));
     let status = follow(api, steps, call_id).await?;
 
     if status != "completed" {

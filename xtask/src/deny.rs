@@ -22,6 +22,7 @@ const FETCH: [&str; 2] = ["fetch", "db"];
 const ADVISORIES: [&str; 4] = ["check", "-D", "warnings", "advisories"];
 
 #[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask deny --require-advisories")]
 pub struct Arguments {
     /// Fail where the advisory database cannot be fetched
     #[arg(long)]

@@ -2,6 +2,8 @@
 
 mod rebuild;
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::Result;
@@ -15,7 +17,10 @@ use crate::venv::{self, Venv};
 use crate::workspace::Workspace;
 use rebuild::Changes;
 
+const DATABASE: &str = "outdial_dev";
+
 #[derive(Args)]
+#[command(after_help = "Examples:\n  cargo xtask dev\n  cargo xtask dev --port 9100 --speed 5")]
 pub struct Arguments {
     /// Where the API listens on 127.0.0.1
     #[arg(long, default_value_t = 9000)]
@@ -47,24 +52,38 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         twilio: Twilio::Simulated {
             speed: arguments.speed,
         },
-        database_name: "outdial_dev",
+        database_name: DATABASE,
     };
-    let storage = Storage::Kept(workspace.target.join(format!("dev/{}", arguments.port)));
+    let storage_folder = workspace.target.join(format!("dev/{}", arguments.port));
+    let storage = Storage::Kept(storage_folder.clone());
     let stack = Stack::start(plan, storage, |what| steps.next(what)).await?;
-    greet(&stack);
+    greet(&stack, &storage_folder);
     loop {
         changes.next().await;
         rebuild::functions(&workspace, &output, &stack.host).await?;
     }
 }
 
-fn greet(stack: &Stack) {
+fn greet(stack: &Stack, storage: &Path) {
     let Stack { url, api_key, .. } = stack;
+    // A caller's own URI may hold a password.
+    let database = if stack.database.is_ours() {
+        format!(
+            "MONGO_URI='{}' MONGO_DB={DATABASE}\n            kept in {}",
+            stack.database.uri,
+            storage.display()
+        )
+    } else {
+        format!("{DATABASE}, in the one of MONGO_URI")
+    };
+    let simulator = stack.simulator.as_deref().unwrap_or_default();
     println!(
         r#"
-  API   {url}
-  docs  {url}/docs
-  key   {api_key}
+  API       {url}
+  docs      {url}/docs
+  key       {api_key}
+  database  {database}
+  Twilio    simulated; its calls are at {simulator}/_sim/calls
 
   curl -s {url}/users -H 'Authorization: Bearer {api_key}' --json '{{"name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+14155552671"}}'
   curl -s {url}/calls/outbound -H 'Authorization: Bearer {api_key}' --json '{{"user_id": "USER_ID", "to_number": "+14155552671", "script": "Hello!", "recording_enabled": true}}'

@@ -7,6 +7,9 @@ use outdial::dao::Dao;
 use crate::Result;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n\
+    \x20 MONGO_URI='mongodb+srv://…' cargo xtask dialing off --reason 'a stolen key'\n\
+    \x20 MONGO_URI='mongodb+srv://…' cargo xtask dialing status")]
 pub struct Arguments {
     #[arg(value_enum)]
     action: Action,

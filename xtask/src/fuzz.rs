@@ -13,6 +13,7 @@ use crate::workspace::{Workspace, cargo};
 const VERSION: &str = "0.13.2";
 
 #[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask fuzz signature --seconds 60")]
 pub struct Arguments {
     /// One of the names in `fuzz/fuzz_targets` [default: all of them]
     target: Option<String>,

@@ -7,6 +7,7 @@ use crate::output::Output;
 use crate::stack::database::Database;
 
 #[derive(Args)]
+#[command(after_help = "Example:\n  MONGO_URI='mongodb+srv://…' cargo xtask indexes")]
 pub struct Arguments {
     /// The database's connection string
     #[arg(long, env = "MONGO_URI", hide_env_values = true)]

@@ -22,6 +22,7 @@ use crate::workspace::Workspace;
 type Environments = BTreeMap<String, BTreeMap<String, String>>;
 
 #[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask invoke users events/users-create.json")]
 pub struct Arguments {
     /// The function: its folder's name (outbound-calls) or its logical id in template.yaml (`OutboundCalls`)
     name: String,

@@ -11,6 +11,7 @@ use crate::Result;
 use crate::stack::environment::hex;
 
 #[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask key backend --scope calls:write,calls:read")]
 pub struct Arguments {
     /// What the key is called in logs and on what it creates: letters, digits, `-`, `_` and `.`
     name: String,

@@ -3,10 +3,13 @@
 mod api;
 mod bench;
 mod chaos;
+mod client;
 mod demo;
 mod deny;
 mod dev;
 mod dialing;
+#[cfg(test)]
+mod documents;
 mod fuzz;
 mod host;
 mod http;
@@ -61,6 +64,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Asks the API whatever its document allows, and whatever it does not, and compares the answers with the document
     Schemathesis(schemathesis::Arguments),
+    /// Generates a Python client from the API's document, and places a recorded call with it
+    Client(client::Arguments),
     /// Runs the fuzz targets, one after another
     Fuzz(fuzz::Arguments),
     /// Runs one function on one event, under AWS's own runtime interface emulator
@@ -134,6 +139,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Chaos(arguments) => chaos::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Schemathesis(arguments) => schemathesis::run(arguments).await,
+        Command::Client(arguments) => client::run(arguments).await,
         Command::Fuzz(arguments) => fuzz::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Indexes(arguments) => indexes::run(arguments).await,

@@ -8,6 +8,7 @@ use crate::Result;
 use crate::workspace::Workspace;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  cargo xtask openapi\n  cargo xtask openapi --check")]
 pub struct Arguments {
     /// Fail if the file is stale, and write nothing
     #[arg(long)]

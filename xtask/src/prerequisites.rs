@@ -15,6 +15,9 @@ struct Prerequisite {
     macos: &'static str,
 }
 
+/// The embedded database wants it.
+const OLDEST_PYTHON: (u32, u32) = (3, 10);
+
 /// Fails with one paragraph for each thing that is missing.
 pub fn check() -> Result<()> {
     let missing: Vec<_> = prerequisites()
@@ -22,20 +25,48 @@ pub fn check() -> Result<()> {
         .filter(|prerequisite| !prerequisite.is_there())
         .map(Prerequisite::how_to_install)
         .collect();
-    if missing.is_empty() {
-        return Ok(());
+    if !missing.is_empty() {
+        return Err(missing.join("\n").into());
     }
-    Err(missing.join("\n").into())
+    match python_version() {
+        Some((major, minor)) if (major, minor) < OLDEST_PYTHON => Err(format!(
+            "python3 is {major}.{minor}, and 3.10 or later is needed: put a later one first on the PATH (pyenv and uv \
+             bring one), and run this again"
+        )
+        .into()),
+        _ => Ok(()),
+    }
 }
 
-/// What schemathesis wants, beyond the Python that everything else does with.
-pub fn check_schemathesis() -> Result<()> {
-    let is_new = ["-c", "import sys; sys.exit(sys.version_info < (3, 11))"];
-    let status = Command::new("python3").args(is_new).status();
-    if status.is_ok_and(|status| status.success()) {
-        return Ok(());
+/// Fails where `python3` is older than what only some of the tools want.
+///
+/// # Errors
+///
+/// One sentence: who wants which version, and which is there.
+pub fn check_python(tool: &str, minor: u32) -> Result<()> {
+    match python_version() {
+        Some(there) if there >= (3, minor) => Ok(()),
+        Some((major, there)) => Err(format!(
+            "{tool} wants Python 3.{minor} or later, and python3 is {major}.{there}"
+        )
+        .into()),
+        None => {
+            Err(format!("{tool} wants Python 3.{minor} or later, and there is no python3").into())
+        }
     }
-    Err("schemathesis wants Python 3.11 or later, and python3 is older".into())
+}
+
+/// What `python3` on the PATH says that it is.
+fn python_version() -> Option<(u32, u32)> {
+    let asked = Command::new("python3")
+        .args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let told = String::from_utf8(asked.stdout).ok()?;
+    let (major, minor) = told.trim().split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 fn prerequisites() -> [Prerequisite; 4] {
@@ -62,7 +93,7 @@ fn prerequisites() -> [Prerequisite; 4] {
             name: "python3, 3.10 or later",
             purpose: "runs the embedded database",
             program: "python3".to_owned(),
-            arguments: &["-c", "import sys; sys.exit(sys.version_info < (3, 10))"],
+            arguments: &["-c", ""],
             debian: "sudo apt install python3",
             fedora: "sudo dnf install python3",
             macos: "brew install python",

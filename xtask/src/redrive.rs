@@ -11,6 +11,9 @@ use outdial::queue::Webhook;
 use crate::Result;
 
 #[derive(Args)]
+#[command(
+    after_help = "Example:\n  cargo xtask redrive --from https://sqs.us-east-1.amazonaws.com/123456789012/dead --to https://sqs.us-east-1.amazonaws.com/123456789012/webhooks --dry-run"
+)]
 pub struct Arguments {
     /// The dead-letter queue's URL: the stack's output `WebhookDeadLettersUrl`
     #[arg(long, value_name = "URL", env = "WEBHOOK_DEAD_LETTERS_URL")]

@@ -13,6 +13,7 @@ use crate::Result;
 use crate::workspace::{Workspace, cargo};
 
 #[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask sbom")]
 pub struct Arguments {
     /// The target that the functions are built for
     #[arg(long, default_value = "aarch64-unknown-linux-gnu")]

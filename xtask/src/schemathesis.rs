@@ -29,6 +29,9 @@ const VARIABLES: [(&str, &str); 2] = [
 ];
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n\
+    \x20 cargo xtask schemathesis --examples 25 --seed 1\n\
+    \x20 cargo xtask schemathesis -- --include-path /users")]
 pub struct Arguments {
     /// How many requests each operation gets in each phase, at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
@@ -130,7 +133,7 @@ async fn place_call(api: &Api) -> Result<Told> {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let mut steps = Steps::new(3);
     prerequisites::check()?;
-    prerequisites::check_schemathesis()?;
+    prerequisites::check_python("schemathesis", 11)?;
     let workspace = Workspace::find()?;
     let folder = workspace.target.join("schemathesis");
     std::fs::create_dir_all(&folder)?;

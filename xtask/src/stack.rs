@@ -44,7 +44,10 @@ pub struct Stack {
     pub api_key: String,
     /// The functions.
     pub host: Host,
-    _database: Database,
+    /// The database.
+    pub database: Database,
+    /// Where the simulator listens, if it dials.
+    pub simulator: Option<String>,
 }
 
 impl Stack {
@@ -70,18 +73,20 @@ impl Stack {
         let url = gateway.url().to_owned();
         let public_url = plan.public_url.as_deref().unwrap_or(&url);
         let mut environment = Environment::new(&database.uri, plan.database_name, public_url);
-        match &plan.twilio {
+        let simulator = match &plan.twilio {
             Twilio::Simulated { speed } => {
                 announce(format!("starting the Twilio simulator, at {speed}x speed"));
                 let credentials = environment.invent_twilio_account();
                 let simulator =
                     simulator::start(plan.workspace, &plan.output, &credentials, *speed).await?;
-                environment.set("TWILIO_API_BASE_URL", simulator);
+                environment.set("TWILIO_API_BASE_URL", &simulator);
+                Some(simulator)
             }
             Twilio::Real => {
                 announce("using Twilio itself, with the account in the environment".to_owned());
+                None
             }
-        }
+        };
         announce(format!("starting the functions behind {url}"));
         let api_key = environment.api_key.clone();
         let host = functions::start(&plan, gateway, environment).await?;
@@ -89,7 +94,8 @@ impl Stack {
             url,
             api_key,
             host,
-            _database: database,
+            database,
+            simulator,
         })
     }
 }

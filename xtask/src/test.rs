@@ -34,7 +34,15 @@ const CLIPPY: &str = "clippy --workspace --all-targets --profile fast -- -D warn
 const DOCUMENTATION: &str = "doc --workspace --no-deps --document-private-items --profile fast";
 const BUILD: &str = "build --workspace --bins --profile fast";
 
+/// What a whole run goes through, for whoever waits.
+const PLAN: &str = "in turn: formatting, crates, clippy, API document, documentation, build, Rust tests, chaos, schemathesis, \
+    Python client; beside them, and shown at the end: SAM template, simulator and Twilio's SDK";
+
 #[derive(Args)]
+#[command(after_help = "Examples:\n\
+    \x20 cargo xtask test\n\
+    \x20 cargo xtask test --quick\n\
+    \x20 cargo xtask test a_repeated_key_dials_once")]
 pub struct Arguments {
     /// Leave out what takes long: end-to-end tests, documentation, and the Python suites
     #[arg(long)]
@@ -92,12 +100,14 @@ impl<'a> Suite<'a> {
     /// The Python suites go on beside what cargo does: the template's needs nothing but the checkout, the simulator's the
     /// binaries.
     async fn everything(&mut self, arguments: &Arguments) -> Result<()> {
+        println!("{PLAN}");
         let workspace = self.workspace;
         let (built, binaries) = oneshot::channel();
         let beside = async {
             // Its failure is reported when the environment is used.
             let _ = Venv::ensure(workspace, venv::SDK_TESTS).await;
             let _ = Venv::ensure(workspace, venv::SCHEMATHESIS).await;
+            let _ = Venv::ensure(workspace, venv::CLIENT).await;
             let template = pytest(workspace, venv::TEMPLATE_TESTS, "tests/template").await;
             // Where the build has failed, the suite names the binary that it misses.
             let _ = binaries.await;
@@ -115,11 +125,12 @@ impl<'a> Suite<'a> {
             self.rust_tests(arguments).await?;
             self.chaos().await;
             self.schemathesis().await;
+            self.client().await;
             Ok(())
         };
         let (suites, rust_tests) = tokio::join!(beside, cargo);
         for (name, (result, time)) in suites {
-            heading(name);
+            self.heading(name);
             let passed = tell(result);
             self.results
                 .push((name.to_owned(), Verdict::of(passed), time));
@@ -132,7 +143,7 @@ impl<'a> Suite<'a> {
         self.crates(false).await;
         self.cargo("clippy", CLIPPY).await;
         let started = Instant::now();
-        heading("API document");
+        self.heading("API document");
         let written = openapi::run(&openapi::Arguments { check: true });
         let passed = tell(written.map(|()| (String::new(), true)));
         self.record("API document", passed, started);
@@ -180,13 +191,24 @@ impl<'a> Suite<'a> {
 
     /// The API and its document, by a few requests of every kind, which are the same each time.
     async fn schemathesis(&mut self) {
-        if let Err(error) = prerequisites::check_schemathesis() {
+        if let Err(error) = prerequisites::check_python("schemathesis", 11) {
             self.skip("schemathesis", &error.to_string(), Instant::now());
             return;
         }
         let mut command = processes::command(processes::this_program());
         command.args(["schemathesis", "--examples", "25", "--seed", "1"]);
         self.command("schemathesis", &mut command).await;
+    }
+
+    /// What a generator makes of the API's document, at work.
+    async fn client(&mut self) {
+        if let Err(error) = prerequisites::check_python("the generator of clients", 11) {
+            self.skip("Python client", &error.to_string(), Instant::now());
+            return;
+        }
+        let mut command = processes::command(processes::this_program());
+        command.arg("client");
+        self.command("Python client", &mut command).await;
     }
 
     /// The caller's test database, else an embedded one that starts empty and can be told to fail.
@@ -226,7 +248,7 @@ impl<'a> Suite<'a> {
     /// Its output is shown as it comes.
     pub async fn command(&mut self, name: &str, command: &mut Command) {
         let started = Instant::now();
-        heading(name);
+        self.heading(name);
         let status = command.current_dir(&self.workspace.root).status().await;
         let result = status.map(|status| (String::new(), status.success()));
         let passed = tell(result.map_err(Into::into));
@@ -240,14 +262,19 @@ impl<'a> Suite<'a> {
 
     /// Says aloud why a step is left out.
     pub fn skip(&mut self, name: &str, why: &str, started: Instant) {
-        heading(name);
+        self.heading(name);
         eprintln!("SKIPPED: {why}");
         self.results
             .push((name.to_owned(), Verdict::Skipped, started.elapsed()));
     }
 
+    /// With how long the run has taken so far.
+    fn heading(&self, name: &str) {
+        println!("\n── {name} (after {})", seconds(self.started.elapsed()));
+    }
+
     pub fn finish(self) -> Result<()> {
-        heading("summary");
+        self.heading("summary");
         for (name, verdict, time) in &self.results {
             let verdict = match verdict {
                 Verdict::Passed => "passed",
@@ -315,8 +342,4 @@ fn tell(result: Result<(String, bool)>) -> bool {
             false
         }
     }
-}
-
-fn heading(name: &str) {
-    println!("\n── {name}");
 }

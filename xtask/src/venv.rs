@@ -58,6 +58,12 @@ pub const SCHEMATHESIS: Requirements = Requirements {
     file: "tests/schemathesis/requirements.txt",
 };
 
+/// What makes a client out of the API's document.
+pub const CLIENT: Requirements = Requirements {
+    folder: "venv-client",
+    file: "tests/client/requirements.txt",
+};
+
 /// An environment that is ready.
 pub struct Venv {
     folder: PathBuf,
@@ -79,12 +85,20 @@ impl Venv {
         let stamp = folder.join("requirements.stamp");
         if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             let from = requirements.file;
-            eprintln!("installing {from} into {}", folder.display());
-            run(processes::command("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&folder))
-            .await?;
-            run(processes::command(folder.join("bin/python"))
+            eprintln!("installing {from} into {}, once", folder.display());
+            let not_made = format!(
+                "python3 made no environment in {}: see above; mend what it names, and run this again",
+                folder.display()
+            );
+            let mut make = processes::command("python3");
+            make.args(["-m", "venv", "--clear"]).arg(&folder);
+            run(&mut make, not_made).await?;
+            let not_installed = format!(
+                "pip could not install {from}: where it has found no connection or no version, see that this machine \
+                 reaches https://pypi.org, or what PIP_INDEX_URL names, and run this again"
+            );
+            let mut install = processes::command(folder.join("bin/python"));
+            install
                 .args([
                     "-m",
                     "pip",
@@ -96,8 +110,8 @@ impl Venv {
                 ])
                 .args((!std::io::stderr().is_terminal()).then_some("--quiet"))
                 .arg("--requirement")
-                .arg(&file))
-            .await?;
+                .arg(&file);
+            run(&mut install, not_installed).await?;
             fs::write(&stamp, wanted)?;
         }
         Ok(Self { folder })
@@ -139,14 +153,14 @@ async fn lock(path: &Path) -> Result<File> {
     }
 }
 
-async fn run(command: &mut Command) -> Result<()> {
+async fn run(command: &mut Command, failure: String) -> Result<()> {
     let status = command
         .stdout(std::io::stderr())
         .stderr(Stdio::inherit())
         .status()
         .await?;
     if !status.success() {
-        return Err("the Python environment could not be made: see above".into());
+        return Err(failure.into());
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::ClientOptions;
+use outdial::dao::DaoError;
 use outdial::dao::indexes::{Report, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
@@ -187,7 +189,11 @@ impl Database {
 
     async fn connect(uri: String, mut process: Option<Process>, output: &Output) -> Result<Self> {
         outdial::tls::install_provider();
-        let mut options = mongodb::options::ClientOptions::parse(&uri).await?;
+        // The driver's own words may hold a part of a password.
+        let mut options = ClientOptions::parse(&uri).await.map_err(|_| {
+            "MONGO_URI is malformed: it must look like mongodb+srv://USER:PASSWORD@HOST/, with what is special in the password \
+             escaped, as %40 for @"
+        })?;
         options.server_selection_timeout = Some(Duration::from_secs(2));
         // A server may close what is idle for minutes.
         options.max_idle_time = Some(Duration::from_mins(1));
@@ -222,8 +228,15 @@ async fn answers(client: &Client, process: Option<&mut Process>, output: &Output
             .as_mut()
             .and_then(|child| child.try_wait().transpose());
         if ended.is_some() || Instant::now() > deadline {
+            let error = DaoError::from(error);
+            if child.is_none() {
+                return Err(format!(
+                    "{error}: see that MONGO_URI names a server that is reached from here, and that lets this address and login in"
+                )
+                .into());
+            }
             let tail = output.last_lines(15);
-            return Err(format!("the database does not answer: {error}{tail}").into());
+            return Err(format!("the database does not start: {error}{tail}").into());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -73,6 +73,11 @@ pub struct Dev {
 
 impl Dev {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more options.
+    pub fn start_with(options: &[&str]) -> Self {
         let tls = outdial::tls::client_config().expect("TLS");
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -84,6 +89,7 @@ impl Dev {
         let address = listener.local_addr().expect("it is bound");
         drop(listener);
         let mut child = xtask(&["dev", "--port", &address.port().to_string()])
+            .args(options)
             .env(MARK, &mark)
             .stdout(Stdio::piped())
             .spawn()
@@ -112,6 +118,16 @@ impl Dev {
         assert!(greeted, "dev ended early:\n{}", shown.join("\n"));
         std::thread::spawn(|| lines.for_each(drop));
         dev
+    }
+
+    /// The API's origin.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The key that it takes.
+    pub fn api_key(&self) -> &str {
+        &self.api_key
     }
 
     /// With its key.

@@ -4,6 +4,9 @@ mod demo;
 mod dev;
 mod dialing;
 mod events;
+mod examples;
+mod folder;
+mod moving;
 mod prerequisites;
 mod printed;
 #[cfg(target_os = "linux")]

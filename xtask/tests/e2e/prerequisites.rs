@@ -1,5 +1,10 @@
 //! What a machine that lacks something is told.
 
+use std::fs::Permissions;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::folder::Folder;
 use crate::xtask;
 
 #[test]
@@ -34,4 +39,98 @@ fn a_real_call_without_an_account_says_what_is_missing() {
         told.contains("TWILIO_AUTH_TOKEN, TWILIO_FROM_NUMBER"),
         "{told}"
     );
+}
+
+#[test]
+fn an_old_python_is_told_its_version_and_the_one_that_is_needed() {
+    let told = told_with_python("echo 3.9");
+    assert!(
+        told.contains(
+            "python3 is 3.9, and 3.10 or later is needed: put a later one first on the PATH"
+        ),
+        "{told}"
+    );
+}
+
+/// Debian's python3 is one, until python3-venv is installed.
+#[test]
+fn a_python_without_venv_is_told_the_package_that_brings_it() {
+    let told = told_with_python(r#"case "$2" in *ensurepip*) exit 1;; *) echo 3.12;; esac"#);
+    assert!(
+        told.contains("Python's venv module with ensurepip is missing"),
+        "{told}"
+    );
+    assert!(told.contains("sudo apt install python3-venv"), "{told}");
+    assert!(!told.contains("C compiler"), "{told}");
+}
+
+#[test]
+fn without_a_network_a_run_ends_in_a_sentence_that_says_what_to_do() {
+    let target = Folder::new();
+    let output = xtask(&["demo"])
+        .env("CARGO_TARGET_DIR", &target.0)
+        .env("PIP_CONFIG_FILE", "/dev/null")
+        .env("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+        .env("PIP_RETRIES", "0")
+        .env_remove("PIP_FIND_LINKS")
+        .output()
+        .expect("xtask runs");
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr);
+    let last = told.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("error: pip could not install xtask/requirements.txt")
+            && last.contains("PIP_INDEX_URL"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_the_option_that_chooses_another() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("it is bound").port().to_string();
+    for verb in ["dev", "demo"] {
+        let output = xtask(&[verb, "--port", &port])
+            .output()
+            .expect("xtask runs");
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            told.contains(&format!("cannot listen on 127.0.0.1:{port}"))
+                && told.contains("choose another with --port"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_database_of_the_callers_that_is_away_is_told_with_what_to_look_at() {
+    for (uri, words) in [
+        (
+            "mongodb://127.0.0.1:1/?directConnection=true",
+            "see that MONGO_URI names a server",
+        ),
+        ("nonsense", "MONGO_URI is malformed"),
+    ] {
+        let output = xtask(&["indexes"]).env("MONGO_URI", uri).output();
+        let output = output.expect("xtask runs");
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+/// What the demo says where `python3` is this shell script.
+fn told_with_python(script: &str) -> String {
+    let folder = Folder::new();
+    let python = folder.0.join("python3");
+    std::fs::write(&python, format!("#!/bin/sh\n{script}\n")).expect("a script");
+    std::fs::set_permissions(&python, Permissions::from_mode(0o755)).expect("it may be run");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = xtask(&["demo"])
+        .env("PATH", format!("{}:{path}", folder.0.display()))
+        .output()
+        .expect("xtask runs");
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -1,0 +1,213 @@
+//! The programs of `docs/EXAMPLES.md`, as they stand there, against the whole stack and every answer that they are to repeat.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use reqwest::Client;
+use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::redirect::Policy;
+use tokio::net::TcpListener;
+
+use crate::dev::Dev;
+use crate::folder::Folder;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_example_does_what_it_says_and_repeats_what_is_to_be_repeated() {
+    let examples = [
+        ("bash", "bash", "example.sh"),
+        ("python", "python3", "example.py"),
+        ("javascript", "node", "example.mjs"),
+    ];
+    let dev = Dev::start_with(&["--speed", "50"]);
+    for (language, interpreter, name) in examples {
+        if !is_there(interpreter) || (language == "bash" && !(is_there("jq") && is_there("curl"))) {
+            eprintln!(
+                "SKIPPED: the example in {language} wants {interpreter} (bash: curl and jq too)"
+            );
+            continue;
+        }
+        let hurdles = Hurdles::before(dev.url()).await;
+        let folder = Folder::new();
+        std::fs::write(folder.0.join(name), program(language)).expect("a file");
+        let output = Command::new(interpreter)
+            .arg(name)
+            .current_dir(&folder.0)
+            .env("OUTDIAL_URL", &hurdles.url)
+            .env("OUTDIAL_API_KEY", dev.api_key())
+            .env("NO_PROXY", "127.0.0.1")
+            .output()
+            .expect("it runs");
+        let told = String::from_utf8_lossy(&output.stdout);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{language}:\n{told}\n{said}");
+
+        let lines = |start: &str| told.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(lines("call "), 2, "{told}");
+        assert!(
+            told.lines()
+                .filter(|line| line.ends_with(": completed"))
+                .count()
+                == 2,
+            "{told}"
+        );
+        assert_eq!(lines("listed "), 2, "one call a page: {told}");
+        assert!(told.contains("refused: email_taken\n"), "{told}");
+        assert!(
+            told.contains("refused: validation_failed script to_number\n")
+                || told.contains("refused: validation_failed to_number script\n"),
+            "{told}"
+        );
+        let audio = std::fs::read(folder.0.join("recording.wav")).expect("the audio is there");
+        assert!(audio.starts_with(b"RIFF"), "{language}");
+
+        let tries = hurdles.tries();
+        assert_eq!(tries.len(), 3, "a user and two calls: {tries:?}");
+        for (key, times) in tries {
+            assert_eq!(
+                times.len(),
+                HURDLES.len() + 1,
+                "{key} was repeated each time"
+            );
+            let waited = times[PATIENT + 1] - times[PATIENT];
+            assert!(
+                waited >= Duration::from_secs(1),
+                "{key}: Retry-After counts, {waited:?}"
+            );
+        }
+    }
+}
+
+/// What a request with a key meets, one after another: status, `code`, and `Retry-After`. The last one has reached the service.
+const HURDLES: [(u16, &str, &str); 4] = [
+    (503, "unavailable", "0"),
+    (429, "user_daily_cap", "1"),
+    (409, "request_in_progress", "0"),
+    (504, "", "0"),
+];
+/// The one that asks for a second of patience.
+const PATIENT: usize = 1;
+
+/// A gateway before the stack, and when each key came.
+struct Hurdles {
+    url: String,
+    tries: Arc<Mutex<HashMap<String, Vec<Instant>>>>,
+}
+
+impl Hurdles {
+    async fn before(target: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let tries: Arc<Mutex<HashMap<String, Vec<Instant>>>> = Arc::default();
+        let (client, seen) = (client(), tries.clone());
+        let router = Router::new().fallback(async move |request: Request| {
+            let key = request.headers().get("idempotency-key");
+            let key = key.and_then(|key| key.to_str().ok()).map(str::to_owned);
+            let count = key.map_or(HURDLES.len(), |key| {
+                let mut seen = seen.lock().expect("nobody has panicked");
+                let times = seen.entry(key).or_default();
+                times.push(Instant::now());
+                times.len() - 1
+            });
+            let answer = if count + 1 >= HURDLES.len() {
+                Some(forward(&client, &target, request).await)
+            } else {
+                None
+            };
+            match (HURDLES.get(count), answer) {
+                (None, Some(answer)) => answer,
+                (Some(&(status, code, pause)), _) => refusal(status, code, pause),
+                (None, None) => unreachable!("what meets no hurdle is forwarded"),
+            }
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, tries }
+    }
+
+    fn tries(&self) -> HashMap<String, Vec<Instant>> {
+        self.tries.lock().expect("nobody has panicked").clone()
+    }
+}
+
+fn refusal(status: u16, code: &str, pause: &str) -> Response {
+    let status = axum::http::StatusCode::from_u16(status).expect("a status");
+    let headers = [
+        ("content-type", "application/problem+json"),
+        ("retry-after", pause),
+    ];
+    let body = match code {
+        "" => r#"{"message": "Endpoint request timed out"}"#.to_owned(),
+        code => format!(
+            r#"{{"status": {}, "code": "{code}", "detail": "Later."}}"#,
+            status.as_u16()
+        ),
+    };
+    (status, headers, body).into_response()
+}
+
+/// The service's own answer.
+async fn forward(client: &Client, target: &str, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body: Bytes = to_bytes(body, 100_000).await.expect("a small body");
+    let headers = chosen(
+        &head.headers,
+        ["authorization", "content-type", "idempotency-key"],
+    );
+    let url = format!("{target}{}", head.uri);
+    let answer = client
+        .request(head.method, url)
+        .headers(headers)
+        .body(body)
+        .send()
+        .await;
+    let answer = answer.expect("the service answers");
+    let status = answer.status();
+    let headers = chosen(
+        answer.headers(),
+        ["content-type", "location", "retry-after"],
+    );
+    (status, headers, answer.bytes().await.expect("a body")).into_response()
+}
+
+fn chosen(headers: &HeaderMap, names: [&'static str; 3]) -> HeaderMap {
+    let named = |name| Some((HeaderName::from_static(name), headers.get(name)?.clone()));
+    names.into_iter().filter_map(named).collect()
+}
+
+fn client() -> Client {
+    let tls = outdial::tls::client_config().expect("TLS");
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .no_proxy()
+        .redirect(Policy::none())
+        .build()
+        .expect("a client")
+}
+
+/// The code of one language in the document, in order.
+fn program(language: &str) -> String {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/EXAMPLES.md");
+    let document = std::fs::read_to_string(document).expect("the document");
+    let opening = format!("```{language}");
+    let mut lines = document.lines();
+    let mut program = String::new();
+    while lines.by_ref().any(|line| line == opening) {
+        for line in lines.by_ref().take_while(|line| *line != "```") {
+            program.push_str(line);
+            program.push('\n');
+        }
+    }
+    assert!(program.len() > 500, "no program in {language}");
+    program
+}
+
+fn is_there(program: &str) -> bool {
+    let asked = Command::new(program).arg("--version").output();
+    asked.is_ok_and(|output| output.status.success())
+}
