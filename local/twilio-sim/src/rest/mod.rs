@@ -152,6 +152,10 @@ async fn answer(sim: &Arc<Sim>, asked: &Asked<'_>) -> Result<Response, RestError
         }
         (Route::Call(sid), &Method::GET) => calls::fetch(sim, &sid)?,
         (Route::Call(sid), &Method::POST) => calls::update(sim, &sid, &asked.form).await?,
+        (Route::Call(sid), &Method::DELETE) => {
+            calls::delete(sim, &sid)?;
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
         (Route::Events(sid), &Method::GET) => calls::events(sim, &sid, &query)?,
         (Route::Recordings(call), &Method::GET) => recordings::list(sim, call.as_deref(), &query)?,
         (Route::Recording(call, sid), &Method::GET) => {

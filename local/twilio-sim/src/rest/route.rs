@@ -55,9 +55,11 @@ impl Route {
             (Self::Calls, &Method::POST) => RestOperation::Create,
             (Self::Calls, _) => RestOperation::List,
             (Self::Call(_), &Method::POST) => RestOperation::Update,
+            (Self::Call(_) | Self::Recording(..) | Self::Media(..), &Method::DELETE) => {
+                RestOperation::Delete
+            }
             (Self::Call(_), _) => RestOperation::Fetch,
             (Self::Events(_), _) => RestOperation::Events,
-            (Self::Recording(..) | Self::Media(..), &Method::DELETE) => RestOperation::Delete,
             (Self::Recordings(_) | Self::Recording(..), _) => RestOperation::Recordings,
             (Self::Media(..), _) => RestOperation::Media,
         }
