@@ -7,9 +7,11 @@ mod demo;
 mod deny;
 mod dev;
 mod dialing;
+mod export;
 mod fuzz;
 mod host;
 mod http;
+mod import;
 mod indexes;
 mod invoke;
 mod key;
@@ -18,12 +20,14 @@ mod openapi;
 mod output;
 mod prerequisites;
 mod processes;
+mod progress;
 mod redrive;
 mod sbom;
 mod schemathesis;
 mod stack;
 mod steps;
 mod test;
+mod variables;
 mod venv;
 mod wav;
 mod workspace;
@@ -71,6 +75,10 @@ enum Command {
     Dialing(dialing::Arguments),
     /// Makes an API key, and prints the entry that lets it in
     Key(key::Arguments),
+    /// Creates users from a CSV file
+    Import(import::Arguments),
+    /// Writes users, calls and recordings as JSON lines
+    Export(export::Arguments),
     /// Moves dead letters back into the queue of webhooks
     Redrive(redrive::Arguments),
     /// Checks the crates: advisories, licences, sources, one TLS stack, and none that is not used
@@ -117,7 +125,7 @@ fn run(command: Command) -> Result<ExitCode> {
         tokio::select! {
             result = perform(command) => result.map(|()| ExitCode::SUCCESS),
             code = told_to_stop() => {
-                println!("\nstopping");
+                eprintln!("\nstopping");
                 if meant_to_be_stopped { Ok(ExitCode::SUCCESS) } else { code }
             }
         }
@@ -139,6 +147,8 @@ async fn perform(command: Command) -> Result<()> {
         Command::Indexes(arguments) => indexes::run(arguments).await,
         Command::Dialing(arguments) => dialing::run(arguments).await,
         Command::Key(arguments) => key::run(&arguments),
+        Command::Import(arguments) => import::run(arguments).await,
+        Command::Export(arguments) => export::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Deny(arguments) => deny::run(arguments).await,
         Command::Sbom(arguments) => sbom::run(&arguments),
