@@ -7,6 +7,7 @@ mod demo;
 mod deny;
 mod dev;
 mod dialing;
+mod erase;
 mod export;
 mod fuzz;
 mod host;
@@ -79,6 +80,8 @@ enum Command {
     Import(import::Arguments),
     /// Writes users, calls and recordings as JSON lines
     Export(export::Arguments),
+    /// Erases a person: here, and what Twilio has of their calls
+    Erase(erase::Arguments),
     /// Moves dead letters back into the queue of webhooks
     Redrive(redrive::Arguments),
     /// Checks the crates: advisories, licences, sources, one TLS stack, and none that is not used
@@ -149,6 +152,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Key(arguments) => key::run(&arguments),
         Command::Import(arguments) => import::run(arguments).await,
         Command::Export(arguments) => export::run(arguments).await,
+        Command::Erase(arguments) => erase::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Deny(arguments) => deny::run(arguments).await,
         Command::Sbom(arguments) => sbom::run(&arguments),

@@ -3,6 +3,7 @@
 mod demo;
 mod dev;
 mod dialing;
+mod erase;
 mod events;
 mod export;
 mod import;
