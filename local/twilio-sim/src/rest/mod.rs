@@ -6,6 +6,7 @@ mod dates;
 mod error;
 mod fault;
 mod new_call;
+mod owned;
 mod page;
 mod params;
 mod range;
@@ -141,6 +142,8 @@ async fn answer(sim: &Arc<Sim>, asked: &Asked<'_>) -> Result<Response, RestError
     };
     let document = match (route, method) {
         (Route::Account, &Method::GET) => account::fetch(sim),
+        (Route::Numbers, &Method::GET) => owned::incoming(sim, &query)?,
+        (Route::CallerIds, &Method::GET) => owned::verified(sim, &query)?,
         (Route::Calls, &Method::GET) => calls::list(sim, &query)?,
         (Route::Calls, &Method::POST) => {
             let call = calls::create(sim, &asked.form)?;
