@@ -7,6 +7,7 @@ mod demo;
 mod deny;
 mod dev;
 mod dialing;
+mod doctor;
 mod erase;
 mod export;
 mod fuzz;
@@ -76,6 +77,8 @@ enum Command {
     Dialing(dialing::Arguments),
     /// Makes an API key, and prints the entry that lets it in
     Key(key::Arguments),
+    /// Checks a stack: what the functions are configured with, and what they depend on
+    Doctor(doctor::Arguments),
     /// Creates users from a CSV file
     Import(import::Arguments),
     /// Writes users, calls and recordings as JSON lines
@@ -150,6 +153,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Indexes(arguments) => indexes::run(arguments).await,
         Command::Dialing(arguments) => dialing::run(arguments).await,
         Command::Key(arguments) => key::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
         Command::Export(arguments) => export::run(arguments).await,
         Command::Erase(arguments) => erase::run(arguments).await,

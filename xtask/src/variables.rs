@@ -17,7 +17,7 @@ pub struct Variables {
     /// Take the variables from this file, a JSON object of texts, instead of the environment: as
     /// `aws lambda get-function-configuration --query Environment.Variables` prints it
     #[arg(long = "variables", value_name = "FILE")]
-    file: Option<PathBuf>,
+    object: Option<PathBuf>,
     /// Take them from the `cargo xtask dev` that runs on this port (9000)
     #[arg(
         long,
@@ -25,7 +25,7 @@ pub struct Variables {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "9000",
-        conflicts_with_all = ["file", "secret"]
+        conflicts_with_all = ["object", "secret"]
     )]
     local: Option<u16>,
     /// The secret that wins over the variables, by its name or ARN, instead of the one in `SECRET_ID`
@@ -43,7 +43,7 @@ impl Variables {
     pub fn values(&self) -> Result<HashMap<String, SecretString>> {
         let file = match self.local {
             Some(port) => Some(dev::variables_file(&Workspace::find()?, port)),
-            None => self.file.clone(),
+            None => self.object.clone(),
         };
         let mut values = match file {
             Some(file) => read(&file, self.local)?,

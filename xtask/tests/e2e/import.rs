@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use testkit::{API_KEY, Request, Stage};
 
-use crate::{Folder, fail, succeed, xtask_on};
+use crate::{Folder, fail, succeed, xtask, xtask_on};
 
 const HEADER: &str = "name,email,phone_number,time_zone\n";
 
@@ -31,7 +31,10 @@ async fn a_user_of_the_file_is_one_of_the_api() {
         &folder,
         "email,time_zone,name,phone_number\nAda@example.com,Europe/London,\"Lovelace, Ada\",+12125550123\n",
     );
-    let told = succeed(&mut xtask_on(&stage, &["import", &file]));
+    let variables: std::collections::BTreeMap<_, _> = stage.variables().collect();
+    let path = folder.file("variables.json");
+    std::fs::write(&path, serde_json::json!(variables).to_string()).expect("it can be written");
+    let told = succeed(&mut xtask(&["import", &file, "--variables", &path]));
     assert_eq!(told, "1 lines: 1 created, 0 there already, 0 refused\n");
     let router = users::router(users::App::from_settings(&stage.settings()).expect("a stage"));
     let answer = Request::get("/users?email=ada%40EXAMPLE.com")

@@ -3,6 +3,7 @@
 mod demo;
 mod dev;
 mod dialing;
+mod doctor;
 mod erase;
 mod events;
 mod export;
