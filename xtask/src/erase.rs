@@ -18,7 +18,7 @@ use call::Left;
 
 #[derive(Args)]
 #[command(after_help = "\
-What goes: the recordings and the calls at Twilio; the recordings' records; of each call everything but its names, status, times, durations,
+What goes: the recordings and the calls at Twilio; the recordings' records; of each call everything but its status, times, durations,
 codes and country; the day's counters; the reason that was noted where a number of theirs is blocked; and the user, last. A blocked
 number stays blocked. It is refused while a call of theirs may still be going on. What fails keeps its record, and the command ends
 with 1: run it again, at any time and as often as you like.
