@@ -88,10 +88,7 @@ impl Webhooks {
             // A recording callback does not tell when it was sent.
             (Applied::Changed, News::Recording(_)) => {}
             (Applied::Duplicate, _) => metrics::count(Count::DuplicateWebhook),
-            (Applied::UnknownCall, _) => {
-                metrics::count(Count::OrphanWebhook);
-                tracing::warn!(%call_sid, "orphan: a webhook of a call that is not known here");
-            }
+            (Applied::UnknownCall, _) => self.tell_unknown(id, call_sid).await?,
             (Applied::OtherCall, _) => {
                 metrics::count(Count::SuspectedDoubleDial);
                 tracing::error!(%call_sid, "suspected double dial: the call has another CallSid");
@@ -104,6 +101,19 @@ impl Webhooks {
                 .is_err()
         {
             tracing::warn!("a requested hang-up took too long; {LEFT_TO_VOICE}");
+        }
+        Ok(())
+    }
+
+    /// A call whose person was erased is no lost record.
+    async fn tell_unknown(&self, id: Option<CallId>, call_sid: &CallSid) -> Result<(), DaoError> {
+        if let Some(id) = id
+            && self.dao.is_erased(id).await?
+        {
+            tracing::warn!(%call_sid, "a webhook of an erased call came late: nothing of it was stored");
+        } else {
+            metrics::count(Count::OrphanWebhook);
+            tracing::warn!(%call_sid, "orphan: a webhook of a call that is not known here");
         }
         Ok(())
     }

@@ -247,6 +247,25 @@ async fn a_recording_is_deleted_even_if_it_is_gone_already() {
 }
 
 #[tokio::test]
+async fn a_call_is_deleted_once_it_has_ended() {
+    let gone = Reply::refusal(404, 20404, "not found");
+    let live = Reply::refusal(409, 20009, "not complete");
+    for (reply, refused) in [
+        (Reply::http(204, ""), None),
+        (gone, None),
+        (live, Some(20009)),
+    ] {
+        let server = Server::start([reply]).await;
+        let deleted = server.client().delete_call(&call_sid()).await;
+        assert_eq!(deleted.err().as_ref().and_then(code), refused);
+        assert_eq!(
+            server.request().line,
+            format!("DELETE /2010-04-01/Accounts/{ACCOUNT}/Calls/{CALL}.json HTTP/1.1")
+        );
+    }
+}
+
+#[tokio::test]
 async fn audio_comes_as_twilio_sends_it_and_a_range_is_passed_on() {
     let answer = "HTTP/1.1 206 X\r\nContent-Range: bytes 0-3/100\r\nContent-Length: 4\r\n\r\nRIFF";
     let server = Server::start([Reply::Raw(answer.to_owned())]).await;

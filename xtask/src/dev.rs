@@ -2,7 +2,9 @@
 
 mod rebuild;
 
-use std::path::Path;
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -57,10 +59,39 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let storage_folder = workspace.target.join(format!("dev/{}", arguments.port));
     let storage = Storage::Kept(storage_folder.clone());
     let stack = Stack::start(plan, storage, |what| steps.next(what)).await?;
+    let _variables = VariablesFile::write(&workspace, arguments.port, &stack)?;
     greet(&stack, &storage_folder);
     loop {
         changes.next().await;
         rebuild::functions(&workspace, &output, &stack.host).await?;
+    }
+}
+
+/// Where the stack's variables are while it runs, for other verbs with `--local`.
+pub fn variables_file(workspace: &Workspace, port: u16) -> PathBuf {
+    workspace.target.join(format!("dev/{port}.json"))
+}
+
+/// That file; it goes with the stack.
+struct VariablesFile(PathBuf);
+
+impl VariablesFile {
+    fn write(workspace: &Workspace, port: u16, stack: &Stack) -> Result<Self> {
+        let path = variables_file(workspace, port);
+        let file = File::options()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)?;
+        serde_json::to_writer(&file, &stack.variables)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for VariablesFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

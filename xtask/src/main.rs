@@ -8,11 +8,15 @@ mod demo;
 mod deny;
 mod dev;
 mod dialing;
+mod doctor;
 #[cfg(test)]
 mod documents;
+mod erase;
+mod export;
 mod fuzz;
 mod host;
 mod http;
+mod import;
 mod indexes;
 mod invoke;
 mod key;
@@ -21,12 +25,14 @@ mod openapi;
 mod output;
 mod prerequisites;
 mod processes;
+mod progress;
 mod redrive;
 mod sbom;
 mod schemathesis;
 mod stack;
 mod steps;
 mod test;
+mod variables;
 mod venv;
 mod wav;
 mod workspace;
@@ -76,6 +82,14 @@ enum Command {
     Dialing(dialing::Arguments),
     /// Makes an API key, and prints the entry that lets it in
     Key(key::Arguments),
+    /// Checks a stack: what the functions are configured with, and what they depend on
+    Doctor(doctor::Arguments),
+    /// Creates users from a CSV file
+    Import(import::Arguments),
+    /// Writes users, calls and recordings as JSON lines
+    Export(export::Arguments),
+    /// Erases a person: here, and what Twilio has of their calls
+    Erase(erase::Arguments),
     /// Moves dead letters back into the queue of webhooks
     Redrive(redrive::Arguments),
     /// Checks the crates: advisories, licences, sources, one TLS stack, and none that is not used
@@ -122,7 +136,7 @@ fn run(command: Command) -> Result<ExitCode> {
         tokio::select! {
             result = perform(command) => result.map(|()| ExitCode::SUCCESS),
             code = told_to_stop() => {
-                println!("\nstopping");
+                eprintln!("\nstopping");
                 if meant_to_be_stopped { Ok(ExitCode::SUCCESS) } else { code }
             }
         }
@@ -145,6 +159,10 @@ async fn perform(command: Command) -> Result<()> {
         Command::Indexes(arguments) => indexes::run(arguments).await,
         Command::Dialing(arguments) => dialing::run(arguments).await,
         Command::Key(arguments) => key::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(arguments).await,
+        Command::Import(arguments) => import::run(arguments).await,
+        Command::Export(arguments) => export::run(arguments).await,
+        Command::Erase(arguments) => erase::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Deny(arguments) => deny::run(arguments).await,
         Command::Sbom(arguments) => sbom::run(&arguments),

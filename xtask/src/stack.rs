@@ -6,6 +6,7 @@ pub mod functions;
 pub mod queue;
 pub mod simulator;
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 
 use tokio::process::{Child, Command};
@@ -42,6 +43,8 @@ pub struct Stack {
     pub url: String,
     /// A key that the API takes.
     pub api_key: String,
+    /// What the functions are configured with.
+    pub variables: BTreeMap<&'static str, String>,
     /// The functions.
     pub host: Host,
     /// The database.
@@ -89,10 +92,12 @@ impl Stack {
         };
         announce(format!("starting the functions behind {url}"));
         let api_key = environment.api_key.clone();
+        let variables = environment.variables().clone();
         let host = functions::start(&plan, gateway, environment).await?;
         Ok(Self {
             url,
             api_key,
+            variables,
             host,
             database,
             simulator,

@@ -30,6 +30,12 @@ impl Secret {
         Self { client, id }
     }
 
+    /// What `SECRET_ID` must be.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Lets it hold these variables from now on, and no others.
     ///
     /// # Panics

@@ -39,6 +39,7 @@ impl Twilio {
         let config = Config {
             account_sid: ACCOUNT_SID.to_owned(),
             auth_token: AUTH_TOKEN.to_owned(),
+            numbers: vec![FROM_NUMBER.to_owned()],
             speed,
             ..Config::default()
         };

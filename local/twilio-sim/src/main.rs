@@ -8,8 +8,8 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use twilio_sim::clock::Speed;
 use twilio_sim::faults::FaultPlan;
-use twilio_sim::numbers::TABLE;
-use twilio_sim::sim::{DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN};
+use twilio_sim::numbers::{TABLE, e164};
+use twilio_sim::sim::{DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN, DEFAULT_NUMBER};
 use twilio_sim::{Config, Simulator};
 
 /// A Twilio Programmable Voice that plays calls on this machine: REST API in, TwiML fetched, signed callbacks out.
@@ -30,6 +30,12 @@ struct Args {
     /// An API key and its secret, accepted like the auth token; may be given several times
     #[arg(long = "api-key", value_name = "SK…:SECRET", value_parser = api_key)]
     api_keys: Vec<(String, String)>,
+    /// A number that the account owns; may be given several times
+    #[arg(long = "number", value_name = "E.164", default_value = DEFAULT_NUMBER, value_parser = number)]
+    numbers: Vec<String>,
+    /// A verified number of somebody else's; may be given several times
+    #[arg(long = "caller-id", value_name = "E.164", value_parser = number)]
+    caller_ids: Vec<String>,
     /// How many seconds of a call pass in one second
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = Speed::parse)]
     speed: Speed,
@@ -75,6 +81,8 @@ async fn run(args: Args) -> Result<(), String> {
         account_sid: args.account_sid,
         auth_token: args.auth_token,
         api_keys: args.api_keys,
+        numbers: args.numbers,
+        caller_ids: args.caller_ids,
         speed: args.speed,
         seed: args.seed,
         faults,
@@ -124,6 +132,10 @@ fn api_key(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("must be the key's SID, a colon and its secret".to_owned()),
     }
+}
+
+fn number(text: &str) -> Result<String, String> {
+    e164(text).ok_or_else(|| "must be a number in E.164 form".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::clock::Speed;
 use crate::faults::{FaultPlan, Faults};
 use crate::log::Log;
+use crate::model::new_sid;
 use crate::store::Store;
 use crate::webhook::Webhooks;
 
@@ -24,6 +25,10 @@ pub struct Config {
     pub auth_token: String,
     /// API keys: SID and secret.
     pub api_keys: Vec<(String, String)>,
+    /// The numbers that the account owns, E.164.
+    pub numbers: Vec<String>,
+    /// Verified numbers of others, E.164.
+    pub caller_ids: Vec<String>,
     /// How fast calls are played.
     pub speed: Speed,
     /// Chooses the course of a fault plan that has no seed.
@@ -42,6 +47,8 @@ pub struct Config {
 pub const DEFAULT_ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// The auth token where none is given.
 pub const DEFAULT_AUTH_TOKEN: &str = "12345678901234567890abcdefabcdef";
+/// The account's number where none is given: Twilio's own for tests.
+pub const DEFAULT_NUMBER: &str = "+15005550006";
 
 impl Default for Config {
     fn default() -> Self {
@@ -50,6 +57,8 @@ impl Default for Config {
             account_sid: DEFAULT_ACCOUNT_SID.to_owned(),
             auth_token: DEFAULT_AUTH_TOKEN.to_owned(),
             api_keys: Vec::new(),
+            numbers: vec![DEFAULT_NUMBER.to_owned()],
+            caller_ids: Vec::new(),
             speed: Speed::LIFE,
             seed: 0,
             faults: FaultPlan::default(),
@@ -57,6 +66,25 @@ impl Default for Config {
             max_calls_per_second: None,
             strict_urls: false,
         }
+    }
+}
+
+/// A number that the account may call from.
+#[derive(Debug)]
+pub struct Owned {
+    /// `PN…`.
+    pub sid: String,
+    /// E.164.
+    pub number: String,
+}
+
+impl Owned {
+    fn all(numbers: &[String]) -> Vec<Self> {
+        let owned = |number: &String| Self {
+            sid: new_sid("PN"),
+            number: number.clone(),
+        };
+        numbers.iter().map(owned).collect()
     }
 }
 
@@ -69,6 +97,10 @@ pub struct Sim {
     pub origin: String,
     /// When it started: the account's date.
     pub started: DateTime<Utc>,
+    /// The numbers that the account owns.
+    pub numbers: Vec<Owned>,
+    /// Verified numbers of others.
+    pub caller_ids: Vec<Owned>,
     /// Calls and recordings.
     pub store: Store,
     /// The journal.
@@ -93,6 +125,8 @@ impl Sim {
         Ok(Self {
             origin,
             started: Utc::now(),
+            numbers: Owned::all(&config.numbers),
+            caller_ids: Owned::all(&config.caller_ids),
             store: Store::default(),
             faults: Faults::new(config.faults.clone(), config.seed),
             webhooks: Webhooks::new(config.auth_token.clone(), Arc::clone(&log))?,

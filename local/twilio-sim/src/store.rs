@@ -67,6 +67,13 @@ impl Tables {
         self.calls.values().rev()
     }
 
+    /// Deletes a call, and leaves its recordings.
+    pub fn delete_call(&mut self, sid: &str) {
+        if let Some(key) = self.call_keys.remove(sid) {
+            self.calls.remove(&key);
+        }
+    }
+
     /// Adds a recording.
     pub fn add_recording(&mut self, recording: Recording) {
         self.next += 1;

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use mongodb::bson::{DateTime, Document, bson, doc};
+use mongodb::bson::{Bson, DateTime, Document, bson, doc};
 use serde::Deserialize;
 
 use super::{
-    CALLS, CallFilter, Dao, DaoError, DuplicateKey, List, Page, PageRequest, Taken,
+    CALLS, CallFilter, Dao, DaoError, DuplicateKey, ERASED_AT, List, Page, PageRequest, Taken,
     expr::{if_else, sid_is_absent},
     insert_once,
     page::find_page,
@@ -149,6 +149,20 @@ impl Dao {
     async fn find_call(&self, filter: Document) -> Result<Option<Call>, DaoError> {
         self.limited(|| async { Ok(self.calls().await?.find_one(filter.clone()).await?) })
             .await
+    }
+
+    /// Whether there was a call of that name, whose person was erased.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn is_erased(&self, id: CallId) -> Result<bool, DaoError> {
+        let erased = doc! { "_id": id.object_id(), ERASED_AT: { "$ne": Bson::Null } };
+        self.limited(|| async {
+            let calls = self.calls().await?.clone_with_type::<Document>();
+            Ok(calls.find_one(erased.clone()).await?.is_some())
+        })
+        .await
     }
 
     /// A part of a user's calls, newest first, of one status or of all; none where there is no such user.

@@ -313,6 +313,10 @@ fn takes_writes(server: ServerType) -> bool {
     )
 }
 
+/// On a call whose person was erased: when, UTC. What is left of it are facts, under another `call_id` and without a `CallSid`;
+/// the `_id` is what it was, so that a late webhook is known as such.
+pub const ERASED_AT: &str = "erased_at";
+
 const USERS: &str = "users";
 const CALLS: &str = "calls";
 const RECORDINGS: &str = "recordings";

@@ -1,8 +1,8 @@
-use mongodb::bson::{Document, bson, doc, oid::ObjectId};
+use mongodb::bson::{Bson, Document, bson, doc, oid::ObjectId};
 use serde::Deserialize;
 
 use super::{
-    Applied, CALLS, Dao, DaoError, DuplicateKey, RECORDINGS,
+    Applied, CALLS, Dao, DaoError, DuplicateKey, ERASED_AT, RECORDINGS,
     calls::by_id,
     expr::if_else,
     recorded::{self, OfCall, word},
@@ -113,10 +113,13 @@ impl Dao {
             }
             _ => None,
         });
-        let named = doc! { "_id": call, "twilio_sid": sid.as_str() };
+        let this = doc! { "_id": call, ERASED_AT: Bson::Null };
+        let name = doc! { "twilio_sid": sid.as_str() };
+        let mut named = this.clone();
+        named.extend(name.clone());
         let statements = vec![
-            doc! { "q": { "_id": call }, "u": stages },
-            doc! { "q": named.clone(), "u": { "$set": named } },
+            doc! { "q": this, "u": stages },
+            doc! { "q": named, "u": { "$set": name } },
         ];
         let updated = self.update_in_order(CALLS, statements).await?;
         match updated.without_duplicate() {

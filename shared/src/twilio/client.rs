@@ -190,10 +190,22 @@ impl TwilioClient {
     ///
     /// When Twilio refuses or is unavailable.
     pub async fn delete_recording(&self, sid: &RecordingSid) -> Result<(), TwilioError> {
-        let url = self.recording(sid, ".json");
+        self.delete(&self.recording(sid, ".json")).await
+    }
+
+    /// Deletes Twilio's record of an ended call, with its Events; its recordings stay. One that is gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// When Twilio refuses (20009: it has not done with the call yet) or is unavailable.
+    pub async fn delete_call(&self, sid: &CallSid) -> Result<(), TwilioError> {
+        self.delete(&self.call_url(sid)).await
+    }
+
+    async fn delete(&self, url: &Url) -> Result<(), TwilioError> {
         let answer = self
             .rest
-            .send(self.read_plan(), Method::DELETE, &url, &[])
+            .send(self.read_plan(), Method::DELETE, url, &[])
             .await;
         match answer {
             Ok(_) => Ok(()),

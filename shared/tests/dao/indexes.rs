@@ -3,7 +3,10 @@ use mongodb::{
     bson::{DateTime, Document, doc, oid::ObjectId},
     options::IndexOptions,
 };
-use outdial::dao::{Dao, indexes};
+use outdial::dao::{
+    Dao,
+    indexes::{self, Check},
+};
 
 use crate::support::{sid, user, with_database};
 
@@ -51,6 +54,7 @@ async fn indexes_are_made_once() {
         let second = indexes::ensure(database).await.unwrap();
         assert_eq!(second.to_string(), "every index is there");
         assert_eq!(names(database, "calls").await, made);
+        assert_eq!(indexes::check(database).await.unwrap(), Check::default());
     })
     .await;
 }
@@ -59,6 +63,15 @@ async fn indexes_are_made_once() {
 async fn the_earlier_services_indexes_are_replaced_or_kept() {
     with_database(async |database, _| {
         make_old_indexes(database).await;
+        let check = indexes::check(database).await.unwrap();
+        assert!(
+            check
+                .missing
+                .contains(&"calls.twilio_sid_unique".to_owned())
+        );
+        assert!(!check.missing.contains(&"users.email_1".to_owned()));
+        assert_eq!(check.replaced.len(), 6, "{check:?}");
+        assert!(check.replaced.contains(&"calls.status_1".to_owned()));
         let report = indexes::ensure(database).await.unwrap();
         assert!(report.is_complete(), "{report}");
         assert_eq!(

@@ -8,6 +8,7 @@ mod convergence;
 mod counters;
 mod dialing;
 mod dials;
+mod erased;
 mod explain;
 mod failures;
 mod greeting;

@@ -137,6 +137,11 @@ impl Environment {
         credentials
     }
 
+    /// Those that are set here, without the caller's.
+    pub fn variables(&self) -> &BTreeMap<&'static str, String> {
+        &self.variables
+    }
+
     /// Gives a command these variables.
     pub fn apply(&self, command: &mut tokio::process::Command) {
         if !self.keep_callers {

@@ -130,6 +130,11 @@ impl Dev {
         &self.api_key
     }
 
+    /// Where its variables are, for other verbs.
+    pub fn variables_file(&self) -> PathBuf {
+        self.storage.with_extension("json")
+    }
+
     /// With its key.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("http://{}{path}", self.address);

@@ -3,9 +3,13 @@
 mod demo;
 mod dev;
 mod dialing;
+mod doctor;
+mod erase;
 mod events;
 mod examples;
+mod export;
 mod folder;
+mod import;
 mod moving;
 mod prerequisites;
 mod printed;
@@ -15,8 +19,11 @@ mod redrive;
 #[path = "../../src/wav.rs"]
 mod wav;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use testkit::Stage;
+use uuid::Uuid;
 
 /// `cargo xtask …`, with none of the caller's own services.
 fn xtask(arguments: &[&str]) -> Command {
@@ -33,6 +40,43 @@ fn xtask(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// The same, with the variables of a stage.
+fn xtask_on(stage: &Stage, arguments: &[&str]) -> Command {
+    let mut command = xtask(arguments);
+    command.envs(stage.variables());
+    command
+}
+
+/// A folder of a test's own; it goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("outdial-{}", Uuid::new_v4()));
+        std::fs::create_dir(&path).expect("a folder can be made");
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a command has said that must fail: standard output, then standard error.
+fn fail(command: &mut Command) -> (String, String) {
+    let output = command.output().expect("xtask runs");
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (said(&output.stdout), said(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stdout}\n{stderr}");
+    (stdout, stderr)
 }
 
 /// Standard output of a command that must succeed.

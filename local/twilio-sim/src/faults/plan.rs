@@ -145,11 +145,11 @@ pub enum RestOperation {
     Update,
     /// Recordings: fetch and list.
     Recordings,
-    /// DELETE of a recording.
+    /// DELETE of a call or a recording.
     Delete,
     /// A recording's audio.
     Media,
-    /// The account.
+    /// The account and its numbers.
     Account,
     /// A call's events.
     Events,

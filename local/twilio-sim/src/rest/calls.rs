@@ -123,6 +123,16 @@ pub(super) async fn update(sim: &Arc<Sim>, sid: &str, form: &Params) -> Result<V
     fetch(sim, sid)
 }
 
+/// Deletes the record of an ended call, and its events; its recordings stay.
+pub(super) fn delete(sim: &Sim, sid: &str) -> Result<(), RestError> {
+    let mut tables = sim.store.lock();
+    if !known(sim, tables.call(sid), sid)?.status.has_ended() {
+        return Err(RestError::not_complete());
+    }
+    tables.delete_call(sid);
+    Ok(())
+}
+
 fn order(sim: &Sim, form: &Params) -> Result<Option<Order>, RestError> {
     if let Some(status) = form.get("Status") {
         return match status {

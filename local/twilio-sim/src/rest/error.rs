@@ -47,6 +47,16 @@ impl RestError {
         }
     }
 
+    /// 409, 20009: a call that has not ended cannot be deleted.
+    #[must_use]
+    pub fn not_complete() -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            code: 20009,
+            message: "Cannot delete this resource before it is complete".to_owned(),
+        }
+    }
+
     /// 405, 20004.
     #[must_use]
     pub fn method_not_allowed() -> Self {

@@ -6,6 +6,7 @@ mod dates;
 mod error;
 mod fault;
 mod new_call;
+mod owned;
 mod page;
 mod params;
 mod range;
@@ -141,6 +142,8 @@ async fn answer(sim: &Arc<Sim>, asked: &Asked<'_>) -> Result<Response, RestError
     };
     let document = match (route, method) {
         (Route::Account, &Method::GET) => account::fetch(sim),
+        (Route::Numbers, &Method::GET) => owned::incoming(sim, &query)?,
+        (Route::CallerIds, &Method::GET) => owned::verified(sim, &query)?,
         (Route::Calls, &Method::GET) => calls::list(sim, &query)?,
         (Route::Calls, &Method::POST) => {
             let call = calls::create(sim, &asked.form)?;
@@ -152,6 +155,10 @@ async fn answer(sim: &Arc<Sim>, asked: &Asked<'_>) -> Result<Response, RestError
         }
         (Route::Call(sid), &Method::GET) => calls::fetch(sim, &sid)?,
         (Route::Call(sid), &Method::POST) => calls::update(sim, &sid, &asked.form).await?,
+        (Route::Call(sid), &Method::DELETE) => {
+            calls::delete(sim, &sid)?;
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
         (Route::Events(sid), &Method::GET) => calls::events(sim, &sid, &query)?,
         (Route::Recordings(call), &Method::GET) => recordings::list(sim, call.as_deref(), &query)?,
         (Route::Recording(call, sid), &Method::GET) => {

@@ -8,6 +8,10 @@ use crate::faults::RestOperation;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Account,
+    /// Those that it owns.
+    Numbers,
+    /// Those of others that it may call from.
+    CallerIds,
     Calls,
     Call(String),
     Events(String),
@@ -27,6 +31,8 @@ pub(super) fn parse(path: &str) -> Option<(String, Route)> {
     let (account, rest) = segments.split_first()?;
     let route = match rest {
         [] => return Some((account.strip_suffix(".json")?.to_owned(), Route::Account)),
+        ["IncomingPhoneNumbers.json"] => Route::Numbers,
+        ["OutgoingCallerIds.json"] => Route::CallerIds,
         ["Calls.json"] => Route::Calls,
         ["Calls", file] => Route::Call(file.strip_suffix(".json")?.to_owned()),
         ["Calls", call, "Events.json"] => Route::Events((*call).to_owned()),
@@ -51,13 +57,15 @@ impl Route {
     /// What a request to it is, for the fault plan.
     pub(super) fn operation(&self, method: &Method) -> RestOperation {
         match (self, method) {
-            (Self::Account, _) => RestOperation::Account,
+            (Self::Account | Self::Numbers | Self::CallerIds, _) => RestOperation::Account,
             (Self::Calls, &Method::POST) => RestOperation::Create,
             (Self::Calls, _) => RestOperation::List,
             (Self::Call(_), &Method::POST) => RestOperation::Update,
+            (Self::Call(_) | Self::Recording(..) | Self::Media(..), &Method::DELETE) => {
+                RestOperation::Delete
+            }
             (Self::Call(_), _) => RestOperation::Fetch,
             (Self::Events(_), _) => RestOperation::Events,
-            (Self::Recording(..) | Self::Media(..), &Method::DELETE) => RestOperation::Delete,
             (Self::Recordings(_) | Self::Recording(..), _) => RestOperation::Recordings,
             (Self::Media(..), _) => RestOperation::Media,
         }

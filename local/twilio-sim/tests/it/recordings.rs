@@ -2,7 +2,7 @@ use std::io::Cursor;
 
 use http::StatusCode;
 use http::header::RANGE;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{App, LISTENER, Sim};
 
@@ -203,6 +203,36 @@ async fn a_part_of_the_audio_is_206_and_one_beyond_it_416() {
     let beyond = ask(Some(&format!("bytes={size}-"))).await.unwrap();
     assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
     assert_eq!(beyond.headers()["content-range"], format!("bytes */{size}"));
+}
+
+#[tokio::test]
+async fn a_call_is_deleted_once_it_has_ended_and_leaves_its_recordings() {
+    let sim = Sim::start().await;
+    let sid = sim
+        .call(
+            LISTENER,
+            &[
+                ("Twiml", "<Response><Say>Hello there.</Say></Response>"),
+                ("Record", "true"),
+            ],
+        )
+        .await;
+    let path = format!("/Calls/{sid}.json");
+    let delete = || async { sim.send(sim.client.delete(sim.url(&path))).await };
+    let (status, refusal) = delete().await;
+    assert_eq!(
+        (status.as_u16(), refusal["code"].as_u64()),
+        (409, Some(20009))
+    );
+    sim.reaches(&sid, "completed").await;
+    assert_eq!(delete().await.0, 204);
+    assert_eq!(delete().await.0, 404);
+    assert_eq!(sim.get(&path).await.0, 404);
+    assert_eq!(sim.get(&format!("/Calls/{sid}/Events.json")).await.0, 404);
+    let (_, calls) = sim.get("/Calls.json").await;
+    assert_eq!(calls["calls"], json!([]));
+    let (_, recordings) = sim.get(&format!("/Recordings.json?CallSid={sid}")).await;
+    assert_eq!(recordings["recordings"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]

@@ -40,6 +40,44 @@ async fn the_account_sid_with_its_token_and_api_keys_with_their_secrets_are_let_
 }
 
 #[tokio::test]
+async fn the_account_has_its_numbers_and_verified_ones() {
+    let sim = Sim::with(|config| {
+        config.numbers = vec!["+12125550100".to_owned(), "+12125550101".to_owned()];
+        config.caller_ids = vec!["+14155550100".to_owned()];
+    })
+    .await;
+    for (path, key, count) in [
+        ("/IncomingPhoneNumbers.json", "incoming_phone_numbers", 2),
+        (
+            "/IncomingPhoneNumbers.json?PhoneNumber=%2B12125550101",
+            "incoming_phone_numbers",
+            1,
+        ),
+        (
+            "/IncomingPhoneNumbers.json?PhoneNumber=%2B14155550100",
+            "incoming_phone_numbers",
+            0,
+        ),
+        ("/OutgoingCallerIds.json", "outgoing_caller_ids", 1),
+        (
+            "/OutgoingCallerIds.json?PhoneNumber=%2B12125550100",
+            "outgoing_caller_ids",
+            0,
+        ),
+    ] {
+        let (status, page) = sim.get(path).await;
+        assert_eq!(status, 200, "{path}");
+        assert_eq!(page[key].as_array().map(Vec::len), Some(count), "{path}");
+    }
+    let (_, page) = sim
+        .get("/IncomingPhoneNumbers.json?PhoneNumber=%2B12125550101")
+        .await;
+    let number = &page["incoming_phone_numbers"][0];
+    assert_eq!(number["phone_number"], "+12125550101");
+    assert_eq!(number["capabilities"]["voice"], true);
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_20404() {
     let sim = Sim::start().await;
     let nobody = "CA00000000000000000000000000000000";

@@ -6,7 +6,7 @@ mod backfill;
 mod index;
 mod report;
 
-use mongodb::{Database, bson::Document};
+use mongodb::{Database, IndexModel, bson::Document};
 
 use super::{BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, RECORDINGS, USERS};
 use index::{Index, Kind, index, same_keys, stored_indexes};
@@ -50,6 +50,40 @@ pub async fn ensure(database: &Database) -> Result<Report, DaoError> {
         report.lines.extend(line);
     }
     Ok(report)
+}
+
+/// What [`ensure`] would do about indexes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Check {
+    /// Those that it would make: `users.email_lower_unique`.
+    pub missing: Vec<String>,
+    /// Those of the earlier service that it would drop.
+    pub replaced: Vec<String>,
+}
+
+/// Looks at the indexes and changes nothing.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn check(database: &Database) -> Result<Check, DaoError> {
+    let mut check = Check::default();
+    for collection in [USERS, CALLS, RECORDINGS, COUNTERS, BLOCKED_NUMBERS] {
+        let stored = stored_indexes(database, collection).await?;
+        let missing = INDEXES
+            .iter()
+            .filter(|index| index.collection == collection)
+            .filter(|index| !stored.iter().any(|model| index.is(model)));
+        check.missing.extend(missing.map(Index::full_name));
+        let replaced = REPLACED
+            .iter()
+            .filter(|(old, _)| old.collection == collection)
+            .filter_map(|(old, successor)| old.name_among(&stored, successor));
+        check
+            .replaced
+            .extend(replaced.map(|name| format!("{collection}.{name}")));
+    }
+    Ok(check)
 }
 
 const CALL_SID: Index = index(
@@ -220,11 +254,7 @@ const REPLACED: &[(Old, &Index)] = &[
 impl Old {
     async fn drop(&self, database: &Database, successor: &Index) -> Result<Option<Line>, DaoError> {
         let stored = stored_indexes(database, self.collection).await?;
-        let old = stored.iter().find(|model| {
-            let either = [[(self.field, 1)], [(self.field, -1)]];
-            either.iter().any(|keys| same_keys(&model.keys, keys)) && !successor.is(model)
-        });
-        let Some(name) = old.and_then(|model| model.options.as_ref()?.name.clone()) else {
+        let Some(name) = self.name_among(&stored, successor) else {
             return Ok(None);
         };
         let collection = database.collection::<Document>(self.collection);
@@ -233,5 +263,13 @@ impl Old {
             index: format!("{}.{name}", self.collection),
             successor: successor.name.to_owned(),
         }))
+    }
+
+    fn name_among(&self, stored: &[IndexModel], successor: &Index) -> Option<String> {
+        let old = stored.iter().find(|model| {
+            let either = [[(self.field, 1)], [(self.field, -1)]];
+            either.iter().any(|keys| same_keys(&model.keys, keys)) && !successor.is(model)
+        });
+        old?.options.as_ref()?.name.clone()
     }
 }

@@ -1,0 +1,75 @@
+//! Whose variables a verb works with: what the functions have, in the environment, in a file, or in a local stack.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use outdial::config::Settings;
+use outdial::secret::Pauses;
+use secrecy::SecretString;
+
+use crate::Result;
+use crate::dev;
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+pub struct Variables {
+    /// Take the variables from this file, a JSON object of texts, instead of the environment: as
+    /// `aws lambda get-function-configuration --query Environment.Variables` prints it
+    #[arg(long = "variables", value_name = "FILE")]
+    object: Option<PathBuf>,
+    /// Take them from the `cargo xtask dev` that runs on this port (9000)
+    #[arg(
+        long,
+        value_name = "PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "9000",
+        conflicts_with_all = ["object", "secret"]
+    )]
+    local: Option<u16>,
+    /// The secret that wins over the variables, by its name or ARN, instead of the one in `SECRET_ID`
+    #[arg(long, value_name = "ID")]
+    secret: Option<String>,
+}
+
+impl Variables {
+    /// The settings by them, and by the secret that they name.
+    pub async fn settings(&self) -> Result<Settings> {
+        Ok(Settings::with_secret(self.values()?, Pauses::default()).await?)
+    }
+
+    /// The variables as they are, without what the secret holds.
+    pub fn values(&self) -> Result<HashMap<String, SecretString>> {
+        let file = match self.local {
+            Some(port) => Some(dev::variables_file(&Workspace::find()?, port)),
+            None => self.object.clone(),
+        };
+        let mut values = match file {
+            Some(file) => read(&file, self.local)?,
+            None => std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .map(|(name, value)| (name, value.into()))
+                .collect(),
+        };
+        if let Some(id) = &self.secret {
+            values.insert("SECRET_ID".to_owned(), id.as_str().into());
+        }
+        Ok(values)
+    }
+}
+
+fn read(file: &PathBuf, local: Option<u16>) -> Result<HashMap<String, SecretString>> {
+    let text = std::fs::read_to_string(file).map_err(|error| match local {
+        Some(port) => format!(
+            "no `cargo xtask dev` runs on port {port}: {}: {error}",
+            file.display()
+        ),
+        None => format!("{}: {error}", file.display()),
+    })?;
+    // serde's own words may repeat what stands in the file.
+    let values = serde_json::from_str(&text);
+    values.map_err(|_| format!("{} must be a JSON object of texts", file.display()).into())
+}

@@ -1,0 +1,215 @@
+//! What the API tells, in files.
+
+use std::collections::BTreeSet;
+
+use axum::Router;
+use mongodb::bson::{DateTime, Document, doc};
+use outdial::dao::Dao;
+use outdial::domain::{Call, RecordingStatus, RecordingUpdate};
+use serde_json::Value;
+use testkit::{API_KEY, Request, Stage};
+
+use crate::{Folder, fail, succeed, xtask_on};
+
+fn calls_router(stage: &Stage) -> Router {
+    outbound_calls::router(outbound_calls::App::from_settings(&stage.settings()).expect("a stage"))
+}
+
+fn users_router(stage: &Stage) -> Router {
+    users::router(users::App::from_settings(&stage.settings()).expect("a stage"))
+}
+
+async fn told(router: &Router, path: &str) -> Value {
+    let answer = Request::get(path).with_key(API_KEY).send(router).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+/// Stores a recording of the call.
+async fn record(stage: &Stage, call: &Call, last_digit: u8, status: RecordingStatus) {
+    let dao = Dao::new(&stage.settings().mongo().expect("a database")).expect("a URI");
+    let sid = format!("RE0000000000000000000000000000000{last_digit}");
+    let update = RecordingUpdate {
+        call_sid: call.twilio_sid.clone().expect("it has a name"),
+        recording_url: Some(format!("https://api.twilio.com/{sid}")),
+        recording_sid: sid.parse().expect("a name"),
+        recording_status: "completed".to_owned(),
+        status,
+        duration_seconds: Some(3),
+        channels: Some(1),
+        error_code: None,
+        started_at: None,
+    };
+    dao.create_recording(call, &update)
+        .await
+        .expect("it is stored");
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line is JSON"));
+    lines.collect()
+}
+
+fn ids(lines: &[Value], name: &str) -> BTreeSet<String> {
+    let ids: BTreeSet<_> = lines
+        .iter()
+        .map(|line| line[name].as_str().expect("a name").to_owned())
+        .collect();
+    assert_eq!(ids.len(), lines.len(), "something is there twice");
+    ids
+}
+
+#[tokio::test]
+async fn each_line_is_what_the_api_tells() {
+    let (stage, folder) = (Stage::new().await, Folder::new());
+    let user = stage.user().await;
+    let call = stage.call(|call| call.user_id.clone_from(&user)).await;
+    record(&stage, &call, 1, RecordingStatus::Completed).await;
+    record(&stage, &call, 2, RecordingStatus::Deleted).await;
+    let erased = stage.call(|_| {}).await;
+    let calls = stage.database().collection::<Document>("calls");
+    let mark = doc! { "$set": { "erased_at": DateTime::now() } };
+    calls
+        .update_one(doc! { "_id": erased.id }, mark)
+        .await
+        .expect("it is stored");
+
+    succeed(&mut xtask_on(
+        &stage,
+        &["export", "--folder", &folder.file("new")],
+    ));
+    let written = |name: &str| {
+        let text = std::fs::read_to_string(folder.file(&format!("new/{name}.jsonl")));
+        lines(&text.expect("it was written"))
+    };
+    let router = users_router(&stage);
+    assert_eq!(
+        written("users"),
+        [told(&router, &format!("/users/{user}")).await]
+    );
+    let router = calls_router(&stage);
+    assert_eq!(
+        written("calls"),
+        [told(&router, &format!("/calls/{}", call.call_id)).await]
+    );
+    let [recording] = &written("recordings")[..] else {
+        panic!("one recording is not deleted")
+    };
+    let id = recording["id"].as_str().expect("a name");
+    assert_eq!(
+        *recording,
+        told(&router, &format!("/recordings/{id}")).await
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_off_is_continued() {
+    let (stage, folder) = (Stage::new().await, Folder::new());
+    for _ in 0..5 {
+        stage.user().await;
+    }
+    // All of one moment.
+    let users = stage.database().collection::<Document>("users");
+    let moment = doc! { "$set": { "created_at": DateTime::now() } };
+    users
+        .update_many(doc! {}, moment)
+        .await
+        .expect("they are stored");
+    let export = || {
+        succeed(&mut xtask_on(
+            &stage,
+            &["export", "users", "--folder", &folder.file("")],
+        ))
+    };
+    let path = folder.file("users.jsonl");
+    export();
+    let whole = std::fs::read_to_string(&path).expect("it was written");
+    for cut in [0, 1, whole.len() / 2, whole.len() - 1, whole.len()] {
+        std::fs::write(&path, &whole[..cut]).expect("it can be written");
+        export();
+        let again = std::fs::read_to_string(&path).expect("it was written");
+        assert_eq!(again, whole, "after {cut} bytes");
+    }
+    let newest = stage.user().await;
+    export();
+    let continued = std::fs::read_to_string(&path).expect("it was written");
+    assert_eq!(continued.lines().count(), 6);
+    assert_eq!(lines(&continued)[5]["id"], newest);
+
+    std::fs::write(&path, "{\"call_id\": \"x\"}\n").expect("it can be written");
+    let (_, said) = fail(&mut xtask_on(
+        &stage,
+        &["export", "users", "--folder", &folder.file("")],
+    ));
+    assert!(said.contains("its last line is none of users"), "{said}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (stage, folder) = (Stage::new().await, Folder::new());
+    succeed(&mut xtask_on(
+        &stage,
+        &["export", "--folder", &folder.file("")],
+    ));
+    let metadata = std::fs::metadata(folder.file("calls.jsonl")).expect("it was written");
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_part_is_chosen_by_time_and_by_the_last_that_was_written() {
+    let stage = Stage::new().await;
+    let mut made = Vec::new();
+    for day in 1..=4 {
+        let text = format!("2026-01-0{day}T00:00:00Z");
+        let time = DateTime::parse_rfc3339_str(&text).expect("a time");
+        made.push(
+            stage
+                .call(|call| call.created_at = time)
+                .await
+                .call_id
+                .to_string(),
+        );
+    }
+    for number in 1..=3 {
+        let call = stage.call(|_| {}).await;
+        record(&stage, &call, number, RecordingStatus::Completed).await;
+    }
+    let export = |arguments: &[&str]| {
+        lines(&succeed(&mut xtask_on(
+            &stage,
+            &[&["export"], arguments].concat(),
+        )))
+    };
+    let some = export(&[
+        "calls",
+        "--from",
+        "2026-01-02",
+        "--to",
+        "2026-01-03T00:00:01Z",
+    ]);
+    assert_eq!(ids(&some, "call_id"), made[1..3].iter().cloned().collect());
+    let rest = export(&["calls", "--after", &made[2], "--to", "2026-02-01"]);
+    assert_eq!(ids(&rest, "call_id"), made[3..].iter().cloned().collect());
+
+    let all = export(&["recordings"]);
+    let first = all[0]["id"].as_str().expect("a name");
+    assert_eq!(export(&["recordings", "--after", first]), all[1..]);
+
+    for arguments in [
+        &["export"][..],
+        &["export", "users", "calls"],
+        &[
+            "export",
+            "calls",
+            "--after",
+            "6ba7b810-9dad-41d1-80b4-00c04fd430c8",
+        ],
+    ] {
+        fail(&mut xtask_on(&stage, arguments));
+    }
+}
