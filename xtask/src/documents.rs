@@ -30,7 +30,7 @@ fn documents() -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The words of a line, as a shell takes them; quotes hold blanks together.
+/// The words of a line that a program gets from a shell; quotes hold blanks together, and `>` begins what is the shell's.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut is_quoted = false;
@@ -38,6 +38,7 @@ fn words(line: &str) -> Vec<String> {
         match letter {
             '\'' => is_quoted = !is_quoted,
             ' ' if !is_quoted => words.push(String::new()),
+            '>' if !is_quoted => break,
             other => words.last_mut().expect("there is one").push(other),
         }
     }
