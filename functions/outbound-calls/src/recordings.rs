@@ -112,14 +112,18 @@ pub(crate) async fn media(
         .media
         .current()
         .url(&app.urls.media, &recording.twilio_sid, now);
-    let vary = [(header::VARY, "accept")];
+    // The URL lets in whoever has it.
+    let head = [
+        (header::VARY, "accept"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     if accepts_json(&headers) {
         let expires_at = rfc3339(DateTime::from_millis((now + LIFETIME_SECONDS) * 1_000));
         let body = axum::Json(MediaBody { url, expires_at });
-        return Ok((vary, body).into_response());
+        return Ok((head, body).into_response());
     }
     let location = [(header::LOCATION, url)];
-    Ok((StatusCode::TEMPORARY_REDIRECT, vary, location).into_response())
+    Ok((StatusCode::TEMPORARY_REDIRECT, head, location).into_response())
 }
 
 /// Whether JSON is asked for by its name: `*/*` means that anything will do.
