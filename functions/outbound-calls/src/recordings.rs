@@ -80,12 +80,9 @@ pub(crate) async fn delete(
 /// `application/json`, the URL is told instead.
 #[utoipa::path(
     get, path = "/recordings/{recording_id}/media", tag = "recordings", operation_id = "get_recording_media",
-    params(
-        ("recording_id" = String, Path, description = "The recording's `id`"),
-        ("Accept" = Option<String>, Header, description = "`application/json` for the URL itself"),
-    ),
+    params(("recording_id" = String, Path, description = "The recording's `id`")),
     responses(
-        (status = 200, description = "Where the audio is, as a document", body = MediaBody),
+        (status = 200, description = "Where the audio is, to whoever accepts `application/json`", body = MediaBody),
         (status = 307, description = "Where the audio is", headers(("Location" = String, description = "The URL, good for five minutes"))),
         (status = 409, description = "There is no audio, or not yet (`recording_not_ready`)"),
     ),
