@@ -195,7 +195,7 @@ fn revalidate(operation: &mut Operation) {
 const MEDIA: &str = "get_recording_media";
 
 /// What an answer names, and which parameter of which operation takes the name.
-const LINKS: [(&str, &[&str], &str, &str); 4] = [
+const LINKS: [(&str, &[&str], &str, &str); 5] = [
     (
         "create_user",
         &["get_user", "update_user", "delete_user", "list_user_calls"],
@@ -211,6 +211,12 @@ const LINKS: [(&str, &[&str], &str, &str); 4] = [
     (
         "list_users",
         &["list_users"],
+        "cursor",
+        "$response.body#/next_cursor",
+    ),
+    (
+        "list_calls",
+        &["list_calls"],
         "cursor",
         "$response.body#/next_cursor",
     ),
