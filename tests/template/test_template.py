@@ -239,7 +239,7 @@ def test_browsers_of_other_origins_are_let_in_only_by_the_parameter(deployed):
     given = deployed.settled("HasCorsOrigins").resources["Api"]["Properties"]["Body"][cors]
     assert given["allowOrigins"] == {"Fn::Split": [",", "https://app.example,https://other.example"]}
     assert "allowCredentials" not in given
-    assert {"authorization", "content-type", "idempotency-key", "x-api-key"} <= set(given["allowHeaders"])
+    assert {"authorization", "content-type", "idempotency-key", "if-none-match", "x-api-key"} <= set(given["allowHeaders"])
     assert {"GET", "POST", "PATCH", "DELETE"} == set(given["allowMethods"])
 
 

@@ -19,7 +19,7 @@ use axum::{
 use outdial::{
     config::{ApiKeys, CallConfig, Live, PublicUrls, Settings},
     dao::Dao,
-    http::{finish, media::MediaSigner},
+    http::{finish, media::MediaSigner, tagged},
     twilio::TwilioClient,
 };
 use utoipa::OpenApi;
@@ -72,26 +72,25 @@ impl FromRef<App> for Live<ApiKeys> {
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    finish(
-        Router::new()
-            .route("/blocked-numbers", get(blocked::list).post(blocked::create))
-            .route(
-                "/blocked-numbers/{phone_number}",
-                get(blocked::read).delete(blocked::delete),
-            )
-            .route("/calls", get(calls::list))
-            .route("/calls/outbound", post(create::create))
-            .route("/calls/{call_id}", get(calls::read))
-            .route("/calls/{call_id}/hangup", post(calls::hang_up))
-            .route("/calls/{call_id}/recordings", get(recordings::list))
-            .route(
-                "/recordings/{recording_id}",
-                get(recordings::read).delete(recordings::delete),
-            )
-            .route("/recordings/{recording_id}/media", get(recordings::media))
-            .route("/stats", get(stats::read))
-            .with_state(app),
-    )
+    let router = Router::new()
+        .route("/blocked-numbers", get(blocked::list).post(blocked::create))
+        .route(
+            "/blocked-numbers/{phone_number}",
+            get(blocked::read).delete(blocked::delete),
+        )
+        .route("/calls", get(calls::list))
+        .route("/calls/outbound", post(create::create))
+        .route("/calls/{call_id}", get(calls::read))
+        .route("/calls/{call_id}/hangup", post(calls::hang_up))
+        .route("/calls/{call_id}/recordings", get(recordings::list))
+        .route(
+            "/recordings/{recording_id}",
+            get(recordings::read).delete(recordings::delete),
+        )
+        .route("/recordings/{recording_id}/media", get(recordings::media))
+        .route("/stats", get(stats::read))
+        .with_state(app);
+    finish(tagged(router))
 }
 
 #[derive(OpenApi)]

@@ -80,12 +80,9 @@ pub(crate) async fn delete(
 /// `application/json`, the URL is told instead.
 #[utoipa::path(
     get, path = "/recordings/{recording_id}/media", tag = "recordings", operation_id = "get_recording_media",
-    params(
-        ("recording_id" = String, Path, description = "The recording's `id`"),
-        ("Accept" = Option<String>, Header, description = "`application/json` for the URL itself"),
-    ),
+    params(("recording_id" = String, Path, description = "The recording's `id`")),
     responses(
-        (status = 200, description = "Where the audio is, as a document", body = MediaBody),
+        (status = 200, description = "Where the audio is, to whoever accepts `application/json`", body = MediaBody),
         (status = 307, description = "Where the audio is", headers(("Location" = String, description = "The URL, good for five minutes"))),
         (status = 409, description = "There is no audio, or not yet (`recording_not_ready`)"),
     ),
@@ -112,14 +109,18 @@ pub(crate) async fn media(
         .media
         .current()
         .url(&app.urls.media, &recording.twilio_sid, now);
-    let vary = [(header::VARY, "accept")];
+    // The URL lets in whoever has it.
+    let head = [
+        (header::VARY, "accept"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     if accepts_json(&headers) {
         let expires_at = rfc3339(DateTime::from_millis((now + LIFETIME_SECONDS) * 1_000));
         let body = axum::Json(MediaBody { url, expires_at });
-        return Ok((vary, body).into_response());
+        return Ok((head, body).into_response());
     }
     let location = [(header::LOCATION, url)];
-    Ok((StatusCode::TEMPORARY_REDIRECT, vary, location).into_response())
+    Ok((StatusCode::TEMPORARY_REDIRECT, head, location).into_response())
 }
 
 /// Whether JSON is asked for by its name: `*/*` means that anything will do.

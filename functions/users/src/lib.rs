@@ -7,7 +7,7 @@ use axum::{Router, extract::FromRef, routing::get};
 use outdial::{
     config::{ApiKeys, Live, Settings},
     dao::Dao,
-    http::finish,
+    http::{finish, tagged},
 };
 use utoipa::OpenApi;
 
@@ -42,18 +42,17 @@ impl FromRef<App> for Live<ApiKeys> {
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    finish(
-        Router::new()
-            .route("/users", get(manage::list).post(manage::create))
-            .route(
-                "/users/{user_id}",
-                get(manage::read)
-                    .patch(manage::update)
-                    .delete(manage::delete),
-            )
-            .route("/users/{user_id}/calls", get(calls::list))
-            .with_state(app),
-    )
+    let router = Router::new()
+        .route("/users", get(manage::list).post(manage::create))
+        .route(
+            "/users/{user_id}",
+            get(manage::read)
+                .patch(manage::update)
+                .delete(manage::delete),
+        )
+        .route("/users/{user_id}/calls", get(calls::list))
+        .with_state(app);
+    finish(tagged(router))
 }
 
 #[derive(OpenApi)]

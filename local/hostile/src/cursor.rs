@@ -1,7 +1,7 @@
 use arbitrary::Arbitrary;
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
-    dao::{Cursor, List},
+    dao::{CallFilter, Cursor, List},
     domain::{CallStatus, UserId},
 };
 
@@ -32,6 +32,12 @@ pub fn cursor(bytes: &[u8]) {
         List::Users,
         List::UserCalls(user, status),
         List::UserCalls(UserId::from(ObjectId::from_bytes(input.id)), status),
+        List::Calls(CallFilter {
+            user: status.map(|_| user),
+            status,
+            from: Some(DateTime::from_millis(input.created_at)),
+            to: None,
+        }),
     ];
     let raw = String::from_utf8_lossy(bytes);
     for list in lists {

@@ -8,6 +8,7 @@ use axum::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::HeaderMap;
 use lambda_http::{LambdaEvent, Service, lambda_runtime::Context, request::LambdaRequest};
+use mongodb::bson::DateTime;
 use outdial::{
     boot,
     config::Settings,
@@ -210,7 +211,8 @@ fn extractors() -> Router {
     finish(
         Router::new()
             .route("/users", post(create))
-            .route("/users/{user_id}/calls", get(list)),
+            .route("/users/{user_id}/calls", get(list))
+            .route("/calls/{call_id}", get(list_all)),
     )
 }
 
@@ -221,6 +223,13 @@ async fn create(headers: HeaderMap, Json(body): Json<UserCreate>) -> Result<(), 
 async fn list(Id(user): Id<UserId>, query: PageQuery) -> Result<(), Problem> {
     query.of_users()?;
     query.of_calls(user).map(|_| ())
+}
+
+async fn list_all(query: PageQuery) -> Result<(), Problem> {
+    query.of_all_calls()?;
+    let span = query.of_stats(DateTime::now())?;
+    assert!(span.bucket_starts().count() <= 100 && span.days().count() <= 32);
+    Ok(())
 }
 
 impl Input<'_> {

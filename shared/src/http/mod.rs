@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod etag;
 mod idempotency;
 mod json;
 mod layers;
@@ -17,6 +18,7 @@ pub use answer::{
     RecordingBody, RecordingList, UserBody, UserList, rfc3339, twiml,
 };
 pub use auth::{Caller, CallsRead, CallsWrite, Permission, UsersRead, UsersWrite};
+pub use etag::tagged;
 pub use idempotency::{Repeatable, replayed};
 pub use json::{BODY_MAX_BYTES, FieldErrors, Json};
 pub use layers::finish;

@@ -5,8 +5,8 @@ use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref,
     RefOr, Response, ResponseBuilder, Schema,
     link::Link,
-    path::{Operation, ParameterIn, PathItem},
-    schema::{AdditionalProperties, ComponentsBuilder},
+    path::{Operation, ParameterBuilder, ParameterIn, PathItem},
+    schema::{AdditionalProperties, ComponentsBuilder, Object, Type},
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
@@ -24,6 +24,9 @@ pub fn document(functions: impl IntoIterator<Item = OpenApi>) -> OpenApi {
             bodies.extend(json_body(operation));
             complete(operation);
             link(operation);
+        }
+        if let Some(read) = &mut item.get {
+            revalidate(read);
         }
     }
     if let Some(components) = &mut document.components {
@@ -157,8 +160,42 @@ fn complete(operation: &mut Operation) {
     }
 }
 
+/// Says that what the callers read has a tag.
+fn revalidate(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    let Some(RefOr::T(read)) = responses.get_mut("200") else {
+        return;
+    };
+    let is_json = read.content.contains_key("application/json");
+    if operation.security.is_none() || !is_json || operation.operation_id.as_deref() == Some(MEDIA)
+    {
+        return;
+    }
+    let header = HeaderBuilder::new().description(Some("Names this very document"));
+    let header = header.build();
+    read.headers
+        .insert("ETag".to_owned(), header.clone().into());
+    let unchanged = ResponseBuilder::new()
+        .description("`If-None-Match` names the document as it is")
+        .header("ETag", header);
+    responses.insert("304".to_owned(), unchanged.build().into());
+    let known = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("The `ETag`s of what the caller has"))
+        .schema(Some(Object::with_type(Type::String)))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(known.into());
+}
+
+/// The operation that tells a URL, which is another one each time.
+const MEDIA: &str = "get_recording_media";
+
 /// What an answer names, and which parameter of which operation takes the name.
-const LINKS: [(&str, &[&str], &str, &str); 4] = [
+const LINKS: [(&str, &[&str], &str, &str); 5] = [
     (
         "create_user",
         &["get_user", "update_user", "delete_user", "list_user_calls"],
@@ -174,6 +211,12 @@ const LINKS: [(&str, &[&str], &str, &str); 4] = [
     (
         "list_users",
         &["list_users"],
+        "cursor",
+        "$response.body#/next_cursor",
+    ),
+    (
+        "list_calls",
+        &["list_calls"],
         "cursor",
         "$response.body#/next_cursor",
     ),

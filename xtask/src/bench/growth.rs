@@ -138,6 +138,8 @@ async fn time(bench: &Bench, observed: &Observed, grown: &Grown) -> Result<Media
     let routes = [
         "GET /users",
         "GET /users/{id}/calls",
+        "GET /calls",
+        "GET /stats",
         "GET /calls/{id}",
         "POST /twilio/status",
         "POST /calls/outbound",
@@ -183,7 +185,8 @@ async fn explain(bench: &Bench, observed: &Observed, grown: &Grown) -> Result<Fi
     let mut explained = Vec::new();
     let mut targets = Vec::new();
     let mut known = std::collections::BTreeSet::new();
-    let more = more_requests(scene, grown);
+    let more = more_requests(scene, grown).into_iter();
+    let more = more.chain(lists_of_calls(&scene.user));
     let all = ROUTES.iter().map(|route| of_route(scene, route, 0));
     for (name, function, status, request) in all.chain(more) {
         observed.commands();
@@ -351,4 +354,28 @@ fn more_requests(scene: &Scene, grown: &Grown) -> Vec<Asked> {
             Request::new("DELETE", "/blocked-numbers/+12125550199").with_key(testkit::API_KEY),
         ),
     ]
+}
+
+/// Everybody's calls, by each filter but the empty one.
+fn lists_of_calls(user: &str) -> Vec<Asked> {
+    let time = "from=2026-01-01T00:00:00Z&to=9999-01-01T00:00:00Z";
+    let user = format!("user_id={user}");
+    let status = "status=completed";
+    let lists = [
+        ("GET /calls?from&to", time.to_owned()),
+        ("GET /calls?status", status.to_owned()),
+        ("GET /calls?status&from&to", format!("{status}&{time}")),
+        ("GET /calls?user_id&from&to", format!("{user}&{time}")),
+        (
+            "GET /calls?user_id&status&from&to",
+            format!("{user}&{status}&{time}"),
+        ),
+    ];
+    let lists = lists.into_iter();
+    lists
+        .map(|(name, query)| {
+            let request = Request::get(&format!("/calls?{query}"));
+            (name, "outbound-calls", 200, request)
+        })
+        .collect()
 }

@@ -183,7 +183,12 @@ fn of_pipeline(command: &Document) -> Vec<Document> {
         .flatten()
         .filter_map(Bson::as_document)
         .collect();
-    if stages.iter().any(|stage| stage.contains_key("$group")) {
+    let counts = |stage: &&Document| {
+        ["$group", "$facet"]
+            .iter()
+            .any(|name| stage.contains_key(name))
+    };
+    if stages.iter().any(counts) {
         return Vec::new();
     }
     let lookups = stages

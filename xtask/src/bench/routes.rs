@@ -49,7 +49,7 @@ const fn route(
 pub const DIALS: &str = "POST /calls/outbound";
 
 /// All that are measured.
-pub const ROUTES: [Route; 15] = [
+pub const ROUTES: [Route; 17] = [
     route("GET /health", "health", 200, |_, _| {
         Request::new("GET", "/health")
     }),
@@ -75,6 +75,12 @@ pub const ROUTES: [Route; 15] = [
             json!({ "user_id": scene.user, "to_number": "+12125550123", "script": "Hello." });
         Request::post("/calls/outbound", &call)
             .header("idempotency-key", &Uuid::new_v4().to_string())
+    }),
+    route("GET /calls", "outbound-calls", 200, |_, _| {
+        Request::get("/calls")
+    }),
+    route("GET /stats", "outbound-calls", 200, |_, _| {
+        Request::get("/stats")
     }),
     route("GET /calls/{id}", "outbound-calls", 200, |scene, nth| {
         Request::get(&format!("/calls/{}", call_id(scene, nth)))

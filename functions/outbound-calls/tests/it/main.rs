@@ -11,6 +11,7 @@ mod dialling;
 mod hangup;
 mod hours;
 mod idempotency;
+mod known;
 mod life;
 mod list;
 mod read;

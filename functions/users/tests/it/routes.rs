@@ -1,3 +1,4 @@
+use serde_json::json;
 use testkit::{API_KEY, Answer, Request};
 
 use crate::support::{ada, create_ada, is_recent, start, text};
@@ -100,17 +101,17 @@ async fn head_is_get_without_its_body() {
 #[tokio::test]
 async fn every_answer_has_the_headers_that_keep_it_safe() {
     let (_stage, function) = start().await;
-    for request in [
-        Request::get("/users"),
-        Request::post("/users", &ada()),
-        Request::new("GET", "/users"),
-        Request::get("/nowhere"),
-        Request::new("PUT", "/users"),
-        Request::post("/users", &ada()).body("{"),
+    for (request, caching) in [
+        (Request::get("/users"), "private, no-cache"),
+        (Request::post("/users", &ada()), "no-store"),
+        (Request::new("GET", "/users"), "no-store"),
+        (Request::get("/nowhere"), "no-store"),
+        (Request::new("PUT", "/users"), "no-store"),
+        (Request::post("/users", &ada()).body("{"), "no-store"),
     ] {
         let answer = request.send(&function).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("cache-control"), caching);
         assert!(
             answer
                 .header("strict-transport-security")
@@ -148,4 +149,29 @@ async fn a_refusal_names_its_request() {
             "type"
         ]
     );
+}
+
+#[tokio::test]
+async fn who_has_what_is_read_already_is_not_sent_it_again_until_it_changes() {
+    let (_stage, function) = start().await;
+    let path = create_ada(&function).await;
+    let calls = format!("{path}/calls");
+    let mut tags = Vec::new();
+    for path in ["/users", &path, &calls] {
+        let first = Request::get(path).send(&function).await;
+        let tag = first.header("etag").to_owned();
+        let again = Request::get(path).header("if-none-match", &tag);
+        let again = again.send(&function).await;
+        assert_eq!(
+            (again.status.as_u16(), again.text()),
+            (304, String::new()),
+            "{path}"
+        );
+        tags.push(tag);
+    }
+    let rename = json!({"name": "Ada"});
+    let renamed = Request::new("PATCH", &path).with_key(API_KEY).json(&rename);
+    assert_eq!(renamed.send(&function).await.header("etag"), "");
+    let changed = Request::get(&path).header("if-none-match", &tags.join(", "));
+    assert_eq!(changed.send(&function).await.json()["name"], "Ada");
 }

@@ -18,6 +18,8 @@ async fn answer((name, function): (&str, &Router), status: u16, request: Request
     let caching = answer.header("cache-control");
     if public {
         assert!(!caching.is_empty(), "{of}");
+    } else if !answer.header("etag").is_empty() {
+        assert_eq!(caching, "private, no-cache", "{of}");
     } else {
         assert_eq!(caching, "no-store", "{of}");
     }
