@@ -21,8 +21,9 @@ use crate::config::ConfigError;
 
 /// The crates whose spans and events follow `LOG_LEVEL`. All others are capped at INFO: the runtime logs whole
 /// events, with personal data in them, below it.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "outdial",
+    "console",
     "health",
     "users",
     "outbound_calls",

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from conftest import ROOT
+from test_template import OPTIONAL_FUNCTIONS
 
 METRICS = (ROOT / "shared/src/metrics.rs").read_text()
 OUTCOMES = {"accepted", "refused", "unknown"}
@@ -58,7 +59,7 @@ def test_metrics_have_the_dimensions_that_they_are_told_with(shown, binaries):
 def test_each_function_is_watched(shown, binaries):
     for metric in ["Errors", "Duration", "Throttles"]:
         watched = {dimensions["FunctionName"] for _, name, dimensions in shown if name == metric}
-        assert watched == {f"${{{name}}}" for name in binaries}
+        assert watched == {f"${{{name}}}" for name in binaries if name not in OPTIONAL_FUNCTIONS}
 
 
 def test_the_queues_and_the_api_are_watched(shown):

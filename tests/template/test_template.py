@@ -13,6 +13,8 @@ from conftest import ROOT
 
 ROUTES = {
     "$default": "Health",
+    "/console": "Console",
+    "/console/{proxy+}": "Console",
     "/users": "Users",
     "/users/{proxy+}": "Users",
     "/calls": "OutboundCalls",
@@ -32,6 +34,8 @@ WEBHOOKS = {"Voice", "Status", "Recording"}
 SPILLING = {"Status", "Recording"}
 UNASKED = {"Replay", "Reconcile"}
 FUNCTION_URLS = WEBHOOKS | {"Media"}
+# Deployed only where they are asked for, and without any part in the secret.
+OPTIONAL_FUNCTIONS = {"Console"}
 FROM_THE_SECRET = {
     "MONGO_URI",
     "TWILIO_ACCOUNT_SID",
@@ -57,6 +61,7 @@ READS = {
     "Settings::api_keys)": {"API_KEYS"},
     "MediaSigner::from_settings)": {"MEDIA_SIGNING_KEY"},
     "settings.public_urls()": {"BASE_URL", "VOICE_URL", "STATUS_URL", "RECORDING_URL", "MEDIA_URL"},
+    "webhook_url(settings, WebhookKind::Media)": {"BASE_URL", "MEDIA_URL"},
     "settings.calls()": {
         "TWILIO_FROM_NUMBER",
         "ALLOWED_COUNTRIES",
@@ -99,6 +104,7 @@ OPTIONAL = {
     "HasSecretKey": "SecretKeyArn",
     "HasBaseUrl": "BaseUrl",
     "HasCorsOrigins": "CorsOrigins",
+    "HasConsole": "OperatorConsole",
     "HasBlockedNumbers": "BlockedNumbers",
     "HasCallingHours": "CallingHours",
     "HasApology": "Apology",
@@ -209,7 +215,7 @@ def test_each_route_goes_to_its_function_whatever_the_method(functions):
 
 
 def test_the_gateway_gets_each_route_with_payload_2_0_and_may_call_its_function(deployed):
-    (api,) = deployed.settled().of_type("AWS::ApiGatewayV2::Api").values()
+    (api,) = deployed.settled("HasConsole").of_type("AWS::ApiGatewayV2::Api").values()
     paths = api["Body"]["paths"]
     assert set(paths) == set(ROUTES)
     permissions = deployed.of_type("AWS::Lambda::Permission").values()
@@ -300,15 +306,16 @@ def test_each_function_may_write_its_log_and_its_traces_read_the_secret_use_its_
         if name == "Replay":
             actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
             expected.append(statement(actions, {"Fn::GetAtt": ["WebhookQueue", "Arn"]}))
-        if "HasSecret" in given:
+        knows_secret = name not in OPTIONAL_FUNCTIONS
+        if "HasSecret" in given and knows_secret:
             expected.append(statement("secretsmanager:GetSecretValue", {"Ref": "SecretArn"}))
-        if "HasSecretKey" in given:
+        if "HasSecretKey" in given and knows_secret:
             expected.append(statement("kms:Decrypt", {"Ref": "SecretKeyArn"}))
         if "HasKmsKey" in given:
             actions = ["kms:Decrypt", "kms:GenerateDataKey"] if name in SPILLING else "kms:Decrypt"
             expected.append(statement(actions, {"Ref": "KmsKeyArn"}))
         assert policy["PolicyDocument"]["Statement"] == expected
-        assert variables(function).get("SECRET_ID") == ({"Ref": "SecretArn"} if "HasSecret" in given else None)
+        assert variables(function).get("SECRET_ID") == ({"Ref": "SecretArn"} if "HasSecret" in given and knows_secret else None)
 
 
 def allowed(template):
@@ -636,7 +643,9 @@ def test_each_function_is_told_what_its_code_reads_and_no_more(functions, writte
     for name, function in functions.items():
         code = rust(f"functions/{binaries[name]}/src")
         read = set().union(*(them for call, them in READS.items() if call in code))
-        assert set(variables(function)) == read, name
+        # What all functions have is taken away from these.
+        without = {"SECRET_ID"} if name in OPTIONAL_FUNCTIONS else set()
+        assert set(variables(function)) == read | without, name
 
 
 def test_defaults_are_the_documented_ones(deployed, written):
@@ -689,6 +698,20 @@ def test_what_is_optional_is_off_until_its_parameter_is_given(written):
     assert written.document["Conditions"] == is_given
     for name in OPTIONAL.values():
         assert written.parameters[name]["Default"] == "", name
+
+
+def test_the_console_is_deployed_only_where_it_is_asked_for(deployed, written):
+    assert written.parameters["OperatorConsole"]["AllowedValues"] == ["", "enabled"]
+    own = {name for name, it in deployed.resources.items() if it.get("Condition") == "HasConsole"}
+    assert {"Console", "ConsoleRole", "ConsoleLogs", "ConsoleErrorsAlarm"} <= own
+    assert all(name.startswith("Console") for name in own)
+    for name, it in deployed.resources.items():
+        if name not in own and name != "Api":
+            assert not set(references(it)) & own, name
+    (api,) = deployed.of_type("AWS::ApiGatewayV2::Api").values()
+    for path, item in api["Body"]["paths"].items():
+        assert path.startswith("/console") == ("Fn::If" in item and item["Fn::If"][0] == "HasConsole"), path
+    assert written.document["Outputs"]["ConsoleUrl"]["Condition"] == "HasConsole"
 
 
 def test_every_parameter_is_used_and_described(written):

@@ -112,6 +112,7 @@ fn greet(stack: &Stack, storage: &Path) {
         r#"
   API       {url}
   docs      {url}/docs
+  console   {url}/console
   key       {api_key}
   database  {database}
   Twilio    simulated; its calls are at {simulator}/_sim/calls

@@ -27,8 +27,9 @@ use runtime_api::Registry;
 use worker::Worker;
 
 /// What runs here, under the names of the folders and binaries, with the time that the template gives each of them.
-pub const FUNCTIONS: [(&str, Duration); 9] = [
+pub const FUNCTIONS: [(&str, Duration); 10] = [
     ("health", Duration::from_secs(10)),
+    ("console", Duration::from_secs(10)),
     ("users", Duration::from_secs(29)),
     ("outbound-calls", Duration::from_secs(29)),
     ("voice", Duration::from_secs(8)),

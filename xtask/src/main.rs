@@ -2,8 +2,10 @@
 
 mod api;
 mod bench;
+mod browser;
 mod chaos;
 mod client;
+mod console;
 mod demo;
 mod deny;
 mod dev;
@@ -72,6 +74,8 @@ enum Command {
     Schemathesis(schemathesis::Arguments),
     /// Generates a Python client from the API's document, and places a recorded call with it
     Client(client::Arguments),
+    /// Tests the console in a browser, on the whole service of this machine
+    Console(console::Arguments),
     /// Runs the fuzz targets, one after another
     Fuzz(fuzz::Arguments),
     /// Runs one function on one event, under AWS's own runtime interface emulator
@@ -154,6 +158,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Schemathesis(arguments) => schemathesis::run(arguments).await,
         Command::Client(arguments) => client::run(arguments).await,
+        Command::Console(arguments) => console::run(arguments).await,
         Command::Fuzz(arguments) => fuzz::run(arguments).await,
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Indexes(arguments) => indexes::run(arguments).await,

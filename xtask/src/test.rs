@@ -7,6 +7,7 @@ use tokio::process::Command;
 use tokio::sync::oneshot;
 
 use crate::Result;
+use crate::browser::Browser;
 use crate::openapi;
 use crate::output::Output;
 use crate::prerequisites;
@@ -126,6 +127,7 @@ impl<'a> Suite<'a> {
             self.chaos().await;
             self.schemathesis().await;
             self.client().await;
+            self.console().await;
             Ok(())
         };
         let (suites, rust_tests) = tokio::join!(beside, cargo);
@@ -209,6 +211,17 @@ impl<'a> Suite<'a> {
         let mut command = processes::command(processes::this_program());
         command.arg("client");
         self.command("Python client", &mut command).await;
+    }
+
+    /// The console in a browser, which is installed where this machine can.
+    async fn console(&mut self) {
+        if let Err(error) = Browser::ensure(self.workspace).await {
+            self.skip("console", &error.to_string(), Instant::now());
+            return;
+        }
+        let mut command = processes::command(processes::this_program());
+        command.arg("console");
+        self.command("console", &mut command).await;
     }
 
     /// The caller's test database, else an embedded one that starts empty and can be told to fail.

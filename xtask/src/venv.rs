@@ -142,7 +142,7 @@ impl Venv {
 }
 
 /// Two commands at once must not build the same environment.
-async fn lock(path: &Path) -> Result<File> {
+pub async fn lock(path: &Path) -> Result<File> {
     let file = File::create(path)?;
     loop {
         match file.try_lock() {

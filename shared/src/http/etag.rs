@@ -77,7 +77,8 @@ fn tag_of(body: &[u8]) -> String {
 
 /// Whether an `If-None-Match` names the tag, by the weak comparison that it asks for: a `W/` does not count. What is no list of
 /// tags names none from there on.
-fn names(tags: &str, tag: &str) -> bool {
+#[must_use]
+pub fn names(tags: &str, tag: &str) -> bool {
     if tags.trim() == "*" {
         return true;
     }

@@ -18,7 +18,7 @@ pub use answer::{
     RecordingBody, RecordingList, UserBody, UserList, rfc3339, twiml,
 };
 pub use auth::{Caller, CallsRead, CallsWrite, Permission, UsersRead, UsersWrite};
-pub use etag::tagged;
+pub use etag::{names as names_tag, tagged};
 pub use idempotency::{Repeatable, replayed};
 pub use json::{BODY_MAX_BYTES, FieldErrors, Json};
 pub use layers::finish;

@@ -205,6 +205,10 @@ pub fn first_event(bench: &Bench, function: &str, nth: usize) -> (Bytes, Option<
             None,
         ),
         (_, Some(route)) => (route.event(&bench.scene, nth), Some(route.status)),
+        ("console", None) => (
+            Request::new("GET", "/console").event().to_string().into(),
+            Some(200),
+        ),
         ("replay", None) => (Bytes::from_static(b"{\"Records\":[]}"), None),
         ("reconcile", None) => (Bytes::from_static(b"{}"), None),
         _ => (

@@ -62,6 +62,7 @@ fn function_of(path: &str) -> &'static str {
         ["twilio", "status"] => "status",
         ["twilio", "recording"] => "recording",
         ["media"] => "media",
+        ["console", ..] => "console",
         _ => "health",
     }
 }
@@ -263,10 +264,14 @@ mod tests {
             ("/twilio/status", "status"),
             ("/twilio/recording", "recording"),
             ("/media", "media"),
+            ("/console", "console"),
+            ("/console/", "console"),
+            ("/console/1/main.js", "console"),
             ("/twilio/other", "health"),
             ("/twilio/voice/x", "health"),
             ("/media/x", "health"),
             ("/recordings", "health"),
+            ("/consoles", "health"),
             ("/stats/x", "health"),
             ("//users", "health"),
             ("*", "health"),

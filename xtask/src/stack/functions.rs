@@ -18,11 +18,12 @@ const ENVIRONMENTS: usize = 10;
 const START_TIME: Duration = Duration::from_mins(1);
 
 /// A path of each function that the gateway reaches.
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 8] = [
     "/health",
     "/users",
     "/calls/x",
     "/media",
+    "/console",
     "/twilio/voice",
     "/twilio/status",
     "/twilio/recording",

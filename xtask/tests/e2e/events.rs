@@ -8,7 +8,9 @@ use serde_json::Value;
 use crate::{succeed, xtask};
 
 /// The status that is answered; 0 where the event is no request.
-const EXPECTED: [(&str, &str, u16); 23] = [
+const EXPECTED: [(&str, &str, u16); 25] = [
+    ("console", "console", 200),
+    ("console", "console-unknown-route", 404),
     ("health", "health", 200),
     ("health", "health-unknown-route", 404),
     ("media", "media", 206),
@@ -33,6 +35,11 @@ const EXPECTED: [(&str, &str, u16); 23] = [
     ("voice", "voice", 200),
     ("voice", "voice-forged", 403),
 ];
+
+#[test]
+fn events_of_console() {
+    invoke_events_of("console");
+}
 
 #[test]
 fn events_of_health() {

@@ -22,7 +22,8 @@ use twilio_sim::clock::Speed;
 use host::{Answer, Host, send};
 use lines::Lines;
 
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 10] = [
+    "console",
     "health",
     "users",
     "outbound-calls",
@@ -382,6 +383,9 @@ async fn nothing_secret_or_personal_is_printed_though_everything_is_logged() {
     let mut play = Play::begin().await;
     let health = send(play.host.request(Method::GET, "/health")).await;
     assert_eq!(health.status, 200, "{}", health.text);
+    let page = format!("/console/{NAME}/{NUMBER}?{EMAIL}");
+    let page = send(play.host.request(Method::GET, &page)).await;
+    assert_eq!(page.status, 404, "{}", page.text);
     let user_id = play.users().await;
     play.bad_requests().await;
     let (call_id, sid) = play.call(&user_id).await;

@@ -1,0 +1,257 @@
+// The list of calls, live: newest first, one page at a time.
+
+import { get, segment, withQuery } from "./api.js";
+import { h, icon, patch, say, setAttribute, setText } from "./dom.js";
+import { LIVE, STATUSES, length, masked, plural, statusWord, talked, when, wholeTime } from "./format.js";
+import { nameOf, noteUser, withName } from "./names.js";
+import { Poller } from "./poll.js";
+import { empty, failure, loading } from "./states.js";
+
+const PAGE = 25;
+const LIVE_MS = 1_500;
+const CALM_MS = 3_000;
+
+export function badge(status) {
+  const element = h("span", { class: "badge" }, h("span", { class: "dot", "aria-hidden": "true" }), h("span"));
+  setBadge(element, status);
+  return element;
+}
+
+export function setBadge(element, status) {
+  setAttribute(element, "data-status", status);
+  setText(element.lastElementChild, statusWord(status));
+}
+
+/** A number for the eye, and for the ear. */
+export function maskedNumber(number) {
+  return [
+    h("span", { class: "number", "aria-hidden": "true" }, masked(number)),
+    h("span", { class: "unseen" }, `number ending in ${number.slice(-4).split("").join(" ")}`),
+  ];
+}
+
+function makeRow(call, withUser) {
+  const status = badge(call.status);
+  const name = h("span", { class: "name" });
+  const time = h("time", { datetime: call.created_at, title: wholeTime(call.created_at) });
+  const duration = h("td", { class: "duration" });
+  const link = h("a", { class: "to", href: `#/calls/${segment(call.call_id)}` }, maskedNumber(call.to_number));
+  const row = h(
+    "tr",
+    { "data-call": call.call_id },
+    h("td", { class: "status" }, status),
+    h("td", { class: "whom" }, link, withUser && name),
+    h("td", { class: "script" }, h("span", {}, call.script)),
+    h("td", { class: "recorded" }, call.recording_enabled && [icon("recorded"), h("span", { class: "unseen" }, "recorded")]),
+    duration,
+    h("td", { class: "time" }, time),
+  );
+  row.addEventListener("click", (event) => {
+    if (!event.target.closest("a") && !getSelection().toString()) link.click();
+  });
+  Object.assign(row, { parts: { status, name, time, duration }, call });
+  if (withUser) {
+    setText(name, nameOf(call.user_id) ?? "");
+    withName(call.user_id, (text) => setText(name, text));
+  }
+  return row;
+}
+
+function updateRow(row, call) {
+  const { status, time, duration } = row.parts;
+  row.call = call;
+  setBadge(status, call.status);
+  setText(time, when(call.created_at));
+  const seconds = talked(call);
+  setText(duration, seconds === null ? "–" : length(seconds));
+}
+
+/**
+ * The list below `place`. `filter` is `{status, user}`, `path` where it is asked; `moved` is told of another filter.
+ * Returns what stops it.
+ */
+export function callsList(place, { path, query, withUser, whenEmpty }) {
+  // The cursors of the pages before this one, and its own.
+  const before = [];
+  let cursor = null;
+  let next = null;
+  let first = true;
+  const rows = new Map();
+  const body = h("tbody");
+  const table = h(
+    "table",
+    { class: withUser ? "calls" : "calls of-user", hidden: true },
+    h("caption", { class: "unseen" }, "Calls, newest first"),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        ["Status", "To", "Script"].map((title) => h("th", { scope: "col" }, title)),
+        h("th", { scope: "col" }, h("span", { class: "unseen" }, "Recorded")),
+        h("th", { scope: "col", class: "duration" }, "Duration"),
+        h("th", { scope: "col", class: "time" }, "Placed"),
+      ),
+    ),
+    body,
+  );
+  const newer = h("button", { class: "button", type: "button" }, icon("back"), "Newer");
+  const older = h("button", { class: "button", type: "button" }, "Older", icon("forth"));
+  const place_ = h("span", { class: "where" });
+  const pages = h("nav", { class: "pages", "aria-label": "Pages of calls", hidden: true }, place_, newer, older);
+  const state = h("div", { class: "state" }, loading("calls"));
+  place.replaceChildren(table, state, pages);
+
+  const go = () => {
+    setAttribute(table, "aria-busy", "true");
+    newer.disabled = true;
+    older.disabled = true;
+    poller.now();
+  };
+  newer.addEventListener("click", () => {
+    cursor = before.pop() ?? null;
+    go();
+  });
+  older.addEventListener("click", () => {
+    before.push(cursor);
+    cursor = next;
+    go();
+  });
+
+  const show = ({ calls, next_cursor }, asked) => {
+    if (asked !== cursor) {
+      poller.now();
+      return;
+    }
+    const fresh = calls.filter((call) => !rows.has(call.call_id)).length;
+    const isSamePage = place.page === asked;
+    next = next_cursor ?? null;
+    patch(
+      body,
+      rows,
+      calls,
+      (call) => call.call_id,
+      (call) => {
+        const row = makeRow(call, withUser);
+        if (isSamePage && !first) row.classList.add("fresh");
+        return row;
+      },
+      updateRow,
+    );
+    if (!first && isSamePage && fresh > 0 && cursor === null) say(`${plural(fresh, "new call")} in the list`);
+    if (!first && !isSamePage) {
+      say(`Page ${before.length + 1}, ${plural(calls.length, "call")}`);
+      if (table.getBoundingClientRect().top < 0) table.scrollIntoView({ block: "start" });
+    }
+    place.page = asked;
+    first = false;
+    table.hidden = calls.length === 0;
+    table.removeAttribute("aria-busy");
+    state.replaceChildren();
+    if (calls.length === 0) state.append(before.length > 0 ? empty("No calls on this page", "They have moved on. Go back to newer ones.") : whenEmpty());
+    const focused = document.activeElement;
+    newer.disabled = before.length === 0;
+    older.disabled = next === null;
+    // A button that has had its day must not take the keyboard's place along.
+    if (focused === newer && newer.disabled) older.focus();
+    if (focused === older && older.disabled) newer.focus();
+    pages.hidden = newer.disabled && older.disabled;
+    setText(place_, `Page ${before.length + 1}`);
+  };
+
+  const poller = new Poller({
+    load: async (signal) => {
+      const asked = cursor;
+      show(await get(withQuery(path, { ...query, page_size: PAGE, cursor: asked }), signal), asked);
+    },
+    every: () => ([...rows.values()].some(({ call }) => LIVE.has(call.status)) ? LIVE_MS : CALM_MS),
+    failed: (problem) => {
+      table.removeAttribute("aria-busy");
+      if (problem.code === "validation_failed" && cursor !== null) {
+        before.length = 0;
+        cursor = null;
+        poller.now();
+      } else if (!problem.isAway || first) {
+        table.hidden = true;
+        pages.hidden = true;
+        state.replaceChildren(failure(problem));
+      }
+    },
+  });
+  // A call's seconds go on between two answers.
+  const ticking = setInterval(() => {
+    for (const row of rows.values()) if (LIVE.has(row.call.status)) updateRow(row, row.call);
+  }, 1_000);
+  return () => {
+    clearInterval(ticking);
+    poller.stop();
+  };
+}
+
+/** The view of all calls. `query` holds the filter, as the address has it. */
+export function callsView(main, { query, head, go }) {
+  const status = h(
+    "select",
+    { id: "status-filter" },
+    h("option", { value: "" }, "Any status"),
+    STATUSES.map((one) => h("option", { value: one }, statusWord(one))),
+  );
+  status.value = STATUSES.includes(query.get("status")) ? query.get("status") : "";
+  const user = h("input", {
+    id: "user-filter",
+    type: "search",
+    placeholder: "E-mail address or id",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "filter-fault",
+  });
+  const fault = h("p", { class: "fault", id: "filter-fault", role: "alert", hidden: true });
+  const userId = query.get("user") ?? "";
+  user.value = userId;
+  const chosen = h("span", { class: "chosen" });
+  if (userId) withName(userId, (name) => setText(chosen, name));
+
+  const move = (parameters) => go(withQuery("/calls", { status: status.value, user: userId, ...parameters }));
+  status.addEventListener("change", () => move({ status: status.value }));
+  const filter = h(
+    "form",
+    { class: "filter", role: "search", "aria-label": "Filter calls" },
+    h("div", {}, h("label", { for: "status-filter" }, "Status"), status),
+    h("div", { class: "grow" }, h("label", { for: "user-filter" }, "User", chosen), user),
+    h("button", { class: "button", type: "submit" }, "Filter"),
+    (userId || status.value) && h("a", { class: "button quiet", href: "#/calls" }, "Clear"),
+  );
+  filter.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const written = user.value.trim();
+    fault.hidden = true;
+    if (!written.includes("@")) {
+      move({ user: written });
+      return;
+    }
+    try {
+      const { users } = await get(withQuery("/users", { email: written }));
+      if (users.length > 0) {
+        noteUser(users[0]);
+        move({ user: users[0].id });
+        return;
+      }
+      setText(fault, "No user has this address.");
+    } catch (problem) {
+      setText(fault, problem.message);
+    }
+    fault.hidden = false;
+  });
+  const list = h("section", { "aria-label": "Calls" });
+  main.append(head("Calls", h("button", { class: "button primary", type: "button", onclick: () => go("new-call") }, icon("plus"), "New call")), filter, fault, list);
+  return callsList(list, {
+    path: "/calls",
+    query: { status: status.value, user_id: userId },
+    withUser: true,
+    whenEmpty: () =>
+      userId || status.value
+        ? empty("No calls match", "No call has this status and this user. Clear the filter to see all of them.")
+        : empty("No calls yet", "Calls appear here as they are placed, by the API or with the button above."),
+  });
+}

@@ -1,0 +1,161 @@
+// How things are going: figures of a stretch of time, and whether all parts are up.
+
+import { get, health, withQuery } from "./api.js";
+import { h, setAttribute, setText } from "./dom.js";
+import { count, inWords, now, percent, wholeTime } from "./format.js";
+import { GROUPS, groupWord, plot, sum } from "./plot.js";
+import { Poller } from "./poll.js";
+import { empty, failure, loading } from "./states.js";
+
+const EVERY_MS = 15_000;
+const HEALTH_MS = 30_000;
+const MINUTE = 60_000;
+
+/** Name, words, length; and the grid that the end is on, so that nothing is asked anew that cannot be new. */
+const RANGES = [
+  ["1h", "Last hour", 60 * MINUTE, MINUTE],
+  ["24h", "24 hours", 1440 * MINUTE, 5 * MINUTE],
+  ["7d", "7 days", 7 * 1440 * MINUTE, 60 * MINUTE],
+  ["30d", "30 days", 30 * 1440 * MINUTE, 60 * MINUTE],
+];
+
+/** What a refusal's code means. */
+const RULES = {
+  country_not_allowed: "Country not allowed",
+  number_type_not_allowed: "Kind of number not allowed",
+  number_not_valid: "No valid number",
+  number_blocked: "Blocked number",
+  own_number: "Our own number",
+  outside_calling_hours: "Outside the calling hours",
+  user_daily_cap: "The user's calls of the day used up",
+  daily_cap: "All calls of the day used up",
+  dialing_off: "Dialling switched off",
+  twilio_refused: "Refused by Twilio",
+};
+
+function tile(title) {
+  const value = h("p", { class: "value" }, "–");
+  const note = h("p", { class: "note" });
+  return { element: h("div", { class: "tile" }, h("h2", {}, title), value, note), value, note };
+}
+
+function bars(entries) {
+  const most = Math.max(1, ...entries.map(([, number]) => number));
+  return h(
+    "ul",
+    { class: "bars" },
+    entries.map(([name, number]) => {
+      const meter = h("span", { class: "meter", "aria-hidden": "true" }, h("span"));
+      meter.firstElementChild.style.setProperty("width", `${(100 * number) / most}%`);
+      return h("li", {}, h("span", { class: "name" }, name), h("b", {}, count(number)), meter);
+    }),
+  );
+}
+
+export function overviewView(main, { query, head, go }) {
+  const [range, words, long, grid] = RANGES.find(([name]) => name === query.get("range")) ?? RANGES[1];
+  const choice = h(
+    "fieldset",
+    { class: "segments" },
+    h("legend", { class: "unseen" }, "Stretch of time"),
+    RANGES.map(([name, label]) => {
+      const radio = h("input", { type: "radio", name: "range", value: name, id: `range-${name}`, checked: name === range });
+      radio.addEventListener("change", () => go(`/overview?range=${name}`, { keepFocus: `range-${name}` }));
+      return [radio, h("label", { for: `range-${name}` }, label)];
+    }),
+  );
+  const tiles = { calls: tile("Calls"), rate: tile("Answer rate"), median: tile("Median duration"), refused: tile("Refused") };
+  const picture = plot();
+  const legend = h("ul", { class: "legend" });
+  const counts = new Map();
+  for (const [group] of GROUPS) {
+    const number = h("b", {}, "–");
+    counts.set(group, number);
+    legend.append(h("li", {}, h("span", { class: `key ${group}` }), groupWord(group), number));
+  }
+  const note = h("p", { class: "hint", hidden: true });
+  const refused = h("div");
+  const parts = h("ul", { class: "parts" });
+  const healthNote = h("p", { class: "hint" });
+  const state = h("div", { class: "state" }, loading("figures"));
+  const body = h(
+    "div",
+    { class: "overview", hidden: true },
+    h("div", { class: "tiles" }, Object.values(tiles).map((one) => one.element)),
+    h("section", { class: "card" }, h("h2", {}, "Calls by status"), legend, picture.element, note),
+  );
+  const below = h(
+    "div",
+    { class: "pair" },
+    h("section", { class: "card" }, h("h2", {}, "Refused, by rule"), refused),
+    h("section", { class: "card" }, h("h2", {}, "Service"), parts, healthNote),
+  );
+  main.append(head("Overview", choice), state, body, below);
+  refused.append(loading("refusals"));
+
+  const show = (stats) => {
+    state.replaceChildren();
+    body.hidden = false;
+    const total = stats.total;
+    const refusals = Object.entries(stats.refused ?? {}).sort(([, one], [, other]) => other - one);
+    const refusedTotal = refusals.reduce((all, [, number]) => all + number, 0);
+    setText(tiles.calls.value, count(total));
+    setText(tiles.calls.note, words.toLowerCase());
+    setText(tiles.rate.value, stats.answer_rate === null || stats.answer_rate === undefined ? "–" : percent(stats.answer_rate));
+    setText(tiles.rate.note, "of the calls that have ended");
+    const median = stats.median_duration_seconds;
+    setText(tiles.median.value, median === null || median === undefined ? "–" : inWords(median));
+    setText(tiles.median.note, "of answered calls");
+    setText(tiles.refused.value, count(refusedTotal));
+    setText(tiles.refused.note, "not placed, by a rule or by Twilio");
+    for (const [group, statuses] of GROUPS) setText(counts.get(group), count(sum(stats.by_status, statuses)));
+    picture.update(stats);
+    note.hidden = !stats.truncated;
+    setText(note, stats.truncated ? "There were more calls than are counted here: choose a shorter stretch of time for whole figures." : "");
+    refused.replaceChildren(
+      refusals.length > 0
+        ? bars(refusals.map(([code, number]) => [RULES[code] ?? code, number]))
+        : empty("Nothing was refused", "Refusals are counted by the rule that made them."),
+    );
+  };
+  const figures = new Poller({
+    load: async (signal) => {
+      const to = Math.ceil(now() / grid) * grid;
+      show(await get(withQuery("/stats", { from: new Date(to - long).toISOString(), to: new Date(to).toISOString() }), signal));
+    },
+    every: () => EVERY_MS,
+    failed: (problem) => {
+      if (problem.isAway && !body.hidden) return;
+      body.hidden = true;
+      refused.replaceChildren();
+      state.replaceChildren(failure(problem));
+    },
+  });
+  const line = (name, reach, word) => {
+    const item = h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "name" }, name), h("b", {}, word));
+    setAttribute(item, "data-reach", reach);
+    return item;
+  };
+  const looking = new Poller({
+    load: async (signal) => {
+      const body = await health(signal);
+      const up = (reach) => (reach === "up" ? "up" : "away");
+      parts.replaceChildren(
+        line("API", "up", `version ${body.version}`),
+        line("Database", body.database, up(body.database)),
+        line("Twilio", body.twilio, up(body.twilio)),
+      );
+      setText(healthNote, `Asked ${wholeTime(body.timestamp)}`);
+    },
+    every: () => HEALTH_MS,
+    failed: () => {
+      parts.replaceChildren(line("API", "down", "does not answer"));
+      setText(healthNote, "");
+    },
+  });
+  return () => {
+    figures.stop();
+    looking.stop();
+    picture.stop();
+  };
+}

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { FEW, NUMBER, REFUSED, SLOW, as, ask, newCall, newUser, open, until } from "./stage.mjs";
+
+const rowOf = (page, call) => page.locator(`tr[data-call="${call.call_id}"]`);
+
+async function fillCall(page, user, script = "Hello! This is a test. Goodbye!") {
+  await page.getByRole("button", { name: "New call" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("User").fill(user.email);
+  await dialog.getByLabel("Number").fill(NUMBER);
+  await dialog.getByLabel("Script").fill(script);
+  return dialog;
+}
+
+test("a call that is placed is watched to its end, and its recording is heard", as(FEW, async (page) => {
+  const user = await newUser(FEW);
+  const dialog = await fillCall(page, user);
+  await dialog.getByLabel("Record the call").check();
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await page.locator(".toast").getByText("•••• 2671").waitFor();
+  await page.getByRole("heading", { name: "Call to" }).waitFor();
+  assert.ok(!(await page.locator("#app").innerText()).includes(NUMBER), "the number is masked");
+  await page.locator('.badge[data-status="completed"]').waitFor();
+  for (const span of ["ringing", "in-call", "recording"]) await page.locator(`.span.${span}`).waitFor();
+  await page.locator(".wave[data-drawn]").waitFor();
+  await page.getByRole("button", { name: "Play" }).click();
+  await page.waitForFunction(() => document.querySelector("audio").currentTime > 0.3);
+  const slider = page.getByRole("slider", { name: "Position in the recording" });
+  await page.getByRole("button", { name: "Pause" }).click();
+  await slider.focus();
+  await page.keyboard.press("Home");
+  assert.equal(await page.evaluate(() => document.querySelector("audio").currentTime), 0);
+  await page.keyboard.press("End");
+  const [at, whole] = await page.evaluate(() => [document.querySelector("audio").currentTime, document.querySelector("audio").duration]);
+  assert.ok(at > whole - 0.2, `${at} of ${whole}`);
+  await page.getByRole("button", { name: "Show number" }).click();
+  await page.getByRole("heading", { name: NUMBER }).waitFor();
+}));
+
+test("a call that lives is hung up, after one has said so twice", as(FEW, async (page) => {
+  const call = await newCall(FEW, await newUser(FEW), { to_number: SLOW });
+  await open(page, `/calls/${call.call_id}`);
+  await page.locator('.badge[data-status="ringing"]').waitFor();
+  await page.getByRole("button", { name: "Hang up" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Hang up" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Hang up" }).click();
+  await page.locator('.badge[data-status="canceled"]').waitFor();
+  await page.getByRole("button", { name: "Hang up" }).waitFor({ state: "hidden" });
+  assert.equal((await ask(FEW, "GET", `/calls/${call.call_id}`)).status, "canceled");
+}));
+
+test("the list is live, keeps its rows, and shows what others place", as(FEW, async (page) => {
+  const user = await newUser(FEW);
+  const first = await newCall(FEW, user);
+  await rowOf(page, first).waitFor();
+  await rowOf(page, first).evaluate((row) => (row.mark = "the same"));
+  await rowOf(page, first).getByRole("link").focus();
+  const second = await newCall(FEW, user, { script: "<img src=x onerror=alert(1)>" });
+  await rowOf(page, second).waitFor();
+  await rowOf(page, first).locator('[data-status="completed"]').waitFor();
+  assert.equal(await rowOf(page, first).evaluate((row) => row.mark), "the same");
+  assert.ok(await rowOf(page, first).getByRole("link").evaluate((link) => link === document.activeElement), "the focus stays");
+  assert.equal(await rowOf(page, second).locator("img").count(), 0);
+  await rowOf(page, second).getByText("<img src=x onerror=alert(1)>").waitFor();
+}));
+
+test("the list is filtered by status and by user", as(FEW, async (page) => {
+  const [user, other] = [await newUser(FEW), await newUser(FEW, { name: "Grace Hopper" })];
+  const busy = await newCall(FEW, user, { to_number: "+12125550101" });
+  const done = await newCall(FEW, other);
+  await rowOf(page, busy).locator('[data-status="busy"]').waitFor();
+  await page.getByLabel("Status").selectOption("busy");
+  await rowOf(page, busy).waitFor();
+  await rowOf(page, done).waitFor({ state: "detached" });
+  assert.match(page.url(), /status=busy/);
+  await page.getByLabel("User").fill(other.email);
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByText("No calls match").waitFor();
+  await page.getByRole("link", { name: "Clear" }).click();
+  await rowOf(page, done).waitFor();
+  await page.getByLabel("User").fill("nobody@example.com");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByText("No user has this address.").waitFor();
+}));
+
+test("a call that Twilio refuses is told in its words, with its code and a link to its page", as(FEW, async (page) => {
+  const user = await newUser(FEW);
+  const dialog = await fillCall(page, user);
+  await dialog.getByLabel("Number").fill(REFUSED.number);
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  const link = `https://www.twilio.com/docs/api/errors/${REFUSED.code}`;
+  await dialog.getByRole("alert").waitFor();
+  const said = await dialog.getByRole("alert").innerText();
+  if (await dialog.locator(`a[href="${link}"]`).count()) {
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    const call = await until(async () => (await ask(FEW, "GET", `/users/${user.id}/calls`)).calls[0], "the refused call");
+    await open(page, `/calls/${call.call_id}`);
+    await page.locator(".notice").locator(`a[href="${link}"]`).waitFor();
+  } else {
+    assert.fail(said);
+  }
+}));
+
+test("faults stand at their fields, and those of no field above the buttons", as(FEW, async (page) => {
+  await page.getByRole("button", { name: "New call" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  for (const name of ["user_id", "to_number", "script"]) {
+    await dialog.locator(`[data-field="${name}"] [aria-invalid="true"]`).waitFor();
+    const fault = dialog.locator(`[data-field="${name}"] .fault`);
+    assert.ok((await fault.innerText()).length > 0);
+    const described = await dialog.locator(`[data-field="${name}"] [aria-invalid]`).getAttribute("aria-describedby");
+    assert.ok(described.split(" ").includes(await fault.getAttribute("id")));
+  }
+  assert.ok(await dialog.getByLabel("User").evaluate((input) => input === document.activeElement));
+  const user = await newUser(FEW);
+  await dialog.getByLabel("User").fill(user.id);
+  await dialog.getByLabel("Script").fill("Hello!");
+  await dialog.getByLabel("Number").fill("+442079460000");
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await dialog.locator('[data-field="script"] [aria-invalid]').waitFor({ state: "detached" });
+  await dialog.getByRole("alert").or(dialog.locator('[data-field="to_number"] .fault')).first().waitFor();
+}));
+
+test("a form that is sent again after a lost answer dials once", as(FEW, async (page) => {
+  const user = await newUser(FEW);
+  const keys = [];
+  page.on("request", (request) => {
+    if (request.method() === "POST" && request.url().endsWith("/calls/outbound")) keys.push(request.headers()["idempotency-key"]);
+  });
+  // The request arrives, and its answer does not.
+  await page.route("**/calls/outbound", async (route) => {
+    await route.fetch();
+    await route.abort();
+  }, { times: 1 });
+  const dialog = await fillCall(page, user);
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await dialog.getByRole("alert").getByText("cannot be reached").waitFor();
+  await dialog.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "Call to" }).waitFor();
+  assert.equal(keys.length, 2);
+  assert.ok(keys[0]);
+  assert.equal(keys[0], keys[1]);
+  assert.equal((await ask(FEW, "GET", `/users/${user.id}/calls`)).total, 1);
+  await open(page, "/calls");
+  const next = await fillCall(page, user);
+  await next.getByRole("button", { name: "Place call" }).click();
+  await until(() => keys.length === 3, "another call");
+  assert.notEqual(keys[2], keys[0]);
+}));

@@ -1,0 +1,73 @@
+// The pictures of docs/images: `cargo xtask console --pictures`.
+
+import assert from "node:assert/strict";
+import path from "node:path";
+
+import { MANY, ask, begin, end, newCall, open, signIn, until, visitor } from "./stage.mjs";
+
+const FOLDER = "docs/images";
+const DESKTOP = { viewport: { width: 1280, height: 800 } };
+const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 };
+
+const { users } = await ask(MANY, "GET", "/users");
+const scripts = [
+  "Hello! Your order is ready to be picked up. We are open until eight tonight, and tomorrow from nine. Thank you, and goodbye!",
+  "This is a reminder of your appointment tomorrow at nine. Please call us if you cannot come.",
+  "A parcel will be delivered to you today between two and four.",
+];
+
+async function take(page, name) {
+  // Neither a spinner's phase nor a pointer.
+  await page.mouse.move(0, 0);
+  await page.evaluate(() => {
+    document.activeElement.blur();
+    document.getAnimations().forEach((animation) => animation.cancel());
+  });
+  await page.screenshot({ path: path.join(FOLDER, `console-${name}.png`) });
+  console.log(`${FOLDER}/console-${name}.png`);
+}
+
+await begin();
+try {
+  await ask(MANY, "POST", "/blocked-numbers", { phone_number: "+14155550199" });
+  for (const [number, times] of [["+442079460000", 9], ["+14155550199", 6], ["+15005550002", 1], ["+15005550006", 2]]) {
+    for (let nth = 0; nth < times; nth += 1) {
+      await newCall(MANY, users[4], { to_number: number }).then(() => assert.fail(`${number} is refused`), () => {});
+    }
+  }
+  const recorded = await newCall(MANY, users[0], { script: scripts[0], recording_enabled: true, to_number: users[0].phone_number });
+  await until(async () => {
+    const { recordings } = await ask(MANY, "GET", `/calls/${recorded.call_id}/recordings`);
+    return recordings.some((one) => one.status === "completed");
+  }, "the recording");
+  await newCall(MANY, users[1], { script: scripts[1], to_number: "+12125550101" });
+  for (const [device, options] of [["", DESKTOP], ["-phone", PHONE]]) {
+    for (const colorScheme of device ? ["light"] : ["light", "dark"]) {
+      const page = await visitor({ ...options, colorScheme });
+      await page.goto(`${MANY.url}/console`);
+      await signIn(page, MANY.key);
+      const name = (view) => `${view}${device}${colorScheme === "dark" ? "-dark" : ""}`;
+      // The calls themselves go on: one rings and one talks in each picture.
+      await newCall(MANY, users[2], { script: scripts.join(" ").repeat(8), recording_enabled: true });
+      await page.locator('[data-status="in-progress"]').first().waitFor();
+      await newCall(MANY, users[3], { script: scripts[2], to_number: "+12125550112" });
+      await page.locator('[data-status="ringing"]').first().waitFor();
+      await page.waitForFunction(() => [...document.querySelectorAll("td .name")].every((element) => element.textContent));
+      await take(page, name("calls"));
+      await open(page, `/calls/${recorded.call_id}`);
+      await page.locator(".wave[data-drawn]").waitFor();
+      await page.waitForFunction(() => Number.isFinite(document.querySelector("audio").duration));
+      await page.evaluate(() => (document.querySelector("audio").currentTime = document.querySelector("audio").duration * 0.4));
+      await page.waitForFunction(() => document.querySelector("audio").currentTime > 0 && !document.querySelector("audio").seeking);
+      if (device) await page.locator("section.recording").scrollIntoViewIfNeeded();
+      await take(page, name("call"));
+      await open(page, "/overview?range=24h");
+      await page.locator(".plot .bar").first().waitFor();
+      await page.locator(".parts li").first().waitFor();
+      await take(page, name("overview"));
+      await page.context().close();
+    }
+  }
+} finally {
+  await end();
+}

@@ -1,0 +1,146 @@
+//! `cargo xtask console`: the console in a real browser, on the whole service of this machine.
+
+mod seed;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mongodb::options::ClientOptions;
+
+use crate::Result;
+use crate::browser::Browser;
+use crate::lambda::{Gateway, Host, Options};
+use crate::output::Output;
+use crate::prerequisites;
+use crate::processes;
+use crate::stack::database::{Database, Storage};
+use crate::stack::environment::Environment;
+use crate::stack::{free_port, simulator};
+use crate::steps::Steps;
+use crate::venv::{self, Venv};
+use crate::workspace::Workspace;
+
+/// How many environments each function may have.
+const ENVIRONMENTS: usize = 4;
+/// So fast that nobody waits, and so slow that a call can be hung up.
+const SPEED: u32 = 5;
+/// What the month of calls follows from.
+const SEED: u64 = 1;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Draw the pictures in docs/images anew, and test nothing
+    #[arg(long)]
+    pictures: bool,
+    /// Run only the tests whose names match this
+    filter: Option<String>,
+}
+
+/// Two services on one database server and one simulator. They run until this program ends.
+struct Stack {
+    log: PathBuf,
+    told: Vec<(&'static str, String)>,
+    _database: Database,
+    _hosts: [Host; 2],
+}
+
+impl Stack {
+    async fn start(workspace: &Workspace, venv: &Venv, folder: &Path) -> Result<Self> {
+        let log = folder.join("functions.log");
+        let output = Output::file(&log)?;
+        let storage = folder.join(format!("database-{}", std::process::id()));
+        let database = Database::start(venv, &output, Storage::Throwaway(storage)).await?;
+        for name in ["outdial_console", "outdial_console_many"] {
+            // A run on the caller's own server may have left something.
+            database.client().database(name).drop().await?;
+            database.make_indexes(name).await?;
+        }
+        seed::fill(&database.client().database("outdial_console_many"), SEED).await?;
+
+        // The tests stand between the one service and its database, and take it away.
+        let between = free_port()?;
+        let server = ClientOptions::parse(&database.uri).await?;
+        let server = server.hosts.first().map(ToString::to_string);
+        let server = server.ok_or("the database has no address")?;
+        let taken = format!("mongodb://127.0.0.1:{between}/?directConnection=true");
+
+        let few = Gateway::bind(0).await?;
+        let many = Gateway::bind(0).await?;
+        let [few_url, many_url] = [&few, &many].map(|gateway| gateway.url().to_owned());
+        let mut of_few = Environment::new(&taken, "outdial_console", &few_url);
+        let mut of_many = Environment::new(&database.uri, "outdial_console_many", &many_url);
+        let account = of_few.invent_twilio_account();
+        of_many.invent_twilio_account();
+        of_many.set("TWILIO_ACCOUNT_SID", &account.account_sid);
+        of_many.set("TWILIO_AUTH_TOKEN", &account.auth_token);
+        let twilio = simulator::start(workspace, &output, &account, SPEED).await?;
+        let mut told = vec![
+            ("OUTDIAL_URL", few_url),
+            ("OUTDIAL_API_KEY", of_few.api_key.clone()),
+            ("OUTDIAL_MANY_URL", many_url),
+            ("OUTDIAL_MANY_API_KEY", of_many.api_key.clone()),
+            ("OUTDIAL_DATABASE", server),
+            ("OUTDIAL_DATABASE_PORT", between.to_string()),
+        ];
+        told.push(("OUTDIAL_MANY_CALLS", seed::CALLS.to_string()));
+        let hosts = [(few, of_few), (many, of_many)].map(|(gateway, mut environment)| {
+            environment.set("TWILIO_API_BASE_URL", &twilio);
+            let options = Options {
+                workspace,
+                output: output.clone(),
+                environments: ENVIRONMENTS,
+                kills: None,
+            };
+            gateway.serve(environment, options)
+        });
+        Ok(Self {
+            log,
+            told,
+            _database: database,
+            _hosts: hosts,
+        })
+    }
+}
+
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let mut steps = Steps::new(3);
+    prerequisites::check()?;
+    let workspace = Workspace::find()?;
+    let folder = workspace.target.join("console");
+    std::fs::create_dir_all(&folder)?;
+    steps.next("preparing the database's environment, and the browser");
+    let venv = Venv::ensure(&workspace, venv::STACK).await?;
+    let browser = Browser::ensure(&workspace).await?;
+    steps.next("starting the database, Twilio and the functions, and storing ten thousand calls");
+    let stack = Stack::start(&workspace, &venv, &folder).await?;
+    let tests = workspace.root.join("tests/console");
+    let mut command = processes::command("node");
+    if arguments.pictures {
+        steps.next("drawing the pictures");
+        command.arg(tests.join("pictures.mjs"));
+    } else {
+        steps.next("testing");
+        command.arg("--test-reporter=spec");
+        if let Some(filter) = &arguments.filter {
+            command.arg(format!("--test-name-pattern={filter}"));
+        }
+        command.arg(tests.join("all.mjs"));
+    }
+    let status = command
+        .envs(stack.told)
+        .env("OUTDIAL_BROWSER", &browser.program)
+        .env("OUTDIAL_PACKAGES", &browser.packages)
+        .env("OUTDIAL_FOLDER", &folder)
+        .env("NO_PROXY", "127.0.0.1")
+        .current_dir(&workspace.root)
+        .status()
+        .await?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "the console does not do what it should: see above, and {} for what the functions have logged",
+        stack.log.display()
+    )
+    .into())
+}
