@@ -28,6 +28,7 @@ const SPEED: u32 = 5;
 const SEED: u64 = 1;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  cargo xtask console\n  cargo xtask console --pictures")]
 pub struct Arguments {
     /// Draw the pictures in docs/images anew, and test nothing
     #[arg(long)]
