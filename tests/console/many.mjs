@@ -48,3 +48,13 @@ test("the overview counts what the API counts", as(MANY, async (page) => {
   const { pathname, search } = new URL(asked.url());
   assert.equal((await ask(MANY, "GET", pathname + search)).total, stats.total);
 }));
+
+test("a call of a person who was erased is shown without them", as(MANY, async (page) => {
+  await open(page, "/calls?status=queued");
+  const row = page.locator("tr[data-call]").first();
+  await row.getByText("erased", { exact: true }).waitFor();
+  await row.locator("a.to").click();
+  await page.getByRole("heading", { name: "Call to erased" }).waitFor();
+  await page.locator("dd, td").getByText("erased", { exact: true }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Show number" }).count(), 0);
+}));

@@ -55,7 +55,8 @@ function fault(call) {
 }
 
 function facts(call) {
-  const user = h("a", { href: `#/users/${segment(call.user_id)}` }, call.user_id);
+  // That of a person who was erased is empty.
+  const user = call.user_id === "" ? h("span", {}, "erased") : h("a", { href: `#/users/${segment(call.user_id)}` }, call.user_id);
   withName(call.user_id, (name) => setText(user, name));
   const sip = call.sip_response_code;
   const rows = [
@@ -116,6 +117,7 @@ export function callView(main, { id, head }) {
 
   const showNumber = () => {
     number.replaceChildren(...(isShown ? [h("span", { class: "number" }, call.to_number)] : maskedNumber(call.to_number)));
+    reveal.hidden = call.to_number === "";
     setText(reveal, isShown ? "Hide number" : "Show number");
     reveal.setAttribute("aria-pressed", isShown);
   };

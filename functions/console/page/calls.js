@@ -5,7 +5,7 @@ import { h, icon, patch, say, setAttribute, setText } from "./dom.js";
 import { LIVE, STATUSES, length, masked, plural, statusWord, talked, when, wholeTime } from "./format.js";
 import { nameOf, noteUser, withName } from "./names.js";
 import { Poller } from "./poll.js";
-import { empty, failure, loading } from "./states.js";
+import { empty, failure, loading, offerPages } from "./states.js";
 
 const PAGE = 25;
 const LIVE_MS = 1_500;
@@ -22,8 +22,9 @@ export function setBadge(element, status) {
   setText(element.lastElementChild, statusWord(status));
 }
 
-/** A number for the eye, and for the ear. */
+/** A number for the eye, and for the ear; that of a person who was erased is empty. */
 export function maskedNumber(number) {
+  if (number === "") return [h("span", { class: "number" }, "erased")];
   return [
     h("span", { class: "number", "aria-hidden": "true" }, masked(number)),
     h("span", { class: "unseen" }, `number ending in ${number.slice(-4).split("").join(" ")}`),
@@ -150,13 +151,7 @@ export function callsList(place, { path, query, withUser, whenEmpty }) {
     table.removeAttribute("aria-busy");
     state.replaceChildren();
     if (calls.length === 0) state.append(before.length > 0 ? empty("No calls on this page", "They have moved on. Go back to newer ones.") : whenEmpty());
-    const focused = document.activeElement;
-    newer.disabled = before.length === 0;
-    older.disabled = next === null;
-    // A button that has had its day must not take the keyboard's place along.
-    if (focused === newer && newer.disabled) older.focus();
-    if (focused === older && older.disabled) newer.focus();
-    pages.hidden = newer.disabled && older.disabled;
+    offerPages({ newer, older, pages }, before.length > 0, next !== null);
     setText(place_, `Page ${before.length + 1}`);
   };
 

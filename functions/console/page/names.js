@@ -34,7 +34,8 @@ export async function withName(id, then) {
     then(known.get(id));
     return;
   }
-  if (refused) return;
+  // That of a person who was erased is empty.
+  if (refused || id === "") return;
   const others = waiting.get(id);
   if (others) {
     others.push(then);

@@ -23,3 +23,13 @@ export function failure(problem) {
     problem.requestId && h("p", { class: "hint" }, `Request ${problem.requestId}`),
   );
 }
+
+/** Lets a list be turned to where there is more of it. A button that has had its day does not take the keyboard's place along. */
+export function offerPages({ newer, older, pages }, hasNewer, hasOlder) {
+  const focused = document.activeElement;
+  newer.disabled = !hasNewer;
+  older.disabled = !hasOlder;
+  if (focused === newer && newer.disabled) older.focus();
+  if (focused === older && older.disabled) newer.focus();
+  pages.hidden = newer.disabled && older.disabled;
+}

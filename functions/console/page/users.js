@@ -8,7 +8,7 @@ import { confirmDialog } from "./forms.js";
 import { count, when, wholeTime } from "./format.js";
 import { noteUser } from "./names.js";
 import { Poller } from "./poll.js";
-import { empty, failure, loading } from "./states.js";
+import { empty, failure, loading, offerPages } from "./states.js";
 
 const PAGE = 25;
 const EVERY_MS = 15_000;
@@ -105,12 +105,7 @@ export function usersView(main, { query, head, go }) {
       if (users.length === 0) {
         state.append(email ? empty("Nobody has this address", email) : empty("No users yet", "Create the first one with the button above, or by POST /users."));
       }
-      const focused = document.activeElement;
-      newer.disabled = before.length === 0;
-      older.disabled = next === null;
-      if (focused === newer && newer.disabled) older.focus();
-      if (focused === older && older.disabled) newer.focus();
-      pages.hidden = newer.disabled && older.disabled;
+      offerPages({ newer, older, pages }, before.length > 0, next !== null);
       setText(where, `Page ${before.length + 1}${total ? ` · ${count(total)} users` : ""}`);
       if (shownPage !== undefined && shownPage !== asked) say(`Page ${before.length + 1}`);
       shownPage = asked;

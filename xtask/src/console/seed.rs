@@ -58,6 +58,10 @@ pub async fn fill(database: &Database, seed: u64) -> Result<()> {
         .await?;
     let mut calls: Vec<_> = (0..CALLS).map(|_| call(&mut rng, &people, now)).collect();
     calls.sort_by_key(|call| call.get_datetime("created_at").ok().copied());
+    // The oldest is of a person who was erased.
+    if let Some(call) = calls.first_mut() {
+        call.extend(doc! { "user_id": "", "to_number": "", "script": "", "status": "queued" });
+    }
     for some in calls.chunks(AT_ONCE) {
         database
             .collection::<Document>("calls")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::doc;
 use mongodb::{Client, Database};
 use outdial::config::Settings;
 use outdial::dao::Dao;
@@ -11,7 +11,7 @@ use serde_json::json;
 use testkit::{Secret, Stage};
 
 use crate::dev::Dev;
-use crate::{Folder, fail, succeed, xtask, xtask_on};
+use crate::{Folder, everything, fail, succeed, xtask, xtask_on};
 
 /// The lines about it.
 fn lines<'a>(told: &'a str, what: &str) -> Vec<&'a str> {
@@ -54,27 +54,6 @@ impl Stack {
             .expect("it runs")
             .database(&self.variables["MONGO_DB"])
     }
-}
-
-async fn everything(database: &Database) -> Vec<Document> {
-    let mut documents = Vec::new();
-    for name in [
-        "users",
-        "calls",
-        "recordings",
-        "counters",
-        "blocked_numbers",
-    ] {
-        let mut found = database
-            .collection::<Document>(name)
-            .find(doc! {})
-            .await
-            .expect("it answers");
-        while found.advance().await.expect("it answers") {
-            documents.push(found.deserialize_current().expect("a document"));
-        }
-    }
-    documents
 }
 
 #[tokio::test]

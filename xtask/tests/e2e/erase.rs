@@ -1,7 +1,5 @@
 //! A person goes, and nothing brings them back. The simulator answers on another thread than the one that waits for a command.
 
-use std::fmt::Write;
-
 use axum::Router;
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::domain::{Call, CallStatus, DialOutcome};
@@ -9,7 +7,7 @@ use serde_json::json;
 use testkit::{ACCOUNT_SID, API_KEY, Request, Stage, Twilio};
 use twilio_sim::clock::Speed;
 
-use crate::{fail, succeed, xtask_on};
+use crate::{everything, fail, succeed, xtask_on};
 
 /// What a person is known by.
 const PERSONAL: [&str; 6] = [
@@ -72,26 +70,6 @@ fn webhook(call: &Call, recording: &str) -> Request {
     )
 }
 
-/// All that the database holds, as text.
-async fn everything(stage: &Stage) -> String {
-    let mut text = String::new();
-    for name in [
-        "users",
-        "calls",
-        "recordings",
-        "counters",
-        "blocked_numbers",
-    ] {
-        let documents = stage.database().collection::<Document>(name);
-        let mut found = documents.find(doc! {}).await.expect("the database answers");
-        while found.advance().await.expect("the database answers") {
-            let document = found.deserialize_current().expect("a document");
-            let _ = writeln!(text, "{name} {document}");
-        }
-    }
-    text
-}
-
 /// Without what is personal.
 async fn is_listed_under_another_name(stage: &Stage, call: &Call) {
     let app = outbound_calls::App::from_settings(&stage.settings()).expect("a stage");
@@ -148,7 +126,7 @@ async fn nothing_is_left_of_a_person_but_facts_that_name_nobody() {
     let told = succeed(&mut xtask_on(&stage, &["erase", &user, "--yes"]));
     assert!(told.ends_with("erased\n"), "{told}");
     assert!(twilio.calls().await.is_empty());
-    let left = everything(&stage).await;
+    let left = everything(stage.database()).await;
     let blocked = "\"+14155552671\"";
     assert!(left.contains(blocked), "an opt-out survives: {left}");
     let others = left.replace(blocked, "");
@@ -198,7 +176,7 @@ async fn nothing_is_left_of_a_person_but_facts_that_name_nobody() {
         ],
     );
     assert_eq!(late.send(&status).await.status, 200);
-    assert_eq!(everything(&stage).await, left);
+    assert_eq!(everything(stage.database()).await, left);
     let api = outbound_calls::App::from_settings(&stage.settings()).expect("a stage");
     let read = Request::get(&format!("/calls/{}", call.call_id)).with_key(API_KEY);
     read.send(&outbound_calls::router(api))
@@ -214,7 +192,7 @@ async fn what_twilio_does_not_delete_is_kept_until_it_does() {
     let twilio = Twilio::start_at(Speed::parse("100").expect("a factor")).await;
     let stage = Stage::new().await.playing(&twilio);
     let (user, call) = person(&stage, &twilio).await;
-    let before = everything(&stage).await;
+    let before = everything(stage.database()).await;
     // The recording, then the call.
     for (refused, recordings_left) in [(1, 1), (2, 0)] {
         let plan =
@@ -225,7 +203,7 @@ async fn what_twilio_does_not_delete_is_kept_until_it_does() {
             said.contains(&format!("call {} is kept", call.call_id)),
             "{said}"
         );
-        assert_eq!(everything(&stage).await, before);
+        assert_eq!(everything(stage.database()).await, before);
         let recordings = &twilio.calls().await[0]["recordings"];
         assert_eq!(recordings.as_array().map_or(0, Vec::len), recordings_left);
     }
@@ -246,13 +224,13 @@ async fn a_person_who_may_be_on_the_telephone_is_not_erased() {
             call.status = CallStatus::Ringing;
         })
         .await;
-    let before = everything(&stage).await;
+    let before = everything(stage.database()).await;
     let (_, said) = fail(&mut xtask_on(&stage, &["erase", &user, "--yes"]));
     assert!(
         said.contains(&format!("{}: ringing", call.call_id)),
         "{said}"
     );
-    assert_eq!(everything(&stage).await, before);
+    assert_eq!(everything(stage.database()).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,7 +250,7 @@ async fn calls_that_an_earlier_run_has_left_are_erased_without_their_user() {
         call.await;
     }
     succeed(&mut xtask_on(&stage, &["erase", &user, "--yes"]));
-    let left = everything(&stage).await;
+    let left = everything(stage.database()).await;
     assert_eq!(left.matches("erased_at").count(), 2, "{left}");
     assert!(!left.contains("Hello."), "{left}");
 }

@@ -19,9 +19,12 @@ mod redrive;
 #[path = "../../src/wav.rs"]
 mod wav;
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mongodb::Database;
+use mongodb::bson::{Document, doc};
 use testkit::Stage;
 use uuid::Uuid;
 
@@ -47,6 +50,26 @@ fn xtask_on(stage: &Stage, arguments: &[&str]) -> Command {
     let mut command = xtask(arguments);
     command.envs(stage.variables());
     command
+}
+
+/// All that the database holds, as text.
+async fn everything(database: &Database) -> String {
+    let mut text = String::new();
+    for name in [
+        "users",
+        "calls",
+        "recordings",
+        "counters",
+        "blocked_numbers",
+    ] {
+        let documents = database.collection::<Document>(name);
+        let mut found = documents.find(doc! {}).await.expect("the database answers");
+        while found.advance().await.expect("the database answers") {
+            let document = found.deserialize_current().expect("a document");
+            let _ = writeln!(text, "{name} {document}");
+        }
+    }
+    text
 }
 
 /// A folder of a test's own; it goes with it.
