@@ -26,7 +26,7 @@ async function* views(page) {
   await open(page, "/calls/none");
   await page.locator(".failed").waitFor();
   yield "no such call";
-  await open(page, "/calls?status=queued");
+  await open(page, `/calls?status=queued&user=${call.user_id}`);
   await page.getByText("No calls match").waitFor();
   yield "no calls";
   await open(page, "/users");
