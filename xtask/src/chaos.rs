@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::Result;
 use crate::prerequisites;
 use crate::processes;
+use crate::stack;
 use crate::steps::Steps;
 use crate::venv::{self, Venv};
 use crate::workspace::Workspace;
@@ -111,12 +112,14 @@ async fn several(folder: &Path, arguments: &Arguments, first: u64) -> Result<Val
 
 async fn one(workspace: &Workspace, arguments: &Arguments, seed: u64) -> Result<Report> {
     let started = Instant::now();
-    let mut steps = Steps::new(4);
+    let mut steps = Steps::new(5);
     println!("seed {seed}: {}", command(arguments, seed));
     let calls = arguments.calls as usize;
     let cuts = (calls * CUTS_OF_HUNDRED / 100).max(2);
     let plan = Plan::new(seed, calls, arguments.outages as usize, cuts);
 
+    steps.next("building the functions and the simulator");
+    stack::build(workspace).await?;
     steps.next("starting the database, Twilio, the queue and the functions");
     let venv = Venv::ensure(workspace, venv::STACK).await?;
     let mut scene = Scene::set(workspace, &venv, &plan).await?;

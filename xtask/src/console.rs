@@ -15,7 +15,7 @@ use crate::prerequisites;
 use crate::processes;
 use crate::stack::database::{Database, Storage};
 use crate::stack::environment::Environment;
-use crate::stack::{free_port, simulator};
+use crate::stack::{self, free_port, simulator};
 use crate::steps::Steps;
 use crate::venv::{self, Venv};
 use crate::workspace::Workspace;
@@ -104,7 +104,7 @@ impl Stack {
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let mut steps = Steps::new(3);
+    let mut steps = Steps::new(4);
     prerequisites::check()?;
     let workspace = Workspace::find()?;
     let folder = workspace.target.join("console");
@@ -112,6 +112,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     steps.next("preparing the database's environment, and the browser");
     let venv = Venv::ensure(&workspace, venv::STACK).await?;
     let browser = Browser::ensure(&workspace).await?;
+    steps.next("building the functions and the simulator");
+    stack::build(&workspace).await?;
     steps.next("starting the database, Twilio and the functions, and storing ten thousand calls");
     let stack = Stack::start(&workspace, &venv, &folder).await?;
     let tests = workspace.root.join("tests/console");

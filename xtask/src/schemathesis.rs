@@ -15,7 +15,7 @@ use crate::prerequisites;
 use crate::processes;
 use crate::stack::database::{Database, Storage};
 use crate::stack::environment::Environment;
-use crate::stack::simulator;
+use crate::stack::{self, simulator};
 use crate::steps::Steps;
 use crate::venv::{self, Venv};
 use crate::workspace::Workspace;
@@ -131,7 +131,7 @@ async fn place_call(api: &Api) -> Result<Told> {
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let mut steps = Steps::new(3);
+    let mut steps = Steps::new(4);
     prerequisites::check()?;
     prerequisites::check_python("schemathesis", 11)?;
     let workspace = Workspace::find()?;
@@ -140,6 +140,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     steps.next("preparing the Python environments");
     let venv = Venv::ensure(&workspace, venv::STACK).await?;
     let tool = Venv::ensure(&workspace, venv::SCHEMATHESIS).await?;
+    steps.next("building the functions and the simulator");
+    stack::build(&workspace).await?;
     steps.next("starting the database, Twilio and the functions");
     let stack = Stack::start(&workspace, &venv, &folder).await?;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u32(..));
