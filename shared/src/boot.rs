@@ -36,7 +36,8 @@ where
     Fut: Future<Output = Result<Router, Error>>,
 {
     serve(function, build, |router, secret| async {
-        lambda_runtime::run(service_fn(fresh(secret, handler(router, Adapter::from)))).await
+        lambda_runtime::run_concurrent(service_fn(fresh(secret, handler(router, Adapter::from))))
+            .await
     })
     .await
 }
@@ -48,7 +49,7 @@ where
     Fut: Future<Output = Result<Router, Error>>,
 {
     serve(function, build, |router, secret| async {
-        lambda_runtime::run(service_fn(fresh(
+        lambda_runtime::run_concurrent(service_fn(fresh(
             secret,
             handler(router, StreamAdapter::from),
         )))
@@ -136,8 +137,8 @@ where
 /// The handler, which is begun once it is sure that the secret is not older than it may be.
 fn fresh<F: Future + Send + 'static>(
     secret: Option<Secret>,
-    mut handler: impl FnMut(LambdaEvent<LambdaRequest>) -> F,
-) -> impl FnMut(LambdaEvent<LambdaRequest>) -> BoxFuture<'static, F::Output> {
+    mut handler: impl FnMut(LambdaEvent<LambdaRequest>) -> F + Clone,
+) -> impl FnMut(LambdaEvent<LambdaRequest>) -> BoxFuture<'static, F::Output> + Clone {
     move |event| {
         let secret = secret.clone();
         let request_id = event.context.request_id.clone();
@@ -165,21 +166,22 @@ pub fn service(
 fn handler<A>(
     router: Router,
     adapt: fn(Router) -> A,
-) -> impl FnMut(LambdaEvent<LambdaRequest>) -> A::Future
+) -> impl FnMut(LambdaEvent<LambdaRequest>) -> A::Future + Clone
 where
     A: Service<LambdaEvent<LambdaRequest>>,
 {
-    let mut adapter = adapt(router);
     let refuse = async || {
         Problem::malformed_request("No request can be made of what the gateway has handed over.")
     };
-    let mut refusal = adapt(finish(Router::new().route("/", any(refuse))));
+    let refusal = finish(Router::new().route("/", any(refuse)));
+    // An adapter cannot go to another thread, as requests do that are handled at the same time; a router can.
     move |mut event| {
-        if make_readable(&mut event.payload) {
-            adapter.call(event)
+        let router = if make_readable(&mut event.payload) {
+            &router
         } else {
-            refusal.call(event)
-        }
+            &refusal
+        };
+        adapt(router.clone()).call(event)
     }
 }
 

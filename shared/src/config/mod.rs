@@ -228,9 +228,13 @@ impl Settings {
                 "the name of a database: at most 63 bytes, none of them / \\ . \" $ or a space",
             ));
         }
+        // Lambda's own, on managed instances; the runtime takes one request at a time where it is not set.
+        let at_once = self.get("AWS_LAMBDA_MAX_CONCURRENCY");
+        let at_once: u32 = at_once.and_then(|text| text.parse().ok()).unwrap_or(1);
         Ok(MongoConfig {
             uri: uri.into(),
             database: database.to_owned(),
+            max_pool_size: at_once.max(OPERATIONS_OF_A_REQUEST),
         })
     }
 
@@ -475,6 +479,9 @@ fn is_sid(text: &str, prefix: &str) -> bool {
 
 const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
 
+/// None has more of them under way.
+const OPERATIONS_OF_A_REQUEST: u32 = 2;
+
 /// Where the database is.
 #[derive(Debug, Clone)]
 pub struct MongoConfig {
@@ -482,6 +489,8 @@ pub struct MongoConfig {
     pub uri: SecretString,
     /// `MONGO_DB`.
     pub database: String,
+    /// As many connections as there can be requests in an environment, and enough for one alone.
+    pub max_pool_size: u32,
 }
 
 /// How Twilio is reached, and how its webhooks are told from forgeries.
@@ -587,6 +596,19 @@ mod tests {
         let uri = ("MONGO_URI", "mongodb://127.0.0.1:27017");
         assert_eq!(settings([uri]).mongo().unwrap().database, "atlas");
         assert!(settings([uri, ("MONGO_DB", "a.b")]).mongo().is_err());
+    }
+
+    #[test]
+    fn an_environment_has_a_connection_for_each_request_that_it_takes_at_a_time() {
+        let uri = ("MONGO_URI", "mongodb://127.0.0.1:27017");
+        let size = |at_once| {
+            settings([uri, ("AWS_LAMBDA_MAX_CONCURRENCY", at_once)])
+                .mongo()
+                .unwrap()
+                .max_pool_size
+        };
+        assert_eq!(settings([uri]).mongo().unwrap().max_pool_size, 2);
+        assert_eq!(["1", "64", "many"].map(size), [2, 64, 2]);
     }
 
     #[test]

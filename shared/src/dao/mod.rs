@@ -70,8 +70,6 @@ const MAX_IDLE_TIME: Duration = Duration::from_mins(1);
 /// For so long the runtime has the thread to itself, to ask for the first event. A request that is there at once waits for
 /// none of it.
 const GREETING_DELAY: Duration = Duration::from_millis(1);
-/// A function serves one request at a time, and none of them has more than two operations under way.
-const MAX_POOL_SIZE: u32 = 2;
 
 /// The database. Clones share one pool of connections.
 #[derive(Clone)]
@@ -280,7 +278,7 @@ impl Shared {
         options.write_concern = Some(WriteConcern::majority());
         options.selection_criteria =
             Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        options.max_pool_size = Some(MAX_POOL_SIZE);
+        options.max_pool_size = Some(config.max_pool_size);
         options.min_pool_size = Some(0);
         options.max_idle_time = Some(MAX_IDLE_TIME);
         options.server_selection_timeout = Some(SERVER_SELECTION_TIMEOUT);

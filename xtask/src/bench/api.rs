@@ -52,7 +52,7 @@ pub struct Answer {
     pub failed: bool,
 }
 
-/// A process with one event in flight at most. It is killed when dropped.
+/// A process, which is killed when dropped.
 pub struct Environment {
     child: Child,
     started: Instant,
@@ -191,10 +191,25 @@ impl Environment {
         self.answer().await
     }
 
-    /// Waits until it asks for an event, and has it handled.
-    pub async fn invoke(&mut self, event: Bytes) -> Result<Answer> {
-        self.poll().await?;
-        self.handle(event).await
+    /// Has events handled, up to `at_once` of them at the same time, for which it must be made.
+    pub async fn handle_all(
+        &mut self,
+        events: &[Bytes],
+        at_once: usize,
+        mut check: impl FnMut(Answer) -> Result<()>,
+    ) -> Result<()> {
+        let (first, rest) = events.split_at(at_once.min(events.len()));
+        for event in first {
+            self.events.send(event.clone())?;
+        }
+        for event in rest {
+            check(self.answer().await?)?;
+            self.events.send(event.clone())?;
+        }
+        for _ in first {
+            check(self.answer().await?)?;
+        }
+        Ok(())
     }
 
     /// Gives it its first event as soon as it asks, and tells when it had asked and when it had answered, counted from its

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use futures_util::future::try_join_all;
 use serde_json::{Map, Value, json};
 
-use super::api::Environment;
+use super::api::{Answer, Environment};
 use super::bare::Bare;
 use super::finding::{Finding, Table};
 use super::routes::first_of;
@@ -18,8 +18,9 @@ use crate::Result;
 
 const FUNCTION: &str = "status";
 
-/// How many environments there are, each with one request at a time. The scene's calls can be shared out among so many.
-const SIDE_BY_SIDE: [usize; 3] = [1, 2, 4];
+/// How many environments there are, and how many requests each of them takes at a time, as on Lambda's managed instances. The
+/// scene's calls can be shared out among four.
+const SIDE_BY_SIDE: [(usize, usize); 5] = [(1, 1), (2, 1), (4, 1), (1, 2), (1, 4)];
 
 /// How many callbacks are sent before the calls are made what they were at the outset: so none has a long timeline.
 const CALLBACKS: usize = 600;
@@ -43,7 +44,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
     let third = bench.scene.twin().await?;
     let (events, asked) = overhear(bench).await?;
     let mut table = Table::new(&[
-        "environments",
+        "environments × at once",
         "callbacks/s",
         "bare driver/s",
         "share",
@@ -51,23 +52,27 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
         "most/s, by core",
     ]);
     let mut data = Map::new();
-    for count in SIDE_BY_SIDE {
+    for (count, at_once) in SIDE_BY_SIDE {
         let mut environments = Vec::new();
         let mut bares = Vec::new();
+        let mut variables = variables(&stage);
+        let concurrency = ("AWS_LAMBDA_MAX_CONCURRENCY".to_owned(), at_once.to_string());
+        variables.push(concurrency);
         for _ in 0..count {
             let binary = bench.workspace.binary(FUNCTION);
-            let variables = variables(&stage);
             environments.push(bench.api.start(&binary, &variables, &bench.scene.log)?);
+        }
+        for _ in 0..count * at_once {
             bares.push(Bare::on(&third).await?);
         }
         let events = shared_out(&events, count);
-        let asked = shared_out(&asked, count);
+        let asked = shared_out(&asked, count * at_once);
         let (mut rate, mut bare, mut cpu) = (Rate::default(), Rate::default(), Duration::ZERO);
         let mut is_warm = false;
         while rate.time < TIME || bare.time < TIME {
             bench.scene.restore(&stage).await?;
             let before = cpu_of(&environments)?;
-            let functions_took = send(&mut environments, &events).await?;
+            let functions_took = send(&mut environments, &events, at_once).await?;
             let used = cpu_of(&environments)?.saturating_sub(before);
             bench.scene.restore(&third).await?;
             let begun = Instant::now();
@@ -85,7 +90,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
         let (rate, each) = (rate.per_second(), ms(cpu) / f64_of(rate.callbacks));
         let (bare, most) = (bare.per_second(), 1_000.0 / each);
         table.line(
-            count.to_string(),
+            format!("{count} × {at_once}"),
             [
                 format!("{rate:.0}"),
                 format!("{bare:.0}"),
@@ -95,7 +100,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
             ],
         );
         data.insert(
-            count.to_string(),
+            format!("{count}x{at_once}"),
             json!({
                 "callbacks_per_second": rate, "bare_driver_per_second": bare,
                 "processor_ms_each": each, "at_most_per_second_and_core": most,
@@ -103,7 +108,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
         );
     }
     Ok(Finding {
-        title: "Throughput: status callbacks, one at a time in each environment, and the bare driver's same commands in as many loops"
+        title: "Throughput: status callbacks, so many environments with so many at a time in each, and the bare driver's same commands in as many loops"
             .to_owned(),
         table,
         data: Value::Object(data),
@@ -141,19 +146,17 @@ fn shared_out<T: Clone>(all: &[T], shares: usize) -> Vec<Vec<T>> {
         .collect()
 }
 
-async fn send(environments: &mut [Environment], events: &[Vec<Bytes>]) -> Result<Duration> {
+async fn send(
+    environments: &mut [Environment],
+    events: &[Vec<Bytes>],
+    at_once: usize,
+) -> Result<Duration> {
     let begun = Instant::now();
+    let check = |answer: Answer| answer.expect(FUNCTION, Some(200));
     let loops = environments.iter_mut().zip(events);
-    try_join_all(loops.map(|(environment, events)| handle(environment, events))).await?;
+    try_join_all(loops.map(|(environment, events)| environment.handle_all(events, at_once, check)))
+        .await?;
     Ok(begun.elapsed())
-}
-
-async fn handle(environment: &mut Environment, events: &[Bytes]) -> Result<()> {
-    for event in events {
-        let answer = environment.invoke(event.clone()).await?;
-        answer.expect(FUNCTION, Some(200))?;
-    }
-    Ok(())
 }
 
 fn cpu_of(environments: &[Environment]) -> Result<Duration> {

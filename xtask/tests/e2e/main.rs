@@ -1,5 +1,6 @@
 //! The commands as a person runs them, with the real binaries, the real database and the simulator.
 
+mod concurrency;
 mod demo;
 mod dev;
 mod dialing;
