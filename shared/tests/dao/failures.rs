@@ -115,6 +115,7 @@ async fn passing_errors_of_the_server_are_retried_once() {
         let dao = Dao::new(&MongoConfig {
             uri: SecretString::from(uri),
             database: name.clone(),
+            ..config
         })
         .unwrap();
         let ada = user("ada@example.com");

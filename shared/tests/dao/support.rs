@@ -112,6 +112,7 @@ pub fn config(uri: &str) -> MongoConfig {
     MongoConfig {
         uri: SecretString::from(uri),
         database: format!("dao-{}", Uuid::new_v4().simple()),
+        max_pool_size: 2,
     }
 }
 

@@ -150,6 +150,7 @@ async fn passing_errors_at_a_callback_are_retried_once() {
         let dao = Dao::new(&MongoConfig {
             uri: SecretString::from(uri),
             database: name.clone(),
+            ..config
         })
         .unwrap();
         let call = stored_call(&dao).await;
