@@ -239,7 +239,7 @@ async fn explain(bench: &Bench, observed: &Observed, grown: &Grown) -> Result<Fi
 
 /// What the embedded server tells of a query is not what a `MongoDB` would do.
 const EMBEDDED: &str = "the embedded server, which tells COLLSCAN of a filter that has a second field beside the indexed one, and SORT of the \
-    order that its index has; with MONGO_URI a MongoDB is asked, and the keys that it examines are counted too";
+    order that its index has, or another index that begins with the same field; with MONGO_URI a MongoDB is asked, and the keys that it examines are counted too";
 
 fn targets_of(query: &Document, plan: &Plan, most: i64) -> Vec<Target> {
     let shape = plan::shape(query);

@@ -24,6 +24,10 @@ const PEAK_MIB: f64 = 24.0;
 /// small block may take one more.
 const STEP_KIB: f64 = 128.0;
 
+const BOUND: &str = "the C library's heap, which gives back what is free at its end, so that what is held depends on where the last long-lived \
+    block came to lie. Tried: 8,500 runs of reconcile by itself, with a hundred open calls stored anew every 250 runs, in which what it held \
+    rose by 80 KiB and fell back to what it had been";
+
 /// Every so many requests the database is made what it was at the outset.
 const RESTORED_EVERY: usize = 500;
 
@@ -77,7 +81,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
         let what = format!("{name}: most that was held, MiB");
         targets.push(Target::new(what, PEAK_MIB, peak));
         let what = format!("{name}: growth, KiB (one step of the allocator)");
-        targets.push(Target::new(what, STEP_KIB, f64_of(growth)));
+        targets.push(Target::new(what, STEP_KIB, f64_of(growth)).bound_by(BOUND));
     }
     Ok(Finding {
         title: format!(

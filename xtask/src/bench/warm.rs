@@ -32,7 +32,7 @@ const BOUND: &str = "code that is cold in the caches: the processor's time of a 
     in the flame graphs; the floor has only the first two. A route whose database is slow hides less of it than it seems, for \
     the bare driver's loop is warm. Tried: commands in raw BSON (kept), large futures on the heap (no difference), twenty requests of a \
     route in a row (the floor falls to a tenth then, the routes to a half), another allocator (9% fewer instructions, no less time, and \
-    a start that is half as long again), profile-guided optimization (a quarter fewer instructions, but of the floor's as well; a zip of 5.3 MiB)";
+    a start that is two thirds longer), profile-guided optimization (a quarter fewer instructions, but of the floor's as well; a zip of 5.3 MiB)";
 
 /// A function twice.
 struct Pair {
