@@ -234,7 +234,7 @@ impl Settings {
         Ok(MongoConfig {
             uri: uri.into(),
             database: database.to_owned(),
-            max_pool_size: at_once.max(OPERATIONS_OF_A_REQUEST),
+            max_pool_size: at_once.max(OPERATIONS_AT_ONCE),
         })
     }
 
@@ -479,8 +479,8 @@ fn is_sid(text: &str, prefix: &str) -> bool {
 
 const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
 
-/// None has more of them under way.
-const OPERATIONS_OF_A_REQUEST: u32 = 2;
+/// How many operations of the database a request has under way at most.
+const OPERATIONS_AT_ONCE: u32 = 2;
 
 /// Where the database is.
 #[derive(Debug, Clone)]
