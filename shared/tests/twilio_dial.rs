@@ -375,7 +375,7 @@ async fn an_answer_that_names_no_call_is_unknown() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_end_is_unknown() {
-    let padding = " ".repeat(1_100_000);
+    let padding = " ".repeat(5_000_000);
     let body = format!(r#"{{"sid": "{CALL}"{padding}}}"#);
     assert_unknown(Reply::http(201, body), patient()).await;
 }

@@ -238,6 +238,18 @@ impl Settings {
         })
     }
 
+    /// Like [`Settings::mongo`], with a connection for each call that `reconcile` works on at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::mongo`].
+    pub fn reconcile_mongo(&self) -> Result<MongoConfig, ConfigError> {
+        Ok(MongoConfig {
+            max_pool_size: ReconcileConfig::AT_ONCE.into(),
+            ..self.mongo()?
+        })
+    }
+
     /// The account, its tokens and its API key.
     ///
     /// # Errors
@@ -547,12 +559,17 @@ pub struct CallConfig {
 pub struct ReconcileConfig {
     /// `RECONCILE_UNKNOWN_AFTER_SECONDS`: after how long a dial that Twilio has no call of counts as failed.
     pub unknown_after_seconds: u32,
-    /// `RECONCILE_PAGE`: how many calls of each kind one run looks at.
+    /// `RECONCILE_PAGE`: how many calls of a kind are read at a time.
     pub page: u32,
     /// `CALL_TIME_LIMIT_SECONDS`.
     pub time_limit_seconds: u32,
     /// `CALL_RING_TIMEOUT_SECONDS`.
     pub ring_timeout_seconds: u32,
+}
+
+impl ReconcileConfig {
+    /// How many calls are worked on at once: as many requests of Twilio's are under way at most.
+    pub const AT_ONCE: u16 = 16;
 }
 
 #[cfg(test)]
@@ -609,6 +626,8 @@ mod tests {
         };
         assert_eq!(settings([uri]).mongo().unwrap().max_pool_size, 2);
         assert_eq!(["1", "64", "many"].map(size), [2, 64, 2]);
+        let of_reconcile = settings([uri]).reconcile_mongo().unwrap();
+        assert_eq!(of_reconcile.max_pool_size, 16);
     }
 
     #[test]

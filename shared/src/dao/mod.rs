@@ -55,7 +55,7 @@ pub use users::UserDeletion;
 pub use webhooks::{Asking, Told};
 
 use crate::{
-    config::{Live, MongoConfig, Settings},
+    config::{ConfigError, Live, MongoConfig, Settings},
     domain::{Call, Recording, User},
     secret::Doubt,
     tls,
@@ -166,7 +166,23 @@ impl Dao {
     ///
     /// Outside a Tokio runtime.
     pub fn begin(settings: &Settings) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let config = settings.live(Settings::mongo)?;
+        Self::begin_with(settings, Settings::mongo)
+    }
+
+    /// Like [`Dao::begin`], with what `parse` takes out of the settings.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or malformed.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    pub fn begin_with(
+        settings: &Settings,
+        parse: fn(&Settings) -> Result<MongoConfig, ConfigError>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let config = settings.live(parse)?;
         let dao = Self::build(config, settings.observer().cloned())?;
         let greeting = dao.clone();
         tokio::spawn(async move { greeting.greet().await });

@@ -45,9 +45,12 @@ pub enum TwilioError {
     /// Twilio has said no.
     #[error("Twilio refused: {0}")]
     Refused(Refusal),
-    /// Twilio is away, slow, or makes no sense; whether the request was done is not known.
+    /// Twilio is away or slow; whether the request was done is not known.
     #[error("Twilio is unavailable: {0}")]
     Unavailable(String),
+    /// Twilio has answered this request, and nothing can be made of that; others may fare better.
+    #[error("Twilio's answer is of no use: {0}")]
+    Unusable(&'static str),
 }
 
 impl From<Failure> for TwilioError {
@@ -58,6 +61,7 @@ impl From<Failure> for TwilioError {
             }
             Failure::NotTaken(refusal) | Failure::Refused(refusal) => Self::Refused(refusal),
             Failure::Lost(reason) => Self::Unavailable(reason),
+            Failure::Unusable(reason) => Self::Unusable(reason),
         }
     }
 }
@@ -294,7 +298,7 @@ impl TryFrom<CallResource> for CallDetails {
         let sid = call.sid.and_then(|sid| sid.parse().ok());
         let status = call.status.as_deref().and_then(CallStatus::from_word);
         let (Some(sid), Some(status)) = (sid, status) else {
-            return Err(TwilioError::Unavailable(GARBLED.to_owned()));
+            return Err(TwilioError::Unusable(GARBLED));
         };
         let time = |text: Option<String>| text.as_deref().and_then(rfc2822);
         Ok(Self {

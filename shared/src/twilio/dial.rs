@@ -53,6 +53,7 @@ impl TwilioClient {
                 DialResult::Refused(refusal)
             }
             Err(Failure::Lost(reason)) => DialResult::Unknown(reason),
+            Err(Failure::Unusable(reason)) => DialResult::Unknown(reason.to_owned()),
         }
     }
 }

@@ -13,6 +13,7 @@ mod explain;
 mod failures;
 mod greeting;
 mod indexes;
+mod open_calls;
 mod recordings;
 mod recordings_at_once;
 mod stats;

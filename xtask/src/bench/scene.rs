@@ -84,10 +84,15 @@ impl Scene {
 
     /// A stage like this one at its outset: another database, with the same documents.
     pub async fn twin(&self) -> Result<Stage> {
-        let twilio = self.stage.variable("TWILIO_API_BASE_URL");
-        let twin = stage(&self.database.uri, twilio.unwrap_or_default()).await;
+        let twin = self.empty_twin().await;
         self.restore(&twin).await?;
         Ok(twin)
+    }
+
+    /// Another database, without documents.
+    pub async fn empty_twin(&self) -> Stage {
+        let twilio = self.stage.variable("TWILIO_API_BASE_URL");
+        stage(&self.database.uri, twilio.unwrap_or_default()).await
     }
 
     /// Makes the users, calls and recordings of a stage what they were at the outset.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
+use mongodb::bson::{DateTime, Document, doc};
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{AUTH_TOKEN, Proxy, Queue, Stage, Twilio, api_key, form, new_sid};
@@ -82,12 +83,17 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     }
 }
 
+fn long_ago() -> DateTime {
+    DateTime::from_millis(DateTime::now().timestamp_millis() - 600_000)
+}
+
 /// A run of the whole service, and what its answers say of themselves.
 struct Play {
     host: Host,
     twilio: Twilio,
     queue: Queue,
     database: Proxy,
+    stage: Stage,
     /// The requests that were refused, by name, with their statuses.
     refused: Vec<(String, u16)>,
 }
@@ -109,6 +115,7 @@ impl Play {
             twilio,
             queue,
             database,
+            stage,
             refused: Vec::new(),
         }
     }
@@ -325,6 +332,12 @@ impl Play {
         let order = json!({ "user_id": user_id, "to_number": OTHER_NUMBER, "script": SCRIPT });
         let call = self.ask("POST", "/calls/outbound", order, 202).await;
         self.twilio.faults(&json!({})).await;
+        // What is younger than a minute waits.
+        let calls = self.stage.database().collection::<Document>("calls");
+        let this = doc! { "call_id": call.field("call_id") };
+        let older = doc! { "$set": { "updated_at": long_ago(), "dial_deadline": long_ago() } };
+        let aged = calls.update_one(this, older).await;
+        assert_eq!(aged.expect("the database answers").matched_count, 1);
         let path = format!("/calls/{}", call.field("call_id"));
         until("end of the lost dial", async || {
             self.host.invoke("reconcile", &json!({})).await;
@@ -543,7 +556,7 @@ async fn a_refusal_of_twilios_is_logged_without_the_number_that_it_quotes() {
     tokio::spawn(async move { axum::serve(listener, router).await });
     let stage = Stage::new().await;
     let user_id = stage.user().await;
-    let call = stage.call(|_| ()).await;
+    let call = stage.call(|call| call.updated_at = long_ago()).await;
     let stage = stage
         .set("TWILIO_API_BASE_URL", &url)
         .set("TWILIO_API_KEY_SID", "SK0123456789abcdef0123456789abcdef")

@@ -266,3 +266,18 @@ async fn a_hang_up_that_waited_for_the_name_is_done() {
     );
     until(&twilio, &sid, |call| call["status"] == "canceled").await;
 }
+
+/// A number that is called very often: the list of the calls to it is long, and ours is at its end.
+#[tokio::test]
+async fn a_dial_is_found_behind_hundreds_of_newer_calls_to_the_number() {
+    let (stage, twilio) = slow_scene().await;
+    let call = unknown(&stage, QUEUED).await;
+    let url = voice_url("https://calls.example.com", &call);
+    let sid = dial(&twilio, QUEUED, &url, &[]).await;
+    for _ in 0..510 {
+        let newer = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
+        stage.call(|call| call.twilio_sid = Some(newer)).await;
+    }
+    assert_eq!(run(&stage).await.dials.settled, 1);
+    assert_eq!(read(&stage, &call).await.twilio_sid, Some(sid));
+}
