@@ -40,6 +40,8 @@ pub enum Count {
     ReconciledCall,
     /// What became of a dial cannot be told yet without guessing.
     DialLeftUnknown,
+    /// A stored document could not be read, and was passed over where others were asked for too.
+    UnreadableDocument,
     /// A request came without an API key, or with an unknown one.
     UnauthorizedRequest,
     /// A webhook that Twilio has not signed, or a media URL that is not ours or has expired.
@@ -62,7 +64,7 @@ const RULES: [&str; 9] = [
 const WEBHOOK_LAG: &str = "WebhookLag";
 
 impl Count {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::PlacedCall,
         Self::RefusedCall(RULES[0]),
         Self::Dial(DialOutcome::Accepted),
@@ -74,6 +76,7 @@ impl Count {
         Self::FailedReplay,
         Self::ReconciledCall,
         Self::DialLeftUnknown,
+        Self::UnreadableDocument,
         Self::UnauthorizedRequest,
         Self::BadSignature,
     ];
@@ -91,6 +94,7 @@ impl Count {
             Self::FailedReplay => "FailedReplays",
             Self::ReconciledCall => "ReconciledCalls",
             Self::DialLeftUnknown => "DialsLeftUnknown",
+            Self::UnreadableDocument => "UnreadableDocuments",
             Self::UnauthorizedRequest => "UnauthorizedRequests",
             Self::BadSignature => "BadSignatures",
         }

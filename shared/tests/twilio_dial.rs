@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use outdial::{
-    domain::{CallId, DialResult, MachineDetection, PhoneNumber, Refusal},
+    domain::{CallId, CallStatus, DialResult, MachineDetection, PhoneNumber, Refusal},
     twilio::{BuildError, OutboundCall, Timeouts, TwilioClient},
 };
 use tokio::net::{TcpListener, TcpSocket};
@@ -53,7 +53,30 @@ fn form(request: &Request) -> Vec<(String, String)> {
 }
 
 fn accepted_call() -> DialResult {
-    DialResult::Accepted(CALL.parse().unwrap())
+    accepted_as(Some(CallStatus::Queued))
+}
+
+fn accepted_as(status: Option<CallStatus>) -> DialResult {
+    DialResult::Accepted {
+        sid: CALL.parse().unwrap(),
+        status,
+    }
+}
+
+#[tokio::test]
+async fn answer_tells_where_the_call_stands() {
+    for (status, told) in [
+        (r#", "status": "queued""#, Some(CallStatus::Queued)),
+        (r#", "status": "ringing""#, Some(CallStatus::Ringing)),
+        (r#", "status": "levitating""#, None),
+        (r#", "status": null"#, None),
+        (r#", "status": 17"#, None),
+        ("", None),
+    ] {
+        let answer = Reply::http(201, format!(r#"{{"sid": "{CALL}"{status}}}"#));
+        let server = Server::start([answer]).await;
+        assert_eq!(dial(&server.client()).await, accepted_as(told), "{status}");
+    }
 }
 
 /// The outcome is unknown, after one request, and the reason names nobody.

@@ -504,6 +504,7 @@ def test_what_the_functions_count_raises_an_alarm_under_the_names_that_they_coun
         "OrphanWebhooks": everywhere,
         "BadSignatures": everywhere - {"replay"} | {"media"},
         "UnauthorizedRequests": {"users", "outbound-calls"},
+        "UnreadableDocuments": everywhere - {"status"} | {"users", "outbound-calls", "reconcile"},
         "DialsLeftUnknown": {"reconcile"},
         "FailedReplays": {"replay"},
     }

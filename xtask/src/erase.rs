@@ -1,27 +1,29 @@
 //! `cargo xtask erase`: a person goes, and what is left of their calls names nobody.
 
 mod call;
+mod stored;
 
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use mongodb::{Collection, Database};
 use outdial::dao::{Dao, DaoError};
-use outdial::domain::{Call, User, UserId};
+use outdial::domain::{Call, Email, PhoneNumber, User, UserId};
 use outdial::twilio::TwilioClient;
 
 use crate::Result;
 use crate::progress;
 use crate::variables::Variables;
 use call::Left;
+use stored::Stored;
 
 #[derive(Args)]
 #[command(after_help = "\
 What goes: the recordings and the calls at Twilio; the recordings' records; of each call everything but its status, times, durations,
 codes and country; the day's counters; the reason that was noted where a number of theirs is blocked; and the user, last. A blocked
-number stays blocked. It is refused while a call of theirs may still be going on. What fails keeps its record, and the command ends
-with 1: run it again, at any time and as often as you like.
+number stays blocked. A stored document that cannot be read is erased too, and named. It is refused while a call of theirs may still be
+going on. What fails keeps its record, and the command ends with 1: run it again, at any time and as often as you like.
 
 Examples:
   cargo xtask erase 65f0a1b2c3d4e5f601234567 --dry-run
@@ -54,7 +56,16 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     match &user {
-        Some(user) => println!("user {}: {}, {}", person.id, user.email, user.phone_number),
+        Some(user) => {
+            let email = user.field::<Email>("email");
+            let number = user.field::<PhoneNumber>("phone_number");
+            println!("user {}: {}, {}", person.id, told(email), told(number));
+            if !user.is_readable_as::<User>() {
+                println!(
+                    "the user's stored document is not as expected; it is erased all the same"
+                );
+            }
+        }
         None => println!(
             "user {}: gone already, but not all of their calls",
             person.id
@@ -82,6 +93,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
+fn told(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "unreadable".to_owned(), |value| value.to_string())
+}
+
 fn confirmed() -> Result<bool> {
     if !io::stdin().is_terminal() {
         return Err("nobody can be asked here: confirm with --yes".into());
@@ -100,12 +115,13 @@ struct Person {
 }
 
 impl Person {
-    async fn user(&self) -> Result<Option<User>, DaoError> {
-        let users = self.database.collection("users");
-        Ok(users.find_one(doc! { "_id": self.id.object_id() }).await?)
+    async fn user(&self) -> Result<Option<Stored>, DaoError> {
+        let users = self.database.collection::<RawDocumentBuf>("users");
+        let user = users.find_one(doc! { "_id": self.id.object_id() }).await?;
+        Ok(user.map(Stored))
     }
 
-    fn calls(&self) -> Collection<Call> {
+    fn calls(&self) -> Collection<RawDocumentBuf> {
         self.database.collection("calls")
     }
 
@@ -127,7 +143,9 @@ impl Person {
             .map_err(DaoError::from)?;
         let recordings = self.database.collection::<Document>("recordings");
         while calls.advance().await.map_err(DaoError::from)? {
-            let id = calls.current().get_object_id("_id")?;
+            let Ok(id) = calls.current().get_object_id("_id") else {
+                continue;
+            };
             let of_call = doc! { "call_id": id.to_hex() };
             count += recordings
                 .count_documents(of_call)
@@ -146,9 +164,9 @@ impl Person {
             .map_err(DaoError::from)?;
         let mut live = Vec::new();
         while calls.advance().await.map_err(DaoError::from)? {
-            let call = calls.deserialize_current().map_err(DaoError::from)?;
+            let call = Stored(calls.current().to_owned());
             if let Some(why) = call::may_go_on(&call, now) {
-                live.push(format!("\n  {}: {why}", call.call_id));
+                live.push(format!("\n  {}: {why}", call::name(&call)));
             }
         }
         if live.is_empty() {
@@ -162,9 +180,9 @@ impl Person {
     }
 
     /// Returns how many calls are left. The user stays until there are none, for the calls are found by them.
-    async fn erase(&self, user: Option<&User>) -> Result<u64> {
-        if let Some(user) = user {
-            call::forget_reason(&self.database, user.phone_number.as_str()).await?;
+    async fn erase(&self, user: Option<&Stored>) -> Result<u64> {
+        if let Some(number) = user.and_then(|user| user.field::<String>("phone_number")) {
+            call::forget_reason(&self.database, &number).await?;
         }
         self.erase_calls().await?;
         let left = self.count_calls().await?;
@@ -193,11 +211,15 @@ impl Person {
             .await
             .map_err(DaoError::from)?;
         while calls.advance().await.map_err(DaoError::from)? {
-            let call = calls.deserialize_current().map_err(DaoError::from)?;
+            let call = Stored(calls.current().to_owned());
+            let name = call::name(&call);
             match call::erase(&self.database, &self.twilio, &call).await {
-                Ok(()) => {}
+                Ok(()) if call.is_readable_as::<Call>() => {}
+                Ok(()) => bar.suspend(|| {
+                    eprintln!("call {name}: its stored document was not as expected; it is erased");
+                }),
                 Err(Left::Kept(why)) => {
-                    bar.suspend(|| eprintln!("call {} is kept: {why}", call.call_id));
+                    bar.suspend(|| eprintln!("call {name} is kept: {why}"));
                 }
                 Err(Left::Away(error)) => return Err(error.into()),
             }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
 use mongodb::Database;
-use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{RawDocumentBuf, oid::ObjectId};
 use outdial::dao::{Dao, DaoError};
 
 use crate::Result;
@@ -112,7 +112,7 @@ async fn write(
     out: &mut impl Write,
 ) -> Result<()> {
     let filter = collection.filter(span, after);
-    let documents = database.collection(collection.name());
+    let documents = database.collection::<RawDocumentBuf>(collection.name());
     let bar = progress::things(0)?.with_message(collection.name());
     if !bar.is_hidden() {
         let count = documents.count_documents(filter.clone()).await;
@@ -126,8 +126,8 @@ async fn write(
         .map_err(DaoError::from)?;
     let (mut written, mut unreadable) = (0_u64, 0_u64);
     while found.advance().await.map_err(DaoError::from)? {
-        let document = found.deserialize_current().map_err(DaoError::from)?;
-        if after.is_some_and(|after| !after.is_before(&document)) {
+        let document = found.current();
+        if after.is_some_and(|after| !after.is_before(document)) {
             continue;
         }
         let id = document.get_object_id("_id").ok();

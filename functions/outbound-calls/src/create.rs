@@ -231,7 +231,7 @@ async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Proble
         })
         .await;
     let (status, outcome) = match &result {
-        DialResult::Accepted(sid) => {
+        DialResult::Accepted { sid, .. } => {
             tracing::info!(call_sid = %sid, "dialled");
             (StatusCode::CREATED, DialOutcome::Accepted)
         }
@@ -264,7 +264,7 @@ async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Proble
             );
             Err(refused)
         }
-        (DialResult::Accepted(sid), Some(stored)) => {
+        (DialResult::Accepted { sid, .. }, Some(stored)) => {
             if stored.twilio_sid.as_ref() != Some(&sid) {
                 metrics::count(Count::SuspectedDoubleDial);
                 tracing::error!(call_sid = %sid, "suspected double dial: the call has another CallSid");

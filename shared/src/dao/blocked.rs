@@ -1,14 +1,15 @@
 use mongodb::{
     Collection,
-    bson::{Document, doc},
+    bson::{Document, RawDocumentBuf, doc},
 };
 use serde::Deserialize;
 
 use super::{
-    BLOCKED_NUMBERS, COUNTERS, Dao, DaoError, List, Page, PageRequest,
+    BLOCKED_NUMBERS, COUNTERS, Dao, DaoError, List, Page, PageRequest, USERS,
     dialing::{DialingSwitch, SWITCH},
     insert_once,
     page::{find_page, total},
+    stored::{self, find_one},
 };
 use crate::domain::{BlockedNumber, PhoneNumber, User, UserId};
 
@@ -25,9 +26,9 @@ pub struct Callee {
 
 #[derive(Deserialize)]
 struct Found {
-    user: User,
-    blocked: Vec<Document>,
-    dialing: Vec<Document>,
+    user: RawDocumentBuf,
+    blocked: Vec<RawDocumentBuf>,
+    dialing: Vec<RawDocumentBuf>,
 }
 
 impl Dao {
@@ -63,9 +64,9 @@ impl Dao {
             }
             let found = found.deserialize_current()?;
             Ok(Some(Callee {
-                user: found.user,
+                user: stored::read(USERS, &found.user)?,
                 is_blocked: !found.blocked.is_empty(),
-                dialing: DialingSwitch::of(found.dialing.first()),
+                dialing: DialingSwitch::of(found.dialing.first().map(AsRef::as_ref)),
             }))
         })
         .await
@@ -89,7 +90,7 @@ impl Dao {
                     Err(error) => return Err(error),
                 }
                 // One that is gone again was taken off the list in between.
-                if let Some(first) = numbers.find_one(by_number(&blocked.number)).await? {
+                if let Some(first) = find_one(&numbers, by_number(&blocked.number)).await? {
                     return Ok(Some(first));
                 }
             }
@@ -108,7 +109,7 @@ impl Dao {
     ) -> Result<Option<BlockedNumber>, DaoError> {
         self.limited(|| async {
             let numbers = self.blocked_numbers().await?;
-            Ok(numbers.find_one(by_number(number)).await?)
+            find_one(&numbers, by_number(number)).await
         })
         .await
     }
@@ -124,9 +125,8 @@ impl Dao {
     ) -> Result<Page<BlockedNumber>, DaoError> {
         self.limited(|| async {
             let numbers = self.blocked_numbers().await?;
-            let place = |blocked: &BlockedNumber| (blocked.created_at, blocked.id);
             let (list, total) = (List::BlockedNumbers, total(&numbers, request));
-            let found = find_page(&numbers, doc! {}, list, request, place, total).await;
+            let found = find_page(&numbers, doc! {}, list, request, total).await;
             found.map(|(page, total)| Page { total, ..page })
         })
         .await

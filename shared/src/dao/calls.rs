@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use mongodb::bson::{Bson, DateTime, Document, bson, doc};
-use serde::Deserialize;
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, bson, doc};
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     CALLS, CallFilter, Dao, DaoError, DuplicateKey, ERASED_AT, List, Page, PageRequest, Taken,
@@ -9,6 +9,7 @@ use super::{
     insert_once,
     page::find_page,
     status,
+    stored::find_one,
 };
 use crate::domain::{
     Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, StatusUpdate, UserId,
@@ -146,9 +147,16 @@ impl Dao {
         self.find_call(doc! { "idempotency_scope": scope }).await
     }
 
-    async fn find_call(&self, filter: Document) -> Result<Option<Call>, DaoError> {
-        self.limited(|| async { Ok(self.calls().await?.find_one(filter.clone()).await?) })
-            .await
+    /// The call that passes the filter, or what of it `T` has.
+    pub(super) async fn find_call<T: DeserializeOwned + Send + Sync>(
+        &self,
+        filter: Document,
+    ) -> Result<Option<T>, DaoError> {
+        self.limited(|| async {
+            let calls = self.calls().await?.clone_with_type::<T>();
+            find_one(&calls, filter.clone()).await
+        })
+        .await
     }
 
     /// Whether there was a call of that name, whose person was erased.
@@ -159,8 +167,12 @@ impl Dao {
     pub async fn is_erased(&self, id: CallId) -> Result<bool, DaoError> {
         let erased = doc! { "_id": id.object_id(), ERASED_AT: { "$ne": Bson::Null } };
         self.limited(|| async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
-            Ok(calls.find_one(erased.clone()).await?.is_some())
+            let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
+            let found = calls
+                .find_one(erased.clone())
+                .projection(doc! { "_id": 1 })
+                .await?;
+            Ok(found.is_some())
         })
         .await
     }
@@ -182,11 +194,9 @@ impl Dao {
         }
         self.limited(|| async {
             let list = List::UserCalls(user, status);
-            let place = |call: &Call| (call.created_at, call.id);
             let calls = self.calls().await?;
             let counted = self.count_user_calls(user, status, request);
-            let (page, counted) =
-                find_page(&calls, filter.clone(), list, request, place, counted).await?;
+            let (page, counted) = find_page(&calls, filter.clone(), list, request, counted).await?;
             Ok(counted.map(|total| Page { total, ..page }))
         })
         .await
@@ -211,7 +221,6 @@ impl Dao {
         }
         self.limited(|| async {
             let list = List::Calls(*filter);
-            let place = |call: &Call| (call.created_at, call.id);
             let user_exists = async {
                 match filter.user {
                     Some(user) => self.user_exists(user).await,
@@ -220,14 +229,14 @@ impl Dao {
             };
             let calls = self.calls().await?;
             let (page, user_exists) =
-                find_page(&calls, equal.clone(), list, request, place, user_exists).await?;
+                find_page(&calls, equal.clone(), list, request, user_exists).await?;
             Ok(user_exists.then_some(page))
         })
         .await
     }
 
     async fn user_exists(&self, user: UserId) -> Result<bool, DaoError> {
-        let users = self.users().await?.clone_with_type::<Document>();
+        let users = self.users().await?.clone_with_type::<RawDocumentBuf>();
         let found = users
             .find_one(doc! { "_id": user.object_id() })
             .projection(doc! { "_id": 1 })
@@ -335,7 +344,7 @@ impl Dao {
         this: Document,
         sid: &CallSid,
     ) -> Result<Applied, DaoError> {
-        let calls = self.calls().await?.clone_with_type::<Document>();
+        let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
         let unchanged = calls
             .find_one(this)
             .projection(doc! { "_id": 0, "twilio_sid": 1 })
@@ -355,7 +364,7 @@ impl Dao {
     /// as it was stored: while nobody has changed it, what it is then is known, and not read.
     ///
     /// Webhooks may have been faster, and know better: a call that goes by a `CallSid` keeps it, and is not refused any
-    /// more. `answered_status` is the HTTP status that the caller of our API gets.
+    /// more; and Twilio's word in the answer, `queued`, gives way to any word of a webhook. `answered_status` is the HTTP status that the caller of our API gets.
     ///
     /// # Errors
     ///
@@ -368,12 +377,8 @@ impl Dao {
     ) -> Result<Option<Call>, DaoError> {
         let answered = i32::from(answered_status);
         let stages = match result {
-            DialResult::Accepted(sid) => {
-                let mut changes = status::learn_sid(sid);
-                changes.insert("dial_outcome", DialOutcome::Accepted.as_str());
-                changes.insert("answered_status", answered);
-                changes.insert("updated_at", "$$NOW");
-                vec![doc! { "$set": changes.clone() }]
+            DialResult::Accepted { sid, status } => {
+                vec![status::accept(sid, *status, answered_status)]
             }
             DialResult::Refused(refusal) => {
                 status::refuse(refusal, answered_status, DateTime::now())?
@@ -401,7 +406,7 @@ impl Dao {
             }
             let this = doc! { "_id": call.id };
             calls.update_one(this.clone(), stages.clone()).await?;
-            Ok(calls.find_one(this).await?)
+            find_one(&calls, this).await
         })
         .await
     }
@@ -429,7 +434,7 @@ impl Dao {
         self.limited(|| async {
             let calls = self.calls().await?;
             calls.update_one(by_id(id), request.clone()).await?;
-            Ok(calls.find_one(by_id(id)).await?)
+            find_one(&calls, by_id(id)).await
         })
         .await
     }
@@ -441,7 +446,7 @@ impl Dao {
     /// When the database is away.
     pub async fn hangup_waits(&self, id: CallId) -> Result<bool, DaoError> {
         self.limited(|| async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
+            let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
             let call = calls
                 .find_one(by_id(id))
                 .projection(doc! { "_id": 0, "hangup_requested": 1 })
@@ -454,13 +459,16 @@ impl Dao {
 
 /// The call as it is told once its dial is recorded, if nobody else changes it. Of a refusal more becomes than the call tells.
 fn recorded(call: &Call, result: &DialResult, answered_status: i32) -> Option<Call> {
-    let (twilio_sid, outcome) = match result {
-        DialResult::Accepted(sid) => (Some(sid.clone()), DialOutcome::Accepted),
-        DialResult::Unknown(_) => (None, DialOutcome::Unknown),
+    let (twilio_sid, told, outcome) = match result {
+        DialResult::Accepted { sid, status } => (Some(sid.clone()), *status, DialOutcome::Accepted),
+        DialResult::Unknown(_) => (None, None, DialOutcome::Unknown),
         DialResult::Refused(_) => return None,
     };
+    let status = told.unwrap_or(call.status);
     Some(Call {
         twilio_sid,
+        status,
+        status_rank: status.rank(),
         dial_outcome: Some(outcome),
         answered_status: Some(answered_status),
         updated_at: DateTime::now(),
@@ -486,6 +494,8 @@ fn changes_to(expected: &Call) -> Document {
     };
     if let Some(sid) = &expected.twilio_sid {
         changes.insert("twilio_sid", sid.as_str());
+        changes.insert("status", expected.status.as_str());
+        changes.insert("status_rank", expected.status_rank);
     }
     doc! { "$set": changes }
 }
@@ -494,6 +504,6 @@ pub(super) fn by_id(id: CallId) -> Document {
     doc! { "call_id": id.to_string() }
 }
 
-fn by_sid(sid: &CallSid) -> Document {
+pub(super) fn by_sid(sid: &CallSid) -> Document {
     doc! { "twilio_sid": sid.as_str() }
 }

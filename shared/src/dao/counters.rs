@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use mongodb::{
     Collection,
-    bson::{DateTime, Document, bson, doc},
+    bson::{DateTime, Document, RawDocumentBuf, bson, doc},
 };
 
 use super::{COUNTERS, Dao, DaoError, together};
@@ -115,7 +115,7 @@ fn one_more(id: &str, cap: u32, now: DateTime) -> Document {
     }
 }
 
-async fn give_back(counters: &Collection<Document>, id: &str) -> Result<(), DaoError> {
+async fn give_back(counters: &Collection<RawDocumentBuf>, id: &str) -> Result<(), DaoError> {
     let one_less = bson!({ "$max": [0_i64, { "$subtract": ["$count", 1_i64] }] });
     let change = vec![doc! { "$set": { "count": one_less } }];
     counters.update_one(doc! { "_id": id }, change).await?;

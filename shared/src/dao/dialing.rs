@@ -1,6 +1,6 @@
 use std::fmt;
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, doc};
 
 use super::{Dao, DaoError};
 
@@ -20,7 +20,7 @@ pub(super) const SWITCH: &str = "dialing";
 
 impl DialingSwitch {
     /// A switch that cannot be read counts as off.
-    pub(super) fn of(stored: Option<&Document>) -> Self {
+    pub(super) fn of(stored: Option<&RawDocument>) -> Self {
         let Some(stored) = stored else {
             return Self {
                 on: true,
@@ -35,7 +35,7 @@ impl DialingSwitch {
         };
         Self {
             on: on.unwrap_or(false),
-            since: stored.get_datetime("since").ok().copied(),
+            since: stored.get_datetime("since").ok(),
             reason,
         }
     }
@@ -64,7 +64,7 @@ impl Dao {
         self.limited(|| async {
             let counters = self.counters().await?;
             let stored = counters.find_one(doc! { "_id": SWITCH }).await?;
-            Ok(DialingSwitch::of(stored.as_ref()))
+            Ok(DialingSwitch::of(stored.as_deref()))
         })
         .await
     }
@@ -86,6 +86,7 @@ impl Dao {
         };
         // The whole document: nothing that somebody has put there may let it expire.
         let stored = doc! { "on": on, "since": switch.since, "reason": reason };
+        let stored = RawDocumentBuf::try_from(&stored).map_err(mongodb::error::Error::from)?;
         self.limited(|| async {
             let counters = self.counters().await?;
             let this = doc! { "_id": SWITCH };
@@ -102,12 +103,18 @@ impl Dao {
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::Document;
+
     use super::*;
+
+    fn of(stored: &Document) -> DialingSwitch {
+        DialingSwitch::of(Some(&RawDocumentBuf::try_from(stored).unwrap()))
+    }
 
     #[test]
     fn without_a_switch_calls_are_placed_and_with_an_unreadable_one_not() {
         assert!(DialingSwitch::of(None).on);
-        assert!(DialingSwitch::of(Some(&doc! { "on": true })).on);
+        assert!(of(&doc! { "on": true }).on);
         for stored in [
             doc! {},
             doc! { "on": false },
@@ -115,8 +122,9 @@ mod tests {
             doc! { "on": 1 },
             doc! { "on": null },
             doc! { "state": "on" },
+            doc! { "on": { "$oid": "true" } },
         ] {
-            assert!(!DialingSwitch::of(Some(&stored)).on, "{stored}");
+            assert!(!of(&stored).on, "{stored}");
         }
     }
 
@@ -125,12 +133,12 @@ mod tests {
         let since = DateTime::from_millis(1_795_391_999_000);
         let off = doc! { "on": false, "since": since, "reason": "fraud" };
         assert_eq!(
-            DialingSwitch::of(Some(&off)).to_string(),
+            of(&off).to_string(),
             "dialling is off since 2026-11-22T23:59:59Z: fraud"
         );
         assert_eq!(DialingSwitch::of(None).to_string(), "dialling is on");
         assert_eq!(
-            DialingSwitch::of(Some(&doc! {})).to_string(),
+            of(&doc! {}).to_string(),
             "dialling is off: the stored switch cannot be read"
         );
     }

@@ -15,6 +15,7 @@ mod recorded;
 mod recordings;
 mod stats;
 mod status;
+mod stored;
 mod updates;
 mod users;
 mod webhooks;
@@ -30,7 +31,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use mongodb::{
     Client, Collection, Database, ServerType,
-    bson::{Document, doc},
+    bson::{RawDocumentBuf, doc},
     event::{EventHandler, command::CommandEvent, sdam::SdamEvent},
     options::{
         ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, ServerMonitoringMode,
@@ -260,7 +261,7 @@ impl Dao {
         Ok(self.database().await?.collection(RECORDINGS))
     }
 
-    async fn counters(&self) -> Result<Collection<Document>, DaoError> {
+    async fn counters(&self) -> Result<Collection<RawDocumentBuf>, DaoError> {
         Ok(self.database().await?.collection(COUNTERS))
     }
 }
@@ -347,7 +348,7 @@ async fn insert_once<T: serde::Serialize + Send + Sync>(
     };
     if matches!(error, DaoError::Duplicate(_)) {
         let ours = collection
-            .clone_with_type::<Document>()
+            .clone_with_type::<RawDocumentBuf>()
             .find_one(doc! { "_id": id })
             .projection(doc! { "_id": 1 })
             .await?;

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use mongodb::bson::{
-    Bson, DateTime, Document, deserialize_from_bson, deserialize_from_document, doc, oid::ObjectId,
-    serialize_to_bson,
+    Bson, DateTime, Document, deserialize_from_slice, doc, oid::ObjectId, serialize_to_bson,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Dao, DaoError, calls::by_id, status};
+use super::{CALLS, Dao, DaoError, calls::by_id, status, stored};
 use crate::domain::{Call, CallId, CallSid, CallStatus, DialOutcome};
 
 /// What is open about a call.
@@ -91,7 +90,7 @@ impl Place {
 /// A page of calls of which something is open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenCalls {
-    /// The calls, least recently changed first. A document that cannot be read is logged and left out.
+    /// The calls, least recently changed first. A document that cannot be read is logged, counted and left out.
     pub calls: Vec<Call>,
     /// Where the page ends, if it is full: there may be more.
     pub more_after: Option<Place>,
@@ -119,7 +118,7 @@ impl Dao {
             filter.extend(place.is_before());
         }
         self.limited(|| async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
+            let calls = self.calls().await?;
             let mut found = calls
                 .find(filter.clone())
                 .sort(doc! { "updated_at": 1, "_id": 1 })
@@ -132,18 +131,10 @@ impl Dao {
             let mut count = 0;
             let mut last = None;
             while found.advance().await? {
-                let document = found.deserialize_current()?;
+                let document = found.current();
                 count += 1;
-                last = deserialize_from_document(document.clone()).ok().or(last);
-                let id = document.get_object_id("_id").ok();
-                if let Ok(call) = deserialize_from_document(document) {
-                    listed.calls.push(call);
-                } else {
-                    tracing::error!(
-                        id = id.map(tracing::field::display),
-                        "a stored call cannot be read"
-                    );
-                }
+                last = deserialize_from_slice(document.as_bytes()).ok().or(last);
+                listed.calls.extend(stored::read(CALLS, document));
             }
             listed.more_after = last.filter(|_| count >= page);
             Ok(listed)
@@ -160,8 +151,10 @@ impl Dao {
         self.limited(|| async {
             let counters = self.counters().await?;
             let bookmarks = counters.find_one(doc! { "_id": BOOKMARKS }).await?;
-            let place = bookmarks.and_then(|mut found| found.remove(open.word()));
-            Ok(place.and_then(|place| deserialize_from_bson(place).ok()))
+            let place = bookmarks
+                .as_ref()
+                .and_then(|found| found.get_document(open.word()).ok());
+            Ok(place.and_then(|place| deserialize_from_slice(place.as_bytes()).ok()))
         })
         .await
     }
@@ -202,19 +195,15 @@ impl Dao {
     pub async fn list_known_sids(&self, sids: &[CallSid]) -> Result<Vec<CallSid>, DaoError> {
         let sids: Vec<_> = sids.iter().map(CallSid::as_str).collect();
         self.limited(|| async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
+            let calls = self.calls().await?;
             let mut found = calls
                 .find(doc! { "twilio_sid": { "$in": sids.clone() } })
                 .projection(doc! { "_id": 0, "twilio_sid": 1 })
                 .await?;
             let mut known = Vec::new();
             while found.advance().await? {
-                let call = found.deserialize_current()?;
-                known.extend(
-                    call.get_str("twilio_sid")
-                        .ok()
-                        .and_then(|sid| sid.parse().ok()),
-                );
+                let sid = found.current().get_str("twilio_sid");
+                known.extend(sid.ok().and_then(|sid| sid.parse().ok()));
             }
             Ok(known)
         })

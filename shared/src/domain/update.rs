@@ -71,8 +71,13 @@ pub struct RecordingUpdate {
 /// How our one request to dial ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DialResult {
-    /// Twilio has the call, under this name.
-    Accepted(CallSid),
+    /// Twilio has the call.
+    Accepted {
+        /// Twilio's name of it.
+        sid: CallSid,
+        /// Where Twilio says that it stands, in practice `queued`; none where the answer has no such word.
+        status: Option<CallStatus>,
+    },
     /// Twilio has not taken it, and we know it.
     Refused(Refusal),
     /// The answer was lost, in this way; nobody knows yet.

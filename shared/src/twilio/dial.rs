@@ -1,12 +1,13 @@
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     TwilioClient,
     answer::{Failure, parse},
     rest::Plan,
 };
-use crate::domain::{CallId, DialResult, MachineDetection, PhoneNumber};
+use crate::domain::{CallId, CallStatus, DialResult, MachineDetection, PhoneNumber};
 
 /// A call to be placed. The URLs are those of the webhooks, whole; `call_id` is added to them here.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +46,11 @@ impl TwilioClient {
         let url = self.rest.resource(&["Calls.json"]);
         let answer = self.rest.send(plan, Method::POST, &url, &form(call)).await;
         match answer.and_then(|body| parse(&body)) {
-            Ok(Placed { sid }) => match sid.parse() {
-                Ok(sid) => DialResult::Accepted(sid),
+            Ok(Placed { sid, status }) => match sid.parse() {
+                Ok(sid) => DialResult::Accepted {
+                    sid,
+                    status: status.as_str().and_then(CallStatus::from_word),
+                },
                 Err(_) => DialResult::Unknown("Twilio's answer names no call".to_owned()),
             },
             Err(Failure::NotTaken(refusal) | Failure::Refused(refusal)) => {
@@ -102,4 +106,7 @@ fn callback(url: &str, call_id: CallId) -> String {
 #[derive(Deserialize)]
 struct Placed {
     sid: String,
+    /// Of any form: an odd one must not make the call one of unknown outcome.
+    #[serde(default)]
+    status: Value,
 }

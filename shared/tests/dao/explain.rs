@@ -11,13 +11,14 @@ use mongodb::{
 use outdial::{
     dao::{Applied, CallFilter, Cursor, Dao, List, PageRequest, Position},
     domain::{
-        BlockedNumber, Call, CallStatus, Changed, DialResult, PhoneNumber, RecordingStatus,
-        RecordingUpdate, Span, User, UserUpdate,
+        BlockedNumber, Call, CallStatus, Changed, PhoneNumber, RecordingStatus, RecordingUpdate,
+        Span, User, UserUpdate,
     },
 };
 
 use crate::support::{
-    call_of, callback, recording_sid, recording_update, sid, sid_of, user, with_observed_dao,
+    accepted, call_of, callback, recording_sid, recording_update, sid, sid_of, user,
+    with_observed_dao,
 };
 
 /// Every command that the DAO sends finds its documents by an index, and a list comes in the very order of that index: with
@@ -242,9 +243,7 @@ async fn of_calls(dao: &Dao, call: &Call) {
     dao.get_call_by_idempotency_scope("scope").await.unwrap();
     dao.request_hangup(id).await.unwrap();
     dao.hangup_waits(id).await.unwrap();
-    dao.record_dial(call, &DialResult::Accepted(sid.clone()), 201)
-        .await
-        .unwrap();
+    dao.record_dial(call, &accepted(&sid), 201).await.unwrap();
     dao.get_call_by_twilio_sid(&sid).await.unwrap().unwrap();
     let update = callback(&sid, CallStatus::Ringing, 1);
     for _ in 0..2 {

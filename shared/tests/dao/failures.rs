@@ -139,6 +139,18 @@ async fn passing_errors_of_the_server_are_retried_once() {
             fail(2, passing).await;
             assert_unavailable(dao.get_user(ada.user_id()).await);
         }
+        // Those that the driver does not repeat: a conflict with another write, a full disk, a rate that was exceeded.
+        for code in [112, 14_031, 462, 16_500] {
+            fail(1, doc! { "errorCode": code }).await;
+            assert_unavailable(dao.get_user(ada.user_id()).await);
+        }
+        let carol = user(&format!("{}@example.com", UserId::generate()));
+        fail(1, doc! { "errorCode": 112 }).await;
+        assert_unavailable(dao.create_user(&carol).await);
+        dao.create_user(&carol).await.unwrap();
+        let labelled = doc! { "errorCode": 2, "errorLabels": ["TransientTransactionError"] };
+        fail(1, labelled).await;
+        assert_unavailable(dao.get_user(ada.user_id()).await);
         fail(1, doc! { "errorCode": 13 }).await;
         assert_login_refused(dao.get_user(ada.user_id()).await);
         fail(1, doc! { "errorCode": 2 }).await;

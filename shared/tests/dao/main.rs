@@ -19,5 +19,6 @@ mod stats;
 mod status;
 mod steps;
 mod support;
+mod unreadable;
 mod users;
 mod webhooks;

@@ -55,6 +55,7 @@ async fn the_calls_of_a_span_are_counted_by_piece_and_status_and_their_durations
             ]
             .into(),
             durations: [(0, 1), (7, 2)].into(),
+            unreadable: 0,
         };
         assert_eq!(stats, expected);
         assert_eq!((stats.total(), stats.is_truncated()), (5, false));

@@ -11,7 +11,8 @@ use outdial::{
 };
 
 use crate::support::{
-    call_of, callback, recording_sid, recording_update, sid, stored_call, user, with_counted_dao,
+    accepted, call_of, callback, recording_sid, recording_update, sid, stored_call, user,
+    with_counted_dao,
 };
 
 #[tokio::test]
@@ -89,10 +90,7 @@ async fn placing_a_call_waits_for_two_steps_before_the_dial_and_for_one_after_it
     with_counted_dao(async |dao, sent| {
         let ada = user("ada@example.com");
         dao.create_user(&ada).await.unwrap();
-        for result in [
-            DialResult::Accepted(sid()),
-            DialResult::Unknown("time-out".to_owned()),
-        ] {
+        for result in [accepted(&sid()), DialResult::Unknown("time-out".to_owned())] {
             let call = call_of(ada.user_id());
             let looking = async {
                 tokio::join!(

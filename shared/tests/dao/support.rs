@@ -13,8 +13,8 @@ use outdial::{
     config::MongoConfig,
     dao::{Dao, indexes},
     domain::{
-        Call, CallId, CallSid, CallStatus, DialOutcome, EventSource, RecordingSid, RecordingStatus,
-        RecordingUpdate, StatusUpdate, User, UserId,
+        Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, EventSource, RecordingSid,
+        RecordingStatus, RecordingUpdate, StatusUpdate, User, UserId,
     },
 };
 use secrecy::SecretString;
@@ -188,6 +188,14 @@ pub fn sid() -> CallSid {
 
 pub fn recording_sid() -> RecordingSid {
     format!("RE{}", Uuid::new_v4().simple()).parse().unwrap()
+}
+
+/// Twilio's answer to a dial, as it is.
+pub fn accepted(sid: &CallSid) -> DialResult {
+    DialResult::Accepted {
+        sid: sid.clone(),
+        status: Some(CallStatus::Queued),
+    }
 }
 
 /// A status callback, at second `sequence` of the call.

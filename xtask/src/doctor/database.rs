@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use mongodb::Database;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{RawBsonRef, RawDocumentBuf, doc};
 use outdial::config::Settings;
 use outdial::dao::{Dao, DaoError, indexes};
 
@@ -91,15 +91,14 @@ async fn calls_of_today(dao: &Dao, settings: &Settings) -> Result<String, Verdic
 
 async fn used_today(database: &Database) -> Result<i64, DaoError> {
     let id = format!("calls:{}", chrono::Utc::now().format("%Y-%m-%d"));
-    let counters = database.collection::<Document>("counters");
+    let counters = database.collection::<RawDocumentBuf>("counters");
     let counter = counters.find_one(doc! { "_id": id }).await?;
-    Ok(
-        match counter.as_ref().and_then(|counter| counter.get("count")) {
-            Some(Bson::Int64(count)) => *count,
-            Some(Bson::Int32(count)) => i64::from(*count),
-            _ => 0,
-        },
-    )
+    let count = counter.as_ref().map(|counter| counter.get("count"));
+    Ok(match count {
+        Some(Ok(Some(RawBsonRef::Int64(count)))) => count,
+        Some(Ok(Some(RawBsonRef::Int32(count)))) => i64::from(count),
+        _ => 0,
+    })
 }
 
 impl From<DaoError> for Verdict {

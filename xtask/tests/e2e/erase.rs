@@ -254,3 +254,74 @@ async fn calls_that_an_earlier_run_has_left_are_erased_without_their_user() {
     assert_eq!(left.matches("erased_at").count(), 2, "{left}");
     assert!(!left.contains("Hello."), "{left}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_erased_too() {
+    let twilio = Twilio::start_at(Speed::parse("100").expect("a factor")).await;
+    let stage = Stage::new().await.playing(&twilio);
+    let (user, call) = person(&stage, &twilio).await;
+    let database = stage.database();
+    let calls = database.collection::<Document>("calls");
+    let id = mongodb::bson::oid::ObjectId::parse_str(&user).expect("a name");
+    let users = database.collection::<Document>("users");
+    let odd = doc! { "$set": { "name": { "first": "Ada" }, "time_zone": 17 } };
+    users
+        .update_one(doc! { "_id": id }, odd)
+        .await
+        .expect("it is stored");
+    let recordings = database.collection::<Document>("recordings");
+    let odd = doc! { "$set": { "status": 17, "recording_status": "Ada" } };
+    recordings
+        .update_many(doc! {}, odd)
+        .await
+        .expect("it is stored");
+    let odd = doc! { "$set": {
+        "status": "levitating", "answered_by": { "name": "Ada" }, "metadata": { "order": ["A-17"] },
+        "created_at": DateTime::from_millis(1_700_000_000_000),
+    } };
+    calls
+        .update_one(doc! { "_id": call.id }, odd)
+        .await
+        .expect("it is stored");
+    for odd in [
+        doc! { "to_number": 17 },
+        doc! { "twilio_sid": 17 },
+        doc! { "events": "Ada" },
+    ] {
+        let other = stage
+            .call(|call| {
+                call.user_id.clone_from(&user);
+                call.status = CallStatus::Completed;
+                call.script = "Your biopsy is ready.".parse().expect("a script");
+            })
+            .await;
+        calls
+            .update_one(doc! { "_id": other.id }, doc! { "$set": odd })
+            .await
+            .expect("it is stored");
+    }
+
+    succeed(&mut xtask_on(&stage, &["erase", &user, "--dry-run"]));
+    let told = succeed(&mut xtask_on(&stage, &["erase", &user, "--yes"]));
+    assert!(told.ends_with("erased\n"), "{told}");
+    assert!(twilio.calls().await.is_empty());
+    assert_eq!(stage.count("users").await, 0);
+    assert_eq!(stage.count("recordings").await, 0);
+    let left = everything(database).await;
+    for text in PERSONAL {
+        assert!(!left.contains(text), "{text} is left: {left}");
+    }
+    let mut facts = database
+        .collection::<Call>("calls")
+        .find(doc! {})
+        .await
+        .expect("the database answers");
+    let mut count = 0;
+    while facts.advance().await.expect("the database answers") {
+        facts
+            .deserialize_current()
+            .expect("what is left can be read");
+        count += 1;
+    }
+    assert_eq!(count, 4);
+}

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
+use mongodb::bson::{DateTime, doc};
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{AUTH_TOKEN, Proxy, Queue, Stage, Twilio, api_key, form, new_sid};
@@ -97,6 +98,9 @@ impl Play {
         let twilio = Twilio::start_at(Speed::parse("50").expect("a factor")).await;
         let queue = Queue::new().await;
         let stage = Stage::new().await.playing(&twilio).spilling_into(&queue);
+        let users = stage.database().collection("users");
+        let odd = doc! { "name": { NAME: NUMBER }, "email": 17, "script": SCRIPT, "created_at": DateTime::now() };
+        users.insert_one(odd).await.expect("it is stored");
         let (stage, database) = stage.behind_proxy().await;
         let endpoint = std::env::var("OUTDIAL_TEST_SQS_ENDPOINT").unwrap_or_default();
         let stage = stage
@@ -142,6 +146,7 @@ impl Play {
         let path = format!("/users/{id}");
         let query = "/users?email=zenobie.quillfeather%40mail.example.com";
         self.ask("GET", query, Value::Null, 200).await;
+        self.ask("GET", "/users", Value::Null, 200).await;
         self.ask("GET", &path, Value::Null, 200).await;
         let change = json!({ "phone_number": OTHER_NUMBER });
         self.ask("PATCH", &path, change, 200).await;
@@ -467,6 +472,7 @@ fn what_helps_is_there(lines: &Lines, play: &Play, call_id: &str) {
     let messages = lines.all("message");
     for message in [
         "a user was created",
+        "a stored document cannot be read",
         "dialled",
         "the outcome of the dial is unknown",
         "suspected double dial: the call has another CallSid",
@@ -509,6 +515,7 @@ fn everything_is_counted(lines: &Lines) {
         ("ReplayedWebhooks", None, 1.0),
         ("FailedReplays", None, 2.0),
         ("OrphanWebhooks", None, 2.0),
+        ("UnreadableDocuments", None, 1.0),
         ("SuspectedDoubleDials", None, 1.0),
         ("UnauthorizedRequests", None, 3.0),
         ("BadSignatures", None, 5.0),

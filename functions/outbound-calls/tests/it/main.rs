@@ -14,6 +14,7 @@ mod idempotency;
 mod known;
 mod life;
 mod list;
+mod notes;
 mod read;
 mod recordings;
 mod rotation;

@@ -7,7 +7,7 @@ use mongodb::{
 };
 
 use super::report::Line;
-use crate::dao::DaoError;
+use crate::dao::{DaoError, stored::verbatim};
 
 /// An index as it must be.
 pub(super) struct Index {
@@ -132,7 +132,7 @@ impl Index {
         let mut found = collection.aggregate(stages).await?;
         let mut duplicates = Vec::new();
         while found.advance().await? {
-            let group = found.deserialize_current()?;
+            let group = verbatim(found.current())?;
             duplicates.extend(group.get_array("documents").ok().cloned());
         }
         Ok(duplicates)
