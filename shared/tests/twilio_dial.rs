@@ -238,10 +238,10 @@ async fn a_busy_twilio_is_asked_again_until_it_takes_the_call() {
 }
 
 #[tokio::test]
-async fn a_twilio_that_stays_busy_has_refused_after_five_tries() {
+async fn a_twilio_that_stays_busy_has_not_taken_the_call_after_five_tries() {
     let server = Server::start([Reply::refusal(429, 20429, "Too many requests")]).await;
-    let DialResult::Refused(refusal) = dial(&server.client()).await else {
-        panic!("not refused");
+    let DialResult::NotTaken(refusal) = dial(&server.client()).await else {
+        panic!("taken");
     };
     assert_eq!(
         (refusal.http_status, refusal.code),
@@ -261,7 +261,7 @@ async fn no_try_begins_that_could_pass_the_budget() {
     };
     let begun = Instant::now();
     let result = dial(&client(server.address, timeouts)).await;
-    assert!(matches!(result, DialResult::Refused(_)), "{result:?}");
+    assert!(matches!(result, DialResult::NotTaken(_)), "{result:?}");
     assert!(begun.elapsed() < Duration::from_millis(800));
     assert!(server.requests().len() < 3);
 }
@@ -271,9 +271,10 @@ async fn a_twilio_that_cannot_be_reached_has_not_taken_the_call() {
     // Bound and not listening: nobody else can take the port, and connections are refused.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let DialResult::Refused(refusal) = dial(&client(socket.local_addr().unwrap(), patient())).await
+    let DialResult::NotTaken(refusal) =
+        dial(&client(socket.local_addr().unwrap(), patient())).await
     else {
-        panic!("not refused");
+        panic!("taken");
     };
     assert_eq!((refusal.http_status, refusal.code), (None, None));
     assert!(
@@ -307,8 +308,8 @@ async fn a_handshake_that_never_ends_has_sent_nothing() {
         ..patient()
     };
     let client = TwilioClient::with_timeouts(&config, timeouts).unwrap();
-    let DialResult::Refused(refusal) = dial(&client).await else {
-        panic!("not refused");
+    let DialResult::NotTaken(refusal) = dial(&client).await else {
+        panic!("taken");
     };
     assert_eq!(refusal.http_status, None);
     for _ in 0..5 {

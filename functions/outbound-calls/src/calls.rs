@@ -9,7 +9,7 @@ use outdial::{
     twilio::{CallDetails, TwilioError},
 };
 
-use crate::{App, create::answer};
+use crate::{App, dial::answer};
 
 /// List calls, newest first
 #[utoipa::path(

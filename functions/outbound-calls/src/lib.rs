@@ -1,9 +1,11 @@
 //! `/calls`, `/stats`, `/recordings` and `/blocked-numbers`: placing calls, reading what became of them, ending them, and who
 //! is not called.
 
+mod admit;
 mod blocked;
 mod calls;
 mod create;
+mod dial;
 mod idempotency;
 mod recordings;
 mod rules;

@@ -59,8 +59,24 @@ pub(crate) async fn look(run: &mut Run<'_>, calls: Vec<Call>) -> Result<Vec<Dial
     Ok(not_found)
 }
 
+/// Withdraws a call whose request has ended before it asked Twilio: nothing was dialled, and its key is free again.
+async fn withdraw(run: &mut Run<'_>, call: &Call) -> Result<(), Stop> {
+    if run.app.dao.withdraw_undialled(call).await? {
+        run.report.dials.given_up += 1;
+        metrics::count(Count::ReconciledCall);
+        tracing::warn!("undialled call withdrawn: its request has ended");
+    } else {
+        run.report.dials.left += 1;
+    }
+    Ok(())
+}
+
 async fn look_for(run: &mut Run<'_>, call: &Call) -> Result<Option<Dial>, Stop> {
     run.report.dials.examined += 1;
+    if call.is_undialled() {
+        withdraw(run, call).await?;
+        return Ok(None);
+    }
     let Some(candidates) = candidates(run, call).await? else {
         run.report.dials.left += 1;
         return Ok(None);

@@ -99,6 +99,8 @@ pub fn new_call() -> Call {
         recording_url: None,
         dial_outcome: Some(DialOutcome::Accepted),
         dial_deadline: None,
+        announces_dial: false,
+        dial_begun_at: None,
         answered_status: Some(201),
         hangup_requested: false,
         error_code: None,

@@ -1,10 +1,8 @@
-use std::time::Duration;
-
 use mongodb::bson::{Bson, DateTime, Document, bson, doc};
 use serde::Deserialize;
 
 use super::{
-    CALLS, CallFilter, Dao, DaoError, DuplicateKey, ERASED_AT, List, Page, PageRequest, Taken,
+    CALLS, CallFilter, Dao, DaoError, DuplicateKey, ERASED_AT, List, Page, PageRequest,
     expr::{if_else, sid_is_absent},
     insert_once,
     page::find_page,
@@ -13,11 +11,6 @@ use super::{
 use crate::domain::{
     Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, StatusUpdate, UserId,
 };
-
-/// How often a call is counted again that has met a cap.
-const AGAIN: u32 = 3;
-/// How long repeats of a request may take to give back what they have counted.
-const REPEATS_GIVE_BACK: Duration = Duration::from_millis(100);
 
 /// What an update from Twilio did to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,67 +46,6 @@ impl Dao {
     pub async fn create_call(&self, call: &Call) -> Result<(), DaoError> {
         self.limited(|| async { insert_once(&self.calls().await?, call.id, call).await })
             .await
-    }
-
-    /// Stores a new call of the user, and counts it among those of its day ([`Dao::take_calls`]), both at once; it may be
-    /// dialled where the answer is [`Taken::Taken`]. Else neither is left behind.
-    ///
-    /// Repeats under one idempotency key count as well until they find their key taken. So for a call with a key that meets a
-    /// cap it is counted again a few times, in case that was the repeats' doing.
-    ///
-    /// # Errors
-    ///
-    /// [`DaoError::Duplicate`] as of [`Dao::create_call`]; or when the database is away. Then too what was done is undone as far
-    /// as that is possible.
-    pub async fn admit_call(
-        &self,
-        call: &Call,
-        user: UserId,
-        per_user: u32,
-        in_all: u32,
-    ) -> Result<Taken, DaoError> {
-        let count = || self.take_calls(user, call.created_at, per_user, in_all);
-        let (stored, mut taken) = tokio::join!(self.create_call(call), count());
-        if let Err(error) = stored {
-            if matches!(taken, Ok(Taken::Taken))
-                && let Err(error) = self.give_back_calls(user, call.created_at).await
-            {
-                tracing::warn!(%error, "a call was not given back to the day's caps");
-            }
-            return Err(error);
-        }
-        let again = if call.idempotency_scope.is_some() {
-            AGAIN
-        } else {
-            0
-        };
-        for _ in 0..again {
-            if !matches!(taken, Ok(Taken::UserCapReached | Taken::CapReached)) {
-                break;
-            }
-            tokio::time::sleep(REPEATS_GIVE_BACK).await;
-            taken = count().await;
-        }
-        if !matches!(taken, Ok(Taken::Taken))
-            && let Err(error) = self.withdraw_call(call).await
-        {
-            tracing::warn!(%error, "a call that was not admitted is still stored; it is never dialled");
-        }
-        taken
-    }
-
-    /// Takes back a call that was stored and will not be dialled.
-    ///
-    /// # Errors
-    ///
-    /// When the database is away.
-    pub async fn withdraw_call(&self, call: &Call) -> Result<(), DaoError> {
-        let undialled = doc! { "_id": call.id, "dial_outcome": DialOutcome::Pending.as_str() };
-        self.limited(|| async {
-            self.calls().await?.delete_one(undialled.clone()).await?;
-            Ok(())
-        })
-        .await
     }
 
     /// The call of that public name.
@@ -355,7 +287,8 @@ impl Dao {
     /// as it was stored: while nobody has changed it, what it is then is known, and not read.
     ///
     /// Webhooks may have been faster, and know better: a call that goes by a `CallSid` keeps it, and is not refused any
-    /// more. `answered_status` is the HTTP status that the caller of our API gets.
+    /// more. `answered_status` is the HTTP status that the caller of our API gets. A call that Twilio has not taken gives its
+    /// idempotency key free in the same update.
     ///
     /// # Errors
     ///
@@ -377,6 +310,9 @@ impl Dao {
             }
             DialResult::Refused(refusal) => {
                 status::refuse(refusal, answered_status, DateTime::now())?
+            }
+            DialResult::NotTaken(refusal) => {
+                status::not_taken(refusal, answered_status, DateTime::now())?
             }
             DialResult::Unknown(_) => {
                 let is_pending = bson!({ "$eq": ["$dial_outcome", DialOutcome::Pending.as_str()] });
@@ -457,7 +393,7 @@ fn recorded(call: &Call, result: &DialResult, answered_status: i32) -> Option<Ca
     let (twilio_sid, outcome) = match result {
         DialResult::Accepted(sid) => (Some(sid.clone()), DialOutcome::Accepted),
         DialResult::Unknown(_) => (None, DialOutcome::Unknown),
-        DialResult::Refused(_) => return None,
+        DialResult::Refused(_) | DialResult::NotTaken(_) => return None,
     };
     Some(Call {
         twilio_sid,

@@ -1,12 +1,9 @@
 use std::time::Duration;
 
-use mongodb::{
-    Collection,
-    bson::{DateTime, Document, bson, doc},
-};
+use mongodb::bson::{Bson, DateTime, Document, bson, doc};
 
-use super::{COUNTERS, Dao, DaoError, together};
-use crate::domain::UserId;
+use super::{COUNTERS, Dao, DaoError, expr::if_else, together};
+use crate::domain::Call;
 
 /// Whether one more call may be placed today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,19 +18,25 @@ pub enum Taken {
 
 /// Counters of past days are of no use, but to a person who asks what happened.
 const KEPT: Duration = Duration::from_hours(72);
+/// How many calls a counter remembers by their `_id`: more than are placed while one of them is dialled.
+const REMEMBERED: i64 = 128;
+/// In a counter: the calls that were counted last.
+const COUNTED: &str = "counted";
+/// In a counter: the calls that were given back last. They are not counted again.
+const GIVEN_BACK: &str = "given_back";
 
 impl Dao {
-    /// Counts one more call of the user on the UTC day of `now`, unless the user's or the common cap is reached.
+    /// Counts the call on the UTC day of its `created_at`, unless its user's or the common cap is reached. A call that is
+    /// counted already, or was given back, is not counted again.
     ///
     /// Concurrent callers never pass a cap together.
     ///
     /// # Errors
     ///
-    /// When the database is away. Where an answer of it was lost, at most one count too many is left.
+    /// When the database is away. The call may be counted then, or may be later: [`Dao::give_back_calls`] undoes both.
     pub async fn take_calls(
         &self,
-        user: UserId,
-        now: DateTime,
+        call: &Call,
         per_user: u32,
         in_all: u32,
     ) -> Result<Taken, DaoError> {
@@ -43,11 +46,11 @@ impl Dao {
         if in_all == 0 {
             return Ok(Taken::CapReached);
         }
-        let [of_all, of_user] = counter_ids(user, now);
+        let [of_all, of_user] = counter_ids(call);
         // The statement after one that fails is not run: a user at the cap takes nothing from the others even for a moment.
         let statements = [
-            one_more(&of_user, per_user, now),
-            one_more(&of_all, in_all, now),
+            one_more(&of_user, per_user, call),
+            one_more(&of_all, in_all, call),
         ];
         together(async {
             let mut left = &statements[..];
@@ -64,36 +67,40 @@ impl Dao {
             if left.len() == statements.len() {
                 return Ok(Taken::UserCapReached);
             }
-            give_back(&self.counters().await?, &of_user).await?;
+            let uncount = doc! { "q": { "_id": of_user }, "u": [{ "$set": uncounted(call) }] };
+            self.update_in_order(COUNTERS, vec![uncount]).await?;
             Ok(Taken::CapReached)
         })
         .await
     }
 
-    /// Takes back a count of [`Dao::take_calls`], for a call that Twilio refused.
-    ///
-    /// `taken_at` is the `now` of the taking: midnight may have passed since.
+    /// Undoes [`Dao::take_calls`] for a call that is not dialled, also where that has yet to arrive at the database.
+    /// Calling it twice changes nothing more.
     ///
     /// # Errors
     ///
     /// When the database is away.
-    pub async fn give_back_calls(&self, user: UserId, taken_at: DateTime) -> Result<(), DaoError> {
-        self.limited(|| async {
-            let counters = self.counters().await?;
-            let [of_all, of_user] = counter_ids(user, taken_at);
-            let (all, own) = tokio::join!(
-                give_back(&counters, &of_all),
-                give_back(&counters, &of_user),
-            );
-            all.and(own)
+    pub async fn give_back_calls(&self, call: &Call) -> Result<(), DaoError> {
+        let statements = counter_ids(call).map(|id| given_back(&id, call)).to_vec();
+        together(async {
+            let updated = self.update_in_order(COUNTERS, statements.clone()).await?;
+            // The counter was made by another request at the same moment.
+            if updated.duplicate.is_some() {
+                let again = self.update_in_order(COUNTERS, statements).await?;
+                again.without_duplicate()?;
+            }
+            Ok(())
         })
         .await
     }
 }
 
-fn counter_ids(user: UserId, now: DateTime) -> [String; 2] {
-    let day = day(now);
-    [format!("calls:{day}"), format!("calls:{day}:{user}")]
+fn counter_ids(call: &Call) -> [String; 2] {
+    let day = day(call.created_at);
+    [
+        format!("calls:{day}"),
+        format!("calls:{day}:{}", call.user_id),
+    ]
 }
 
 /// The UTC day, such as `2026-01-02`.
@@ -105,19 +112,62 @@ pub(super) fn day(at: DateTime) -> String {
 }
 
 /// Counts one more below the cap. At the cap no counter is found, and to make one fails, for its `_id` is there already.
-fn one_more(id: &str, cap: u32, now: DateTime) -> Document {
-    let kept = i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
-    let expires_at = DateTime::from_millis(now.timestamp_millis().saturating_add(kept));
+fn one_more(id: &str, cap: u32, call: &Call) -> Document {
+    let is_settled = bson!({ "$or": [holds(COUNTED, call), holds(GIVEN_BACK, call)] });
+    let count = bson!({ "$add": [stored_count(), 1_i64] });
     doc! {
-        "q": { "_id": id, "count": { "$lt": i64::from(cap) } },
-        "u": { "$inc": { "count": 1_i64 }, "$setOnInsert": { "expires_at": expires_at } },
+        "q": { "_id": id, "$or": [
+            { "count": { "$lt": i64::from(cap) } },
+            { COUNTED: call.id },
+            { GIVEN_BACK: call.id },
+        ] },
+        "u": [{ "$set": {
+            "count": if_else(is_settled.clone(), stored_count(), count),
+            COUNTED: if_else(is_settled, ids(COUNTED), with(COUNTED, call)),
+            "expires_at": expires_at(call),
+        } }],
         "upsert": true,
     }
 }
 
-async fn give_back(counters: &Collection<Document>, id: &str) -> Result<(), DaoError> {
-    let one_less = bson!({ "$max": [0_i64, { "$subtract": ["$count", 1_i64] }] });
-    let change = vec![doc! { "$set": { "count": one_less } }];
-    counters.update_one(doc! { "_id": id }, change).await?;
-    Ok(())
+fn given_back(id: &str, call: &Call) -> Document {
+    let mut changes = uncounted(call);
+    changes.insert(GIVEN_BACK, with(GIVEN_BACK, call));
+    changes.insert("expires_at", expires_at(call));
+    doc! { "q": { "_id": id }, "u": [{ "$set": changes }], "upsert": true }
+}
+
+/// Counts one less if the call is counted, and forgets it.
+fn uncounted(call: &Call) -> Document {
+    let one_less = bson!({ "$max": [0_i64, { "$subtract": [stored_count(), 1_i64] }] });
+    let others = bson!({ "$filter": {
+        "input": ids(COUNTED),
+        "as": "id",
+        "cond": { "$ne": ["$$id", call.id] },
+    } });
+    doc! {
+        "count": if_else(holds(COUNTED, call), one_less, stored_count()),
+        COUNTED: others,
+    }
+}
+
+fn stored_count() -> Bson {
+    bson!({ "$ifNull": ["$count", 0_i64] })
+}
+
+fn ids(field: &str) -> Bson {
+    bson!({ "$ifNull": [format!("${field}"), []] })
+}
+
+fn holds(field: &str, call: &Call) -> Bson {
+    bson!({ "$in": [call.id, ids(field)] })
+}
+
+fn with(field: &str, call: &Call) -> Bson {
+    bson!({ "$slice": [{ "$concatArrays": [ids(field), [call.id]] }, -REMEMBERED] })
+}
+
+fn expires_at(call: &Call) -> Bson {
+    let at = call.created_at.saturating_add_duration(KEPT);
+    bson!({ "$ifNull": ["$expires_at", at] })
 }

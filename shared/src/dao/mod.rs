@@ -2,6 +2,7 @@
 //!
 //! Each call has a time limit of its own, writes wait for a majority, and no error shows a document, a URI or a credential.
 
+mod admission;
 mod blocked;
 mod calls;
 mod counters;
@@ -40,7 +41,7 @@ use mongodb::{
 use secrecy::ExposeSecret;
 use tokio::{
     sync::{Mutex, Notify},
-    time::sleep,
+    time::{Instant, sleep, timeout_at},
 };
 
 pub use blocked::Callee;
@@ -326,10 +327,22 @@ const BLOCKED_NUMBERS: &str = "blocked_numbers";
 /// # Errors
 ///
 /// What `calls` ends with; [`DaoError::Unavailable`] when it takes longer than [`CALL_TIMEOUT`].
-pub async fn together<T, E: From<DaoError>>(
+pub fn together<T, E: From<DaoError>>(
+    calls: impl Future<Output = Result<T, E>>,
+) -> impl Future<Output = Result<T, E>> {
+    within(Instant::now() + CALL_TIMEOUT, calls)
+}
+
+/// Runs the calls until the deadline.
+///
+/// # Errors
+///
+/// What `calls` ends with; [`DaoError::Unavailable`] at the deadline.
+pub async fn within<T, E: From<DaoError>>(
+    deadline: Instant,
     calls: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    tokio::time::timeout(CALL_TIMEOUT, calls)
+    timeout_at(deadline, calls)
         .await
         .unwrap_or_else(|_| Err(DaoError::timed_out().into()))
 }

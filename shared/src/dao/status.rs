@@ -43,11 +43,35 @@ pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
     Ok(told.stages(learn_sid(sid)))
 }
 
-/// Records that Twilio has not taken the call, unless something better is known.
+/// Records that Twilio has refused the call, unless something better is known.
 pub(super) fn refuse(
     refusal: &Refusal,
     answered_status: u16,
     now: DateTime,
+) -> Result<Vec<Document>, DaoError> {
+    refuse_and(refusal, answered_status, now, Document::new())
+}
+
+/// Records that Twilio has not taken the call and frees its idempotency key, unless something better is known.
+pub(super) fn not_taken(
+    refusal: &Refusal,
+    answered_status: u16,
+    now: DateTime,
+) -> Result<Vec<Document>, DaoError> {
+    let key = if_else(flag(APPLIES), "$$REMOVE", "$idempotency_scope");
+    refuse_and(
+        refusal,
+        answered_status,
+        now,
+        doc! { "idempotency_scope": key },
+    )
+}
+
+fn refuse_and(
+    refusal: &Refusal,
+    answered_status: u16,
+    now: DateTime,
+    changes: Document,
 ) -> Result<Vec<Document>, DaoError> {
     let event = CallEvent {
         status: CallStatus::Failed,
@@ -69,10 +93,11 @@ pub(super) fn refuse(
         { "$ne": ["$dial_outcome", DialOutcome::Accepted.as_str()] },
     ] });
     let settled = |name: &str, value: Bson| if_else(flag(APPLIES), value, format!("${name}"));
-    let also = doc! {
+    let mut also = doc! {
         "dial_outcome": settled("dial_outcome", DialOutcome::Refused.as_str().into()),
         "answered_status": if_else(flag(APPLIES), i32::from(answered_status), TAKEN_ALL_THE_SAME),
     };
+    also.extend(changes);
     let rank = event.status.rank();
     Ok(Told::new(&event, rank, &facts, nothing_better)?.stages(also))
 }

@@ -212,9 +212,16 @@ pub struct Call {
     /// What we know of our request to dial; documents of the earlier service have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dial_outcome: Option<DialOutcome>,
-    /// Until when the request that stored the call may still be waiting for Twilio, UTC.
+    /// Until when the request that stored the call may still ask Twilio, or wait for its answer, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dial_deadline: Option<DateTime>,
+    /// Whether `dial_begun_at` is stored before Twilio is asked. True for calls with an idempotency key; older versions of
+    /// this service stored neither field.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announces_dial: bool,
+    /// When the request that stored the call went on to ask Twilio, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dial_begun_at: Option<DateTime>,
     /// The HTTP status that the request to dial was answered with, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_status: Option<i32>,
@@ -263,6 +270,17 @@ pub struct Call {
 impl Call {
     /// The most events that a timeline keeps; more are counted in `events_dropped`.
     pub const EVENTS_MAX: usize = 64;
+
+    /// Whether Twilio has certainly not been asked to dial the call, and nobody wants it hung up.
+    ///
+    /// The request that stored the call may still ask, until `dial_deadline`.
+    #[must_use]
+    pub fn is_undialled(&self) -> bool {
+        self.announces_dial
+            && self.dial_begun_at.is_none()
+            && self.dial_outcome == Some(DialOutcome::Pending)
+            && !self.hangup_requested
+    }
 
     /// The timeline in Twilio's order: by `SequenceNumber` where there is one, then by time.
     #[must_use]

@@ -73,8 +73,10 @@ pub struct RecordingUpdate {
 pub enum DialResult {
     /// Twilio has the call, under this name.
     Accepted(CallSid),
-    /// Twilio has not taken it, and we know it.
+    /// Twilio has answered no.
     Refused(Refusal),
+    /// The request did not reach Twilio, or Twilio was too busy to take it. The same request may succeed later.
+    NotTaken(Refusal),
     /// The answer was lost, in this way; nobody knows yet.
     Unknown(String),
 }

@@ -49,9 +49,8 @@ impl TwilioClient {
                 Ok(sid) => DialResult::Accepted(sid),
                 Err(_) => DialResult::Unknown("Twilio's answer names no call".to_owned()),
             },
-            Err(Failure::NotTaken(refusal) | Failure::Refused(refusal)) => {
-                DialResult::Refused(refusal)
-            }
+            Err(Failure::NotTaken(refusal)) => DialResult::NotTaken(refusal),
+            Err(Failure::Refused(refusal)) => DialResult::Refused(refusal),
             Err(Failure::Lost(reason)) => DialResult::Unknown(reason),
         }
     }

@@ -1,3 +1,4 @@
+use mongodb::bson::{Document, doc};
 use outdial::{
     dao::{Applied, Dao},
     domain::{Call, CallId, CallStatus, DialOutcome, DialResult, EventSource, Refusal},
@@ -10,12 +11,29 @@ async fn record(dao: &Dao, call: &Call, result: &DialResult, status: u16) -> Cal
     recorded.expect("the call is stored")
 }
 
-fn refused() -> DialResult {
-    DialResult::Refused(Refusal {
+fn refusal() -> Refusal {
+    Refusal {
         http_status: Some(400),
         code: Some(21_211),
         message: "$to_number is not a number".to_owned(),
-    })
+    }
+}
+
+fn refused() -> DialResult {
+    DialResult::Refused(refusal())
+}
+
+fn not_taken() -> DialResult {
+    DialResult::NotTaken(refusal())
+}
+
+async fn stored_call_with_key(dao: &Dao) -> Call {
+    let call = Call {
+        idempotency_scope: Some("scope".to_owned()),
+        ..crate::support::call()
+    };
+    dao.create_call(&call).await.unwrap();
+    call
 }
 
 #[tokio::test]
@@ -88,6 +106,52 @@ async fn a_refusal_yields_to_a_webhook_that_knows_better() {
 }
 
 #[tokio::test]
+async fn a_call_that_twilio_has_not_taken_frees_its_key_and_a_refused_one_keeps_it() {
+    with_dao(async |dao| {
+        let call = stored_call_with_key(dao).await;
+        let recorded = record(dao, &call, &not_taken(), 502).await;
+        assert_eq!(recorded.status, CallStatus::Failed);
+        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Refused));
+        assert_eq!(recorded.error_code, Some(21_211));
+        assert_eq!(recorded.idempotency_scope, None);
+        let same_key = stored_call_with_key(dao).await;
+        let recorded = record(dao, &same_key, &refused(), 502).await;
+        assert_eq!(recorded.idempotency_scope.as_deref(), Some("scope"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_a_webhook_has_told_of_keeps_its_key() {
+    with_dao(async |dao| {
+        let call = stored_call_with_key(dao).await;
+        dao.update_call(call.call_id, &callback(&sid(), CallStatus::Ringing, 1))
+            .await
+            .unwrap();
+        let recorded = record(dao, &call, &not_taken(), 502).await;
+        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
+        assert_eq!(recorded.idempotency_scope.as_deref(), Some("scope"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_was_not_taken_and_has_no_key_gets_none() {
+    with_dao(async |dao| {
+        let call = stored_call(dao).await;
+        record(dao, &call, &not_taken(), 502).await;
+        let calls = dao
+            .database()
+            .await
+            .unwrap()
+            .collection::<Document>("calls");
+        let stored = calls.find_one(doc! { "_id": call.id }).await.unwrap();
+        assert!(!stored.unwrap().contains_key("idempotency_scope"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_unknown_until_a_webhook_settles_it() {
     with_dao(async |dao| {
         let lost = DialResult::Unknown("time-out".to_owned());
@@ -113,6 +177,7 @@ async fn the_call_that_is_told_after_the_dial_is_the_stored_one() {
                 DialResult::Accepted(sid()),
                 DialResult::Unknown("time-out".to_owned()),
                 refused(),
+                not_taken(),
             ] {
                 let call = stored_call(dao).await;
                 let named = match &result {

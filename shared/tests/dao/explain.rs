@@ -9,12 +9,14 @@ use mongodb::{
     event::{EventHandler, command::CommandEvent},
 };
 use outdial::{
-    dao::{Applied, CallFilter, Cursor, Dao, List, PageRequest, Position},
+    dao::{Applied, CALL_TIMEOUT, CallFilter, Cursor, Dao, List, PageRequest, Position},
     domain::{
         BlockedNumber, Call, CallStatus, Changed, DialResult, PhoneNumber, RecordingStatus,
         RecordingUpdate, Span, User, UserUpdate,
     },
 };
+
+use tokio::time::Instant;
 
 use crate::support::{
     call_of, callback, recording_sid, recording_update, sid, sid_of, user, with_observed_dao,
@@ -211,18 +213,24 @@ async fn call_everything(dao: &Dao) {
     dao.refusals(&span).await.unwrap();
     dao.dialing().await.unwrap();
     dao.switch_dialing(true, None).await.unwrap();
-    dao.take_calls(ada.user_id(), DateTime::now(), 2, 2)
-        .await
-        .unwrap();
-    dao.admit_call(&call_of(ada.user_id()), ada.user_id(), 2, 2)
-        .await
-        .unwrap();
-    dao.withdraw_call(call).await.unwrap();
-    dao.give_back_calls(ada.user_id(), DateTime::now())
-        .await
-        .unwrap();
+    of_admission(dao, call).await;
     dao.delete_user(ada.user_id()).await.unwrap();
     dao.delete_user(users[1].user_id()).await.unwrap();
+}
+
+async fn of_admission(dao: &Dao, call: &Call) {
+    let deadline = Instant::now() + CALL_TIMEOUT;
+    dao.take_calls(call, 2, 2).await.unwrap();
+    let user = call.user_id.parse().unwrap();
+    dao.admit_call(&call_of(user), 2, 2, deadline)
+        .await
+        .unwrap();
+    dao.begin_dial(call, DateTime::now(), deadline)
+        .await
+        .unwrap();
+    dao.withdraw_undialled(call).await.unwrap();
+    dao.withdraw_call(call).await.unwrap();
+    dao.give_back_calls(call).await.unwrap();
 }
 
 async fn of_users(dao: &Dao, ada: &User) {

@@ -158,6 +158,8 @@ pub fn call_of(user: UserId) -> Call {
         recording_url: None,
         dial_outcome: Some(DialOutcome::Pending),
         dial_deadline: None,
+        announces_dial: false,
+        dial_begun_at: None,
         answered_status: None,
         hangup_requested: false,
         error_code: None,

@@ -215,6 +215,7 @@ async fn a_repeat_of_a_refused_call_is_refused_alike() {
     let second = api.post_with_key("k", &api.body()).await;
     second.assert_problem(502, "twilio_refused");
     assert_replayed(&second, 502);
+    assert_eq!(second.header("retry-after"), "");
     for field in ["twilio_code", "twilio_message", "detail"] {
         assert_eq!(second.json()[field], first.json()[field]);
     }
