@@ -47,14 +47,16 @@ pub enum Count {
 }
 
 /// The codes of the answers that are a rule's.
-const RULES: [&str; 9] = [
+const RULES: [&str; 11] = [
     "number_not_valid",
     "number_type_not_allowed",
     "country_not_allowed",
     "own_number",
     "number_blocked",
     "outside_calling_hours",
+    "no_calling_hours",
     "user_daily_cap",
+    "number_daily_cap",
     "daily_cap",
     "dialing_off",
 ];

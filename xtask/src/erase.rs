@@ -5,9 +5,9 @@ mod call;
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
-use outdial::dao::{Dao, DaoError};
+use outdial::dao::{Dao, DaoError, user_counter};
 use outdial::domain::{Call, User, UserId};
 use outdial::twilio::TwilioClient;
 
@@ -19,7 +19,7 @@ use call::Left;
 #[derive(Args)]
 #[command(after_help = "\
 What goes: the recordings and the calls at Twilio; the recordings' records; of each call everything but its status, times, durations,
-codes and country; the day's counters; the reason that was noted where a number of theirs is blocked; and the user, last. A blocked
+codes and country; the day's counters, also of the numbers called; the reason noted where a number of theirs is blocked; and the user, last. A blocked
 number stays blocked. It is refused while a call of theirs may still be going on. What fails keeps its record, and the command ends
 with 1: run it again, at any time and as often as you like.
 
@@ -164,7 +164,7 @@ impl Person {
     /// Returns how many calls are left. The user stays until there are none, for the calls are found by them.
     async fn erase(&self, user: Option<&User>) -> Result<u64> {
         if let Some(user) = user {
-            call::forget_reason(&self.database, user.phone_number.as_str()).await?;
+            call::forget_number(&self.database, &user.phone_number).await?;
         }
         self.erase_calls().await?;
         let left = self.count_calls().await?;
@@ -172,7 +172,8 @@ impl Person {
             return Ok(left);
         }
         let counters = self.database.collection::<Document>("counters");
-        let of_them = doc! { "_id": { "$in": self.counters() } };
+        let of_them: Vec<_> = kept_days().map(|day| user_counter(self.id, day)).collect();
+        let of_them = doc! { "_id": { "$in": of_them } };
         counters
             .delete_many(of_them)
             .await
@@ -206,12 +207,10 @@ impl Person {
         bar.finish_and_clear();
         Ok(())
     }
+}
 
-    /// The counters of the days that are kept: today's and three before, and tomorrow's, for clocks differ.
-    fn counters(&self) -> Vec<Bson> {
-        let today = chrono::Utc::now().date_naive();
-        let days = (-4..=1).map(|days| today + chrono::TimeDelta::days(days));
-        days.map(|day| format!("calls:{day}:{}", self.id).into())
-            .collect()
-    }
+/// The days whose counters are kept: today and three before, and tomorrow, for clocks differ.
+fn kept_days() -> impl Iterator<Item = DateTime> {
+    let now = DateTime::now().timestamp_millis();
+    (-4..=1).map(move |days| DateTime::from_millis(now + days * 86_400_000))
 }

@@ -8,7 +8,7 @@ use chrono::Utc;
 use http::{HeaderMap, StatusCode, header};
 use mongodb::bson::DateTime;
 use outdial::{
-    dao::{self, DaoError, DuplicateKey, Taken},
+    dao::{self, CountedCall, DailyCaps, DaoError, DuplicateKey, Taken},
     domain::{Call, CallId, CallStatus, DialOutcome, DialResult, OutboundCallRequest, UserId},
     http::{CallBody, Caller, CallsWrite, Json, Problem, Repeatable},
     metrics::{self, Count},
@@ -18,6 +18,7 @@ use outdial::{
 use crate::{
     App,
     idempotency::{in_progress, replay},
+    rules::Line,
 };
 
 /// How long the request that stores a call may be waiting for Twilio: longer than a function may run.
@@ -46,9 +47,10 @@ const DIAL_DEADLINE: Duration = Duration::from_secs(30);
             headers(("Retry-After" = u32, description = "Seconds"))),
         (status = 422, description = "Fields at fault (`validation_failed`), or a rule: `number_not_valid`, \
             `number_type_not_allowed`, `country_not_allowed`, `own_number`, `number_blocked`, `outside_calling_hours` \
-            (with `next_allowed_at`), `idempotency_key_reused`",
+            (with `next_allowed_at`), `no_calling_hours`, `idempotency_key_reused`",
             headers(("Retry-After" = Option<u32>, description = "Seconds, outside the calling hours"))),
-        (status = 429, description = "The day's calls are used up: the user's (`user_daily_cap`) or all (`daily_cap`)",
+        (status = 429, description = "The day's calls are used up: the user's (`user_daily_cap`), those to the number \
+            (`number_daily_cap`) or all (`daily_cap`)",
             headers(("Retry-After" = u32, description = "Seconds until the next day, UTC"))),
         (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`); nothing was dialled"),
         (status = 503, description = "The database is away (`unavailable`): the call may or may not have been placed; or an \
@@ -72,7 +74,7 @@ pub(crate) async fn create(
     )?;
     let admitted = admit(&app, request, repeatable.as_ref(), caller.name);
     match dao::together(admitted).await? {
-        Admission::New(call, user_id) => dial(&app, *call, user_id).await,
+        Admission::New(call, counted) => dial(&app, *call, &counted).await,
         Admission::Repeat(response) => Ok(response),
         Admission::Refused(refused) => {
             app.count_refusal(&refused).await;
@@ -83,7 +85,7 @@ pub(crate) async fn create(
 
 enum Admission {
     /// A call that is stored, counted among today's, and to be dialled.
-    New(Box<Call>, UserId),
+    New(Box<Call>, CountedCall),
     Repeat(Response),
     /// A rule is broken, or a cap reached.
     Refused(Problem),
@@ -108,9 +110,10 @@ async fn admit(
             None => Ok(None),
         }
     };
+    let line = Line::of(&request.to_number);
     let callee = async {
         match request.user_id.parse() {
-            Ok(user_id) => app.dao.get_callee(user_id, &request.to_number).await,
+            Ok(user_id) => app.dao.get_callee(user_id, line.spellings()).await,
             Err(_) => Ok(None),
         }
     };
@@ -119,22 +122,26 @@ async fn admit(
         return replay(repeatable, first).map(Admission::Repeat);
     }
     let callee = callee.ok_or_else(|| Problem::not_found("user"))?;
-    if let Err(refused) = app.rules.check(&request.to_number, &callee, Utc::now()) {
+    if let Err(refused) = app.rules.check(&line, &callee, Utc::now()) {
         return Ok(Admission::Refused(refused));
     }
     let user_id = callee.user.user_id();
 
     let call = stored_form(app, request, user_id, repeatable, created_by);
     tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
-    let caps = &app.calls;
-    let admitted = app.dao.admit_call(
-        &call,
-        user_id,
-        caps.max_calls_per_user_per_day,
-        caps.max_calls_per_day,
-    );
+    let counted = CountedCall {
+        user: user_id,
+        number: line.key().clone(),
+        at: call.created_at,
+    };
+    let caps = DailyCaps {
+        per_user: app.calls.max_calls_per_user_per_day,
+        per_number: app.calls.max_calls_per_number_per_day,
+        in_all: app.calls.max_calls_per_day,
+    };
+    let admitted = app.dao.admit_call(&call, &counted, caps);
     match (admitted.await, repeatable) {
-        (Ok(Taken::Taken), _) => Ok(Admission::New(call.into(), user_id)),
+        (Ok(Taken::Taken), _) => Ok(Admission::New(call.into(), counted)),
         (Ok(reached), _) => Ok(Admission::Refused(cap_reached(reached, call.created_at))),
         (Err(DaoError::Duplicate(DuplicateKey::IdempotencyScope)), Some(repeatable)) => {
             let first = app
@@ -157,6 +164,11 @@ fn cap_reached(taken: Taken, now: DateTime) -> Problem {
         Taken::UserCapReached => Problem::too_many(
             "user_daily_cap",
             "This user's calls of today are used up. Days are UTC.",
+            left,
+        ),
+        Taken::NumberCapReached => Problem::too_many(
+            "number_daily_cap",
+            "The calls of today to this number are used up. Days are UTC.",
             left,
         ),
         _ => Problem::too_many(
@@ -213,7 +225,7 @@ fn stored_form(
 }
 
 /// Asks Twilio once, and records how that ended.
-async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Problem> {
+async fn dial(app: &App, call: Call, counted: &CountedCall) -> Result<Response, Problem> {
     metrics::count(Count::PlacedCall);
     let result = app
         .twilio
@@ -258,10 +270,7 @@ async fn dial(app: &App, call: Call, user_id: UserId) -> Result<Response, Proble
         }
         (DialResult::Refused(refusal), _) => {
             let refused = Problem::twilio_refused(refusal);
-            tokio::join!(
-                app.give_back(user_id, call.created_at),
-                app.count_refusal(&refused)
-            );
+            tokio::join!(app.give_back(counted), app.count_refusal(&refused));
             Err(refused)
         }
         (DialResult::Accepted(sid), Some(stored)) => {
@@ -302,7 +311,7 @@ pub(crate) fn with_outcome(mut call: Call, outcome: DialOutcome) -> Call {
 }
 
 /// The refusals that are counted: the rules', and Twilio's own.
-const COUNTED: [&str; 10] = [
+const COUNTED: [&str; 12] = [
     "own_number",
     "number_not_valid",
     "number_type_not_allowed",
@@ -310,7 +319,9 @@ const COUNTED: [&str; 10] = [
     "number_blocked",
     "dialing_off",
     "outside_calling_hours",
+    "no_calling_hours",
     "user_daily_cap",
+    "number_daily_cap",
     "daily_cap",
     "twilio_refused",
 ];
@@ -327,8 +338,8 @@ impl App {
     }
 
     /// Gives a call back to the day's caps, which may fail: then the day has one call less.
-    async fn give_back(&self, user_id: UserId, taken_at: DateTime) {
-        if let Err(error) = self.dao.give_back_calls(user_id, taken_at).await {
+    async fn give_back(&self, counted: &CountedCall) {
+        if let Err(error) = self.dao.give_back_calls(counted).await {
             tracing::warn!(%error, "a call was not given back to the day's caps");
         }
     }

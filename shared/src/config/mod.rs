@@ -418,6 +418,11 @@ impl Settings {
                 50,
                 0..=1_000_000,
             )?,
+            max_calls_per_number_per_day: self.number(
+                "MAX_CALLS_PER_NUMBER_PER_DAY",
+                10,
+                0..=1_000_000,
+            )?,
             max_calls_per_day: self.number("MAX_CALLS_PER_DAY", 5_000, 0..=100_000_000)?,
             time_limit_seconds: self.time_limit_seconds()?,
             ring_timeout_seconds: self.ring_timeout_seconds()?,
@@ -530,10 +535,12 @@ pub struct CallConfig {
     pub blocked_numbers: Vec<PhoneNumber>,
     /// `CALLING_HOURS`; none where people may be called at any time.
     pub calling_hours: Option<CallingHours>,
-    /// `DEFAULT_TIME_ZONE`: by whose clocks users are called who have no time zone of their own.
+    /// `DEFAULT_TIME_ZONE`: decides where neither the user nor the number has a time zone.
     pub default_time_zone: TimeZone,
     /// `MAX_CALLS_PER_USER_PER_DAY`, UTC days.
     pub max_calls_per_user_per_day: u32,
+    /// `MAX_CALLS_PER_NUMBER_PER_DAY`, UTC days: whoever asks.
+    pub max_calls_per_number_per_day: u32,
     /// `MAX_CALLS_PER_DAY`, UTC days.
     pub max_calls_per_day: u32,
     /// `CALL_TIME_LIMIT_SECONDS`: Twilio ends an answered call then.
@@ -658,8 +665,12 @@ mod tests {
         let calls = settings([from]).calls().unwrap();
         assert_eq!(calls.allowed_countries, ["US", "CA"]);
         assert_eq!(
-            (calls.max_calls_per_user_per_day, calls.max_calls_per_day),
-            (50, 5_000)
+            (
+                calls.max_calls_per_user_per_day,
+                calls.max_calls_per_number_per_day,
+                calls.max_calls_per_day
+            ),
+            (50, 10, 5_000)
         );
         assert_eq!(
             (calls.time_limit_seconds, calls.ring_timeout_seconds),
@@ -672,6 +683,7 @@ mod tests {
             ("ALLOWED_COUNTRIES", "USA"),
             ("ALLOWED_COUNTRIES", "US,,CA"),
             ("MAX_CALLS_PER_DAY", "-1"),
+            ("MAX_CALLS_PER_NUMBER_PER_DAY", "ten"),
             ("CALL_TIME_LIMIT_SECONDS", "0"),
             ("CALL_RING_TIMEOUT_SECONDS", "601"),
             ("BLOCKED_NUMBERS", "+12125550123,2125550124"),

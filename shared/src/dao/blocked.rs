@@ -17,8 +17,8 @@ use crate::domain::{BlockedNumber, PhoneNumber, User, UserId};
 pub struct Callee {
     /// The user whom the call concerns.
     pub user: User,
-    /// Whether the number is one of `blocked_numbers`.
-    pub is_blocked: bool,
+    /// The spelling of the number that is one of `blocked_numbers`.
+    pub blocked_as: Option<PhoneNumber>,
     /// Whether calls are placed at all.
     pub dialing: DialingSwitch,
 }
@@ -26,12 +26,18 @@ pub struct Callee {
 #[derive(Deserialize)]
 struct Found {
     user: User,
-    blocked: Vec<Document>,
+    blocked: Vec<Blocked>,
     dialing: Vec<Document>,
 }
 
+#[derive(Deserialize)]
+struct Blocked {
+    number: PhoneNumber,
+}
+
 impl Dao {
-    /// The user of that name, and what stands against a call to the number: in one command, for one request has two connections.
+    /// The user of that name, and what stands against a call to a number, which is blocked if one of its spellings is: in one
+    /// command, for one request has two connections.
     ///
     /// # Errors
     ///
@@ -39,8 +45,9 @@ impl Dao {
     pub async fn get_callee(
         &self,
         id: UserId,
-        number: &PhoneNumber,
+        spellings: &[PhoneNumber],
     ) -> Result<Option<Callee>, DaoError> {
+        let spellings: Vec<_> = spellings.iter().map(PhoneNumber::as_str).collect();
         let beside = |collection: &str, value: &str, field: &str, name: &str| {
             doc! { "$lookup": { "from": collection, "localField": value, "foreignField": field, "as": name } }
         };
@@ -49,10 +56,10 @@ impl Dao {
             doc! { "$project": {
                 "_id": 0,
                 "user": "$$ROOT",
-                "number": { "$literal": number.as_str() },
+                "spellings": { "$literal": spellings },
                 "switch": { "$literal": SWITCH },
             } },
-            beside(BLOCKED_NUMBERS, "number", "number", "blocked"),
+            beside(BLOCKED_NUMBERS, "spellings", "number", "blocked"),
             beside(COUNTERS, "switch", "_id", "dialing"),
         ];
         self.limited(|| async {
@@ -64,7 +71,7 @@ impl Dao {
             let found = found.deserialize_current()?;
             Ok(Some(Callee {
                 user: found.user,
-                is_blocked: !found.blocked.is_empty(),
+                blocked_as: found.blocked.into_iter().next().map(|one| one.number),
                 dialing: DialingSwitch::of(found.dialing.first()),
             }))
         })

@@ -4,7 +4,8 @@ use mongodb::bson::{Bson, DateTime, Document, bson, doc};
 use serde::Deserialize;
 
 use super::{
-    CALLS, CallFilter, Dao, DaoError, DuplicateKey, ERASED_AT, List, Page, PageRequest, Taken,
+    CALLS, CallFilter, CountedCall, DailyCaps, Dao, DaoError, DuplicateKey, ERASED_AT, List, Page,
+    PageRequest, Taken,
     expr::{if_else, sid_is_absent},
     insert_once,
     page::find_page,
@@ -68,15 +69,14 @@ impl Dao {
     pub async fn admit_call(
         &self,
         call: &Call,
-        user: UserId,
-        per_user: u32,
-        in_all: u32,
+        counted: &CountedCall,
+        caps: DailyCaps,
     ) -> Result<Taken, DaoError> {
-        let count = || self.take_calls(user, call.created_at, per_user, in_all);
+        let count = || self.take_calls(counted, caps);
         let (stored, mut taken) = tokio::join!(self.create_call(call), count());
         if let Err(error) = stored {
             if matches!(taken, Ok(Taken::Taken))
-                && let Err(error) = self.give_back_calls(user, call.created_at).await
+                && let Err(error) = self.give_back_calls(counted).await
             {
                 tracing::warn!(%error, "a call was not given back to the day's caps");
             }
@@ -88,7 +88,7 @@ impl Dao {
             0
         };
         for _ in 0..again {
-            if !matches!(taken, Ok(Taken::UserCapReached | Taken::CapReached)) {
+            if matches!(taken, Ok(Taken::Taken) | Err(_)) {
                 break;
             }
             tokio::time::sleep(REPEATS_GIVE_BACK).await;

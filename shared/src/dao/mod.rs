@@ -45,7 +45,7 @@ use tokio::{
 
 pub use blocked::Callee;
 pub use calls::Applied;
-pub use counters::Taken;
+pub use counters::{CountedCall, DailyCaps, Taken, number_counter, user_counter};
 pub use dialing::DialingSwitch;
 pub use error::{Cause, DaoError, DuplicateKey};
 pub use page::{CallFilter, Cursor, List, Page, PageRequest, Position};

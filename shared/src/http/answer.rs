@@ -47,7 +47,7 @@ pub struct UserBody {
     /// E.164.
     #[schema(example = "+12125550123")]
     pub phone_number: String,
-    /// The IANA name of the time zone by which the person is called; null where the default one holds.
+    /// The IANA name of a time zone whose clocks must allow a call to the person; null if the zones of the number called, or the default one, decide.
     #[schema(example = "America/New_York")]
     pub time_zone: Option<String>,
     /// The name of the API key that created the user.

@@ -27,7 +27,7 @@ macro_rules! permissions {
     )+};
 }
 
-permissions!(UsersRead, UsersWrite, CallsRead, CallsWrite);
+permissions!(UsersRead, UsersWrite, CallsRead, CallsWrite, NumbersUnblock);
 
 /// Who sent the request, known by the API key that came with it, and allowed to do `P`.
 ///

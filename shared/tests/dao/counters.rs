@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::{
-    dao::{Dao, DaoError, DuplicateKey, Taken},
+    dao::{CountedCall, DailyCaps, Dao, DaoError, DuplicateKey, Taken},
     domain::{Call, UserId},
 };
 
@@ -10,9 +10,42 @@ use crate::support::{call_of, with_dao};
 /// The last millisecond of 2026-11-22, UTC.
 const LATE: i64 = 1_795_391_999_999;
 
+const NUMBER: &str = "+12125550123";
+/// Base64 of its SHA-256.
+const HASH: &str = "J-D6USPoO414rxFWAk_wFpT3zPQgqgo7Cxy9LwxAoz0";
+
+/// A call of the user to a number.
+fn call_to(number: &str, user: UserId, at: i64) -> CountedCall {
+    CountedCall {
+        user,
+        number: number.parse().unwrap(),
+        at: DateTime::from_millis(at),
+    }
+}
+
+/// No number's cap is in the way.
+fn caps(per_user: u32, in_all: u32) -> DailyCaps {
+    DailyCaps {
+        per_user,
+        per_number: 1_000,
+        in_all,
+    }
+}
+
 async fn take(dao: &Dao, user: UserId, per_user: u32, in_all: u32) -> Taken {
-    let now = DateTime::from_millis(LATE);
-    dao.take_calls(user, now, per_user, in_all).await.unwrap()
+    let call = call_to(NUMBER, user, LATE);
+    dao.take_calls(&call, caps(per_user, in_all)).await.unwrap()
+}
+
+async fn take_to(dao: &Dao, number: &str, user: UserId, caps: [u32; 3]) -> Taken {
+    let [per_user, per_number, in_all] = caps;
+    let caps = DailyCaps {
+        per_user,
+        per_number,
+        in_all,
+    };
+    let call = call_to(number, user, LATE);
+    dao.take_calls(&call, caps).await.unwrap()
 }
 
 async fn count(dao: &Dao, id: &str) -> i64 {
@@ -65,14 +98,56 @@ async fn a_cap_of_none_lets_nobody_through() {
 async fn what_is_given_back_can_be_taken_again_and_no_more() {
     with_dao(async |dao| {
         let user = UserId::generate();
-        let taken_at = DateTime::from_millis(LATE);
+        let call = call_to(NUMBER, user, LATE);
         assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
         assert_eq!(take(dao, user, 1, 1).await, Taken::UserCapReached);
         for _ in 0..2 {
-            dao.give_back_calls(user, taken_at).await.unwrap();
+            dao.give_back_calls(&call).await.unwrap();
         }
         assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
         assert_eq!(take(dao, user, 1, 1).await, Taken::UserCapReached);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_cap_of_a_number_holds_across_users_and_costs_them_nothing() {
+    with_dao(async |dao| {
+        let (ada, bob) = (UserId::generate(), UserId::generate());
+        let caps = [5, 1, 5];
+        assert_eq!(take_to(dao, NUMBER, ada, caps).await, Taken::Taken);
+        for user in [ada, bob] {
+            let taken = take_to(dao, NUMBER, user, caps).await;
+            assert_eq!(taken, Taken::NumberCapReached);
+        }
+        assert_eq!(
+            take_to(dao, NUMBER, ada, [5, 0, 5]).await,
+            Taken::NumberCapReached
+        );
+        let other = take_to(dao, "+12125550124", bob, caps).await;
+        assert_eq!(other, Taken::Taken);
+        assert_eq!(count(dao, &format!("calls:2026-11-22:{ada}")).await, 1);
+        assert_eq!(count(dao, &format!("calls:2026-11-22:{bob}")).await, 1);
+        assert_eq!(count(dao, "calls:2026-11-22").await, 2);
+        assert_eq!(count(dao, &format!("calls:2026-11-22:to:{HASH}")).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_common_cap_costs_neither_the_user_nor_the_number() {
+    with_dao(async |dao| {
+        let (ada, bob) = (UserId::generate(), UserId::generate());
+        assert_eq!(take_to(dao, NUMBER, ada, [5, 5, 1]).await, Taken::Taken);
+        assert_eq!(
+            take_to(dao, NUMBER, bob, [5, 5, 1]).await,
+            Taken::CapReached
+        );
+        assert_eq!(count(dao, &format!("calls:2026-11-22:{bob}")).await, 0);
+        assert_eq!(count(dao, &format!("calls:2026-11-22:to:{HASH}")).await, 1);
+        let of_ada = call_to(NUMBER, ada, LATE);
+        dao.give_back_calls(&of_ada).await.unwrap();
+        assert_eq!(count(dao, &format!("calls:2026-11-22:to:{HASH}")).await, 0);
     })
     .await;
 }
@@ -98,8 +173,8 @@ async fn a_day_begins_at_midnight_utc() {
     with_dao(async |dao| {
         let user = UserId::generate();
         assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
-        let midnight = DateTime::from_millis(LATE + 1);
-        let next_day = dao.take_calls(user, midnight, 1, 1).await.unwrap();
+        let midnight = call_to(NUMBER, user, LATE + 1);
+        let next_day = dao.take_calls(&midnight, caps(1, 1)).await.unwrap();
         assert_eq!(next_day, Taken::Taken);
         assert_eq!(count(dao, "calls:2026-11-23").await, 1);
     })
@@ -128,7 +203,12 @@ async fn a_call_that_is_not_admitted_is_neither_stored_nor_counted() {
             ..call_of(user)
         };
         let admit = async |call: &Call, per_user, in_all| {
-            dao.admit_call(call, user, per_user, in_all).await
+            let counted = CountedCall {
+                user,
+                number: call.to_number.clone(),
+                at: call.created_at,
+            };
+            dao.admit_call(call, &counted, caps(per_user, in_all)).await
         };
         let counted = async |expected: i64| {
             let now = DateTime::now().try_to_rfc3339_string().unwrap();

@@ -9,7 +9,7 @@ use mongodb::{
     event::{EventHandler, command::CommandEvent},
 };
 use outdial::{
-    dao::{Applied, CallFilter, Cursor, Dao, List, PageRequest, Position},
+    dao::{Applied, CallFilter, CountedCall, Cursor, DailyCaps, Dao, List, PageRequest, Position},
     domain::{
         BlockedNumber, Call, CallStatus, Changed, DialResult, PhoneNumber, RecordingStatus,
         RecordingUpdate, Span, User, UserUpdate,
@@ -211,16 +211,22 @@ async fn call_everything(dao: &Dao) {
     dao.refusals(&span).await.unwrap();
     dao.dialing().await.unwrap();
     dao.switch_dialing(true, None).await.unwrap();
-    dao.take_calls(ada.user_id(), DateTime::now(), 2, 2)
-        .await
-        .unwrap();
-    dao.admit_call(&call_of(ada.user_id()), ada.user_id(), 2, 2)
+    let counted = CountedCall {
+        user: ada.user_id(),
+        number: call.to_number.clone(),
+        at: DateTime::now(),
+    };
+    let caps = DailyCaps {
+        per_user: 2,
+        per_number: 2,
+        in_all: 2,
+    };
+    dao.take_calls(&counted, caps).await.unwrap();
+    dao.admit_call(&call_of(ada.user_id()), &counted, caps)
         .await
         .unwrap();
     dao.withdraw_call(call).await.unwrap();
-    dao.give_back_calls(ada.user_id(), DateTime::now())
-        .await
-        .unwrap();
+    dao.give_back_calls(&counted).await.unwrap();
     dao.delete_user(ada.user_id()).await.unwrap();
     dao.delete_user(users[1].user_id()).await.unwrap();
 }
@@ -353,8 +359,8 @@ async fn of_blocked_numbers(dao: &Dao, ada: &User) {
         };
         dao.block_number(&blocked).await.unwrap();
     }
-    let callee = dao.get_callee(ada.user_id(), &numbers[0]).await.unwrap();
-    assert!(callee.unwrap().is_blocked);
+    let callee = dao.get_callee(ada.user_id(), &numbers[..2]).await.unwrap();
+    assert!(callee.unwrap().blocked_as.is_some());
     let page = |from| PageRequest { size: 2, from };
     let first = page(Position::Page(2));
     let cursor = dao.list_blocked_numbers(&first).await.unwrap().next_cursor;

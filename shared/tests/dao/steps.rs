@@ -2,7 +2,7 @@
 
 use mongodb::bson::DateTime;
 use outdial::{
-    dao::{Applied, Asking, Cursor, List, PageRequest, Position, Taken},
+    dao::{Applied, Asking, CountedCall, Cursor, DailyCaps, List, PageRequest, Position, Taken},
     domain::{
         Call, CallId,
         CallStatus::{Completed, InProgress, Initiated, Ringing},
@@ -97,12 +97,22 @@ async fn placing_a_call_waits_for_two_steps_before_the_dial_and_for_one_after_it
             let looking = async {
                 tokio::join!(
                     dao.get_call_by_idempotency_scope("scope"),
-                    dao.get_callee(ada.user_id(), &call.to_number),
+                    dao.get_callee(ada.user_id(), std::slice::from_ref(&call.to_number)),
                 )
             };
             let (_, steps, _) = sent.during(looking).await;
             assert_eq!(steps, 1);
-            let admitting = dao.admit_call(&call, ada.user_id(), 5, 5);
+            let counted = CountedCall {
+                user: ada.user_id(),
+                number: call.to_number.clone(),
+                at: call.created_at,
+            };
+            let caps = DailyCaps {
+                per_user: 5,
+                per_number: 5,
+                in_all: 5,
+            };
+            let admitting = dao.admit_call(&call, &counted, caps);
             let (admitted, steps, commands) = sent.during(admitting).await;
             assert_eq!((admitted.unwrap(), steps), (Taken::Taken, 1));
             assert_eq!(commands, ["insert", "update"]);

@@ -24,9 +24,10 @@ use crate::workspace::Workspace;
 const CALLS: usize = 120;
 
 /// What functions read, beside the variables of a [`Stage`]: no cap is in the way of a measurement.
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
     ("LOG_LEVEL", "INFO"),
     ("MAX_CALLS_PER_DAY", "1000000"),
+    ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
     ("NO_PROXY", "127.0.0.1,localhost"),
 ];

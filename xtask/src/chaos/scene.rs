@@ -38,10 +38,11 @@ const RECONCILED_EVERY: Duration = Duration::from_secs(2);
 
 /// What the functions run with, beside what every local stack has. A call is over, and a lost dial given up, soon enough for
 /// a run to see it.
-const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 7] = [
     ("CALL_RING_TIMEOUT_SECONDS", "10"),
     ("CALL_TIME_LIMIT_SECONDS", "10"),
     ("MAX_CALLS_PER_DAY", "1000000"),
+    ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
     ("RECONCILE_PAGE", "100"),
     ("RECONCILE_UNKNOWN_AFTER_SECONDS", "20"),

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
-use outdial::dao::{DaoError, ERASED_AT};
+use outbound_calls::Line;
+use outdial::dao::{DaoError, ERASED_AT, number_counter};
 use outdial::domain::{
     Call, CallId, CallSid, CallStatus, PhoneNumber, Recording, RecordingSid, RecordingStatus,
 };
 use outdial::twilio::{TwilioClient, TwilioError};
 use rlibphonenumber::PHONE_NUMBER_UTIL as PLAN;
+
+use super::kept_days;
 
 /// Why a call is not erased.
 pub enum Left {
@@ -80,7 +83,7 @@ pub async fn erase(database: &Database, twilio: &TwilioClient, call: &Call) -> R
         delete_at_twilio(twilio, call, sid, known).await?;
     }
     recordings.delete_many(of_call).await?;
-    forget_reason(database, call.to_number.as_str()).await?;
+    forget_number(database, &call.to_number).await?;
     let mut facts: Document = FACTS
         .map(|field| (field.to_owned(), Bson::Int32(1)))
         .into_iter()
@@ -144,12 +147,21 @@ async fn delete_at_twilio(
     deleted.map_err(|error| kept("Twilio's record of it", error))
 }
 
-/// A blocked number stays blocked, whoever it was; why it is may tell of them.
-pub async fn forget_reason(database: &Database, number: &str) -> Result<(), DaoError> {
+/// A blocked number stays blocked, whoever it was; why it is may tell of them. Its counters go.
+pub async fn forget_number(database: &Database, number: &PhoneNumber) -> Result<(), DaoError> {
+    let line = Line::of(number);
+    let spellings: Vec<_> = line.spellings().iter().map(PhoneNumber::as_str).collect();
     let blocked = database.collection::<Document>("blocked_numbers");
     let change = doc! { "$unset": { "reason": "" } };
     blocked
-        .update_many(doc! { "number": number }, change)
+        .update_many(doc! { "number": { "$in": spellings } }, change)
+        .await?;
+    let counters: Vec<_> = kept_days()
+        .map(|day| number_counter(line.key(), day))
+        .collect();
+    database
+        .collection::<Document>("counters")
+        .delete_many(doc! { "_id": { "$in": counters } })
         .await?;
     Ok(())
 }

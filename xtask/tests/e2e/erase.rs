@@ -2,6 +2,7 @@
 
 use axum::Router;
 use mongodb::bson::{DateTime, Document, doc};
+use outdial::dao::number_counter;
 use outdial::domain::{Call, CallStatus, DialOutcome};
 use serde_json::json;
 use testkit::{ACCOUNT_SID, API_KEY, Request, Stage, Twilio};
@@ -185,6 +186,49 @@ async fn nothing_is_left_of_a_person_but_facts_that_name_nobody() {
 
     let told = succeed(&mut xtask_on(&stage, &["erase", &user, "--yes"]));
     assert_eq!(told, format!("nothing is there of {user}\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_and_reasons_go_for_each_number_of_a_person_under_any_spelling() {
+    let stage = Stage::with_twilio().await;
+    let user = stage.user().await;
+    stage
+        .call(|call| {
+            call.user_id.clone_from(&user);
+            call.status = CallStatus::Failed;
+            call.dial_outcome = Some(DialOutcome::Refused);
+            call.twilio_sid = None;
+            call.to_number = "+5491123456789".parse().expect("a number");
+        })
+        .await;
+    let counter = |number: &str| {
+        let number = number.parse().expect("a number");
+        doc! { "_id": number_counter(&number, DateTime::now()), "count": 1_i64 }
+    };
+    let blocked = |number: &str| doc! { "number": number, "reason": "A-17 asked" };
+    let others = "+12125550199";
+    for (name, document) in [
+        // The user's, and of the line that was called, by its least spelling.
+        ("counters", counter("+12125550123")),
+        ("counters", counter("+541123456789")),
+        ("counters", counter(others)),
+        ("blocked_numbers", blocked("+541123456789")),
+        ("blocked_numbers", blocked("+54111523456789")),
+        ("blocked_numbers", blocked("+112125550123")),
+    ] {
+        let collection = stage.database().collection(name);
+        collection.insert_one(document).await.expect("it is stored");
+    }
+    succeed(&mut xtask_on(&stage, &["erase", &user, "--yes"]));
+    let left = everything(stage.database()).await;
+    assert!(!left.contains("A-17"), "{left}");
+    assert_eq!(stage.count("blocked_numbers").await, 3, "{left}");
+    assert_eq!(left.matches(":to:").count(), 1, "{left}");
+    let kept = counter(others);
+    assert!(
+        left.contains(kept.get_str("_id").expect("a name")),
+        "{left}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

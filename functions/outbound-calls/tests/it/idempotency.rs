@@ -306,7 +306,12 @@ async fn fifty_requests_with_one_key_dial_once() {
 /// Each of them counts for a moment, and so may the first one meet the cap.
 #[tokio::test]
 async fn requests_with_one_key_do_not_keep_each_other_from_the_last_call_of_the_day() {
-    for cap in ["MAX_CALLS_PER_USER_PER_DAY", "MAX_CALLS_PER_DAY"].repeat(2) {
+    let caps = [
+        "MAX_CALLS_PER_USER_PER_DAY",
+        "MAX_CALLS_PER_NUMBER_PER_DAY",
+        "MAX_CALLS_PER_DAY",
+    ];
+    for cap in caps.repeat(2) {
         let api = Api::with(|stage| stage.set(cap, "1")).await;
         let routers: Vec<_> = (0..12).map(|_| router(&api.stage)).collect();
         let request = with_key("once", &api.body());
