@@ -38,6 +38,8 @@ pub enum Count {
     FailedReplay,
     /// Twilio was asked, and the record changed.
     ReconciledCall,
+    /// `voice` apologized to a call instead of speaking its script.
+    Apology,
     /// What became of a dial cannot be told yet without guessing.
     DialLeftUnknown,
     /// A request came without an API key, or with an unknown one.
@@ -62,7 +64,7 @@ const RULES: [&str; 9] = [
 const WEBHOOK_LAG: &str = "WebhookLag";
 
 impl Count {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::PlacedCall,
         Self::RefusedCall(RULES[0]),
         Self::Dial(DialOutcome::Accepted),
@@ -73,6 +75,7 @@ impl Count {
         Self::ReplayedWebhook,
         Self::FailedReplay,
         Self::ReconciledCall,
+        Self::Apology,
         Self::DialLeftUnknown,
         Self::UnauthorizedRequest,
         Self::BadSignature,
@@ -90,6 +93,7 @@ impl Count {
             Self::ReplayedWebhook => "ReplayedWebhooks",
             Self::FailedReplay => "FailedReplays",
             Self::ReconciledCall => "ReconciledCalls",
+            Self::Apology => "Apologies",
             Self::DialLeftUnknown => "DialsLeftUnknown",
             Self::UnauthorizedRequest => "UnauthorizedRequests",
             Self::BadSignature => "BadSignatures",

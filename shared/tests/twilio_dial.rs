@@ -99,6 +99,8 @@ async fn a_call_is_placed_with_all_that_twilio_needs() {
         ("From", "+12125550100".to_owned()),
         ("Url", url("voice")),
         ("Method", "POST".to_owned()),
+        ("FallbackUrl", url("voice").replace('#', "&fallback=1#")),
+        ("FallbackMethod", "POST".to_owned()),
         ("StatusCallback", url("status")),
         ("StatusCallbackMethod", "POST".to_owned()),
         ("Timeout", "30".to_owned()),

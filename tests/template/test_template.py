@@ -31,7 +31,7 @@ ROUTES = {
 # A route of one method, beside the one that has them all.
 POSTED = {"/calls/outbound"}
 WEBHOOKS = {"Voice", "Status", "Recording"}
-SPILLING = {"Status", "Recording"}
+SPILLING = {"Status", "Recording", "Voice"}
 UNASKED = {"Replay", "Reconcile"}
 FUNCTION_URLS = WEBHOOKS | {"Media"}
 # Deployed only where they are asked for, and without any part in the secret.
@@ -504,6 +504,7 @@ def test_what_the_functions_count_raises_an_alarm_under_the_names_that_they_coun
         "OrphanWebhooks": everywhere,
         "BadSignatures": everywhere - {"replay"} | {"media"},
         "UnauthorizedRequests": {"users", "outbound-calls"},
+        "Apologies": {"voice"},
         "DialsLeftUnknown": {"reconcile"},
         "FailedReplays": {"replay"},
     }

@@ -202,6 +202,7 @@ fn stored_form(
         duration_seconds: None,
         answered_by: None,
         sip_response_code: None,
+        delivery: None,
         events: Vec::new(),
         events_dropped: 0,
         idempotency_scope: repeatable.map(|repeatable| repeatable.scope.clone()),

@@ -107,6 +107,7 @@ pub fn new_call() -> Call {
         duration_seconds: None,
         answered_by: None,
         sip_response_code: None,
+        delivery: None,
         events: Vec::new(),
         events_dropped: 0,
         idempotency_scope: None,

@@ -477,7 +477,8 @@ fn is_sid(text: &str, prefix: &str) -> bool {
         .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
+/// The apology if `APOLOGY` is not set.
+pub const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
 
 /// How many operations of the database a request has under way at most.
 const OPERATIONS_AT_ONCE: u32 = 2;

@@ -283,7 +283,7 @@ impl Dao {
         update: &StatusUpdate,
     ) -> Result<Applied, DaoError> {
         let stages = status::apply(update)?;
-        self.apply(by_id(id), &update.call_sid, stages).await
+        self.apply(by_id(id), Some(&update.call_sid), stages).await
     }
 
     /// [`Dao::update_call`] for a callback that does not carry our name of the call.
@@ -297,7 +297,8 @@ impl Dao {
         update: &StatusUpdate,
     ) -> Result<Applied, DaoError> {
         let stages = status::apply(update)?;
-        self.apply(by_sid(sid), &update.call_sid, stages).await
+        self.apply(by_sid(sid), Some(&update.call_sid), stages)
+            .await
     }
 
     /// Stores Twilio's name of a call where there is none yet.
@@ -306,13 +307,15 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn record_call_sid(&self, id: CallId, sid: &CallSid) -> Result<Applied, DaoError> {
-        self.apply(by_id(id), sid, vec![status::learn(sid)]).await
+        self.apply(by_id(id), Some(sid), vec![status::learn(sid)])
+            .await
     }
 
-    async fn apply(
+    /// Runs the stages on a call; `sid` is the name that the update came under, if it had one.
+    pub(super) async fn apply(
         &self,
         this: Document,
-        sid: &CallSid,
+        sid: Option<&CallSid>,
         stages: Vec<Document>,
     ) -> Result<Applied, DaoError> {
         self.limited(|| async {
@@ -323,7 +326,10 @@ impl Dao {
                 Err(error) => Err(error),
                 Ok(result) if result.matched_count == 0 => Ok(Applied::UnknownCall),
                 Ok(result) if result.modified_count > 0 => Ok(Applied::Changed),
-                Ok(_) => self.why_unchanged(this.clone(), sid).await,
+                Ok(_) => match sid {
+                    Some(sid) => self.why_unchanged(this.clone(), sid).await,
+                    None => Ok(Applied::Duplicate),
+                },
             }
         })
         .await
@@ -494,6 +500,6 @@ pub(super) fn by_id(id: CallId) -> Document {
     doc! { "call_id": id.to_string() }
 }
 
-fn by_sid(sid: &CallSid) -> Document {
+pub(super) fn by_sid(sid: &CallSid) -> Document {
     doc! { "twilio_sid": sid.as_str() }
 }

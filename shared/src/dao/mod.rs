@@ -5,6 +5,7 @@
 mod blocked;
 mod calls;
 mod counters;
+mod delivery;
 mod dialing;
 mod error;
 mod expr;

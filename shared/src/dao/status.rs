@@ -136,7 +136,7 @@ fn sid_is_news(sid: &CallSid) -> Bson {
 }
 
 /// Whether the call has that name, or none yet.
-fn goes_by(sid: &CallSid) -> Bson {
+pub(super) fn goes_by(sid: &CallSid) -> Bson {
     bson!({ "$in": [{ "$ifNull": ["$twilio_sid", ""] }, ["", sid.as_str()]] })
 }
 

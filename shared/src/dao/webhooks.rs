@@ -32,6 +32,8 @@ pub enum Asking {
     UnknownCall,
 }
 
+/// How long `voice` waits for the call: a person is listening.
+const READING: Duration = Duration::from_secs(2);
 /// How long a script may wait for Twilio's name of the call.
 const NAMING: Duration = Duration::from_secs(2);
 
@@ -98,13 +100,14 @@ impl Dao {
     ///
     /// # Errors
     ///
-    /// When the database is away, or the call cannot be read.
+    /// When the database has not answered within two seconds, or the call cannot be read.
     pub async fn ask_for_call(
         &self,
         id: Option<CallId>,
         sid: &CallSid,
     ) -> Result<Asking, DaoError> {
-        let Some(call) = together(self.find_either(id, sid)).await? else {
+        let found = timeout(READING, self.find_either(id, sid)).await;
+        let Some(call) = found.unwrap_or_else(|_| Err(DaoError::timed_out()))? else {
             return Ok(Asking::UnknownCall);
         };
         // A hang-up that comes from here on finds the name.

@@ -126,6 +126,30 @@ impl DialOutcome {
     }
 }
 
+/// What the person heard of a call's script. Absent where nothing is known. Only `none` is written today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Nothing: an apology was spoken instead.
+    None,
+    /// A part, at least.
+    Started,
+    /// All of it.
+    Full,
+}
+
+impl Delivery {
+    /// The word that is stored and answered.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Started => "started",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// Who told us of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -239,6 +263,9 @@ pub struct Call {
     /// The SIP response that ended the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_response_code: Option<i32>,
+    /// What the person heard of the script, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
     /// The timeline, by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`].
     #[serde(default)]
     pub events: Vec<CallEvent>,
@@ -313,6 +340,9 @@ mod tests {
             DialOutcome::Unknown,
         ] {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+        }
+        for delivery in [Delivery::None, Delivery::Started, Delivery::Full] {
+            assert_eq!(serde_json::to_value(delivery).unwrap(), delivery.as_str());
         }
         for source in [
             EventSource::Twilio,

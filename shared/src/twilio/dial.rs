@@ -5,6 +5,7 @@ use super::{
     TwilioClient,
     answer::{Failure, parse},
     rest::Plan,
+    webhook_url::{callback, fallback},
 };
 use crate::domain::{CallId, DialResult, MachineDetection, PhoneNumber};
 
@@ -17,7 +18,7 @@ pub struct OutboundCall<'a> {
     pub to: &'a PhoneNumber,
     /// The number that is shown.
     pub from: &'a PhoneNumber,
-    /// Where Twilio asks what to say.
+    /// Where Twilio asks what to say; its fallback is the same, marked in the query.
     pub voice_url: &'a str,
     /// Where Twilio tells how the call goes.
     pub status_url: &'a str,
@@ -64,6 +65,8 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
         ("From", call.from.as_str().to_owned()),
         ("Url", callback(call.voice_url, call.call_id)),
         ("Method", "POST".to_owned()),
+        ("FallbackUrl", fallback(call.voice_url, call.call_id)),
+        ("FallbackMethod", "POST".to_owned()),
         ("StatusCallback", callback(call.status_url, call.call_id)),
         ("StatusCallbackMethod", "POST".to_owned()),
         ("Timeout", call.ring_timeout_seconds.to_string()),
@@ -85,18 +88,6 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
         form.push(("MachineDetection", detection.as_str().to_owned()));
     }
     form
-}
-
-/// The URL, to the letter, for that is what Twilio signs, with the call's name in the query and a fragment that asks
-/// for two more deliveries after any failure, each within 6.5 s and all within Twilio's 15 s.
-fn callback(url: &str, call_id: CallId) -> String {
-    let url = url.split_once('#').map_or(url, |(url, _)| url);
-    let separator = match url.split_once('?') {
-        None => "?",
-        Some((_, "")) => "",
-        Some(_) => "&",
-    };
-    format!("{url}{separator}call_id={call_id}#rc=3&rp=all&ct=2000&rt=6500&tt=15000")
 }
 
 #[derive(Deserialize)]

@@ -254,6 +254,8 @@ async fn of_calls(dao: &Dao, call: &Call) {
     }
     dao.record_call_sid(id, &sid).await.unwrap();
     dao.ask_for_call(Some(id), &sid).await.unwrap();
+    dao.record_undelivered(Some(id), Some(&sid)).await.unwrap();
+    dao.record_undelivered(None, Some(&sid)).await.unwrap();
 }
 
 async fn of_lists(dao: &Dao, ada: &User) {

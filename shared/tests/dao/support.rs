@@ -166,6 +166,7 @@ pub fn call_of(user: UserId) -> Call {
         duration_seconds: None,
         answered_by: None,
         sip_response_code: None,
+        delivery: None,
         events: Vec::new(),
         events_dropped: 0,
         idempotency_scope: None,

@@ -40,7 +40,8 @@ const RECONCILED_EVERY: Duration = Duration::from_secs(2);
 /// a run to see it.
 const VARIABLES: [(&str, &str); 6] = [
     ("CALL_RING_TIMEOUT_SECONDS", "10"),
-    ("CALL_TIME_LIMIT_SECONDS", "10"),
+    // Long enough for three redirects in an outage, and the apology.
+    ("CALL_TIME_LIMIT_SECONDS", "20"),
     ("MAX_CALLS_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
     ("RECONCILE_PAGE", "100"),

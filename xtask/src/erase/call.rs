@@ -33,7 +33,7 @@ const QUEUED: Duration = Duration::from_hours(24);
 const RECORDING_LATE: Duration = Duration::from_mins(15);
 
 /// What stays of a call, as it is. Everything else goes, what later versions may add too.
-const FACTS: [&str; 14] = [
+const FACTS: [&str; 15] = [
     "from_number",
     "status",
     "status_rank",
@@ -44,6 +44,7 @@ const FACTS: [&str; 14] = [
     "duration_seconds",
     "answered_by",
     "sip_response_code",
+    "delivery",
     "events",
     "events_dropped",
     "recording_enabled",

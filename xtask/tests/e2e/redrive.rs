@@ -28,13 +28,20 @@ async fn dead_letters_are_shown_and_then_moved() {
         "request_id": "r",
     });
     dead.put(&letter.to_string()).await;
+    let apology =
+        json!({ "topic": "undelivered", "form": "", "received_at": 0, "request_id": "r" });
+    dead.put(&apology.to_string()).await;
     dead.put("somebody else's").await;
 
     // What is shown there is hidden for a minute: another queue is moved.
     let shown = redrive(&dead, &queue, &["--dry-run"]);
-    assert!(shown.contains("2 dead letters"), "{shown}");
+    assert!(shown.contains("3 dead letters"), "{shown}");
     assert!(
         shown.contains("Status of 6ba7b810-9dad-41d1-80b4-00c04fd430c8, received 2026-11-22"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("Undelivered of a call, received 1970-01-01"),
         "{shown}"
     );
     assert!(shown.contains("not a webhook of ours"), "{shown}");

@@ -106,6 +106,13 @@ async fn twilio_is_told_where_to_ask_and_what_to_tell() {
         ),
         ("Method", vec!["POST".to_owned()]),
         (
+            "FallbackUrl",
+            vec![format!(
+                "{origin}/twilio/voice?call_id={id}&fallback=1{fragment}"
+            )],
+        ),
+        ("FallbackMethod", vec!["POST".to_owned()]),
+        (
             "StatusCallback",
             vec![format!("{origin}/twilio/status?call_id={id}{fragment}")],
         ),
@@ -124,6 +131,8 @@ async fn twilio_is_told_where_to_ask_and_what_to_tell() {
     assert_eq!(
         names(&dials[0]),
         [
+            "FallbackMethod",
+            "FallbackUrl",
             "From",
             "Method",
             "StatusCallback",
