@@ -182,6 +182,26 @@ async fn a_hang_up_that_twilio_could_not_answer_is_unavailable() {
 }
 
 #[tokio::test]
+async fn a_waiting_call_is_canceled_and_never_completed() {
+    let server = Server::start([call("canceled")]).await;
+    let details = server.client().cancel_call(&call_sid()).await.unwrap();
+    assert_eq!(details.status, CallStatus::Canceled);
+    assert_eq!(server.request().body, "Status=canceled");
+}
+
+#[tokio::test]
+async fn a_call_that_can_be_canceled_no_more_is_looked_at() {
+    let server = Server::start([not_in_progress(), call("in-progress")]).await;
+    let details = server.client().cancel_call(&call_sid()).await.unwrap();
+    assert_eq!(details.status, CallStatus::InProgress);
+    let lines: Vec<_> = server.requests().into_iter().map(|r| r.line).collect();
+    assert!(
+        lines[0].starts_with("POST ") && lines[1].starts_with("GET "),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_ping_fetches_the_account() {
     let server = Server::start([Reply::http(200, r#"{"status": "active"}"#)]).await;
     server.client().ping().await.unwrap();

@@ -24,6 +24,9 @@ use crate::workspace::Workspace;
 const ENVIRONMENTS: usize = 4;
 /// So fast that nobody waits, and so slow that a call can be hung up.
 const SPEED: u32 = 5;
+/// The databases of the two services.
+const FEW_DATABASE: &str = "outdial_console";
+const MANY_DATABASE: &str = "outdial_console_many";
 /// What the month of calls follows from.
 const SEED: u64 = 1;
 
@@ -51,12 +54,12 @@ impl Stack {
         let output = Output::file(&log)?;
         let storage = folder.join(format!("database-{}", std::process::id()));
         let database = Database::start(venv, &output, Storage::Throwaway(storage)).await?;
-        for name in ["outdial_console", "outdial_console_many"] {
+        for name in [FEW_DATABASE, MANY_DATABASE] {
             // A run on the caller's own server may have left something.
             database.client().database(name).drop().await?;
             database.make_indexes(name).await?;
         }
-        seed::fill(&database.client().database("outdial_console_many"), SEED).await?;
+        seed::fill(&database.client().database(MANY_DATABASE), SEED).await?;
 
         // The tests stand between the one service and its database, and take it away.
         let between = free_port()?;
@@ -68,8 +71,8 @@ impl Stack {
         let few = Gateway::bind(0).await?;
         let many = Gateway::bind(0).await?;
         let [few_url, many_url] = [&few, &many].map(|gateway| gateway.url().to_owned());
-        let mut of_few = Environment::new(&taken, "outdial_console", &few_url);
-        let mut of_many = Environment::new(&database.uri, "outdial_console_many", &many_url);
+        let mut of_few = Environment::new(&taken, FEW_DATABASE, &few_url);
+        let mut of_many = Environment::new(&database.uri, MANY_DATABASE, &many_url);
         let account = of_few.invent_twilio_account();
         of_many.invent_twilio_account();
         of_many.set("TWILIO_ACCOUNT_SID", &account.account_sid);
@@ -81,6 +84,7 @@ impl Stack {
             ("OUTDIAL_MANY_URL", many_url),
             ("OUTDIAL_MANY_API_KEY", of_many.api_key.clone()),
             ("OUTDIAL_DATABASE", server),
+            ("OUTDIAL_MANY_DATABASE", MANY_DATABASE.to_owned()),
             ("OUTDIAL_DATABASE_PORT", between.to_string()),
         ];
         told.push(("OUTDIAL_MANY_CALLS", seed::CALLS.to_string()));
@@ -131,6 +135,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
     let status = command
         .envs(stack.told)
+        .env("OUTDIAL_XTASK", workspace.binary("xtask"))
         .env("OUTDIAL_BROWSER", &browser.program)
         .env("OUTDIAL_PACKAGES", &browser.packages)
         .env("OUTDIAL_FOLDER", &folder)

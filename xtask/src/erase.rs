@@ -7,12 +7,13 @@ use std::io::{self, IsTerminal, Write};
 use clap::Args;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::{Collection, Database};
-use outdial::dao::{Dao, DaoError};
+use outdial::dao::DaoError;
 use outdial::domain::{Call, User, UserId};
 use outdial::twilio::TwilioClient;
 
 use crate::Result;
 use crate::progress;
+use crate::target;
 use crate::variables::Variables;
 use call::Left;
 
@@ -41,9 +42,9 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let settings = arguments.variables.settings().await?;
+    let settings = target::settings(&arguments.variables).await?;
     let person = Person {
-        database: Dao::new(&settings.mongo()?)?.database().await?,
+        database: target::dao(&settings).await?.database().await?,
         twilio: TwilioClient::new(&settings.twilio()?)?,
         id: arguments.user_id,
     };

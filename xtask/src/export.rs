@@ -10,10 +10,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
 use mongodb::Database;
 use mongodb::bson::oid::ObjectId;
-use outdial::dao::{Dao, DaoError};
+use outdial::dao::DaoError;
 
 use crate::Result;
 use crate::progress;
+use crate::target;
 use crate::variables::Variables;
 use collection::{Collection, Place, Span};
 
@@ -51,8 +52,8 @@ pub struct Arguments {
 const BATCH: u32 = 1_000;
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let settings = arguments.variables.settings().await?;
-    let database = Dao::new(&settings.mongo()?)?.database().await?;
+    let settings = target::settings(&arguments.variables).await?;
+    let database = target::dao(&settings).await?.database().await?;
     let span = Span {
         from: arguments.from,
         to: arguments.to,

@@ -33,6 +33,7 @@ mod sbom;
 mod schemathesis;
 mod stack;
 mod steps;
+mod target;
 mod test;
 mod variables;
 mod venv;

@@ -235,6 +235,7 @@ mod tests {
                 on: true,
                 since: None,
                 reason: None,
+                by: None,
             },
         }
     }

@@ -13,6 +13,8 @@ pub struct DialingSwitch {
     pub since: Option<DateTime>,
     /// The operator's words.
     pub reason: Option<String>,
+    /// Who switched it; none in documents that an earlier version stored.
+    pub by: Option<String>,
 }
 
 /// In `counters`, without the field by which counters expire.
@@ -26,17 +28,20 @@ impl DialingSwitch {
                 on: true,
                 since: None,
                 reason: None,
+                by: None,
             };
         };
+        let text = |field| stored.get_str(field).ok().map(str::to_owned);
         let on = stored.get_bool("on");
         let reason = match &on {
-            Ok(_) => stored.get_str("reason").ok().map(str::to_owned),
+            Ok(_) => text("reason"),
             Err(_) => Some("the stored switch cannot be read".to_owned()),
         };
         Self {
             on: on.unwrap_or(false),
             since: stored.get_datetime("since").ok().copied(),
             reason,
+            by: text("by"),
         }
     }
 }
@@ -46,6 +51,9 @@ impl fmt::Display for DialingSwitch {
         write!(f, "dialling is {}", if self.on { "on" } else { "off" })?;
         if let Some(since) = self.since.and_then(|at| at.try_to_rfc3339_string().ok()) {
             write!(f, " since {since}")?;
+        }
+        if let Some(by) = &self.by {
+            write!(f, " by {by}")?;
         }
         if let Some(reason) = &self.reason {
             write!(f, ": {reason}")?;
@@ -69,7 +77,8 @@ impl Dao {
         .await
     }
 
-    /// Switches dialling on or off, from the next request on. Who has passed the look at the switch by then still dials.
+    /// Switches dialling on or off, from the next request on, and stores who did it. Requests that already passed the check
+    /// still dial.
     ///
     /// # Errors
     ///
@@ -78,14 +87,16 @@ impl Dao {
         &self,
         on: bool,
         reason: Option<&str>,
+        by: Option<&str>,
     ) -> Result<DialingSwitch, DaoError> {
         let switch = DialingSwitch {
             on,
             since: Some(DateTime::now()),
             reason: reason.map(str::to_owned),
+            by: by.map(str::to_owned),
         };
         // The whole document: nothing that somebody has put there may let it expire.
-        let stored = doc! { "on": on, "since": switch.since, "reason": reason };
+        let stored = doc! { "on": on, "since": switch.since, "reason": reason, "by": by };
         self.limited(|| async {
             let counters = self.counters().await?;
             let this = doc! { "_id": SWITCH };
@@ -127,6 +138,11 @@ mod tests {
         assert_eq!(
             DialingSwitch::of(Some(&off)).to_string(),
             "dialling is off since 2026-11-22T23:59:59Z: fraud"
+        );
+        let off = doc! { "on": false, "since": since, "reason": "fraud", "by": "ada@desk" };
+        assert_eq!(
+            DialingSwitch::of(Some(&off)).to_string(),
+            "dialling is off since 2026-11-22T23:59:59Z by ada@desk: fraud"
         );
         assert_eq!(DialingSwitch::of(None).to_string(), "dialling is on");
         assert_eq!(

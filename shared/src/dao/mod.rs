@@ -2,6 +2,7 @@
 //!
 //! Each call has a time limit of its own, writes wait for a majority, and no error shows a document, a URI or a credential.
 
+pub mod admin;
 mod blocked;
 mod calls;
 mod counters;

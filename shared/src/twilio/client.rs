@@ -22,6 +22,9 @@ pub struct TwilioClient {
     pub(super) timeouts: Timeouts,
 }
 
+/// Twilio's error code for a change of a call whose state does not allow it: it has ended, as a rule.
+pub const CALL_NOT_IN_PROGRESS: i32 = 21220;
+
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -149,6 +152,21 @@ impl TwilioClient {
         match self.set_status(sid, CallStatus::Completed).await {
             Err(TwilioError::Refused(refusal)) if refusal.http_status != Some(429) => {
                 self.set_status(sid, CallStatus::Canceled).await
+            }
+            result => result,
+        }
+    }
+
+    /// Ends a call that is queued or rings. One that is answered goes on, and one that has ended stays as it is. Returns what
+    /// Twilio says of the call then, which may be the status that it is about to leave.
+    ///
+    /// # Errors
+    ///
+    /// When Twilio refuses (404: it has no such call) or is unavailable.
+    pub async fn cancel_call(&self, sid: &CallSid) -> Result<CallDetails, TwilioError> {
+        match self.set_status(sid, CallStatus::Canceled).await {
+            Err(TwilioError::Refused(refusal)) if refusal.code == Some(CALL_NOT_IN_PROGRESS) => {
+                self.get_call_details(sid).await
             }
             result => result,
         }

@@ -9,7 +9,7 @@ mod signature;
 mod twiml;
 mod webhook;
 
-pub use client::{BuildError, CallDetails, TwilioClient, TwilioError};
+pub use client::{BuildError, CALL_NOT_IN_PROGRESS, CallDetails, TwilioClient, TwilioError};
 pub use dial::OutboundCall;
 pub use rest::Timeouts;
 pub use signature::{Signed, sign};

@@ -103,7 +103,9 @@ async fn what_stands_against_a_call_is_read_with_the_user() {
         assert!(!callee.is_blocked && callee.dialing.on);
 
         dao.block_number(&blocked("+12125550123")).await.unwrap();
-        dao.switch_dialing(false, Some("fraud")).await.unwrap();
+        dao.switch_dialing(false, Some("fraud"), None)
+            .await
+            .unwrap();
         let callee = dao.get_callee(ada.user_id(), &to).await.unwrap().unwrap();
         assert!(callee.is_blocked && !callee.dialing.on);
         assert_eq!(callee.dialing.reason.as_deref(), Some("fraud"));

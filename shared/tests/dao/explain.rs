@@ -210,7 +210,7 @@ async fn call_everything(dao: &Dao) {
         .unwrap();
     dao.refusals(&span).await.unwrap();
     dao.dialing().await.unwrap();
-    dao.switch_dialing(true, None).await.unwrap();
+    dao.switch_dialing(true, None, None).await.unwrap();
     dao.take_calls(ada.user_id(), DateTime::now(), 2, 2)
         .await
         .unwrap();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose helper fails has failed")]
 
+mod admin;
 mod blocked;
 mod calls;
 mod convergence;

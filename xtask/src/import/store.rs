@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use mongodb::Collection;
 use mongodb::bson::{DateTime, doc, oid::ObjectId};
 use mongodb::error::ErrorKind;
-use outdial::config::Settings;
-use outdial::dao::{Dao, DaoError, indexes};
+use mongodb::{Collection, Database};
+use outdial::dao::{DaoError, indexes};
 use outdial::domain::{User, UserCreate};
 use outdial::http::FieldError;
 
@@ -29,9 +28,8 @@ pub struct Store {
 const INDEX: &str = "users.email_lower_unique";
 
 impl Store {
-    pub async fn open(settings: &Settings, dry_run: bool) -> Result<Self> {
-        let database = Dao::new(&settings.mongo()?)?.database().await?;
-        let found = indexes::check(&database).await?;
+    pub async fn open(database: &Database, dry_run: bool) -> Result<Self> {
+        let found = indexes::check(database).await?;
         if found.missing.iter().any(|index| index == INDEX) {
             return Err(
                 format!("the index {INDEX} is missing: run `cargo xtask indexes` first").into(),

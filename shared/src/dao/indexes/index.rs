@@ -160,7 +160,7 @@ pub(super) fn same_keys(stored: &Document, keys: &[(&str, i32)]) -> bool {
 /// The server's code where the collection does not exist yet.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-pub(super) async fn stored_indexes(
+pub(in crate::dao) async fn stored_indexes(
     database: &Database,
     collection: &str,
 ) -> Result<Vec<IndexModel>, DaoError> {

@@ -9,9 +9,10 @@ mod report;
 use mongodb::{Database, IndexModel, bson::Document};
 
 use super::{BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, RECORDINGS, USERS};
-use index::{Index, Kind, index, same_keys, stored_indexes};
+use index::{Index, Kind, index, same_keys};
 use report::Line;
 
+pub(super) use index::stored_indexes;
 pub use report::Report;
 
 /// Makes every index that is missing, drops those of the earlier service that are replaced, and fills in the fields that its
