@@ -38,8 +38,12 @@ pub enum Count {
     FailedReplay,
     /// Twilio was asked, and the record changed.
     ReconciledCall,
+    /// `voice` apologized to a call instead of speaking its script.
+    Apology,
     /// What became of a dial cannot be told yet without guessing.
     DialLeftUnknown,
+    /// A stored document could not be read, and was passed over where others were asked for too.
+    UnreadableDocument,
     /// A request came without an API key, or with an unknown one.
     UnauthorizedRequest,
     /// A webhook that Twilio has not signed, or a media URL that is not ours or has expired.
@@ -47,14 +51,16 @@ pub enum Count {
 }
 
 /// The codes of the answers that are a rule's.
-const RULES: [&str; 9] = [
+const RULES: [&str; 11] = [
     "number_not_valid",
     "number_type_not_allowed",
     "country_not_allowed",
     "own_number",
     "number_blocked",
     "outside_calling_hours",
+    "no_calling_hours",
     "user_daily_cap",
+    "number_daily_cap",
     "daily_cap",
     "dialing_off",
 ];
@@ -62,7 +68,7 @@ const RULES: [&str; 9] = [
 const WEBHOOK_LAG: &str = "WebhookLag";
 
 impl Count {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::PlacedCall,
         Self::RefusedCall(RULES[0]),
         Self::Dial(DialOutcome::Accepted),
@@ -73,7 +79,9 @@ impl Count {
         Self::ReplayedWebhook,
         Self::FailedReplay,
         Self::ReconciledCall,
+        Self::Apology,
         Self::DialLeftUnknown,
+        Self::UnreadableDocument,
         Self::UnauthorizedRequest,
         Self::BadSignature,
     ];
@@ -90,7 +98,9 @@ impl Count {
             Self::ReplayedWebhook => "ReplayedWebhooks",
             Self::FailedReplay => "FailedReplays",
             Self::ReconciledCall => "ReconciledCalls",
+            Self::Apology => "Apologies",
             Self::DialLeftUnknown => "DialsLeftUnknown",
+            Self::UnreadableDocument => "UnreadableDocuments",
             Self::UnauthorizedRequest => "UnauthorizedRequests",
             Self::BadSignature => "BadSignatures",
         }

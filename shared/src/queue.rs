@@ -1,4 +1,4 @@
-//! Webhooks that the database could not take when they came: in an SQS queue until it can.
+//! An SQS queue of webhooks that the database could not take, and of apologies that `voice` could not store.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use url::Url;
 use crate::{
     aws,
     config::{ConfigError, Settings},
-    domain::CallId,
+    domain::{CallId, CallSid},
     twilio::form_pairs,
 };
 
@@ -27,6 +27,8 @@ pub enum WebhookTopic {
     Status,
     /// What was recorded.
     Recording,
+    /// An apology was spoken instead of the script. `voice` sends this, not Twilio.
+    Undelivered,
 }
 
 /// A webhook whose signature has been checked, as it lies in the queue: a JSON object.
@@ -49,6 +51,26 @@ pub struct Webhook {
 }
 
 impl Webhook {
+    /// Returns the message that the call's script was not spoken. It holds nothing personal.
+    #[must_use]
+    pub fn undelivered(
+        call_id: Option<CallId>,
+        call_sid: Option<&CallSid>,
+        request_id: String,
+    ) -> Self {
+        let sid = call_sid.map(|sid| ("CallSid", sid.as_str()));
+        Self {
+            topic: WebhookTopic::Undelivered,
+            call_id,
+            token: None,
+            form: form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(sid)
+                .finish(),
+            received_at: DateTime::now().timestamp_millis(),
+            request_id,
+        }
+    }
+
     /// When it came, UTC.
     #[must_use]
     pub fn received_at(&self) -> DateTime {

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use mongodb::bson::DateTime;
 use tokio::time::timeout;
+use tracing::field;
 
 use crate::{
     dao::{Applied, Dao, DaoError},
     domain::{CallId, CallSid, RecordingUpdate, StatusUpdate},
     metrics::{self, Count},
     queue::WebhookTopic,
-    twilio::{InvalidForm, TwilioClient, parse_recording, parse_status},
+    twilio::{InvalidForm, TwilioClient, parse_recording, parse_status, parse_voice},
 };
 
 /// What a webhook tells.
@@ -20,6 +21,8 @@ pub enum News {
     Status(StatusUpdate),
     /// Of a recording.
     Recording(RecordingUpdate),
+    /// An apology was spoken instead of the script; with the `CallSid`, if it is known.
+    Undelivered(Option<CallSid>),
 }
 
 impl News {
@@ -38,15 +41,17 @@ impl News {
         Ok(match topic {
             WebhookTopic::Status => Self::Status(parse_status(form, token, received_at)?),
             WebhookTopic::Recording => Self::Recording(parse_recording(form)?),
+            WebhookTopic::Undelivered => Self::Undelivered(parse_voice(form).ok()),
         })
     }
 
-    /// Twilio's name of the call.
+    /// Twilio's name of the call, where it is known.
     #[must_use]
-    pub fn call_sid(&self) -> &CallSid {
+    pub fn call_sid(&self) -> Option<&CallSid> {
         match self {
-            Self::Status(update) => &update.call_sid,
-            Self::Recording(update) => &update.call_sid,
+            Self::Status(update) => Some(&update.call_sid),
+            Self::Recording(update) => Some(&update.call_sid),
+            Self::Undelivered(sid) => sid.as_ref(),
         }
     }
 }
@@ -81,21 +86,26 @@ impl Webhooks {
                 (told.applied, told.hangup_waits)
             }
             News::Recording(update) => (self.dao.apply_recording(id, update).await?, false),
+            News::Undelivered(sid) => (self.dao.record_undelivered(id, sid.as_ref()).await?, false),
         };
         let call_sid = news.call_sid();
         match (applied, news) {
             (Applied::Changed, News::Status(update)) => metrics::webhook_applied(update.at),
-            // A recording callback does not tell when it was sent.
-            (Applied::Changed, News::Recording(_)) => {}
+            // These do not tell when they were sent.
+            (Applied::Changed, News::Recording(_) | News::Undelivered(_)) => {}
             (Applied::Duplicate, _) => metrics::count(Count::DuplicateWebhook),
             (Applied::UnknownCall, _) => self.tell_unknown(id, call_sid).await?,
             (Applied::OtherCall, _) => {
                 metrics::count(Count::SuspectedDoubleDial);
-                tracing::error!(%call_sid, "suspected double dial: the call has another CallSid");
+                let call_sid = call_sid.map(field::display);
+                tracing::error!(
+                    call_sid,
+                    "suspected double dial: the call has another CallSid"
+                );
             }
         }
         if hangup_waits
-            && let Some(twilio) = &self.twilio
+            && let (Some(twilio), Some(call_sid)) = (&self.twilio, call_sid)
             && timeout(HANGING_UP, self.end(twilio, id, call_sid))
                 .await
                 .is_err()
@@ -106,14 +116,25 @@ impl Webhooks {
     }
 
     /// A call whose person was erased is no lost record.
-    async fn tell_unknown(&self, id: Option<CallId>, call_sid: &CallSid) -> Result<(), DaoError> {
+    async fn tell_unknown(
+        &self,
+        id: Option<CallId>,
+        call_sid: Option<&CallSid>,
+    ) -> Result<(), DaoError> {
+        let call_sid = call_sid.map(field::display);
         if let Some(id) = id
             && self.dao.is_erased(id).await?
         {
-            tracing::warn!(%call_sid, "a webhook of an erased call came late: nothing of it was stored");
+            tracing::warn!(
+                call_sid,
+                "a webhook of an erased call came late: nothing of it was stored"
+            );
         } else {
             metrics::count(Count::OrphanWebhook);
-            tracing::warn!(%call_sid, "orphan: a webhook of a call that is not known here");
+            tracing::warn!(
+                call_sid,
+                "orphan: a webhook of a call that is not known here"
+            );
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ fn not_in_progress() -> Reply {
 fn code(error: &TwilioError) -> Option<i32> {
     match error {
         TwilioError::Refused(refusal) => refusal.code,
-        TwilioError::Unavailable(_) => None,
+        TwilioError::Unavailable(_) | TwilioError::Unusable(_) => None,
     }
 }
 
@@ -111,7 +111,7 @@ async fn a_read_is_repeated_at_most_twice() {
 }
 
 #[tokio::test]
-async fn an_answer_that_makes_no_sense_is_no_answer() {
+async fn an_answer_that_makes_no_sense_is_told_from_none() {
     for body in [
         String::new(),
         "{}".to_owned(),
@@ -120,11 +120,15 @@ async fn an_answer_that_makes_no_sense_is_no_answer() {
         r#"{"sid": "CA1", "status": "queued"}"#.to_owned(),
         format!(
             r#"{{"sid": "{CALL}", "status": "queued"}}{}"#,
-            " ".repeat(1_100_000)
+            " ".repeat(5_000_000)
         ),
     ] {
         let server = Server::start([Reply::http(200, body)]).await;
-        assert_unavailable(server.client().get_call_details(&call_sid()).await);
+        let result = server.client().get_call_details(&call_sid()).await;
+        assert!(
+            matches!(result, Err(TwilioError::Unusable(_))),
+            "{result:?}"
+        );
     }
 }
 
@@ -182,6 +186,26 @@ async fn a_hang_up_that_twilio_could_not_answer_is_unavailable() {
 }
 
 #[tokio::test]
+async fn a_waiting_call_is_canceled_and_never_completed() {
+    let server = Server::start([call("canceled")]).await;
+    let details = server.client().cancel_call(&call_sid()).await.unwrap();
+    assert_eq!(details.status, CallStatus::Canceled);
+    assert_eq!(server.request().body, "Status=canceled");
+}
+
+#[tokio::test]
+async fn a_call_that_can_be_canceled_no_more_is_looked_at() {
+    let server = Server::start([not_in_progress(), call("in-progress")]).await;
+    let details = server.client().cancel_call(&call_sid()).await.unwrap();
+    assert_eq!(details.status, CallStatus::InProgress);
+    let lines: Vec<_> = server.requests().into_iter().map(|r| r.line).collect();
+    assert!(
+        lines[0].starts_with("POST ") && lines[1].starts_with("GET "),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_ping_fetches_the_account() {
     let server = Server::start([Reply::http(200, r#"{"status": "active"}"#)]).await;
     server.client().ping().await.unwrap();
@@ -210,13 +234,24 @@ async fn a_ping_tells_wrong_credentials_from_a_twilio_that_is_away() {
     let error = server.client().ping().await.unwrap_err();
     assert_eq!(code(&error), Some(20003));
 
-    for reply in [Reply::Stall, Reply::http(200, "pong"), Reply::http(503, "")] {
+    for reply in [Reply::Stall, Reply::http(503, "")] {
         let server = Server::start([reply]).await;
         let begun = Instant::now();
         assert_unavailable(client(server.address, impatient()).ping().await);
         assert!(begun.elapsed() < Duration::from_secs(2));
         assert_eq!(server.requests().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_ping_that_is_answered_with_no_account_fails() {
+    let server = Server::start([Reply::http(200, "pong")]).await;
+    let result = client(server.address, impatient()).ping().await;
+    assert!(
+        matches!(result, Err(TwilioError::Unusable(_))),
+        "{result:?}"
+    );
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use outdial::{
-    domain::{CallId, DialResult, MachineDetection, PhoneNumber, Refusal},
+    domain::{CallId, CallStatus, DialResult, MachineDetection, PhoneNumber, Refusal},
     twilio::{BuildError, OutboundCall, Timeouts, TwilioClient},
 };
 use tokio::net::{TcpListener, TcpSocket};
@@ -53,7 +53,30 @@ fn form(request: &Request) -> Vec<(String, String)> {
 }
 
 fn accepted_call() -> DialResult {
-    DialResult::Accepted(CALL.parse().unwrap())
+    accepted_as(Some(CallStatus::Queued))
+}
+
+fn accepted_as(status: Option<CallStatus>) -> DialResult {
+    DialResult::Accepted {
+        sid: CALL.parse().unwrap(),
+        status,
+    }
+}
+
+#[tokio::test]
+async fn answer_tells_where_the_call_stands() {
+    for (status, told) in [
+        (r#", "status": "queued""#, Some(CallStatus::Queued)),
+        (r#", "status": "ringing""#, Some(CallStatus::Ringing)),
+        (r#", "status": "levitating""#, None),
+        (r#", "status": null"#, None),
+        (r#", "status": 17"#, None),
+        ("", None),
+    ] {
+        let answer = Reply::http(201, format!(r#"{{"sid": "{CALL}"{status}}}"#));
+        let server = Server::start([answer]).await;
+        assert_eq!(dial(&server.client()).await, accepted_as(told), "{status}");
+    }
 }
 
 /// The outcome is unknown, after one request, and the reason names nobody.
@@ -99,6 +122,8 @@ async fn a_call_is_placed_with_all_that_twilio_needs() {
         ("From", "+12125550100".to_owned()),
         ("Url", url("voice")),
         ("Method", "POST".to_owned()),
+        ("FallbackUrl", url("voice").replace('#', "&fallback=1#")),
+        ("FallbackMethod", "POST".to_owned()),
         ("StatusCallback", url("status")),
         ("StatusCallbackMethod", "POST".to_owned()),
         ("Timeout", "30".to_owned()),
@@ -238,10 +263,10 @@ async fn a_busy_twilio_is_asked_again_until_it_takes_the_call() {
 }
 
 #[tokio::test]
-async fn a_twilio_that_stays_busy_has_refused_after_five_tries() {
+async fn a_twilio_that_stays_busy_has_not_taken_the_call_after_five_tries() {
     let server = Server::start([Reply::refusal(429, 20429, "Too many requests")]).await;
-    let DialResult::Refused(refusal) = dial(&server.client()).await else {
-        panic!("not refused");
+    let DialResult::NotTaken(refusal) = dial(&server.client()).await else {
+        panic!("taken");
     };
     assert_eq!(
         (refusal.http_status, refusal.code),
@@ -253,16 +278,17 @@ async fn a_twilio_that_stays_busy_has_refused_after_five_tries() {
 #[tokio::test]
 async fn no_try_begins_that_could_pass_the_budget() {
     let server = Server::start([Reply::refusal(429, 20429, "Too many requests")]).await;
+    let budget = Duration::from_secs(4);
     let timeouts = Timeouts {
-        connect: Duration::from_millis(500),
-        dial_budget: Duration::from_millis(800),
-        first_pause: Duration::from_millis(200),
+        connect: Duration::from_millis(2_500),
+        dial_budget: budget,
+        first_pause: Duration::from_secs(1),
         ..patient()
     };
     let begun = Instant::now();
     let result = dial(&client(server.address, timeouts)).await;
-    assert!(matches!(result, DialResult::Refused(_)), "{result:?}");
-    assert!(begun.elapsed() < Duration::from_millis(800));
+    assert!(matches!(result, DialResult::NotTaken(_)), "{result:?}");
+    assert!(begun.elapsed() < budget);
     assert!(server.requests().len() < 3);
 }
 
@@ -271,9 +297,10 @@ async fn a_twilio_that_cannot_be_reached_has_not_taken_the_call() {
     // Bound and not listening: nobody else can take the port, and connections are refused.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let DialResult::Refused(refusal) = dial(&client(socket.local_addr().unwrap(), patient())).await
+    let DialResult::NotTaken(refusal) =
+        dial(&client(socket.local_addr().unwrap(), patient())).await
     else {
-        panic!("not refused");
+        panic!("taken");
     };
     assert_eq!((refusal.http_status, refusal.code), (None, None));
     assert!(
@@ -307,8 +334,8 @@ async fn a_handshake_that_never_ends_has_sent_nothing() {
         ..patient()
     };
     let client = TwilioClient::with_timeouts(&config, timeouts).unwrap();
-    let DialResult::Refused(refusal) = dial(&client).await else {
-        panic!("not refused");
+    let DialResult::NotTaken(refusal) = dial(&client).await else {
+        panic!("taken");
     };
     assert_eq!(refusal.http_status, None);
     for _ in 0..5 {
@@ -375,7 +402,7 @@ async fn an_answer_that_names_no_call_is_unknown() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_end_is_unknown() {
-    let padding = " ".repeat(1_100_000);
+    let padding = " ".repeat(5_000_000);
     let body = format!(r#"{{"sid": "{CALL}"{padding}}}"#);
     assert_unknown(Reply::http(201, body), patient()).await;
 }

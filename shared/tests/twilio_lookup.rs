@@ -7,7 +7,7 @@ mod twilio_server;
 use mongodb::bson::DateTime;
 use outdial::{
     domain::{CallSid, PhoneNumber, RecordingStatus},
-    twilio::TwilioError,
+    twilio::{CallDetails, TwilioError},
 };
 use serde_json::{Value, json};
 use twilio_server::{ACCOUNT, CALL, Reply, Server};
@@ -18,8 +18,10 @@ const SID: [&str; 3] = [
     "CA00000000000000000000000000000003",
 ];
 
-fn to() -> PhoneNumber {
-    "+12125550123".parse().unwrap()
+async fn list(server: &Server) -> Result<Vec<CallDetails>, TwilioError> {
+    let [from, to]: [PhoneNumber; 2] =
+        ["+12125550100", "+12125550123"].map(|number| number.parse().unwrap());
+    server.client().list_calls(&from, &to, since()).await
 }
 
 fn since() -> DateTime {
@@ -51,7 +53,7 @@ async fn a_list_is_read_page_by_page_until_it_is_older_than_asked_for() {
         page(&[call(SID[2], -9)], Some("Page=3")),
     ])
     .await;
-    let calls = server.client().list_calls(&to(), since()).await.unwrap();
+    let calls = list(&server).await.unwrap();
     let sids: Vec<_> = calls.iter().map(|call| call.sid.as_str()).collect();
     assert_eq!(sids, SID[..2]);
     assert_eq!(calls[1].created_at, Some(since()));
@@ -65,20 +67,35 @@ async fn a_list_is_read_page_by_page_until_it_is_older_than_asked_for() {
     assert_eq!(
         asked,
         [
-            format!("{path}?To=%2B12125550123&PageSize=50 HTTP/1.1"),
+            format!("{path}?To=%2B12125550123&From=%2B12125550100&PageSize=1000 HTTP/1.1"),
             format!("{path}?Page=1 HTTP/1.1"),
             format!("{path}?Page=2 HTTP/1.1"),
         ]
     );
 }
 
+/// A person is called so often from one number in a test of theirs, or by mistake.
+#[tokio::test]
+async fn a_call_is_found_behind_thousands_of_newer_ones() {
+    let newer: Vec<_> = (0..1_000).map(|_| call(SID[0], 30)).collect();
+    let server = Server::start([
+        page(&newer, Some("Page=1")),
+        page(&newer, Some("Page=2")),
+        page(&[call(SID[1], 0), call(SID[2], -1)], None),
+    ])
+    .await;
+    let calls = list(&server).await.unwrap();
+    assert_eq!(calls.len(), 2_001);
+    assert_eq!(calls[2_000].sid.as_str(), SID[1]);
+}
+
 #[tokio::test]
 async fn a_list_without_end_is_given_up() {
     let pages = (0..20).map(|at| page(&[call(SID[0], 1)], Some(&format!("Page={at}"))));
     let server = Server::start(pages).await;
-    let result = server.client().list_calls(&to(), since()).await;
+    let result = list(&server).await;
     assert!(
-        matches!(result, Err(TwilioError::Unavailable(_))),
+        matches!(result, Err(TwilioError::Unusable(_))),
         "{result:?}"
     );
     assert_eq!(server.requests().len(), 10);
@@ -90,9 +107,9 @@ async fn a_list_that_makes_no_sense_is_an_error() {
     let nameless = json!({ "calls": [{ "sid": null, "status": "queued" }] });
     for body in [json!({}), json!({ "calls": {} }), nameless, elsewhere] {
         let server = Server::start([Reply::http(200, body.to_string())]).await;
-        let result = server.client().list_calls(&to(), since()).await;
+        let result = list(&server).await;
         assert!(
-            matches!(result, Err(TwilioError::Unavailable(_))),
+            matches!(result, Err(TwilioError::Unusable(_))),
             "{body}: {result:?}"
         );
     }

@@ -11,5 +11,6 @@ await import("./entering.mjs");
 await import("./calls.mjs");
 await import("./users.mjs");
 await import("./outage.mjs");
+await import("./dialing.mjs");
 await import("./reach.mjs");
 await import("./many.mjs");

@@ -49,6 +49,13 @@ test("the overview counts what the API counts", as(MANY, async (page) => {
   assert.equal((await ask(MANY, "GET", pathname + search)).total, stats.total);
 }));
 
+test("a call in which an apology was spoken says so", as(MANY, async (page) => {
+  const { calls } = await ask(MANY, "GET", "/calls?status=completed&page_size=100");
+  const call = calls.find(({ delivery }) => delivery === "none");
+  await open(page, `/calls/${call.call_id}`);
+  await page.locator(".notice").getByText("The message was not delivered: an apology was spoken").waitFor();
+}));
+
 test("a call of a person who was erased is shown without them", as(MANY, async (page) => {
   await open(page, "/calls?status=queued");
   const row = page.locator("tr[data-call]").first();

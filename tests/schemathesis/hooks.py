@@ -46,6 +46,8 @@ BY_SCHEMA = {"malformed_json", "malformed_request", "validation_failed"}
 NOT_TOGETHER = {"cursor", "page", "email"}
 # A time begins before it ends, and statistics are of a month at most.
 TIMES = {"must be earlier than to", "must be at most 31 days before to"}
+# No numbering plan has the number.
+NOT_VALID = ("must be a valid number", "must be written ")
 # The notes are bounded as a whole, in bytes.
 TOO_MUCH = "must have at most 2048 bytes"
 
@@ -61,6 +63,8 @@ def before_call(context, case, kwargs):
         case.body["to_number"] = RANDOM.choice([case.body["to_number"], *NUMBERS])
         if not is_linked(case) and coin():
             case.body["user_id"] = THINGS["user_id"]
+    elif operation == "block_number" and is_valid(case, "body"):
+        case.body["phone_number"] = RANDOM.choice([case.body["phone_number"], *NUMBERS])
     if case.method != "DELETE" and not is_linked(case) and is_valid(case, "path"):
         for name in THINGS.keys() & case.path_parameters.keys():
             if coin():
@@ -79,7 +83,8 @@ def filter_failure(context, failure, case, response):
     opaque = NOT_TOGETHER if "cursor" in errors else set()
     too_much = {"metadata"} if errors.get("metadata", "").startswith(TOO_MUCH) else set()
     turned = {"from"} if errors.get("from") in TIMES else set()
-    return not errors.keys() <= opaque | too_much | turned
+    not_valid = {"phone_number"} if errors.get("phone_number", "").startswith(NOT_VALID) else set()
+    return not errors.keys() <= opaque | too_much | turned | not_valid
 
 
 @schemathesis.deserializer("audio/x-wav")

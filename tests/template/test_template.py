@@ -31,7 +31,7 @@ ROUTES = {
 # A route of one method, beside the one that has them all.
 POSTED = {"/calls/outbound"}
 WEBHOOKS = {"Voice", "Status", "Recording"}
-SPILLING = {"Status", "Recording"}
+SPILLING = {"Status", "Recording", "Voice"}
 UNASKED = {"Replay", "Reconcile"}
 FUNCTION_URLS = WEBHOOKS | {"Media"}
 # Deployed only where they are asked for, and without any part in the secret.
@@ -50,6 +50,7 @@ EVERYWHERE = {"ENVIRONMENT", "LOG_LEVEL", "SECRET_ID"}
 # What a function's code asks the configuration for, and the variables that this takes.
 READS = {
     "Dao::begin(": {"MONGO_URI", "MONGO_DB"},
+    "Settings::reconcile_mongo)": {"MONGO_URI", "MONGO_DB"},
     "Settings::twilio)": {
         "TWILIO_ACCOUNT_SID",
         "TWILIO_AUTH_TOKEN",
@@ -69,6 +70,7 @@ READS = {
         "CALLING_HOURS",
         "DEFAULT_TIME_ZONE",
         "MAX_CALLS_PER_USER_PER_DAY",
+        "MAX_CALLS_PER_NUMBER_PER_DAY",
         "MAX_CALLS_PER_DAY",
         "CALL_TIME_LIMIT_SECONDS",
         "CALL_RING_TIMEOUT_SECONDS",
@@ -91,6 +93,7 @@ DEFAULTS = {
     "ALLOWED_COUNTRIES": "US,CA",
     "DEFAULT_TIME_ZONE": "UTC",
     "MAX_CALLS_PER_USER_PER_DAY": 50,
+    "MAX_CALLS_PER_NUMBER_PER_DAY": 10,
     "MAX_CALLS_PER_DAY": 5000,
     "CALL_TIME_LIMIT_SECONDS": 600,
     "CALL_RING_TIMEOUT_SECONDS": 30,
@@ -504,6 +507,8 @@ def test_what_the_functions_count_raises_an_alarm_under_the_names_that_they_coun
         "OrphanWebhooks": everywhere,
         "BadSignatures": everywhere - {"replay"} | {"media"},
         "UnauthorizedRequests": {"users", "outbound-calls"},
+        "UnreadableDocuments": everywhere - {"status"} | {"users", "outbound-calls", "reconcile"},
+        "Apologies": {"voice"},
         "DialsLeftUnknown": {"reconcile"},
         "FailedReplays": {"replay"},
     }
@@ -600,8 +605,9 @@ def test_reconcile_runs_every_five_minutes_and_a_run_is_not_repeated(deployed):
     assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["Reconcile", "Arn"]}]
     (config,) = deployed.of_type("AWS::Lambda::EventInvokeConfig").values()
     assert (config["FunctionName"], config["MaximumRetryAttempts"]) == ({"Ref": "Reconcile"}, 0)
-    (seconds,) = re.findall(r"RUN_TIME: Duration = Duration::from_secs\((\d+)\)", rust("functions/reconcile/src"))
-    assert int(seconds) < deployed.of_type("AWS::Lambda::Function")["Reconcile"]["Timeout"] < 300
+    (wind_down,) = re.findall(r"WIND_DOWN: Duration = Duration::from_secs\((\d+)\)", rust("functions/reconcile/src"))
+    timeout = deployed.of_type("AWS::Lambda::Function")["Reconcile"]["Timeout"]
+    assert 240 + int(wind_down) < timeout < 300, "four minutes of five for the work, and no two runs at once"
 
 
 def test_dead_letters_and_webhooks_that_wait_for_long_raise_an_alarm(deployed):

@@ -16,6 +16,7 @@ mod memory;
 mod observed;
 mod plan;
 mod process;
+mod reconcile;
 mod routes;
 mod scene;
 mod size;
@@ -79,6 +80,8 @@ enum Part {
     Memory,
     /// The same requests with ever more calls, and how the database finds what they ask for
     Growth,
+    /// How fast `reconcile` settles calls that no webhook has told of
+    Reconcile,
 }
 
 /// What the parts have in common.
@@ -193,6 +196,10 @@ async fn measure(workspace: Workspace, arguments: &Arguments) -> Result<()> {
             Part::Growth => {
                 steps.next("filling databases with more and more calls");
                 growth::measure(&bench).await?
+            }
+            Part::Reconcile => {
+                steps.next("settling calls that no webhook has told of");
+                reconcile::measure(&bench).await?
             }
         };
         println!("\n{title}\n{table}");

@@ -44,7 +44,7 @@ pub struct Arguments {
     /// How many runs, each of the next seed
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     seeds: u32,
-    /// How often the database is stopped, for ten seconds each time
+    /// How often the database is stopped, for ten seconds and for three by turns
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=20))]
     outages: u32,
 }

@@ -5,7 +5,7 @@ mod seed;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mongodb::options::ClientOptions;
+use testkit::ServerUri;
 
 use crate::Result;
 use crate::browser::Browser;
@@ -24,6 +24,9 @@ use crate::workspace::Workspace;
 const ENVIRONMENTS: usize = 4;
 /// So fast that nobody waits, and so slow that a call can be hung up.
 const SPEED: u32 = 5;
+/// The databases of the two services.
+const FEW_DATABASE: &str = "outdial_console";
+const MANY_DATABASE: &str = "outdial_console_many";
 /// What the month of calls follows from.
 const SEED: u64 = 1;
 
@@ -51,25 +54,24 @@ impl Stack {
         let output = Output::file(&log)?;
         let storage = folder.join(format!("database-{}", std::process::id()));
         let database = Database::start(venv, &output, Storage::Throwaway(storage)).await?;
-        for name in ["outdial_console", "outdial_console_many"] {
+        for name in [FEW_DATABASE, MANY_DATABASE] {
             // A run on the caller's own server may have left something.
             database.client().database(name).drop().await?;
             database.make_indexes(name).await?;
         }
-        seed::fill(&database.client().database("outdial_console_many"), SEED).await?;
+        seed::fill(&database.client().database(MANY_DATABASE), SEED).await?;
 
         // The tests stand between the one service and its database, and take it away.
         let between = free_port()?;
-        let server = ClientOptions::parse(&database.uri).await?;
-        let server = server.hosts.first().map(ToString::to_string);
-        let server = server.ok_or("the database has no address")?;
-        let taken = format!("mongodb://127.0.0.1:{between}/?directConnection=true");
+        let server = ServerUri::parse(&database.uri);
+        let server = server.ok_or("MONGO_URI must be mongodb://… and name one server")?;
+        let taken = server.at(format_args!("127.0.0.1:{between}"));
 
         let few = Gateway::bind(0).await?;
         let many = Gateway::bind(0).await?;
         let [few_url, many_url] = [&few, &many].map(|gateway| gateway.url().to_owned());
-        let mut of_few = Environment::new(&taken, "outdial_console", &few_url);
-        let mut of_many = Environment::new(&database.uri, "outdial_console_many", &many_url);
+        let mut of_few = Environment::new(&taken, FEW_DATABASE, &few_url);
+        let mut of_many = Environment::new(&database.uri, MANY_DATABASE, &many_url);
         let account = of_few.invent_twilio_account();
         of_many.invent_twilio_account();
         of_many.set("TWILIO_ACCOUNT_SID", &account.account_sid);
@@ -80,12 +82,15 @@ impl Stack {
             ("OUTDIAL_API_KEY", of_few.api_key.clone()),
             ("OUTDIAL_MANY_URL", many_url),
             ("OUTDIAL_MANY_API_KEY", of_many.api_key.clone()),
-            ("OUTDIAL_DATABASE", server),
+            ("OUTDIAL_DATABASE", server.server()),
+            ("OUTDIAL_MANY_DATABASE", MANY_DATABASE.to_owned()),
             ("OUTDIAL_DATABASE_PORT", between.to_string()),
         ];
         told.push(("OUTDIAL_MANY_CALLS", seed::CALLS.to_string()));
         let hosts = [(few, of_few), (many, of_many)].map(|(gateway, mut environment)| {
             environment.set("TWILIO_API_BASE_URL", &twilio);
+            // The tests call one number more often than a person is called in a day.
+            environment.set("MAX_CALLS_PER_NUMBER_PER_DAY", "1000");
             let options = Options {
                 workspace,
                 output: output.clone(),
@@ -131,6 +136,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
     let status = command
         .envs(stack.told)
+        .env("OUTDIAL_XTASK", workspace.binary("xtask"))
         .env("OUTDIAL_BROWSER", &browser.program)
         .env("OUTDIAL_PACKAGES", &browser.packages)
         .env("OUTDIAL_FOLDER", &folder)

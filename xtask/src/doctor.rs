@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::Result;
 use crate::http;
+use crate::target;
 use crate::variables::Variables;
 use finding::{Finding, Verdict, failed, skipped};
 
@@ -44,7 +45,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let api = arguments.api_url.as_ref().map(Url::as_str);
     let api = api.or(value("BASE_URL"));
     let mut findings = Vec::new();
-    match Settings::with_secret(values.clone(), Pauses::default()).await {
+    let settings = Settings::with_secret(values.clone(), Pauses::default()).await;
+    let config = settings.clone().and_then(|settings| settings.mongo());
+    target::announce(&config, &arguments.variables.origin());
+    match settings {
         Ok(settings) => {
             findings.push(Finding::new(
                 "secret",

@@ -1,27 +1,31 @@
 //! `cargo xtask erase`: a person goes, and what is left of their calls names nobody.
 
 mod call;
+mod stored;
 
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use mongodb::{Collection, Database};
-use outdial::dao::{Dao, DaoError};
-use outdial::domain::{Call, User, UserId};
+use outdial::dao::{DaoError, user_counter};
+use outdial::domain::{Call, Email, PhoneNumber, User, UserId};
 use outdial::twilio::TwilioClient;
 
 use crate::Result;
 use crate::progress;
+use crate::target;
 use crate::variables::Variables;
 use call::Left;
+use stored::Stored;
 
 #[derive(Args)]
 #[command(after_help = "\
 What goes: the recordings and the calls at Twilio; the recordings' records; of each call everything but its status, times, durations,
-codes and country; the day's counters; the reason that was noted where a number of theirs is blocked; and the user, last. A blocked
-number stays blocked. It is refused while a call of theirs may still be going on. What fails keeps its record, and the command ends
-with 1: run it again, at any time and as often as you like.
+codes and country; the day's counters, also of the numbers called; the reason noted where a number of theirs is blocked; and the user,
+last. A blocked number stays blocked. A stored document that cannot be read is erased too, and named. It is refused while a call of
+theirs may still be going on. What fails keeps its record, and the command ends with 1: run it again, at any time and as often as you
+like.
 
 Examples:
   cargo xtask erase 65f0a1b2c3d4e5f601234567 --dry-run
@@ -41,9 +45,9 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let settings = arguments.variables.settings().await?;
+    let settings = target::settings(&arguments.variables).await?;
     let person = Person {
-        database: Dao::new(&settings.mongo()?)?.database().await?,
+        database: target::dao(&settings).await?.database().await?,
         twilio: TwilioClient::new(&settings.twilio()?)?,
         id: arguments.user_id,
     };
@@ -54,7 +58,16 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     match &user {
-        Some(user) => println!("user {}: {}, {}", person.id, user.email, user.phone_number),
+        Some(user) => {
+            let email = user.field::<Email>("email");
+            let number = user.field::<PhoneNumber>("phone_number");
+            println!("user {}: {}, {}", person.id, told(email), told(number));
+            if !user.is_readable_as::<User>() {
+                println!(
+                    "the user's stored document is not as expected; it is erased all the same"
+                );
+            }
+        }
         None => println!(
             "user {}: gone already, but not all of their calls",
             person.id
@@ -82,6 +95,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
+fn told(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "unreadable".to_owned(), |value| value.to_string())
+}
+
 fn confirmed() -> Result<bool> {
     if !io::stdin().is_terminal() {
         return Err("nobody can be asked here: confirm with --yes".into());
@@ -100,12 +117,13 @@ struct Person {
 }
 
 impl Person {
-    async fn user(&self) -> Result<Option<User>, DaoError> {
-        let users = self.database.collection("users");
-        Ok(users.find_one(doc! { "_id": self.id.object_id() }).await?)
+    async fn user(&self) -> Result<Option<Stored>, DaoError> {
+        let users = self.database.collection::<RawDocumentBuf>("users");
+        let user = users.find_one(doc! { "_id": self.id.object_id() }).await?;
+        Ok(user.map(Stored))
     }
 
-    fn calls(&self) -> Collection<Call> {
+    fn calls(&self) -> Collection<RawDocumentBuf> {
         self.database.collection("calls")
     }
 
@@ -127,7 +145,9 @@ impl Person {
             .map_err(DaoError::from)?;
         let recordings = self.database.collection::<Document>("recordings");
         while calls.advance().await.map_err(DaoError::from)? {
-            let id = calls.current().get_object_id("_id")?;
+            let Ok(id) = calls.current().get_object_id("_id") else {
+                continue;
+            };
             let of_call = doc! { "call_id": id.to_hex() };
             count += recordings
                 .count_documents(of_call)
@@ -146,9 +166,9 @@ impl Person {
             .map_err(DaoError::from)?;
         let mut live = Vec::new();
         while calls.advance().await.map_err(DaoError::from)? {
-            let call = calls.deserialize_current().map_err(DaoError::from)?;
+            let call = Stored(calls.current().to_owned());
             if let Some(why) = call::may_go_on(&call, now) {
-                live.push(format!("\n  {}: {why}", call.call_id));
+                live.push(format!("\n  {}: {why}", call::name(&call)));
             }
         }
         if live.is_empty() {
@@ -162,9 +182,9 @@ impl Person {
     }
 
     /// Returns how many calls are left. The user stays until there are none, for the calls are found by them.
-    async fn erase(&self, user: Option<&User>) -> Result<u64> {
-        if let Some(user) = user {
-            call::forget_reason(&self.database, user.phone_number.as_str()).await?;
+    async fn erase(&self, user: Option<&Stored>) -> Result<u64> {
+        if let Some(number) = user.and_then(|user| user.field::<String>("phone_number")) {
+            call::forget_number(&self.database, &number).await?;
         }
         self.erase_calls().await?;
         let left = self.count_calls().await?;
@@ -172,7 +192,10 @@ impl Person {
             return Ok(left);
         }
         let counters = self.database.collection::<Document>("counters");
-        let of_them = doc! { "_id": { "$in": self.counters() } };
+        let of_them: Vec<_> = kept_days()
+            .map(|day| user_counter(&self.id.to_string(), day))
+            .collect();
+        let of_them = doc! { "_id": { "$in": of_them } };
         counters
             .delete_many(of_them)
             .await
@@ -193,11 +216,15 @@ impl Person {
             .await
             .map_err(DaoError::from)?;
         while calls.advance().await.map_err(DaoError::from)? {
-            let call = calls.deserialize_current().map_err(DaoError::from)?;
+            let call = Stored(calls.current().to_owned());
+            let name = call::name(&call);
             match call::erase(&self.database, &self.twilio, &call).await {
-                Ok(()) => {}
+                Ok(()) if call.is_readable_as::<Call>() => {}
+                Ok(()) => bar.suspend(|| {
+                    eprintln!("call {name}: its stored document was not as expected; it is erased");
+                }),
                 Err(Left::Kept(why)) => {
-                    bar.suspend(|| eprintln!("call {} is kept: {why}", call.call_id));
+                    bar.suspend(|| eprintln!("call {name} is kept: {why}"));
                 }
                 Err(Left::Away(error)) => return Err(error.into()),
             }
@@ -206,12 +233,10 @@ impl Person {
         bar.finish_and_clear();
         Ok(())
     }
+}
 
-    /// The counters of the days that are kept: today's and three before, and tomorrow's, for clocks differ.
-    fn counters(&self) -> Vec<Bson> {
-        let today = chrono::Utc::now().date_naive();
-        let days = (-4..=1).map(|days| today + chrono::TimeDelta::days(days));
-        days.map(|day| format!("calls:{day}:{}", self.id).into())
-            .collect()
-    }
+/// The days whose counters are kept: today and three before, and tomorrow, for clocks differ.
+fn kept_days() -> impl Iterator<Item = DateTime> {
+    let now = DateTime::now().timestamp_millis();
+    (-4..=1).map(move |days| DateTime::from_millis(now + days * 86_400_000))
 }

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
 use mongodb::Database;
-use mongodb::bson::oid::ObjectId;
-use outdial::dao::{Dao, DaoError};
+use mongodb::bson::{RawDocumentBuf, oid::ObjectId};
+use outdial::dao::DaoError;
 
 use crate::Result;
 use crate::progress;
+use crate::target;
 use crate::variables::Variables;
 use collection::{Collection, Place, Span};
 
@@ -51,8 +52,8 @@ pub struct Arguments {
 const BATCH: u32 = 1_000;
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let settings = arguments.variables.settings().await?;
-    let database = Dao::new(&settings.mongo()?)?.database().await?;
+    let settings = target::settings(&arguments.variables).await?;
+    let database = target::dao(&settings).await?.database().await?;
     let span = Span {
         from: arguments.from,
         to: arguments.to,
@@ -112,7 +113,7 @@ async fn write(
     out: &mut impl Write,
 ) -> Result<()> {
     let filter = collection.filter(span, after);
-    let documents = database.collection(collection.name());
+    let documents = database.collection::<RawDocumentBuf>(collection.name());
     let bar = progress::things(0)?.with_message(collection.name());
     if !bar.is_hidden() {
         let count = documents.count_documents(filter.clone()).await;
@@ -126,8 +127,8 @@ async fn write(
         .map_err(DaoError::from)?;
     let (mut written, mut unreadable) = (0_u64, 0_u64);
     while found.advance().await.map_err(DaoError::from)? {
-        let document = found.deserialize_current().map_err(DaoError::from)?;
-        if after.is_some_and(|after| !after.is_before(&document)) {
+        let document = found.current();
+        if after.is_some_and(|after| !after.is_before(document)) {
             continue;
         }
         let id = document.get_object_id("_id").ok();

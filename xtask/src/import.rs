@@ -12,6 +12,7 @@ use outdial::http::FieldError;
 
 use crate::Result;
 use crate::progress;
+use crate::target;
 use crate::variables::Variables;
 use lines::Lines;
 use store::{Outcome, Store};
@@ -45,7 +46,9 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let file = File::open(&arguments.file).map_err(|error| named(&arguments.file, &error))?;
     let bar = progress::bytes(file.metadata()?.len())?;
     let mut lines = Lines::read(file)?;
-    let store = Store::open(&arguments.variables.settings().await?, arguments.dry_run).await?;
+    let settings = target::settings(&arguments.variables).await?;
+    let database = target::dao(&settings).await?.database().await?;
+    let store = Store::open(&database, arguments.dry_run).await?;
     let mut report = Report::new(arguments.refused.as_deref(), bar.clone())?;
     let mut batch = Vec::with_capacity(BATCH);
     loop {

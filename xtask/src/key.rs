@@ -15,7 +15,7 @@ use crate::stack::environment::hex;
 pub struct Arguments {
     /// What the key is called in logs and on what it creates: letters, digits, `-`, `_` and `.`
     name: String,
-    /// What the key may do: `users:read`, `users:write`, `calls:read`, `calls:write`; all, where none is named
+    /// What the key may do: `users:read`, `users:write`, `calls:read`, `calls:write`, `numbers:unblock`; all, where none is named
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
     scopes: Vec<String>,
 }
@@ -49,7 +49,7 @@ fn entry(Arguments { name, scopes }: &Arguments, key: &str) -> Result<String> {
     }
     Err(format!(
         "cannot make a key {name:?}: a name has 1 to 64 letters, digits, - _ or ., and the scopes are users:read, users:write, \
-         calls:read and calls:write"
+         calls:read, calls:write and numbers:unblock"
     )
     .into())
 }
@@ -70,8 +70,8 @@ mod tests {
     fn an_entry_is_what_the_service_takes() {
         let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
         assert_eq!(entry_of("backend", &[]).unwrap(), format!("backend:{hash}"));
-        let scoped = entry_of("reports", &["users:read", "calls:read"]).unwrap();
-        assert_eq!(scoped, format!("reports:{hash}:users:read+calls:read"));
+        let scoped = entry_of("reports", &["users:read", "numbers:unblock"]).unwrap();
+        assert_eq!(scoped, format!("reports:{hash}:users:read+numbers:unblock"));
         for (name, scopes) in [
             ("a b", &[][..]),
             ("", &[]),

@@ -37,7 +37,7 @@ pub const FUNCTIONS: [(&str, Duration); 10] = [
     ("recording", Duration::from_secs(8)),
     ("media", Duration::from_mins(5)),
     ("replay", Duration::from_mins(1)),
-    ("reconcile", Duration::from_mins(2)),
+    ("reconcile", Duration::from_secs(270)),
 ];
 
 /// The functions and the gateway before them. Clones are the same.

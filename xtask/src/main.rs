@@ -33,6 +33,7 @@ mod sbom;
 mod schemathesis;
 mod stack;
 mod steps;
+mod target;
 mod test;
 mod variables;
 mod venv;
@@ -153,7 +154,7 @@ async fn perform(command: Command) -> Result<()> {
     match command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Dev(arguments) => dev::run(arguments).await,
-        Command::Test(arguments) => test::run(arguments).await,
+        Command::Test(arguments) => Box::pin(test::run(arguments)).await,
         Command::Chaos(arguments) => chaos::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Schemathesis(arguments) => schemathesis::run(arguments).await,

@@ -1,52 +1,115 @@
 //! `cargo xtask redrive`: dead letters back into the queue.
 
-use aws_config::BehaviorVersion;
+use std::collections::HashMap;
+
+use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use chrono::{DateTime, Utc};
 use clap::Args;
 use outdial::aws::Transport;
 use outdial::queue::Webhook;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use crate::Result;
+use crate::variables::Variables;
 
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  cargo xtask redrive --from https://sqs.us-east-1.amazonaws.com/123456789012/dead --to https://sqs.us-east-1.amazonaws.com/123456789012/webhooks --dry-run"
-)]
+#[command(after_help = "\
+It says first which queues it works on, and needs no database and no secret. Without --from it is the queue to which AWS moves the dead
+letters of the other one.
+
+Examples:
+  cargo xtask redrive --from https://sqs.us-east-1.amazonaws.com/123456789012/dead --to https://sqs.us-east-1.amazonaws.com/123456789012/webhooks --dry-run
+  cargo xtask redrive --variables status.json --dry-run")]
 pub struct Arguments {
-    /// The dead-letter queue's URL: the stack's output `WebhookDeadLettersUrl`
-    #[arg(long, value_name = "URL", env = "WEBHOOK_DEAD_LETTERS_URL")]
-    from: String,
-    /// The queue's URL: the stack's output `WebhookQueueUrl`
-    #[arg(long, value_name = "URL", env = "WEBHOOK_QUEUE_URL")]
-    to: String,
+    /// The dead-letter queue's URL, the stack's output `WebhookDeadLettersUrl`, instead of `WEBHOOK_DEAD_LETTERS_URL` of the
+    /// variables
+    #[arg(long, value_name = "URL")]
+    from: Option<String>,
+    /// The queue's URL, the stack's output `WebhookQueueUrl`, instead of `WEBHOOK_QUEUE_URL` of the variables
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
     /// Show what is there, and move nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    variables: Variables,
 }
 
 /// How long a letter that was read is hidden from another reader.
 const HIDDEN_SECONDS: i32 = 60;
 
+/// The two queues, by their URLs.
+struct Queues {
+    from: String,
+    to: String,
+}
+
+impl Queues {
+    async fn find(arguments: &Arguments, values: &Values, client: &Client) -> Result<Self> {
+        let to = arguments.to.clone();
+        let to = to.or_else(|| value(values, "WEBHOOK_QUEUE_URL"));
+        let to =
+            to.ok_or("no queue: name it with --to, or in WEBHOOK_QUEUE_URL of the variables")?;
+        let from = arguments.from.clone();
+        let from = match from.or_else(|| value(values, "WEBHOOK_DEAD_LETTERS_URL")) {
+            Some(url) => url,
+            None => dead_letters_of(client, &to).await?,
+        };
+        Ok(Self { from, to })
+    }
+}
+
+type Values = HashMap<String, SecretString>;
+
+fn value(values: &Values, name: &str) -> Option<String> {
+    let value = values.get(name)?.expose_secret();
+    Some(value.to_owned()).filter(|value| !value.is_empty())
+}
+
+/// A local stack's variables say where its queues are, and what they take; a function's, which are in a file, do not.
+async fn connect(values: &Values) -> Result<Client> {
+    let value = |name| value(values, name);
+    let mut config = aws_config::defaults(BehaviorVersion::latest()).http_client(Transport::new()?);
+    if let Some(url) = value("AWS_ENDPOINT_URL_SQS").or_else(|| value("AWS_ENDPOINT_URL")) {
+        config = config.endpoint_url(url);
+    }
+    if let Some(region) = value("AWS_REGION") {
+        config = config.region(Region::new(region));
+    }
+    if let (Some(key), Some(secret)) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"))
+    {
+        let token = value("AWS_SESSION_TOKEN");
+        config =
+            config.credentials_provider(Credentials::new(key, secret, token, None, "variables"));
+    }
+    Ok(Client::new(&config.load().await))
+}
+
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(Transport::new()?)
-        .load()
-        .await;
-    let client = Client::new(&config);
-    let waiting = depth(&client, &arguments.from).await?;
+    let values = arguments.variables.values()?;
+    let client = connect(&values).await?;
+    let queues = Queues::find(&arguments, &values, &client).await?;
+    let origin = arguments.variables.origin();
+    eprintln!(
+        "queue {}, dead letters {}; stack: {origin}",
+        queues.to, queues.from
+    );
+    let waiting = depth(&client, &queues.from).await?;
     println!("{waiting} dead letters");
     let mut moved = 0_u64;
     while moved < waiting {
-        let letters = receive(&client, &arguments.from).await?;
+        let letters = receive(&client, &queues.from).await?;
         if letters.is_empty() {
             break;
         }
         for letter in &letters {
             println!("  {}", described(letter));
             if !arguments.dry_run {
-                put_back(&client, &arguments, letter).await?;
+                put_back(&client, &queues, letter).await?;
             }
             moved += 1;
         }
@@ -54,28 +117,28 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     if arguments.dry_run {
         println!("nothing was moved; what was shown is hidden for {HIDDEN_SECONDS} s");
     } else {
-        let left = depth(&client, &arguments.from).await?;
+        let left = depth(&client, &queues.from).await?;
         println!("{moved} moved back into the queue, {left} left");
     }
     Ok(())
 }
 
 /// Sent before it is deleted: where this ends in between, a webhook is applied twice, which does no harm.
-async fn put_back(client: &Client, arguments: &Arguments, letter: &Message) -> Result<()> {
+async fn put_back(client: &Client, queues: &Queues, letter: &Message) -> Result<()> {
     client
         .send_message()
-        .queue_url(&arguments.to)
+        .queue_url(&queues.to)
         .message_body(letter.body().unwrap_or_default())
         .send()
         .await
-        .map_err(|error| failed("send to", &arguments.to, &error))?;
+        .map_err(|error| failed("send to", &queues.to, &error))?;
     client
         .delete_message()
-        .queue_url(&arguments.from)
+        .queue_url(&queues.from)
         .receipt_handle(letter.receipt_handle().unwrap_or_default())
         .send()
         .await
-        .map_err(|error| failed("delete from", &arguments.from, &error))?;
+        .map_err(|error| failed("delete from", &queues.from, &error))?;
     Ok(())
 }
 
@@ -95,6 +158,11 @@ async fn receive(client: &Client, url: &str) -> Result<Vec<Message>> {
 
 async fn depth(client: &Client, url: &str) -> Result<u64> {
     let name = QueueAttributeName::ApproximateNumberOfMessages;
+    let count = attribute(client, url, name).await?;
+    Ok(count.map_or(Ok(0), |count| count.parse())?)
+}
+
+async fn attribute(client: &Client, url: &str, name: QueueAttributeName) -> Result<Option<String>> {
     let found = client
         .get_queue_attributes()
         .queue_url(url)
@@ -102,8 +170,30 @@ async fn depth(client: &Client, url: &str) -> Result<u64> {
         .send()
         .await
         .map_err(|error| failed("look into", url, &error))?;
-    let count = found.attributes().and_then(|all| all.get(&name));
-    Ok(count.map_or(Ok(0), |count| count.parse())?)
+    Ok(found.attributes().and_then(|all| all.get(&name)).cloned())
+}
+
+/// The URL of the queue that has the dead letters of that one, by its redrive policy.
+async fn dead_letters_of(client: &Client, url: &str) -> Result<String> {
+    let policy = attribute(client, url, QueueAttributeName::RedrivePolicy).await?;
+    let policy: Option<Value> = policy.and_then(|policy| serde_json::from_str(&policy).ok());
+    let arn = policy
+        .as_ref()
+        .and_then(|policy| policy["deadLetterTargetArn"].as_str());
+    // arn:aws:sqs:REGION:ACCOUNT:NAME
+    let mut parts = arn.unwrap_or_default().rsplit(':');
+    let (Some(name), Some(account)) = (parts.next().filter(|name| !name.is_empty()), parts.next())
+    else {
+        return Err(format!("{url} has no queue for its dead letters: name it with --from").into());
+    };
+    let found = client
+        .get_queue_url()
+        .queue_name(name)
+        .queue_owner_aws_account_id(account)
+        .send()
+        .await
+        .map_err(|error| failed("find", name, &error))?;
+    Ok(found.queue_url().unwrap_or_default().to_owned())
 }
 
 /// What it is and how old, and nothing personal.

@@ -23,8 +23,9 @@ use crate::workspace::Workspace;
 /// How many environments each function may have.
 const ENVIRONMENTS: usize = 4;
 /// No refusal but those that a request deserves by itself.
-const VARIABLES: [(&str, &str); 2] = [
+const VARIABLES: [(&str, &str); 3] = [
     ("MAX_CALLS_PER_DAY", "1000000"),
+    ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
 ];
 

@@ -120,7 +120,7 @@ pub async fn build(workspace: &Workspace) -> Result<()> {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    Ok(testkit::free_port()?)
 }
 
 /// Fails, saying so, when somebody else listens there.

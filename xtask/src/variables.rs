@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use outdial::config::Settings;
 use outdial::secret::Pauses;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::Result;
 use crate::dev;
@@ -37,6 +37,24 @@ impl Variables {
     /// The settings by them, and by the secret that they name.
     pub async fn settings(&self) -> Result<Settings> {
         Ok(Settings::with_secret(self.values()?, Pauses::default()).await?)
+    }
+
+    /// Where they come from, in words: which stack it is.
+    pub fn origin(&self) -> String {
+        let file = self.object.as_ref();
+        let origin = match (self.local, file) {
+            (Some(port), _) => format!("`cargo xtask dev` on port {port}"),
+            (None, Some(file)) => file.display().to_string(),
+            (None, None) => "the environment's variables".to_owned(),
+        };
+        let secret = self.values().ok().and_then(|mut values| {
+            let id = values.remove("SECRET_ID")?;
+            Some(id.expose_secret().to_owned()).filter(|id| !id.is_empty())
+        });
+        match secret {
+            Some(id) => format!("{origin}, with the secret {id}"),
+            None => origin,
+        }
     }
 
     /// The variables as they are, without what the secret holds.

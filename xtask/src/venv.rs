@@ -46,6 +46,12 @@ pub const CRATES: Requirements = Requirements {
     file: "xtask/requirements-crates.txt",
 };
 
+/// The runner of the Rust tests.
+pub const NEXTEST: Requirements = Requirements {
+    folder: "venv-nextest",
+    file: "xtask/requirements-nextest.txt",
+};
+
 /// What checks the SAM template, the workflows and the software bill of materials.
 pub const TEMPLATE_TESTS: Requirements = Requirements {
     folder: "venv-template",

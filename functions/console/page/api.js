@@ -117,8 +117,10 @@ export async function get(path, signal) {
 /** How the service is doing, which it tells with a 503 too. */
 export async function health(signal) {
   const { answer, document } = await send("GET", "/health", { signal });
-  if (document.status) return document;
-  throw new Problem(answer.status, document);
+  if (answer.ok || document.database) return document;
+  const problem = new Problem(answer.status, document);
+  if (problem.status === 401) tell("unauthorized", problem);
+  throw problem;
 }
 
 export async function post(path, body, idempotencyKey) {

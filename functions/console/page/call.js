@@ -42,7 +42,7 @@ const ANSWERED_BY = {
   machine_end_other: "an answering machine",
 };
 
-/** What went wrong, or null. */
+/** What went wrong with the call, or null. */
 function fault(call) {
   if (!call.error_code && !call.error_message && call.dial_outcome !== "unknown") return null;
   const words = call.error_message ?? (call.dial_outcome === "unknown" ? `${OUTCOMES.unknown}.` : "The call failed.");
@@ -52,6 +52,13 @@ function fault(call) {
     icon("warning"),
     h("div", {}, h("p", { class: "title" }, words), call.error_code && twilioWords(call.error_code)),
   );
+}
+
+/** That the person heard an apology instead of the script, or null. */
+function undelivered(call) {
+  if (call.delivery !== "none") return null;
+  const words = "The message was not delivered: an apology was spoken.";
+  return h("div", { class: "notice failed" }, icon("warning"), h("div", {}, h("p", { class: "title" }, words)));
 }
 
 function facts(call) {
@@ -158,10 +165,10 @@ export function callView(main, { id, head }) {
     hangUp.disabled = call.hangup_requested;
     setText(hangUp, call.hangup_requested ? "Hanging up" : "Hang up");
     if (hadFocus && (hangUp.hidden || hangUp.disabled)) heading.querySelector("h1").focus();
-    const wrong = JSON.stringify([call.error_code, call.error_message, call.dial_outcome]);
+    const wrong = JSON.stringify([call.error_code, call.error_message, call.dial_outcome, call.delivery]);
     if (wrong !== stamp.fault) {
       stamp.fault = wrong;
-      notice.replaceChildren(...[fault(call)].filter(Boolean));
+      notice.replaceChildren(...[undelivered(call), fault(call)].filter(Boolean));
     }
     const { events, updated_at, status: _, ...still } = call;
     const known = JSON.stringify(still);

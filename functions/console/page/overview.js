@@ -1,14 +1,13 @@
 // How things are going: figures of a stretch of time, and whether all parts are up.
 
 import { get, health, withQuery } from "./api.js";
-import { h, setAttribute, setText } from "./dom.js";
+import { h, icon, say, setAttribute, setText } from "./dom.js";
 import { count, inWords, now, percent, wholeTime } from "./format.js";
 import { GROUPS, groupWord, plot, sum } from "./plot.js";
 import { Poller } from "./poll.js";
 import { empty, failure, loading } from "./states.js";
 
 const EVERY_MS = 15_000;
-const HEALTH_MS = 30_000;
 const MINUTE = 60_000;
 
 /** Name, words, length; and the grid that the end is on, so that nothing is asked anew that cannot be new. */
@@ -27,7 +26,9 @@ const RULES = {
   number_blocked: "Blocked number",
   own_number: "Our own number",
   outside_calling_hours: "Outside the calling hours",
+  no_calling_hours: "No common calling hours",
   user_daily_cap: "The user's calls of the day used up",
+  number_daily_cap: "The number's calls of the day used up",
   daily_cap: "All calls of the day used up",
   dialing_off: "Dialling switched off",
   twilio_refused: "Refused by Twilio",
@@ -50,6 +51,29 @@ function bars(entries) {
       return h("li", {}, h("span", { class: "name" }, name), h("b", {}, count(number)), meter);
     }),
   );
+}
+
+/** Says that dialling is off, since when, who switched it and why. It is an alert: it is read out when it appears. */
+function notice() {
+  const title = h("b");
+  const reason = h("span");
+  const element = h(
+    "div",
+    { class: "notice", role: "alert", hidden: true },
+    icon("warning"),
+    h("div", {}, h("p", {}, title, " ", reason), h("p", { class: "hint" }, "New calls are refused; calls in progress go on.")),
+  );
+  return {
+    element,
+    update(dialing) {
+      const since = dialing.since ? ` since ${wholeTime(dialing.since)}` : "";
+      const by = dialing.by ? ` by ${dialing.by}` : "";
+      setText(title, `Dialling is off${since}${by}${dialing.reason ? ":" : ""}`);
+      setText(reason, dialing.reason ?? "");
+      if (dialing.on && !element.hidden) say("Dialling is on again");
+      element.hidden = dialing.on;
+    },
+  };
 }
 
 export function overviewView(main, { query, head, go }) {
@@ -75,6 +99,7 @@ export function overviewView(main, { query, head, go }) {
   }
   const note = h("p", { class: "hint", hidden: true });
   const refused = h("div");
+  const off = notice();
   const parts = h("ul", { class: "parts" });
   const healthNote = h("p", { class: "hint" });
   const state = h("div", { class: "state" }, loading("figures"));
@@ -90,7 +115,7 @@ export function overviewView(main, { query, head, go }) {
     h("section", { class: "card" }, h("h2", {}, "Refused, by rule"), refused),
     h("section", { class: "card" }, h("h2", {}, "Service"), parts, healthNote),
   );
-  main.append(head("Overview", choice), state, body, below);
+  main.append(head("Overview", choice), off.element, state, body, below);
   refused.append(loading("refusals"));
 
   const show = (stats) => {
@@ -140,14 +165,20 @@ export function overviewView(main, { query, head, go }) {
     load: async (signal) => {
       const body = await health(signal);
       const up = (reach) => (reach === "up" ? "up" : "away");
-      parts.replaceChildren(
+      const lines = [
         line("API", "up", `version ${body.version}`),
         line("Database", body.database, up(body.database)),
         line("Twilio", body.twilio, up(body.twilio)),
-      );
+      ];
+      // Unknown while the database is away: then what was known last stays.
+      if (body.dialing) {
+        lines.push(line("Dialling", body.dialing.on ? "up" : "off", body.dialing.on ? "on" : "off"));
+        off.update(body.dialing);
+      }
+      parts.replaceChildren(...lines);
       setText(healthNote, `Asked ${wholeTime(body.timestamp)}`);
     },
-    every: () => HEALTH_MS,
+    every: () => EVERY_MS,
     failed: () => {
       parts.replaceChildren(line("API", "down", "does not answer"));
       setText(healthNote, "");

@@ -3,8 +3,13 @@
 mod docs;
 mod health;
 
-use axum::{Router, routing::get};
-use outdial::{config::Settings, dao::Dao, http::finish, twilio::TwilioClient};
+use axum::{Router, extract::FromRef, routing::get};
+use outdial::{
+    config::{ApiKeys, Live, Settings},
+    dao::Dao,
+    http::finish,
+    twilio::TwilioClient,
+};
 use utoipa::OpenApi;
 
 use self::health::Checks;
@@ -13,6 +18,14 @@ use self::health::Checks;
 #[derive(Clone)]
 pub struct App {
     checks: Checks,
+    /// `None` if they are missing or malformed: the function tells how the service is all the same, and knows nobody.
+    keys: Option<Live<ApiKeys>>,
+}
+
+impl FromRef<App> for Option<Live<ApiKeys>> {
+    fn from_ref(app: &App) -> Self {
+        app.keys.clone()
+    }
 }
 
 impl App {
@@ -28,6 +41,7 @@ impl App {
         let dao = Dao::begin(settings)?;
         Ok(Self {
             checks: Checks::new(dao, twilio),
+            keys: settings.live(Settings::api_keys).ok(),
         })
     }
 }

@@ -8,16 +8,17 @@ use outdial::{
     domain::{BlockedNumber, BlockedNumberCreate, PhoneNumber},
     http::{
         BlockedNumberBody, BlockedNumberList, Caller, CallsRead, CallsWrite, FieldError, Id, Json,
-        PageQuery, Problem,
+        NumbersUnblock, PageQuery, Problem,
     },
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{App, rules::other_spelling};
+use crate::{App, rules::validate};
 
 /// Block a number
 ///
-/// It is not called any more, whoever asks: its calls are refused by `number_blocked` from the next request on.
+/// Calls to it are refused by `number_blocked` from the next request on, whoever asks, and under each spelling of the
+/// number. The number must be valid: one that could be called.
 #[utoipa::path(
     post, path = "/blocked-numbers", tag = "blocked numbers", operation_id = "block_number",
     request_body = BlockedNumberCreate,
@@ -35,10 +36,10 @@ pub(crate) async fn create(
     State(app): State<App>,
     Json(body): Json<BlockedNumberCreate>,
 ) -> Result<Response, Problem> {
-    if let Some(spelling) = other_spelling(&body.phone_number) {
+    if let Err(message) = validate(&body.phone_number) {
         return Err(Problem::invalid_fields(vec![FieldError {
             field: "phone_number".to_owned(),
-            message: format!("must be written {spelling} in E.164 form"),
+            message,
         }]));
     }
     let blocked = BlockedNumber {
@@ -114,7 +115,8 @@ pub(crate) async fn read(
 
 /// Unblock a number
 ///
-/// It may be called again, unless the configuration blocks it too.
+/// It may be called again, unless the configuration or an entry with another spelling blocks it too. The API key needs the
+/// scope `numbers:unblock`.
 #[utoipa::path(
     delete, path = "/blocked-numbers/{phone_number}", tag = "blocked numbers", operation_id = "unblock_number",
     params(("phone_number" = String, Path, description = "The number, E.164; its `+` may be escaped as `%2B`", example = "+12125550123")),
@@ -122,7 +124,7 @@ pub(crate) async fn read(
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn delete(
-    _: Caller<CallsWrite>,
+    _: Caller<NumbersUnblock>,
     State(app): State<App>,
     Id(number): Id<PhoneNumber>,
 ) -> Result<StatusCode, Problem> {

@@ -6,10 +6,10 @@ use mongodb::bson::DateTime;
 use outdial::{
     domain::{Call, CallId, CallSid, CallStatus},
     http::{CallBody, CallPage, Caller, CallsRead, CallsWrite, Id, PageQuery, Problem},
-    twilio::{CallDetails, TwilioError},
+    twilio::{CALL_NOT_IN_PROGRESS, CallDetails, TwilioError},
 };
 
-use crate::{App, create::answer};
+use crate::{App, dial::answer};
 
 /// List calls, newest first
 #[utoipa::path(
@@ -112,9 +112,6 @@ async fn in_time<T>(
         .await
         .unwrap_or_else(|_| Err(TwilioError::Unavailable("no answer in time".to_owned())))
 }
-
-/// Twilio's error code for a change of a call that has ended.
-const CALL_NOT_IN_PROGRESS: i32 = 21220;
 
 fn ended() -> Problem {
     Problem::conflict("call_ended", "The call has ended already.")

@@ -2,11 +2,39 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use mongodb::bson::DateTime;
 use outdial::{
+    dao::within,
     domain::{Call, DialOutcome, Refusal},
     http::{Problem, Repeatable, replayed},
 };
+use tokio::time::Instant;
 
-use crate::create::{answer, with_outcome};
+use crate::{
+    App,
+    dial::{answer, with_outcome},
+};
+
+/// Answers a request whose key has been used ([`replay`]); or frees the key and returns `None`, if the first request has ended
+/// and has certainly not dialled.
+///
+/// # Errors
+///
+/// As [`replay`]; or when the database is away.
+pub(crate) async fn replay_or_free(
+    app: &App,
+    repeatable: &Repeatable,
+    first: Call,
+    deadline: Instant,
+) -> Result<Option<Response>, Problem> {
+    if !first.is_undialled() || may_be_under_way(&first) {
+        return replay(repeatable, first).map(Some);
+    }
+    repeatable.is_repeat_of(first.request_hash.as_deref())?;
+    // Where another repeat withdraws it at the same moment, or the first request dials after all, the insert finds the key taken.
+    if within(deadline, app.dao.withdraw_undialled(&first)).await? {
+        tracing::warn!(withdrawn_call_id = %first.call_id, "undialled call withdrawn: its key is free again");
+    }
+    Ok(None)
+}
 
 /// Answers a request whose key has been used: with the first answer again, if it is the same request.
 ///
@@ -19,8 +47,7 @@ pub(crate) fn replay(repeatable: &Repeatable, call: Call) -> Result<Response, Pr
     // A webhook may be faster than the answer of the first request, which is under way all the same; hardly so where the
     // call has ended.
     let is_unanswered = call.answered_status.is_none() && !call.status.is_terminal();
-    let may_be_dialling = |deadline| DateTime::now() < deadline;
-    if is_unanswered && call.dial_deadline.is_some_and(may_be_dialling) {
+    if is_unanswered && (may_be_under_way(&call) || call.is_undialled()) {
         return Err(in_progress());
     }
     let response = match call.dial_outcome {
@@ -43,6 +70,12 @@ pub(crate) fn replay(repeatable: &Repeatable, call: Call) -> Result<Response, Pr
         }
     };
     Ok(replayed(response))
+}
+
+/// Whether the request that stored the call may still be working on it, if nobody has answered it.
+fn may_be_under_way(call: &Call) -> bool {
+    call.dial_deadline
+        .is_some_and(|deadline| DateTime::now() < deadline)
 }
 
 pub(crate) fn in_progress() -> Problem {

@@ -1,9 +1,11 @@
 //! `/calls`, `/stats`, `/recordings` and `/blocked-numbers`: placing calls, reading what became of them, ending them, and who
 //! is not called.
 
+mod admit;
 mod blocked;
 mod calls;
 mod create;
+mod dial;
 mod idempotency;
 mod recordings;
 mod rules;
@@ -24,6 +26,9 @@ use outdial::{
 };
 use utoipa::OpenApi;
 
+pub use rules::Line;
+use rules::Rules;
+
 /// What the handlers need.
 #[derive(Clone)]
 pub struct App {
@@ -31,7 +36,7 @@ pub struct App {
     keys: Live<ApiKeys>,
     twilio: Arc<TwilioClient>,
     calls: Arc<CallConfig>,
-    rules: Arc<rules::Rules>,
+    rules: Arc<Rules>,
     urls: Arc<PublicUrls>,
     media: Live<MediaSigner>,
 }
@@ -51,13 +56,17 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let calls = settings.calls()?;
-        tokio::task::spawn_blocking(rules::read_plan);
+        let rules = Arc::new(Rules::new(&calls)?);
+        tokio::task::spawn_blocking({
+            let rules = rules.clone();
+            move || rules.prepare()
+        });
         Ok(Self {
             keys: settings.live(Settings::api_keys)?,
             twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
             urls: settings.public_urls()?.into(),
             media: settings.live(MediaSigner::from_settings)?,
-            rules: rules::Rules::new(&calls)?.into(),
+            rules,
             calls: calls.into(),
             dao: Dao::begin(settings)?,
         })

@@ -1,48 +1,35 @@
-use std::sync::LazyLock;
+//! Who may be called, and when.
+
+mod hours;
+mod line;
+mod plan;
+mod zones;
+
+use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 use outdial::{
     config::{CallConfig, ConfigError},
     dao::Callee,
-    domain::{CallingHours, PhoneNumber, TimeZone},
+    domain::PhoneNumber,
     http::Problem,
 };
-use rlibphonenumber::{PHONE_NUMBER_UTIL as PLAN, PhoneNumberFormat, PhoneNumberType, Region};
+use rlibphonenumber::Region;
+
+use hours::Hours;
+pub use line::Line;
+use plan::Planned;
+use zones::NumberZones;
 
 /// Which numbers may be called, and when.
 pub(crate) struct Rules {
     from_number: PhoneNumber,
     allowed: Vec<Region>,
-    blocked: Vec<PhoneNumber>,
-    hours: Option<CallingHours>,
-    default_zone: TimeZone,
+    configured: Vec<PhoneNumber>,
+    /// The configured numbers, and the valid ones that are meant by those that are not.
+    blocked: OnceLock<Vec<PhoneNumber>>,
+    hours: Option<Hours>,
 }
-
-/// Country codes that belong to satellites and other networks without a country (ITU-T E.164, annex to OB 930).
-const NETWORK_CODES: [&str; 5] = ["870", "878", "881", "882", "883"];
-/// Canada's numbers of no place, where the caller pays for a satellite or a mobile network.
-const CANADAS_NETWORKS: &str = "1600";
-/// The exchange of North America's information services at a premium, in every area code.
-const PREMIUM_EXCHANGE: &str = "976";
-/// Twilio's own, which it dials in tests alone. Their area code is that of personal numbers.
-const TWILIOS_TEST_NUMBERS: &str = "150055500";
-
-/// Reads the numbering plan, which no call is placed without: a few milliseconds of computing, once. Whoever needs it
-/// meanwhile waits for it. Where that panics, so does whoever needs it later, and no call is placed.
-pub(crate) fn read_plan() {
-    LazyLock::force(&PLAN);
-}
-
-/// The countries that have a numbering plan, told without reading it.
-const COUNTRIES: &str = "\
-    AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
-    BT BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG \
-    EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GT GU GW GY HK HN HR HT \
-    HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR \
-    LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF \
-    NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD \
-    SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TA TC TD TG TH TJ TK TL TM TN TO TR TT TV TW \
-    TZ UA UG US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
 impl Rules {
     pub(crate) fn new(config: &CallConfig) -> Result<Self, ConfigError> {
@@ -50,9 +37,7 @@ impl Rules {
             .allowed_countries
             .iter()
             .map(|code| {
-                let has_plan = COUNTRIES.split(' ').any(|country| country == code);
-                let country = has_plan.then(|| Region::from_code(code).ok()).flatten();
-                country.ok_or_else(|| {
+                plan::country(code).ok_or_else(|| {
                     ConfigError::malformed(
                         "ALLOWED_COUNTRIES",
                         "ISO 3166 codes of two letters, separated by commas, such as US,CA; each of a country that has telephones",
@@ -63,9 +48,35 @@ impl Rules {
         Ok(Self {
             from_number: config.from_number.clone(),
             allowed,
-            blocked: config.blocked_numbers.clone(),
-            hours: config.calling_hours,
-            default_zone: config.default_time_zone.clone(),
+            configured: config.blocked_numbers.clone(),
+            blocked: OnceLock::new(),
+            hours: config.calling_hours.map(|hours| Hours {
+                hours,
+                default_zone: config.default_time_zone.clone(),
+            }),
+        })
+    }
+
+    /// Does in the init phase what takes a few milliseconds of computing: reads the numbering plan, and looks the configured
+    /// numbers up in it. Whoever needs them meanwhile waits.
+    pub(crate) fn prepare(&self) {
+        plan::read_plan();
+        self.blocked();
+    }
+
+    /// A configured number that is not valid blocks what is meant by it, and is logged: it does not end the init phase, for
+    /// earlier versions took it.
+    fn blocked(&self) -> &[PhoneNumber] {
+        self.blocked.get_or_init(|| {
+            let mut blocked = self.configured.clone();
+            for (at, number) in self.configured.iter().enumerate() {
+                if Planned::of(number).is_none() {
+                    let entry = at + 1;
+                    tracing::error!(entry, %number, "invalid number in BLOCKED_NUMBERS");
+                    blocked.extend(line::corrected(number));
+                }
+            }
+            blocked
         })
     }
 
@@ -76,16 +87,23 @@ impl Rules {
     /// The refusal, which names the first rule that is broken. What can never be comes first, then what may be later.
     pub(crate) fn check(
         &self,
-        to: &PhoneNumber,
+        line: &Line,
         callee: &Callee,
         now: DateTime<Utc>,
     ) -> Result<(), Problem> {
-        self.check_number(to)?;
-        if callee.is_blocked || self.blocked.contains(to) {
-            return Err(refused(
-                "number_blocked",
-                "is blocked: it is not called from here any more",
-            ));
+        let number = line.number();
+        let planned = self.check_number(line)?;
+        let blocked = self.blocked();
+        let configured = line
+            .spellings()
+            .iter()
+            .find(|spelling| blocked.contains(spelling));
+        if let Some(spelling) = callee.blocked_as.as_ref().or(configured) {
+            let mut message = String::from("is blocked: it is not called from here any more");
+            if spelling != number {
+                message = format!("{message}; the block list has it as {}", spelling.as_str());
+            }
+            return Err(refused("number_blocked", message));
         }
         if !callee.dialing.on {
             return Err(Problem::switched_off(
@@ -94,38 +112,39 @@ impl Rules {
                 &callee.dialing,
             ));
         }
-        self.check_hours(callee.user.time_zone.as_ref(), now)
+        match &self.hours {
+            Some(hours) => {
+                let zones = NumberZones::of(number, planned);
+                hours.check(callee.user.time_zone.as_ref(), zones, now)
+            }
+            None => Ok(()),
+        }
     }
 
-    fn check_number(&self, to: &PhoneNumber) -> Result<(), Problem> {
-        if *to == self.from_number {
+    fn check_number(&self, line: &Line) -> Result<Planned, Problem> {
+        let to = line.number();
+        if line.spellings().contains(&self.from_number) {
             return Err(refused(
                 "own_number",
                 "is the number that the calls come from",
             ));
         }
-        let digits = to.as_str().trim_start_matches('+');
-        if NETWORK_CODES.iter().any(|code| digits.starts_with(code)) {
+        if plan::is_of_a_network(to) {
             return Err(refused(
                 "number_type_not_allowed",
                 "belongs to a satellite or international network, which is not called from here",
             ));
         }
-        let Some((country, kind)) = planned(to) else {
-            return Err(refused(
-                "number_not_valid",
-                "is not a number of any country's numbering plan",
-            ));
-        };
-        if !is_ordinary(digits, kind) && !digits.starts_with(TWILIOS_TEST_NUMBERS) {
+        let planned = validate(to).map_err(|message| refused("number_not_valid", message))?;
+        if !planned.is_ordinary(to) {
             return Err(refused(
                 "number_type_not_allowed",
                 "is no ordinary telephone number: premium-rate, shared-cost, personal, company and pager numbers \
                  are not called from here",
             ));
         }
-        if self.allowed.contains(&country) {
-            return Ok(());
+        if self.allowed.contains(&planned.country) {
+            return Ok(planned);
         }
         let allowed: Vec<_> = self.allowed.iter().map(ToString::to_string).collect();
         Err(refused(
@@ -136,72 +155,29 @@ impl Rules {
             ),
         ))
     }
-
-    fn check_hours(&self, zone: Option<&TimeZone>, now: DateTime<Utc>) -> Result<(), Problem> {
-        let Some(hours) = self.hours else {
-            return Ok(());
-        };
-        let zone = zone.unwrap_or(&self.default_zone);
-        let clocks = zone
-            .clocks()
-            .ok_or_else(|| Problem::internal("the user's time zone is not known"))?;
-        if clocks.show(now).is_some_and(|shown| hours.contain(shown)) {
-            return Ok(());
-        }
-        let next = hours
-            .next(now, &clocks)
-            .ok_or_else(|| Problem::internal("the calling hours never begin"))?;
-        let message = format!(
-            "may be called from {hours} in {}; the next allowed time is {}",
-            zone.as_str(),
-            next.to_rfc3339(),
-        );
-        Err(refused("outside_calling_hours", message).allowed_from(next.to_utc()))
-    }
 }
 
 fn refused(code: &'static str, message: impl Into<String>) -> Problem {
     Problem::rule(code, "to_number", message)
 }
 
-/// How the number is written in E.164 form, where it is read as one and written otherwise: with a trunk prefix.
-pub(crate) fn other_spelling(number: &PhoneNumber) -> Option<String> {
-    let read = PLAN.parse(number.as_str(), None).ok()?;
-    let written = PLAN.format(&read, PhoneNumberFormat::E164);
-    (PLAN.is_valid_number(&read) && written != number.as_str()).then(|| written.into_owned())
-}
-
-/// The country that the number is one of, and what kind it is there; none where no numbering plan has it.
+/// Looks up a number that must be valid, as one to dial or to block.
 ///
-/// The parser reads what people write: it drops a trunk prefix, so that one telephone has several spellings. E.164 has
-/// one, and no other is called.
-fn planned(number: &PhoneNumber) -> Option<(Region, PhoneNumberType)> {
-    let read = PLAN.parse(number.as_str(), None).ok()?;
-    if PLAN.format(&read, PhoneNumberFormat::E164) != number.as_str() {
-        return None;
-    }
-    match PLAN.get_number_type(&read) {
-        PhoneNumberType::Unknown => None,
-        kind => Some((PLAN.get_region_for_number(&read)?, kind)),
-    }
-}
-
-/// What people have at home or in their pocket, and what costs the caller nothing; the rest is charged for specially, or
-/// reaches no person.
-fn is_ordinary(digits: &str, kind: PhoneNumberType) -> bool {
-    use PhoneNumberType::{FixedLine, FixedLineOrMobile, Mobile, TollFree, VoIP};
-    let in_north_america = digits.starts_with('1');
-    matches!(
-        kind,
-        FixedLine | FixedLineOrMobile | Mobile | TollFree | VoIP
-    ) && !digits.starts_with(CANADAS_NETWORKS)
-        && !(in_north_america && digits.get(4..7) == Some(PREMIUM_EXCHANGE))
+/// # Errors
+///
+/// What is wrong with it, with the right spelling if there is one.
+pub(crate) fn validate(number: &PhoneNumber) -> Result<Planned, String> {
+    Planned::of(number).ok_or_else(|| match line::corrected(number) {
+        Some(right) => format!("must be written {} in E.164 format", right.as_str()),
+        None => "must be a valid number: no country's numbering plan has it".to_owned(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use mongodb::bson::{DateTime as Stored, oid::ObjectId};
     use outdial::{config::Settings, dao::DialingSwitch, domain::User};
+    use rlibphonenumber::{PHONE_NUMBER_UTIL as PLAN, PhoneNumberFormat, PhoneNumberType};
 
     use super::*;
 
@@ -230,18 +206,23 @@ mod tests {
                 created_at: now,
                 updated_at: now,
             },
-            is_blocked: false,
+            blocked_as: None,
             dialing: DialingSwitch {
                 on: true,
                 since: None,
                 reason: None,
+                by: None,
             },
         }
     }
 
+    fn line(number: &str) -> Line {
+        Line::of(&number.parse().unwrap())
+    }
+
     fn code_of(rules: &Rules, to: &str) -> Option<&'static str> {
         rules
-            .check(&to.parse().unwrap(), &callee(None), Utc::now())
+            .check(&line(to), &callee(None), Utc::now())
             .err()
             .map(|problem| problem.code())
     }
@@ -335,16 +316,6 @@ mod tests {
     }
 
     #[test]
-    fn the_countries_are_those_of_the_plan() {
-        let mut countries: Vec<_> = PLAN
-            .get_supported_regions()
-            .map(|country| country.to_string())
-            .collect();
-        countries.sort_unstable();
-        assert_eq!(COUNTRIES, countries.join(" "));
-    }
-
-    #[test]
     fn what_is_no_country_cannot_be_allowed() {
         for wrong in ["UK", "US,XX", "ZZ", "EU"] {
             let pairs = [
@@ -398,49 +369,49 @@ mod tests {
             assert_eq!(code_of(&rules, number), expected, "{number}");
         }
         let mut stored = callee(None);
-        stored.is_blocked = true;
-        let refused = rules.check(&"+12125550123".parse().unwrap(), &stored, Utc::now());
+        stored.blocked_as = Some("+12125550123".parse().unwrap());
+        let refused = rules.check(&line("+12125550123"), &stored, Utc::now());
         assert_eq!(refused.unwrap_err().code(), "number_blocked");
+    }
+
+    #[test]
+    fn the_number_that_calls_come_from_is_refused_under_another_spelling() {
+        let rules = rules(&[
+            ("TWILIO_FROM_NUMBER", "+541123456789"),
+            ("ALLOWED_COUNTRIES", "AR"),
+        ]);
+        assert_eq!(code_of(&rules, "+5491123456789"), Some("own_number"));
+    }
+
+    #[test]
+    fn a_configured_number_that_is_not_valid_blocks_what_is_meant_by_it() {
+        let configured = "+12125550124,+5215562000000,+15550001111";
+        let rules = rules(&[
+            ("BLOCKED_NUMBERS", configured),
+            ("ALLOWED_COUNTRIES", "US,MX"),
+        ]);
+        let blocked: Vec<_> = rules.blocked().iter().map(PhoneNumber::as_str).collect();
+        assert_eq!(blocked.join(","), format!("{configured},+525562000000"));
+        assert_eq!(code_of(&rules, "+525562000000"), Some("number_blocked"));
     }
 
     #[test]
     fn what_can_never_be_is_told_before_what_may_be_later() {
         let rules = rules(&[("CALLING_HOURS", "08:00-21:00")]);
         let mut callee = callee(None);
-        callee.is_blocked = true;
+        callee.blocked_as = Some("+12125550123".parse().unwrap());
         callee.dialing.on = false;
         let night: DateTime<Utc> = "2026-06-01T03:00:00Z".parse().unwrap();
         let expect = |callee: &Callee, to: &str, code| {
-            let refused = rules.check(&to.parse().unwrap(), callee, night);
+            let refused = rules.check(&line(to), callee, night);
             assert_eq!(refused.unwrap_err().code(), code);
         };
         expect(&callee, "+19002345678", "number_type_not_allowed");
         expect(&callee, "+12125550123", "number_blocked");
-        callee.is_blocked = false;
+        callee.blocked_as = None;
         expect(&callee, "+12125550123", "dialing_off");
         callee.dialing.on = true;
         expect(&callee, "+12125550123", "outside_calling_hours");
-    }
-
-    #[test]
-    fn hours_are_by_the_users_clocks_or_else_the_default_ones() {
-        let rules = rules(&[
-            ("CALLING_HOURS", "08:00-21:00"),
-            ("DEFAULT_TIME_ZONE", "Europe/London"),
-        ]);
-        let to = "+12125550123".parse().unwrap();
-        for (time, zone, allowed) in [
-            ("2026-06-01T07:00:00Z", None, true),
-            ("2026-06-01T06:59:59Z", None, false),
-            ("2026-06-01T07:00:00Z", Some("America/New_York"), false),
-            ("2026-06-02T00:59:59Z", Some("America/New_York"), true),
-            ("2026-06-02T01:00:00Z", Some("America/New_York"), false),
-            ("2026-06-01T22:30:00Z", Some("Asia/Tokyo"), false),
-            ("2026-06-01T23:00:00Z", Some("Asia/Tokyo"), true),
-        ] {
-            let checked = rules.check(&to, &callee(zone), time.parse().unwrap());
-            assert_eq!(checked.is_ok(), allowed, "{time} in {zone:?}");
-        }
     }
 
     #[test]
@@ -449,7 +420,7 @@ mod tests {
         let mut callee = callee(None);
         let document = mongodb::bson::bson!("Europe/Atlantis");
         callee.user.time_zone = Some(mongodb::bson::deserialize_from_bson(document).unwrap());
-        let checked = rules.check(&"+12125550123".parse().unwrap(), &callee, Utc::now());
+        let checked = rules.check(&line("+12125550123"), &callee, Utc::now());
         assert_eq!(checked.unwrap_err().code(), "internal");
     }
 }

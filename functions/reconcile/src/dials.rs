@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use mongodb::bson::DateTime;
 use outdial::{
-    dao::Open,
     domain::{Call, CallId, DialOutcome},
     metrics::{self, Count},
-    twilio::{CallDetails, TwilioError},
+    twilio::CallDetails,
 };
-use tokio::time::{Instant, sleep_until};
-use tracing::Instrument;
+use tokio::time::sleep;
 
-use crate::run::{NOT_FOUND, Run, Stop, span_of};
+use crate::{
+    report::Outcome,
+    run::{Run, Trouble},
+};
 
 /// How far Twilio's clock may be from ours, its whole seconds included.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
@@ -20,13 +21,6 @@ const CLOCK_SKEW: Duration = Duration::from_mins(1);
 const DIALLING: Duration = Duration::from_secs(30);
 /// Twilio's lists lag behind: what one does not show, another may a little later.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
-
-/// A dial that a first look did not settle.
-pub(crate) struct Dial {
-    call: Call,
-    candidates: Vec<CallDetails>,
-    looked_at: Instant,
-}
 
 /// What a candidate's webhooks say of it.
 enum Evidence {
@@ -38,140 +32,118 @@ enum Evidence {
     Silent,
 }
 
-/// Looks for each of them in Twilio's list of the calls to its number, and settles those that can be told there and then.
-pub(crate) async fn look(run: &mut Run<'_>, calls: Vec<Call>) -> Result<Vec<Dial>, Stop> {
-    let mut not_found = Vec::new();
-    let mut last = None;
-    for call in &calls {
-        if is_under_way(run, call) {
-            continue;
-        }
-        run.go_on(Open::Dial, last)?;
-        match look_for(run, call).instrument(span_of(call)).await {
-            Ok(dial) => not_found.extend(dial),
-            Err(stop) => {
-                run.stop_at(Open::Dial, last);
-                return Err(stop);
-            }
-        }
-        last = Some(call);
+/// Looks for it in Twilio's list of the calls between its numbers, and a second time where that tells too little.
+pub(crate) async fn settle(run: &Run<'_>, call: &Call) -> Result<Outcome, Trouble> {
+    if is_under_way(run, call) {
+        return Ok(Outcome::NotYet);
     }
-    Ok(not_found)
-}
-
-async fn look_for(run: &mut Run<'_>, call: &Call) -> Result<Option<Dial>, Stop> {
-    run.report.dials.examined += 1;
-    let Some(candidates) = candidates(run, call).await? else {
-        run.report.dials.left += 1;
-        return Ok(None);
-    };
-    let looked_at = Instant::now();
-    let (mut ours, silent) = weigh(run, call.call_id, &candidates).await?;
+    if call.is_undialled() {
+        return withdraw(run, call).await;
+    }
+    let place = run.enter().await?;
+    let candidates = candidates(run, call).await?;
+    let (mut ours, silent) = weigh(run, call.call_id, candidates).await?;
     if let (Some(only), true) = (ours.pop(), ours.is_empty()) {
-        settle(run, call, only).await?;
-        return Ok(None);
+        run.record(call, &only).await?;
+        return Ok(Outcome::Settled);
     }
-    Ok(Some(Dial {
-        call: call.clone(),
-        candidates: silent,
-        looked_at,
-    }))
+    drop(place);
+    sleep(SECOND_LOOK).await;
+    let _place = run.enter().await?;
+    decide(run, call, silent).await
 }
 
-/// Looks a second time for those that were not found, and decides. It never guesses: where two calls could be it, it is
-/// left as it is.
-pub(crate) async fn look_again(run: &mut Run<'_>, dials: Vec<Dial>) -> Result<(), Stop> {
-    for dial in dials {
-        run.go_on(Open::Dial, None)?;
-        sleep_until(dial.looked_at + SECOND_LOOK).await;
-        let span = span_of(&dial.call);
-        decide(run, dial).instrument(span).await?;
+/// Withdraws a call whose request has ended before it asked Twilio: nothing was dialled, and its key is free again.
+async fn withdraw(run: &Run<'_>, call: &Call) -> Result<Outcome, Trouble> {
+    let _place = run.enter().await?;
+    let withdrawn = run.store(async |dao| dao.withdraw_undialled(call).await);
+    if !withdrawn.await? {
+        return Ok(Outcome::Left);
     }
-    Ok(())
+    metrics::count(Count::ReconciledCall);
+    tracing::warn!("undialled call withdrawn: its request has ended");
+    Ok(Outcome::GivenUp)
 }
 
-async fn decide(run: &mut Run<'_>, dial: Dial) -> Result<(), Stop> {
-    let call = &dial.call;
-    let Some(mut found) = candidates(run, call).await? else {
-        run.report.dials.left += 1;
-        return Ok(());
-    };
-    let is_new = |seen: &CallDetails| !found.iter().any(|now| now.sid == seen.sid);
-    let no_more_listed: Vec<_> = dial.candidates.into_iter().filter(is_new).collect();
+/// The second look. It never guesses: where two calls could be it, it is left as it is.
+async fn decide(
+    run: &Run<'_>,
+    call: &Call,
+    seen_before: Vec<CallDetails>,
+) -> Result<Outcome, Trouble> {
+    let mut found = candidates(run, call).await?;
+    let is_listed = |seen: &CallDetails| found.iter().any(|now| now.sid == seen.sid);
+    let (_, no_more_listed): (Vec<_>, Vec<_>) = seen_before.into_iter().partition(is_listed);
     found.extend(no_more_listed);
-    let (ours, silent) = weigh(run, call.call_id, &found).await?;
+    let (ours, silent) = weigh(run, call.call_id, found).await?;
     match (&ours[..], &silent[..]) {
-        ([only], _) => return settle(run, call, only.clone()).await,
+        ([only], _) => {
+            run.record(call, only).await?;
+            Ok(Outcome::Settled)
+        }
         ([], [only]) if !has_rivals(run, call).await? => {
-            return settle(run, call, only.clone()).await;
+            run.record(call, only).await?;
+            Ok(Outcome::Settled)
         }
         ([], []) if call.created_at < run.unknown_before() => {
-            if run.app.dao.give_up_call(call.call_id, None).await? {
-                run.report.dials.given_up += 1;
-                metrics::count(Count::ReconciledCall);
-                tracing::warn!("Twilio does not know the call: it counts as failed");
+            let give_up = run.store(async |dao| dao.give_up_call(call.call_id, None).await);
+            if !give_up.await? {
+                return Ok(Outcome::Settled);
             }
-            return Ok(());
+            metrics::count(Count::ReconciledCall);
+            tracing::warn!("Twilio does not know the call: it counts as failed");
+            Ok(Outcome::GivenUp)
         }
-        ([], []) => {}
+        ([], []) => Ok(Outcome::Left),
         ([], _) => {
             metrics::count(Count::DialLeftUnknown);
             tracing::warn!(
                 candidates = silent.len(),
                 "which of Twilio's calls it is cannot be told"
             );
+            Ok(Outcome::Left)
         }
         _ => {
             metrics::count(Count::SuspectedDoubleDial);
             tracing::error!("suspected double dial: Twilio has several calls of that name");
+            Ok(Outcome::Left)
         }
     }
-    run.report.dials.left += 1;
-    Ok(())
-}
-
-async fn settle(run: &mut Run<'_>, call: &Call, details: CallDetails) -> Result<(), Stop> {
-    run.record(call, &details).await?;
-    run.report.dials.settled += 1;
-    Ok(())
 }
 
 /// Twilio's calls that could be it: to and from the same numbers, made at the time of the dial, and not known as another
-/// call's. None where Twilio did not tell.
-async fn candidates(run: &mut Run<'_>, call: &Call) -> Result<Option<Vec<CallDetails>>, Stop> {
-    let (from, to) = window(call);
-    let answer = run.app.twilio.list_calls(&call.to_number, from).await;
-    let Some(mut listed) = run.answered(answer)? else {
-        return Ok(None);
-    };
+/// call's.
+async fn candidates(run: &Run<'_>, call: &Call) -> Result<Vec<CallDetails>, Trouble> {
+    let (since, until) = window(call);
+    let (from, to) = (&call.from_number, &call.to_number);
+    let listed = run.ask(async |twilio| twilio.list_calls(from, to, since).await);
+    let mut listed = listed.await?.unwrap_or_default();
     listed.retain(|details| {
-        details.from_number.as_ref() == Some(&call.from_number)
+        details.from_number.as_ref() == Some(from)
             && details
                 .created_at
-                .is_some_and(|created| (from..=to).contains(&created))
+                .is_some_and(|created| (since..=until).contains(&created))
     });
     let sids: Vec<_> = listed.iter().map(|details| details.sid.clone()).collect();
-    let known = run.app.dao.list_known_sids(&sids).await?;
+    let known = run.store(async |dao| dao.list_known_sids(&sids).await);
+    let known = known.await?;
     listed.retain(|details| !known.contains(&details.sid));
-    Ok(Some(listed))
+    Ok(listed)
 }
 
 /// The candidates that are ours by their webhooks, and those that could still be.
 async fn weigh(
-    run: &mut Run<'_>,
+    run: &Run<'_>,
     id: CallId,
-    candidates: &[CallDetails],
-) -> Result<(Vec<CallDetails>, Vec<CallDetails>), Stop> {
+    candidates: Vec<CallDetails>,
+) -> Result<(Vec<CallDetails>, Vec<CallDetails>), Trouble> {
     let (mut ours, mut silent) = (Vec::new(), Vec::new());
     for candidate in candidates {
-        let urls = match run.app.twilio.list_webhook_urls(&candidate.sid).await {
-            // Twilio tells of no webhooks yet.
-            Err(TwilioError::Refused(refusal)) if refusal.http_status == Some(NOT_FOUND) => vec![],
-            answer => run.answered(answer)?.unwrap_or_default(),
-        };
-        match evidence(id, &urls) {
-            Evidence::Ours => ours.push(candidate.clone()),
-            Evidence::Silent => silent.push(candidate.clone()),
+        let urls = run.ask(async |twilio| twilio.list_webhook_urls(&candidate.sid).await);
+        // Twilio tells of no webhooks for a while.
+        match evidence(id, &urls.await?.unwrap_or_default()) {
+            Evidence::Ours => ours.push(candidate),
+            Evidence::Silent => silent.push(candidate),
             Evidence::Anothers => {}
         }
     }
@@ -196,12 +168,13 @@ fn evidence(id: CallId, urls: &[String]) -> Evidence {
 }
 
 /// Whether another dial of unknown outcome could be the same of Twilio's calls.
-async fn has_rivals(run: &Run<'_>, call: &Call) -> Result<bool, Stop> {
+async fn has_rivals(run: &Run<'_>, call: &Call) -> Result<bool, Trouble> {
     let (from, to) = window(call);
     // The other one's time is as long as this one's.
     let widest = CLOCK_SKEW * 2 + DIALLING;
     let (from, to) = (shifted(from, widest, false), shifted(to, widest, true));
-    Ok(run.app.dao.count_rivals(call, from, to).await? > 0)
+    let rivals = run.store(async |dao| dao.count_rivals(call, from, to).await);
+    Ok(rivals.await? > 0)
 }
 
 /// Whether somebody may still be waiting for Twilio's answer.

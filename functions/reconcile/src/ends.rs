@@ -1,56 +1,35 @@
 //! Calls that must have ended by now.
 
 use outdial::{
-    dao::Open,
     domain::Call,
     metrics::{self, Count},
-    twilio::TwilioError,
 };
 
-use tracing::Instrument;
+use crate::{
+    report::Outcome,
+    run::{Run, Trouble},
+};
 
-use crate::run::{NOT_FOUND, Run, Stop, span_of};
-
-/// Asks what became of each of them.
-pub(crate) async fn settle(run: &mut Run<'_>, calls: Vec<Call>) -> Result<(), Stop> {
-    let mut last = None;
-    for call in &calls {
-        run.go_on(Open::End, last)?;
-        if let Err(stop) = settle_one(run, call).instrument(span_of(call)).await {
-            run.stop_at(Open::End, last);
-            return Err(stop);
-        }
-        last = Some(call);
-    }
-    Ok(())
-}
-
-async fn settle_one(run: &mut Run<'_>, call: &Call) -> Result<(), Stop> {
+/// Asks what became of the call.
+pub(crate) async fn settle(run: &Run<'_>, call: &Call) -> Result<Outcome, Trouble> {
     let Some(sid) = &call.twilio_sid else {
-        return Ok(());
+        return Ok(Outcome::NotYet);
     };
-    run.report.ends.examined += 1;
-    let answer = run.app.twilio.get_call_details(sid).await;
-    if let Err(TwilioError::Refused(refusal)) = &answer
-        && refusal.http_status == Some(NOT_FOUND)
-    {
-        let given_up = run.app.dao.give_up_call(call.call_id, Some(sid)).await?;
-        if given_up {
-            run.report.ends.given_up += 1;
-            metrics::count(Count::ReconciledCall);
-            tracing::warn!(call_sid = %sid, "Twilio knows the call no more: it counts as failed");
+    let _place = run.enter().await?;
+    let details = run.ask(async |twilio| twilio.get_call_details(sid).await);
+    let Some(details) = details.await? else {
+        let give_up = run.store(async |dao| dao.give_up_call(call.call_id, Some(sid)).await);
+        if !give_up.await? {
+            return Ok(Outcome::Settled);
         }
-        return Ok(());
-    }
-    let Some(details) = run.answered(answer)? else {
-        run.report.ends.left += 1;
-        return Ok(());
+        metrics::count(Count::ReconciledCall);
+        tracing::warn!(call_sid = %sid, "Twilio knows the call no more: it counts as failed");
+        return Ok(Outcome::GivenUp);
     };
     run.record(call, &details).await?;
     if details.status.is_terminal() {
-        run.report.ends.settled += 1;
+        Ok(Outcome::Settled)
     } else {
-        run.report.ends.left += 1;
+        Ok(Outcome::Left)
     }
-    Ok(())
 }

@@ -1,21 +1,25 @@
-//! What no webhook has told: asked of Twilio, on a schedule, a bounded number of calls in each run.
+//! What no webhook has told: asked of Twilio, on a schedule, as many calls as a run has time for.
 
 mod dials;
 mod ends;
+mod gate;
 mod recordings;
 mod report;
 mod run;
+mod scan;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use outdial::{
     config::{ReconcileConfig, Settings},
     dao::{Dao, DaoError, Open},
     twilio::TwilioClient,
 };
+use tokio::time::timeout;
 
 pub use report::{Report, Tally};
 use run::{Run, Stop};
+use scan::scan;
 
 /// What a run needs.
 #[derive(Clone)]
@@ -37,45 +41,48 @@ impl App {
         Ok(Self {
             config: settings.reconcile()?,
             twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
-            dao: Dao::begin(settings)?,
+            dao: Dao::begin_with(settings, Settings::reconcile_mongo)?,
         })
     }
 }
 
-/// One run: a page of dials whose outcome is unknown, a page of calls past their possible end, and a page of completed calls
-/// without their recording.
+/// The last part of a run's time, in which it begins with no other call: what it has begun may take that long.
+pub const WIND_DOWN: Duration = Duration::from_secs(20);
+/// The last part of that, in which it works on none.
+const REPORTING: Duration = Duration::from_secs(5);
+
+/// One run, which may take `time`: dials whose outcome is unknown, calls past their possible end, and completed calls without
+/// their recording.
 ///
-/// Each call is settled by one atomic update, so that a run may end anywhere, and two may run at once. A page that was full
-/// is gone on from by the next run; else that begins with the oldest again.
+/// The three kinds go side by side, and share the requests that may be under way. Each call is settled by one atomic update,
+/// so that a run may end anywhere, and two may run at once. What a run does not come to, the next one begins with.
 ///
 /// # Errors
 ///
-/// When the database is away: the next run finds what this one has not.
-pub async fn reconcile(app: &App) -> Result<Report, DaoError> {
-    let mut run = Run::begin(app);
-    let ended = work(&mut run).await;
-    let report = match ended {
-        Ok(()) => run.report,
-        Err(Stop::Early(reason)) => {
-            tracing::warn!(reason, "the run has stopped early; the next one goes on");
-            Report {
-                stopped_early: true,
-                ..run.report
-            }
-        }
-        Err(Stop::Database(error)) => return Err(error),
+/// When the database stays away: the next run finds what this one has not.
+pub async fn reconcile(app: &App, time: Duration) -> Result<Report, DaoError> {
+    let run = Run::begin(app, time.saturating_sub(WIND_DOWN));
+    let all = async {
+        tokio::join!(
+            scan(&run, Open::Dial, async |call| dials::settle(&run, call)
+                .await),
+            scan(&run, Open::End, async |call| ends::settle(&run, call).await),
+            scan(&run, Open::Recording, async |call| {
+                recordings::settle(&run, call).await
+            }),
+        )
     };
-    app.dao.set_bookmarks(&run.bookmarks).await?;
+    if timeout(time.saturating_sub(REPORTING), all).await.is_err() {
+        run.stop(Stop::Early(run::TIME_IS_OVER));
+    }
+    let (report, stop) = run.end();
     tracing::info!(report = %serde_json::json!(report), "reconciled");
-    Ok(report)
-}
-
-async fn work(run: &mut Run<'_>) -> Result<(), Stop> {
-    let dials = run.page(Open::Dial).await?;
-    let not_found = dials::look(run, dials).await?;
-    let ends = run.page(Open::End).await?;
-    ends::settle(run, ends).await?;
-    let recordings = run.page(Open::Recording).await?;
-    recordings::settle(run, recordings).await?;
-    dials::look_again(run, not_found).await
+    match stop {
+        Some(Stop::Database(error)) => Err(error),
+        Some(Stop::Early(reason)) => {
+            tracing::warn!(reason, "the run has stopped early; the next one goes on");
+            Ok(report)
+        }
+        None => Ok(report),
+    }
 }

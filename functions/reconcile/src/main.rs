@@ -1,6 +1,6 @@
 //! The schedule, as a Lambda function.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::SystemTime};
 
 use serde::de::IgnoredAny;
 
@@ -9,7 +9,10 @@ async fn main() -> ExitCode {
     outdial::boot::run_events(
         "reconcile",
         |settings| async move { reconcile::App::from_settings(&settings) },
-        |app, _: IgnoredAny, _| async move { Ok(reconcile::reconcile(&app).await?) },
+        |app, _: IgnoredAny, context| async move {
+            let left = context.deadline().duration_since(SystemTime::now());
+            Ok(reconcile::reconcile(&app, left.unwrap_or_default()).await?)
+        },
     )
     .await
 }

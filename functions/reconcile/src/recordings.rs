@@ -1,54 +1,50 @@
 //! Completed calls whose recording nobody has told of.
 
 use outdial::{
-    dao::Open,
-    domain::{Call, RecordingStatus},
+    domain::{Call, RecordingStatus, RecordingUpdate},
     metrics::{self, Count},
 };
 
-use tracing::Instrument;
+use crate::{
+    report::Outcome,
+    run::{Run, Trouble},
+};
 
-use crate::run::{Run, Stop, span_of};
-
-/// Asks which recordings there are of each of them.
-pub(crate) async fn settle(run: &mut Run<'_>, calls: Vec<Call>) -> Result<(), Stop> {
-    let mut last = None;
-    for call in &calls {
-        run.go_on(Open::Recording, last)?;
-        if let Err(stop) = settle_one(run, call).instrument(span_of(call)).await {
-            run.stop_at(Open::Recording, last);
-            return Err(stop);
-        }
-        last = Some(call);
+/// Asks which recordings there are of the call.
+pub(crate) async fn settle(run: &Run<'_>, call: &Call) -> Result<Outcome, Trouble> {
+    let _place = run.enter().await?;
+    let has_one = call
+        .recording_url
+        .as_ref()
+        .is_some_and(|url| !url.is_empty());
+    let Some(sid) = call.twilio_sid.as_ref().filter(|_| !has_one) else {
+        // An earlier version has left it so.
+        run.store(async |dao| dao.settle_recording(call.call_id).await)
+            .await?;
+        return Ok(Outcome::Settled);
+    };
+    let listed = run.ask(async |twilio| twilio.list_recordings(sid).await);
+    // Twilio may know the call no more.
+    let recordings = listed.await?.unwrap_or_default();
+    for recording in &recordings {
+        run.store(async |dao| dao.create_recording(call, recording).await)
+            .await?;
     }
-    Ok(())
+    if is_more_coming(run, call, &recordings) {
+        return Ok(Outcome::Left);
+    }
+    run.store(async |dao| dao.settle_recording(call.call_id).await)
+        .await?;
+    metrics::count(Count::ReconciledCall);
+    tracing::info!(call_sid = %sid, found = recordings.len(), "Twilio has told of a call's recordings");
+    Ok(Outcome::Settled)
 }
 
-async fn settle_one(run: &mut Run<'_>, call: &Call) -> Result<(), Stop> {
-    let Some(sid) = &call.twilio_sid else {
-        return Ok(());
-    };
-    run.report.recordings.examined += 1;
-    let answer = run.app.twilio.list_recordings(sid).await;
-    let Some(recordings) = run.answered(answer)? else {
-        run.report.recordings.left += 1;
-        return Ok(());
-    };
-    for recording in &recordings {
-        run.app.dao.create_recording(call, recording).await?;
+fn is_more_coming(run: &Run<'_>, call: &Call, recordings: &[RecordingUpdate]) -> bool {
+    match recordings {
+        [] => call.updated_at >= run.unknown_before(),
+        some => some
+            .iter()
+            .any(|recording| recording.status == RecordingStatus::Processing),
     }
-    let is_final = |status| status != RecordingStatus::Processing;
-    let none_is_coming = match &recordings[..] {
-        [] => call.updated_at < run.unknown_before(),
-        some => some.iter().all(|recording| is_final(recording.status)),
-    };
-    if none_is_coming {
-        run.app.dao.settle_recording(call.call_id).await?;
-        run.report.recordings.settled += 1;
-        metrics::count(Count::ReconciledCall);
-        tracing::info!(call_sid = %sid, found = recordings.len(), "Twilio has told of a call's recordings");
-    } else {
-        run.report.recordings.left += 1;
-    }
-    Ok(())
 }

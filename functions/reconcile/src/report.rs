@@ -1,4 +1,7 @@
+use outdial::dao::Open;
 use serde::Serialize;
+
+use crate::run::Trouble;
 
 /// What a run has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -9,7 +12,7 @@ pub struct Report {
     pub ends: Tally,
     /// Completed calls without a recording.
     pub recordings: Tally,
-    /// Whether Twilio, or the time, ended the run before its pages were through.
+    /// Whether Twilio, or the time, ended the run before it was through.
     pub stopped_early: bool,
 }
 
@@ -24,4 +27,33 @@ pub struct Tally {
     pub given_up: u32,
     /// Those that stay as they are: the next run looks at them again.
     pub left: u32,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Settled,
+    GivenUp,
+    Left,
+    /// It was not looked at, for somebody works on it.
+    NotYet,
+}
+
+impl Report {
+    /// Counts a call. One with which the run ended counts in the next one.
+    pub(crate) fn count(&mut self, open: Open, outcome: Result<Outcome, Trouble>) {
+        let tally = match open {
+            Open::Dial => &mut self.dials,
+            Open::End => &mut self.ends,
+            Open::Recording => &mut self.recordings,
+        };
+        let count = match outcome {
+            Ok(Outcome::Settled) => &mut tally.settled,
+            Ok(Outcome::GivenUp) => &mut tally.given_up,
+            Ok(Outcome::Left) | Err(Trouble::Call) => &mut tally.left,
+            Ok(Outcome::NotYet) | Err(Trouble::Run) => return,
+        };
+        *count += 1;
+        tally.examined += 1;
+    }
 }

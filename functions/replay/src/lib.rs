@@ -130,7 +130,7 @@ async fn apply(app: &App, message: &SqsMessage, is_away: bool) -> Result<(), Fai
     )?;
     app.webhooks.apply(webhook.call_id, &news).await?;
     tracing::info!(
-        call_sid = %news.call_sid(),
+        call_sid = news.call_sid().map(field::display),
         "a webhook from the queue was applied"
     );
     Ok(())

@@ -1,6 +1,7 @@
 //! `POST /twilio/voice`: what a call says.
 //!
-//! A person is listening: but for a forged request, everything is answered 200 with TwiML.
+//! A person is listening: but for a forged request, everything is answered 200 with TwiML. If the database does not
+//! answer, Twilio is redirected to the same URL up to three times, a second apart; then it speaks an apology.
 
 use std::sync::Arc;
 
@@ -13,13 +14,18 @@ use axum::{
 use outdial::{
     config::{Settings, SpeechConfig, WebhookKind},
     dao::{Asking, Dao},
-    domain::Call,
+    domain::{Call, CallSid},
     http::{SignatureCheck, SignedForm, finish, twiml},
     metrics::{self, Count},
-    twilio::{self, parse_voice},
+    queue::WebhookQueue,
+    twilio::{self, parse_voice, voice_retry},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
+
+use apology::VoiceRequest;
+
+mod apology;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -27,6 +33,7 @@ pub struct App {
     dao: Dao,
     check: SignatureCheck,
     speech: Arc<SpeechConfig>,
+    queue: Option<WebhookQueue>,
 }
 
 impl App {
@@ -41,6 +48,7 @@ impl App {
         Ok(Self {
             check: SignatureCheck::from_settings(settings, WebhookKind::Voice)?,
             speech: settings.speech()?.into(),
+            queue: WebhookQueue::from_settings(settings)?,
             dao: Dao::begin(settings)?,
         })
     }
@@ -71,10 +79,9 @@ pub fn router(app: App) -> Router {
     finish(apologizing(routes, app))
 }
 
-/// The routes, whose panics end in an apology.
+/// The routes, whose panics end in an apology, also those before a handler knows which call it is.
 fn apologizing(routes: Router, app: App) -> Router {
-    let apologize = move |_| app.say(&app.speech.apology);
-    routes.layer(CatchPanicLayer::custom(apologize))
+    routes.layer(CatchPanicLayer::custom(move |_| app.apology()))
 }
 
 #[derive(OpenApi)]
@@ -95,6 +102,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     post, path = "/twilio/voice", tag = "webhooks", operation_id = "twilio_voice",
     params(
         ("call_id" = Option<String>, Query, description = "The call's `call_id`"),
+        ("retry" = Option<u32>, Query, description = "How often this request was redirected to its own URL because the database did not answer", minimum = 1, maximum = 3),
+        ("fallback" = Option<u32>, Query, description = "1 if Twilio requests the fallback URL: there is no redirect then"),
         ("X-Twilio-Signature" = String, Header, description = "Twilio's signature of the URL and the form"),
     ),
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "Twilio's voice request"),
@@ -104,20 +113,32 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     )
 )]
 async fn voice(State(app): State<App>, form: SignedForm) -> Response {
-    let sid = match parse_voice(&form.body) {
-        Ok(sid) => sid,
-        Err(error) => {
-            tracing::error!(%error, "a signed voice request could not be read");
-            return app.say(&app.speech.apology);
+    let named = parse_voice(&form.body);
+    let request = VoiceRequest {
+        call_id: form.call_id,
+        call_sid: named.as_ref().ok().cloned(),
+        request_id: form.request_id,
+    };
+    let answer = async {
+        match &named {
+            Ok(sid) => look_up(&app, &request, sid, &form.url).await,
+            Err(error) => {
+                tracing::error!(%error, "a signed voice request could not be read");
+                app.apologize(&request).await
+            }
         }
     };
-    match app.dao.ask_for_call(form.call_id, &sid).await {
+    app.guarded(&request, answer).await
+}
+
+async fn look_up(app: &App, request: &VoiceRequest, sid: &CallSid, url: &str) -> Response {
+    match app.dao.ask_for_call(request.call_id, sid).await {
         Ok(Asking::Call(call, not_named)) => {
             tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
             if let Some(error) = not_named {
                 tracing::warn!(%error, "Twilio's name of the call was not stored");
             }
-            answer(&app, &call)
+            answer(app, &call)
         }
         Ok(Asking::OtherCall) => {
             metrics::count(Count::SuspectedDoubleDial);
@@ -130,8 +151,14 @@ async fn voice(State(app): State<App>, form: SignedForm) -> Response {
             app.say(GOODBYE)
         }
         Err(error) => {
+            if error.is_passing()
+                && let Some(again) = voice_retry(url)
+            {
+                tracing::warn!(%error, call_sid = %sid, "the script is out of reach; redirected to try again");
+                return twiml(twilio::wait_and_redirect(&again));
+            }
             tracing::error!(%error, call_sid = %sid, "the script is out of reach");
-            app.say(&app.speech.apology)
+            app.apologize(request).await
         }
     }
 }
@@ -157,7 +184,7 @@ fn answer(app: &App, call: &Call) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use testkit::Request;
+    use testkit::{Queue, Request, Stage};
 
     use super::*;
 
@@ -173,14 +200,44 @@ mod tests {
         let routes = Router::new().route("/twilio/voice", broken);
         let router = finish(apologizing(routes, app));
         for _ in 0..2 {
-            let answer = Request::new("POST", "/twilio/voice").send(&router).await;
-            assert_eq!(answer.status, 200);
-            assert_eq!(answer.header("content-type"), "text/xml; charset=utf-8");
-            assert!(
-                answer.text().contains(">Sorry.</Say><Hangup>"),
-                "{}",
-                answer.text()
-            );
+            assert_apology(&Request::new("POST", "/twilio/voice").send(&router).await);
         }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_a_known_call_is_told_to_its_record_by_way_of_the_queue() {
+        let queue = Queue::new().await;
+        let stage = Stage::new().await.spilling_into(&queue);
+        let app = App::from_settings(&stage.set("APOLOGY", "Sorry.").settings()).unwrap();
+        let broken = post(async |State(app): State<App>, form: SignedForm| {
+            let request = VoiceRequest {
+                call_id: form.call_id,
+                call_sid: parse_voice(&form.body).ok(),
+                request_id: form.request_id,
+            };
+            app.guarded(&request, async { panic!("a defect") }).await
+        });
+        let routes = Router::new().route("/twilio/voice", broken);
+        let router = finish(apologizing(routes.with_state(app.clone()), app));
+        let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+        let sid = testkit::new_sid();
+        let path = format!("/twilio/voice?call_id={id}");
+        let request = Request::webhook(&path, &[("CallSid", sid.as_str())]);
+        let forged = request.clone().header("x-twilio-signature", "AAAA");
+        assert_eq!(forged.send(&router).await.status, 403);
+        assert_apology(&request.send(&router).await);
+        let messages = queue.messages().await;
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        assert_eq!(messages[0]["topic"], "undelivered");
+        assert_eq!(messages[0]["call_id"], id);
+        assert_eq!(messages[0]["form"], format!("CallSid={sid}"));
+    }
+
+    #[track_caller]
+    fn assert_apology(answer: &testkit::Answer) {
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), "text/xml; charset=utf-8");
+        let text = answer.text();
+        assert!(text.contains(">Sorry.</Say><Hangup>"), "{text}");
     }
 }

@@ -87,16 +87,10 @@ impl Stage {
     ///
     /// # Panics
     ///
-    /// When the test server's URI names no host, or no port is free.
+    /// When the test server's URI does not name one server, or no port is free.
     pub async fn behind_proxy(self) -> (Self, Proxy) {
         let uri = self.variable("MONGO_URI").unwrap_or_default();
-        let host = uri
-            .strip_prefix("mongodb://")
-            .and_then(|rest| rest.split(['/', '?']).next())
-            .map(|hosts| hosts.rsplit('@').next().unwrap_or(hosts).to_owned())
-            .expect("the test server's URI is mongodb://…");
-        let proxy = Proxy::to(&host).await;
-        let uri = uri.replacen(&host, &proxy.address().to_string(), 1);
+        let (uri, proxy) = Proxy::before(uri).await;
         (self.set("MONGO_URI", &uri), proxy)
     }
 

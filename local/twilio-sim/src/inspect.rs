@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::faults::FaultPlan;
-use crate::model::Call;
+use crate::model::{Call, EndedBy};
 use crate::sim::Sim;
 use crate::twiml::Source;
 
@@ -120,7 +120,9 @@ fn truth(call: &Call, recordings: &[Value]) -> Value {
         "ended_at": call.ended.map(date),
         "duration": call.duration,
         "answered_by": call.answered_by,
+        "ended_by": call.ended_by.map(EndedBy::word),
         "spoken": call.spoken,
+        "interrupted": call.interrupted,
         "callbacks": { "sent": call.callbacks_sent, "delivered": call.callbacks_delivered },
         "recordings": recordings,
     })

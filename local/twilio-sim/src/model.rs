@@ -76,6 +76,35 @@ impl Status {
     }
 }
 
+/// What ended a call that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// Its instructions: they hung up, or came to their end.
+    Instructions,
+    /// The want of instructions: none could be had or read.
+    Error,
+    /// The REST API.
+    Update,
+    /// The called party.
+    Callee,
+    /// Its time limit.
+    TimeLimit,
+}
+
+impl EndedBy {
+    /// The word at `/_sim/calls`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::Error => "error",
+            Self::Update => "update",
+            Self::Callee => "callee",
+            Self::TimeLimit => "time_limit",
+        }
+    }
+}
+
 /// A webhook as the application configured it.
 #[derive(Clone, Debug)]
 pub struct Hook {
@@ -181,8 +210,12 @@ pub struct Call {
     pub duration: Option<u64>,
     /// What machine detection found.
     pub answered_by: Option<&'static str>,
-    /// What the called party heard, sentence by sentence.
+    /// What ended it after it was answered.
+    pub ended_by: Option<EndedBy>,
+    /// What the called party heard to its end, sentence by sentence.
     pub spoken: Vec<String>,
+    /// What the called party heard the beginning of, sentence by sentence.
+    pub interrupted: Vec<String>,
     /// Callbacks sent, each counted once however often it was tried.
     pub callbacks_sent: u64,
     /// Callbacks answered with 2xx.

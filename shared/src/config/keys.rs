@@ -12,16 +12,19 @@ pub enum Scope {
     UsersWrite,
     /// Read calls and recordings.
     CallsRead,
-    /// Place and end calls, delete recordings.
+    /// Place and end calls, block numbers, delete recordings.
     CallsWrite,
+    /// Take numbers off the block list.
+    NumbersUnblock,
 }
 
 impl Scope {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::UsersRead,
         Self::UsersWrite,
         Self::CallsRead,
         Self::CallsWrite,
+        Self::NumbersUnblock,
     ];
 
     /// The word that stands in `API_KEYS`.
@@ -32,6 +35,7 @@ impl Scope {
             Self::UsersWrite => "users:write",
             Self::CallsRead => "calls:read",
             Self::CallsWrite => "calls:write",
+            Self::NumbersUnblock => "numbers:unblock",
         }
     }
 }

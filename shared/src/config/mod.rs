@@ -238,6 +238,18 @@ impl Settings {
         })
     }
 
+    /// Like [`Settings::mongo`], with a connection for each call that `reconcile` works on at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::mongo`].
+    pub fn reconcile_mongo(&self) -> Result<MongoConfig, ConfigError> {
+        Ok(MongoConfig {
+            max_pool_size: ReconcileConfig::AT_ONCE.into(),
+            ..self.mongo()?
+        })
+    }
+
     /// The account, its tokens and its API key.
     ///
     /// # Errors
@@ -418,6 +430,11 @@ impl Settings {
                 50,
                 0..=1_000_000,
             )?,
+            max_calls_per_number_per_day: self.number(
+                "MAX_CALLS_PER_NUMBER_PER_DAY",
+                10,
+                0..=1_000_000,
+            )?,
             max_calls_per_day: self.number("MAX_CALLS_PER_DAY", 5_000, 0..=100_000_000)?,
             time_limit_seconds: self.time_limit_seconds()?,
             ring_timeout_seconds: self.ring_timeout_seconds()?,
@@ -477,7 +494,8 @@ fn is_sid(text: &str, prefix: &str) -> bool {
         .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
+/// The apology if `APOLOGY` is not set.
+pub const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
 
 /// How many operations of the database a request has under way at most.
 const OPERATIONS_AT_ONCE: u32 = 2;
@@ -530,10 +548,12 @@ pub struct CallConfig {
     pub blocked_numbers: Vec<PhoneNumber>,
     /// `CALLING_HOURS`; none where people may be called at any time.
     pub calling_hours: Option<CallingHours>,
-    /// `DEFAULT_TIME_ZONE`: by whose clocks users are called who have no time zone of their own.
+    /// `DEFAULT_TIME_ZONE`: decides where neither the user nor the number has a time zone.
     pub default_time_zone: TimeZone,
     /// `MAX_CALLS_PER_USER_PER_DAY`, UTC days.
     pub max_calls_per_user_per_day: u32,
+    /// `MAX_CALLS_PER_NUMBER_PER_DAY`, UTC days: whoever asks.
+    pub max_calls_per_number_per_day: u32,
     /// `MAX_CALLS_PER_DAY`, UTC days.
     pub max_calls_per_day: u32,
     /// `CALL_TIME_LIMIT_SECONDS`: Twilio ends an answered call then.
@@ -547,12 +567,17 @@ pub struct CallConfig {
 pub struct ReconcileConfig {
     /// `RECONCILE_UNKNOWN_AFTER_SECONDS`: after how long a dial that Twilio has no call of counts as failed.
     pub unknown_after_seconds: u32,
-    /// `RECONCILE_PAGE`: how many calls of each kind one run looks at.
+    /// `RECONCILE_PAGE`: how many calls of a kind are read at a time.
     pub page: u32,
     /// `CALL_TIME_LIMIT_SECONDS`.
     pub time_limit_seconds: u32,
     /// `CALL_RING_TIMEOUT_SECONDS`.
     pub ring_timeout_seconds: u32,
+}
+
+impl ReconcileConfig {
+    /// How many calls are worked on at once: as many requests of Twilio's are under way at most.
+    pub const AT_ONCE: u16 = 16;
 }
 
 #[cfg(test)]
@@ -609,6 +634,8 @@ mod tests {
         };
         assert_eq!(settings([uri]).mongo().unwrap().max_pool_size, 2);
         assert_eq!(["1", "64", "many"].map(size), [2, 64, 2]);
+        let of_reconcile = settings([uri]).reconcile_mongo().unwrap();
+        assert_eq!(of_reconcile.max_pool_size, 16);
     }
 
     #[test]
@@ -658,8 +685,12 @@ mod tests {
         let calls = settings([from]).calls().unwrap();
         assert_eq!(calls.allowed_countries, ["US", "CA"]);
         assert_eq!(
-            (calls.max_calls_per_user_per_day, calls.max_calls_per_day),
-            (50, 5_000)
+            (
+                calls.max_calls_per_user_per_day,
+                calls.max_calls_per_number_per_day,
+                calls.max_calls_per_day
+            ),
+            (50, 10, 5_000)
         );
         assert_eq!(
             (calls.time_limit_seconds, calls.ring_timeout_seconds),
@@ -672,6 +703,7 @@ mod tests {
             ("ALLOWED_COUNTRIES", "USA"),
             ("ALLOWED_COUNTRIES", "US,,CA"),
             ("MAX_CALLS_PER_DAY", "-1"),
+            ("MAX_CALLS_PER_NUMBER_PER_DAY", "ten"),
             ("CALL_TIME_LIMIT_SECONDS", "0"),
             ("CALL_RING_TIMEOUT_SECONDS", "601"),
             ("BLOCKED_NUMBERS", "+12125550123,2125550124"),

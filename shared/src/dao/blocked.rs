@@ -1,14 +1,15 @@
 use mongodb::{
     Collection,
-    bson::{Document, doc},
+    bson::{Document, RawDocumentBuf, doc},
 };
 use serde::Deserialize;
 
 use super::{
-    BLOCKED_NUMBERS, COUNTERS, Dao, DaoError, List, Page, PageRequest,
+    BLOCKED_NUMBERS, COUNTERS, Dao, DaoError, List, Page, PageRequest, USERS,
     dialing::{DialingSwitch, SWITCH},
     insert_once,
     page::{find_page, total},
+    stored::{self, find_one},
 };
 use crate::domain::{BlockedNumber, PhoneNumber, User, UserId};
 
@@ -17,21 +18,22 @@ use crate::domain::{BlockedNumber, PhoneNumber, User, UserId};
 pub struct Callee {
     /// The user whom the call concerns.
     pub user: User,
-    /// Whether the number is one of `blocked_numbers`.
-    pub is_blocked: bool,
+    /// The spelling of the number that is one of `blocked_numbers`.
+    pub blocked_as: Option<PhoneNumber>,
     /// Whether calls are placed at all.
     pub dialing: DialingSwitch,
 }
 
 #[derive(Deserialize)]
 struct Found {
-    user: User,
-    blocked: Vec<Document>,
-    dialing: Vec<Document>,
+    user: RawDocumentBuf,
+    blocked: Vec<RawDocumentBuf>,
+    dialing: Vec<RawDocumentBuf>,
 }
 
 impl Dao {
-    /// The user of that name, and what stands against a call to the number: in one command, for one request has two connections.
+    /// The user of that name, and what stands against a call to a number, which is blocked if one of its spellings is: in one
+    /// command, for one request has two connections.
     ///
     /// # Errors
     ///
@@ -39,8 +41,9 @@ impl Dao {
     pub async fn get_callee(
         &self,
         id: UserId,
-        number: &PhoneNumber,
+        spellings: &[PhoneNumber],
     ) -> Result<Option<Callee>, DaoError> {
+        let looked_up: Vec<_> = spellings.iter().map(PhoneNumber::as_str).collect();
         let beside = |collection: &str, value: &str, field: &str, name: &str| {
             doc! { "$lookup": { "from": collection, "localField": value, "foreignField": field, "as": name } }
         };
@@ -49,10 +52,10 @@ impl Dao {
             doc! { "$project": {
                 "_id": 0,
                 "user": "$$ROOT",
-                "number": { "$literal": number.as_str() },
+                "spellings": { "$literal": looked_up },
                 "switch": { "$literal": SWITCH },
             } },
-            beside(BLOCKED_NUMBERS, "number", "number", "blocked"),
+            beside(BLOCKED_NUMBERS, "spellings", "number", "blocked"),
             beside(COUNTERS, "switch", "_id", "dialing"),
         ];
         self.limited(|| async {
@@ -63,9 +66,14 @@ impl Dao {
             }
             let found = found.deserialize_current()?;
             Ok(Some(Callee {
-                user: found.user,
-                is_blocked: !found.blocked.is_empty(),
-                dialing: DialingSwitch::of(found.dialing.first()),
+                user: stored::read(USERS, &found.user)?,
+                // An entry that cannot be read blocks all the same.
+                blocked_as: found.blocked.first().and_then(|entry| {
+                    let number = entry.get_str("number").ok();
+                    let is_it = |spelling: &&PhoneNumber| number == Some(spelling.as_str());
+                    spellings.iter().find(is_it).or(spellings.first()).cloned()
+                }),
+                dialing: DialingSwitch::of(found.dialing.first().map(AsRef::as_ref)),
             }))
         })
         .await
@@ -89,7 +97,7 @@ impl Dao {
                     Err(error) => return Err(error),
                 }
                 // One that is gone again was taken off the list in between.
-                if let Some(first) = numbers.find_one(by_number(&blocked.number)).await? {
+                if let Some(first) = find_one(&numbers, by_number(&blocked.number)).await? {
                     return Ok(Some(first));
                 }
             }
@@ -108,7 +116,7 @@ impl Dao {
     ) -> Result<Option<BlockedNumber>, DaoError> {
         self.limited(|| async {
             let numbers = self.blocked_numbers().await?;
-            Ok(numbers.find_one(by_number(number)).await?)
+            find_one(&numbers, by_number(number)).await
         })
         .await
     }
@@ -124,9 +132,8 @@ impl Dao {
     ) -> Result<Page<BlockedNumber>, DaoError> {
         self.limited(|| async {
             let numbers = self.blocked_numbers().await?;
-            let place = |blocked: &BlockedNumber| (blocked.created_at, blocked.id);
             let (list, total) = (List::BlockedNumbers, total(&numbers, request));
-            let found = find_page(&numbers, doc! {}, list, request, place, total).await;
+            let found = find_page(&numbers, doc! {}, list, request, total).await;
             found.map(|(page, total)| Page { total, ..page })
         })
         .await

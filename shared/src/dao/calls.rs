@@ -1,23 +1,17 @@
-use std::time::Duration;
-
-use mongodb::bson::{Bson, DateTime, Document, bson, doc};
-use serde::Deserialize;
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, bson, doc};
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    CALLS, CallFilter, Dao, DaoError, DuplicateKey, ERASED_AT, List, Page, PageRequest, Taken,
+    CALLS, CallFilter, Dao, DaoError, DuplicateKey, ERASED_AT, List, Page, PageRequest,
     expr::{if_else, sid_is_absent},
     insert_once,
     page::find_page,
     status,
+    stored::find_one,
 };
 use crate::domain::{
     Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, StatusUpdate, UserId,
 };
-
-/// How often a call is counted again that has met a cap.
-const AGAIN: u32 = 3;
-/// How long repeats of a request may take to give back what they have counted.
-const REPEATS_GIVE_BACK: Duration = Duration::from_millis(100);
 
 /// What an update from Twilio did to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,67 +49,6 @@ impl Dao {
             .await
     }
 
-    /// Stores a new call of the user, and counts it among those of its day ([`Dao::take_calls`]), both at once; it may be
-    /// dialled where the answer is [`Taken::Taken`]. Else neither is left behind.
-    ///
-    /// Repeats under one idempotency key count as well until they find their key taken. So for a call with a key that meets a
-    /// cap it is counted again a few times, in case that was the repeats' doing.
-    ///
-    /// # Errors
-    ///
-    /// [`DaoError::Duplicate`] as of [`Dao::create_call`]; or when the database is away. Then too what was done is undone as far
-    /// as that is possible.
-    pub async fn admit_call(
-        &self,
-        call: &Call,
-        user: UserId,
-        per_user: u32,
-        in_all: u32,
-    ) -> Result<Taken, DaoError> {
-        let count = || self.take_calls(user, call.created_at, per_user, in_all);
-        let (stored, mut taken) = tokio::join!(self.create_call(call), count());
-        if let Err(error) = stored {
-            if matches!(taken, Ok(Taken::Taken))
-                && let Err(error) = self.give_back_calls(user, call.created_at).await
-            {
-                tracing::warn!(%error, "a call was not given back to the day's caps");
-            }
-            return Err(error);
-        }
-        let again = if call.idempotency_scope.is_some() {
-            AGAIN
-        } else {
-            0
-        };
-        for _ in 0..again {
-            if !matches!(taken, Ok(Taken::UserCapReached | Taken::CapReached)) {
-                break;
-            }
-            tokio::time::sleep(REPEATS_GIVE_BACK).await;
-            taken = count().await;
-        }
-        if !matches!(taken, Ok(Taken::Taken))
-            && let Err(error) = self.withdraw_call(call).await
-        {
-            tracing::warn!(%error, "a call that was not admitted is still stored; it is never dialled");
-        }
-        taken
-    }
-
-    /// Takes back a call that was stored and will not be dialled.
-    ///
-    /// # Errors
-    ///
-    /// When the database is away.
-    pub async fn withdraw_call(&self, call: &Call) -> Result<(), DaoError> {
-        let undialled = doc! { "_id": call.id, "dial_outcome": DialOutcome::Pending.as_str() };
-        self.limited(|| async {
-            self.calls().await?.delete_one(undialled.clone()).await?;
-            Ok(())
-        })
-        .await
-    }
-
     /// The call of that public name.
     ///
     /// # Errors
@@ -146,9 +79,16 @@ impl Dao {
         self.find_call(doc! { "idempotency_scope": scope }).await
     }
 
-    async fn find_call(&self, filter: Document) -> Result<Option<Call>, DaoError> {
-        self.limited(|| async { Ok(self.calls().await?.find_one(filter.clone()).await?) })
-            .await
+    /// The call that passes the filter, or what of it `T` has.
+    pub(super) async fn find_call<T: DeserializeOwned + Send + Sync>(
+        &self,
+        filter: Document,
+    ) -> Result<Option<T>, DaoError> {
+        self.limited(|| async {
+            let calls = self.calls().await?.clone_with_type::<T>();
+            find_one(&calls, filter.clone()).await
+        })
+        .await
     }
 
     /// Whether there was a call of that name, whose person was erased.
@@ -159,8 +99,12 @@ impl Dao {
     pub async fn is_erased(&self, id: CallId) -> Result<bool, DaoError> {
         let erased = doc! { "_id": id.object_id(), ERASED_AT: { "$ne": Bson::Null } };
         self.limited(|| async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
-            Ok(calls.find_one(erased.clone()).await?.is_some())
+            let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
+            let found = calls
+                .find_one(erased.clone())
+                .projection(doc! { "_id": 1 })
+                .await?;
+            Ok(found.is_some())
         })
         .await
     }
@@ -182,11 +126,9 @@ impl Dao {
         }
         self.limited(|| async {
             let list = List::UserCalls(user, status);
-            let place = |call: &Call| (call.created_at, call.id);
             let calls = self.calls().await?;
             let counted = self.count_user_calls(user, status, request);
-            let (page, counted) =
-                find_page(&calls, filter.clone(), list, request, place, counted).await?;
+            let (page, counted) = find_page(&calls, filter.clone(), list, request, counted).await?;
             Ok(counted.map(|total| Page { total, ..page }))
         })
         .await
@@ -211,7 +153,6 @@ impl Dao {
         }
         self.limited(|| async {
             let list = List::Calls(*filter);
-            let place = |call: &Call| (call.created_at, call.id);
             let user_exists = async {
                 match filter.user {
                     Some(user) => self.user_exists(user).await,
@@ -220,14 +161,14 @@ impl Dao {
             };
             let calls = self.calls().await?;
             let (page, user_exists) =
-                find_page(&calls, equal.clone(), list, request, place, user_exists).await?;
+                find_page(&calls, equal.clone(), list, request, user_exists).await?;
             Ok(user_exists.then_some(page))
         })
         .await
     }
 
     async fn user_exists(&self, user: UserId) -> Result<bool, DaoError> {
-        let users = self.users().await?.clone_with_type::<Document>();
+        let users = self.users().await?.clone_with_type::<RawDocumentBuf>();
         let found = users
             .find_one(doc! { "_id": user.object_id() })
             .projection(doc! { "_id": 1 })
@@ -283,7 +224,7 @@ impl Dao {
         update: &StatusUpdate,
     ) -> Result<Applied, DaoError> {
         let stages = status::apply(update)?;
-        self.apply(by_id(id), &update.call_sid, stages).await
+        self.apply(by_id(id), Some(&update.call_sid), stages).await
     }
 
     /// [`Dao::update_call`] for a callback that does not carry our name of the call.
@@ -297,7 +238,8 @@ impl Dao {
         update: &StatusUpdate,
     ) -> Result<Applied, DaoError> {
         let stages = status::apply(update)?;
-        self.apply(by_sid(sid), &update.call_sid, stages).await
+        self.apply(by_sid(sid), Some(&update.call_sid), stages)
+            .await
     }
 
     /// Stores Twilio's name of a call where there is none yet.
@@ -306,13 +248,15 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn record_call_sid(&self, id: CallId, sid: &CallSid) -> Result<Applied, DaoError> {
-        self.apply(by_id(id), sid, vec![status::learn(sid)]).await
+        self.apply(by_id(id), Some(sid), vec![status::learn(sid)])
+            .await
     }
 
-    async fn apply(
+    /// Runs the stages on a call; `sid` is the name that the update came under, if it had one.
+    pub(super) async fn apply(
         &self,
         this: Document,
-        sid: &CallSid,
+        sid: Option<&CallSid>,
         stages: Vec<Document>,
     ) -> Result<Applied, DaoError> {
         self.limited(|| async {
@@ -323,7 +267,10 @@ impl Dao {
                 Err(error) => Err(error),
                 Ok(result) if result.matched_count == 0 => Ok(Applied::UnknownCall),
                 Ok(result) if result.modified_count > 0 => Ok(Applied::Changed),
-                Ok(_) => self.why_unchanged(this.clone(), sid).await,
+                Ok(_) => match sid {
+                    Some(sid) => self.why_unchanged(this.clone(), sid).await,
+                    None => Ok(Applied::Duplicate),
+                },
             }
         })
         .await
@@ -335,7 +282,7 @@ impl Dao {
         this: Document,
         sid: &CallSid,
     ) -> Result<Applied, DaoError> {
-        let calls = self.calls().await?.clone_with_type::<Document>();
+        let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
         let unchanged = calls
             .find_one(this)
             .projection(doc! { "_id": 0, "twilio_sid": 1 })
@@ -355,7 +302,8 @@ impl Dao {
     /// as it was stored: while nobody has changed it, what it is then is known, and not read.
     ///
     /// Webhooks may have been faster, and know better: a call that goes by a `CallSid` keeps it, and is not refused any
-    /// more. `answered_status` is the HTTP status that the caller of our API gets.
+    /// more; and Twilio's word in the answer, `queued`, gives way to any word of a webhook. `answered_status` is the HTTP status
+    /// that the caller of our API gets. A call that Twilio has not taken gives its idempotency key free in the same update.
     ///
     /// # Errors
     ///
@@ -368,15 +316,14 @@ impl Dao {
     ) -> Result<Option<Call>, DaoError> {
         let answered = i32::from(answered_status);
         let stages = match result {
-            DialResult::Accepted(sid) => {
-                let mut changes = status::learn_sid(sid);
-                changes.insert("dial_outcome", DialOutcome::Accepted.as_str());
-                changes.insert("answered_status", answered);
-                changes.insert("updated_at", "$$NOW");
-                vec![doc! { "$set": changes.clone() }]
+            DialResult::Accepted { sid, status } => {
+                vec![status::accept(sid, *status, answered_status)]
             }
             DialResult::Refused(refusal) => {
                 status::refuse(refusal, answered_status, DateTime::now())?
+            }
+            DialResult::NotTaken(refusal) => {
+                status::not_taken(refusal, answered_status, DateTime::now())?
             }
             DialResult::Unknown(_) => {
                 let is_pending = bson!({ "$eq": ["$dial_outcome", DialOutcome::Pending.as_str()] });
@@ -401,7 +348,7 @@ impl Dao {
             }
             let this = doc! { "_id": call.id };
             calls.update_one(this.clone(), stages.clone()).await?;
-            Ok(calls.find_one(this).await?)
+            find_one(&calls, this).await
         })
         .await
     }
@@ -429,7 +376,7 @@ impl Dao {
         self.limited(|| async {
             let calls = self.calls().await?;
             calls.update_one(by_id(id), request.clone()).await?;
-            Ok(calls.find_one(by_id(id)).await?)
+            find_one(&calls, by_id(id)).await
         })
         .await
     }
@@ -441,7 +388,7 @@ impl Dao {
     /// When the database is away.
     pub async fn hangup_waits(&self, id: CallId) -> Result<bool, DaoError> {
         self.limited(|| async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
+            let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
             let call = calls
                 .find_one(by_id(id))
                 .projection(doc! { "_id": 0, "hangup_requested": 1 })
@@ -454,13 +401,16 @@ impl Dao {
 
 /// The call as it is told once its dial is recorded, if nobody else changes it. Of a refusal more becomes than the call tells.
 fn recorded(call: &Call, result: &DialResult, answered_status: i32) -> Option<Call> {
-    let (twilio_sid, outcome) = match result {
-        DialResult::Accepted(sid) => (Some(sid.clone()), DialOutcome::Accepted),
-        DialResult::Unknown(_) => (None, DialOutcome::Unknown),
-        DialResult::Refused(_) => return None,
+    let (twilio_sid, told, outcome) = match result {
+        DialResult::Accepted { sid, status } => (Some(sid.clone()), *status, DialOutcome::Accepted),
+        DialResult::Unknown(_) => (None, None, DialOutcome::Unknown),
+        DialResult::Refused(_) | DialResult::NotTaken(_) => return None,
     };
+    let status = told.unwrap_or(call.status);
     Some(Call {
         twilio_sid,
+        status,
+        status_rank: status.rank(),
         dial_outcome: Some(outcome),
         answered_status: Some(answered_status),
         updated_at: DateTime::now(),
@@ -486,6 +436,8 @@ fn changes_to(expected: &Call) -> Document {
     };
     if let Some(sid) = &expected.twilio_sid {
         changes.insert("twilio_sid", sid.as_str());
+        changes.insert("status", expected.status.as_str());
+        changes.insert("status_rank", expected.status_rank);
     }
     doc! { "$set": changes }
 }
@@ -494,6 +446,6 @@ pub(super) fn by_id(id: CallId) -> Document {
     doc! { "call_id": id.to_string() }
 }
 
-fn by_sid(sid: &CallSid) -> Document {
+pub(super) fn by_sid(sid: &CallSid) -> Document {
     doc! { "twilio_sid": sid.as_str() }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, doc};
 
 use super::{Dao, DaoError};
 
@@ -13,6 +13,8 @@ pub struct DialingSwitch {
     pub since: Option<DateTime>,
     /// The operator's words.
     pub reason: Option<String>,
+    /// Who switched it; none in documents that an earlier version stored.
+    pub by: Option<String>,
 }
 
 /// In `counters`, without the field by which counters expire.
@@ -20,23 +22,26 @@ pub(super) const SWITCH: &str = "dialing";
 
 impl DialingSwitch {
     /// A switch that cannot be read counts as off.
-    pub(super) fn of(stored: Option<&Document>) -> Self {
+    pub(super) fn of(stored: Option<&RawDocument>) -> Self {
         let Some(stored) = stored else {
             return Self {
                 on: true,
                 since: None,
                 reason: None,
+                by: None,
             };
         };
+        let text = |field| stored.get_str(field).ok().map(str::to_owned);
         let on = stored.get_bool("on");
         let reason = match &on {
-            Ok(_) => stored.get_str("reason").ok().map(str::to_owned),
+            Ok(_) => text("reason"),
             Err(_) => Some("the stored switch cannot be read".to_owned()),
         };
         Self {
             on: on.unwrap_or(false),
-            since: stored.get_datetime("since").ok().copied(),
+            since: stored.get_datetime("since").ok(),
             reason,
+            by: text("by"),
         }
     }
 }
@@ -46,6 +51,9 @@ impl fmt::Display for DialingSwitch {
         write!(f, "dialling is {}", if self.on { "on" } else { "off" })?;
         if let Some(since) = self.since.and_then(|at| at.try_to_rfc3339_string().ok()) {
             write!(f, " since {since}")?;
+        }
+        if let Some(by) = &self.by {
+            write!(f, " by {by}")?;
         }
         if let Some(reason) = &self.reason {
             write!(f, ": {reason}")?;
@@ -64,12 +72,13 @@ impl Dao {
         self.limited(|| async {
             let counters = self.counters().await?;
             let stored = counters.find_one(doc! { "_id": SWITCH }).await?;
-            Ok(DialingSwitch::of(stored.as_ref()))
+            Ok(DialingSwitch::of(stored.as_deref()))
         })
         .await
     }
 
-    /// Switches dialling on or off, from the next request on. Who has passed the look at the switch by then still dials.
+    /// Switches dialling on or off, from the next request on, and stores who did it. Requests that already passed the check
+    /// still dial.
     ///
     /// # Errors
     ///
@@ -78,14 +87,17 @@ impl Dao {
         &self,
         on: bool,
         reason: Option<&str>,
+        by: Option<&str>,
     ) -> Result<DialingSwitch, DaoError> {
         let switch = DialingSwitch {
             on,
             since: Some(DateTime::now()),
             reason: reason.map(str::to_owned),
+            by: by.map(str::to_owned),
         };
         // The whole document: nothing that somebody has put there may let it expire.
-        let stored = doc! { "on": on, "since": switch.since, "reason": reason };
+        let stored = doc! { "on": on, "since": switch.since, "reason": reason, "by": by };
+        let stored = RawDocumentBuf::try_from(&stored).map_err(mongodb::error::Error::from)?;
         self.limited(|| async {
             let counters = self.counters().await?;
             let this = doc! { "_id": SWITCH };
@@ -102,12 +114,18 @@ impl Dao {
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::Document;
+
     use super::*;
+
+    fn of(stored: &Document) -> DialingSwitch {
+        DialingSwitch::of(Some(&RawDocumentBuf::try_from(stored).unwrap()))
+    }
 
     #[test]
     fn without_a_switch_calls_are_placed_and_with_an_unreadable_one_not() {
         assert!(DialingSwitch::of(None).on);
-        assert!(DialingSwitch::of(Some(&doc! { "on": true })).on);
+        assert!(of(&doc! { "on": true }).on);
         for stored in [
             doc! {},
             doc! { "on": false },
@@ -115,8 +133,9 @@ mod tests {
             doc! { "on": 1 },
             doc! { "on": null },
             doc! { "state": "on" },
+            doc! { "on": { "$oid": "true" } },
         ] {
-            assert!(!DialingSwitch::of(Some(&stored)).on, "{stored}");
+            assert!(!of(&stored).on, "{stored}");
         }
     }
 
@@ -125,12 +144,17 @@ mod tests {
         let since = DateTime::from_millis(1_795_391_999_000);
         let off = doc! { "on": false, "since": since, "reason": "fraud" };
         assert_eq!(
-            DialingSwitch::of(Some(&off)).to_string(),
+            of(&off).to_string(),
             "dialling is off since 2026-11-22T23:59:59Z: fraud"
+        );
+        let off = doc! { "on": false, "since": since, "reason": "fraud", "by": "ada@desk" };
+        assert_eq!(
+            of(&off).to_string(),
+            "dialling is off since 2026-11-22T23:59:59Z by ada@desk: fraud"
         );
         assert_eq!(DialingSwitch::of(None).to_string(), "dialling is on");
         assert_eq!(
-            DialingSwitch::of(Some(&doc! {})).to_string(),
+            of(&doc! {}).to_string(),
             "dialling is off: the stored switch cannot be read"
         );
     }

@@ -2,9 +2,12 @@
 //!
 //! Each call has a time limit of its own, writes wait for a majority, and no error shows a document, a URI or a credential.
 
+pub mod admin;
+mod admission;
 mod blocked;
 mod calls;
 mod counters;
+mod delivery;
 mod dialing;
 mod error;
 mod expr;
@@ -15,6 +18,7 @@ mod recorded;
 mod recordings;
 mod stats;
 mod status;
+mod stored;
 mod updates;
 mod users;
 mod webhooks;
@@ -30,7 +34,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use mongodb::{
     Client, Collection, Database, ServerType,
-    bson::{Document, doc},
+    bson::{RawDocumentBuf, doc},
     event::{EventHandler, command::CommandEvent, sdam::SdamEvent},
     options::{
         ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, ServerMonitoringMode,
@@ -40,12 +44,12 @@ use mongodb::{
 use secrecy::ExposeSecret;
 use tokio::{
     sync::{Mutex, Notify},
-    time::sleep,
+    time::{Instant, sleep, timeout_at},
 };
 
 pub use blocked::Callee;
 pub use calls::Applied;
-pub use counters::Taken;
+pub use counters::{DailyCaps, Taken, number_counter, user_counter};
 pub use dialing::DialingSwitch;
 pub use error::{Cause, DaoError, DuplicateKey};
 pub use page::{CallFilter, Cursor, List, Page, PageRequest, Position};
@@ -55,7 +59,7 @@ pub use users::UserDeletion;
 pub use webhooks::{Asking, Told};
 
 use crate::{
-    config::{Live, MongoConfig, Settings},
+    config::{ConfigError, Live, MongoConfig, Settings},
     domain::{Call, Recording, User},
     secret::Doubt,
     tls,
@@ -166,7 +170,23 @@ impl Dao {
     ///
     /// Outside a Tokio runtime.
     pub fn begin(settings: &Settings) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let config = settings.live(Settings::mongo)?;
+        Self::begin_with(settings, Settings::mongo)
+    }
+
+    /// Like [`Dao::begin`], with what `parse` takes out of the settings.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or malformed.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    pub fn begin_with(
+        settings: &Settings,
+        parse: fn(&Settings) -> Result<MongoConfig, ConfigError>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let config = settings.live(parse)?;
         let dao = Self::build(config, settings.observer().cloned())?;
         let greeting = dao.clone();
         tokio::spawn(async move { greeting.greet().await });
@@ -260,7 +280,7 @@ impl Dao {
         Ok(self.database().await?.collection(RECORDINGS))
     }
 
-    async fn counters(&self) -> Result<Collection<Document>, DaoError> {
+    async fn counters(&self) -> Result<Collection<RawDocumentBuf>, DaoError> {
         Ok(self.database().await?.collection(COUNTERS))
     }
 }
@@ -326,10 +346,22 @@ const BLOCKED_NUMBERS: &str = "blocked_numbers";
 /// # Errors
 ///
 /// What `calls` ends with; [`DaoError::Unavailable`] when it takes longer than [`CALL_TIMEOUT`].
-pub async fn together<T, E: From<DaoError>>(
+pub fn together<T, E: From<DaoError>>(
+    calls: impl Future<Output = Result<T, E>>,
+) -> impl Future<Output = Result<T, E>> {
+    within(Instant::now() + CALL_TIMEOUT, calls)
+}
+
+/// Runs the calls until the deadline.
+///
+/// # Errors
+///
+/// What `calls` ends with; [`DaoError::Unavailable`] at the deadline.
+pub async fn within<T, E: From<DaoError>>(
+    deadline: Instant,
     calls: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    tokio::time::timeout(CALL_TIMEOUT, calls)
+    timeout_at(deadline, calls)
         .await
         .unwrap_or_else(|_| Err(DaoError::timed_out().into()))
 }
@@ -347,7 +379,7 @@ async fn insert_once<T: serde::Serialize + Send + Sync>(
     };
     if matches!(error, DaoError::Duplicate(_)) {
         let ours = collection
-            .clone_with_type::<Document>()
+            .clone_with_type::<RawDocumentBuf>()
             .find_one(doc! { "_id": id })
             .projection(doc! { "_id": 1 })
             .await?;

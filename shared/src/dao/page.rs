@@ -1,11 +1,11 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mongodb::{
     Collection,
-    bson::{DateTime, Document, doc, oid::ObjectId},
+    bson::{DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc, oid::ObjectId},
 };
 use serde::de::DeserializeOwned;
 
-use super::DaoError;
+use super::{DaoError, stored};
 use crate::domain::{CallStatus, InvalidValue, UserId};
 
 /// Which part of a list is wanted.
@@ -40,7 +40,7 @@ pub enum Position {
 /// A part of a list, newest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
-    /// The items.
+    /// The items: fewer than were asked for, where stored documents cannot be read.
     pub items: Vec<T>,
     /// How many there are in the whole list; told only for [`Position::Page`].
     pub total: Option<u64>,
@@ -122,7 +122,7 @@ impl List {
 /// The place of an item in a list that is sorted by `created_at` and `_id`, both descending.
 ///
 /// Outside it is an opaque text: base64url of a checksum (4 bytes), milliseconds (8) and the `ObjectId` (12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     created_at: DateTime,
     id: ObjectId,
@@ -130,6 +130,8 @@ pub struct Cursor {
 
 const CHECKSUM_LEN: usize = 4;
 const MILLIS_LEN: usize = 8;
+/// The end of the year 9999, in milliseconds: every server takes such a time.
+const END_OF_TIME: i64 = 253_402_300_799_999;
 
 impl Cursor {
     /// The place of the item that was created then and has that `_id`.
@@ -166,6 +168,27 @@ impl Cursor {
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
+    /// The place of a document, readable or not, so that a page that begins there leaves out nothing readable behind it: a
+    /// document with a foreign `_id` comes behind those of its millisecond. `None` for one without a time, which comes behind
+    /// all that can be read.
+    fn of(document: &RawDocument) -> Option<Self> {
+        let created_at = match document.get("created_at").ok()?? {
+            RawBsonRef::DateTime(at) => at,
+            // These types come before times.
+            RawBsonRef::Timestamp(_) | RawBsonRef::RegularExpression(_) | RawBsonRef::MaxKey => {
+                DateTime::from_millis(END_OF_TIME)
+            }
+            _ => return None,
+        };
+        Some(match document.get_object_id("_id") {
+            Ok(id) => Self { created_at, id },
+            Err(_) => Self {
+                created_at: DateTime::from_millis(created_at.timestamp_millis().saturating_sub(1)),
+                id: ObjectId::from_bytes([0xff; 12]),
+            },
+        })
+    }
+
     fn place(self) -> Vec<u8> {
         let millis = self.created_at.timestamp_millis().to_be_bytes();
         [&millis[..], &self.id.bytes()].concat()
@@ -182,13 +205,13 @@ impl Cursor {
 }
 
 /// Reads a part of the list that `equal` picks, a filter of equalities: an index has its fields, then `created_at` and
-/// `_id`, both descending. `place` tells these two of an item. `beside` is asked at the same time.
+/// `_id`, both descending. `beside` is asked at the same time. What cannot be read is reported and passed over; the next page
+/// begins behind it all the same.
 pub(super) async fn find_page<T, B>(
     collection: &Collection<T>,
     equal: Document,
     list: List,
     request: &PageRequest,
-    place: impl Fn(&T) -> (DateTime, ObjectId),
     beside: impl Future<Output = Result<B, DaoError>>,
 ) -> Result<(Page<T>, B), DaoError>
 where
@@ -211,35 +234,32 @@ where
                 let skip = u64::from(page.saturating_sub(1)) * u64::from(request.size);
                 range(list.created(doc! {}), skip, wanted).await
             }
-            Position::Cursor(Cursor { created_at, id }) => {
+            Position::Cursor(begin @ Cursor { created_at, id }) => {
                 // Hardly ever is there another one of its millisecond before it.
                 let not_later = list.created(doc! { "$lte": created_at });
-                let mut items = range(not_later, 0, wanted).await?;
-                let is_cut = items.len() == wanted;
-                items.retain(|item| place(item) <= (created_at, id));
-                if !is_cut || items.len() == wanted {
-                    return Ok(items);
+                let mut found = range(not_later, 0, wanted).await?;
+                let is_cut = found.len() == wanted;
+                found.retain(|document| Cursor::of(document) <= Some(begin));
+                if !is_cut || found.len() == wanted {
+                    return Ok(found);
                 }
                 // On the heap, for it is seldom needed.
                 let same_time = doc! { "created_at": created_at, "_id": { "$lte": id } };
                 let earlier = list.created(doc! { "$lt": created_at });
-                let mut items = Box::pin(range(same_time, 0, wanted)).await?;
+                let mut found = Box::pin(range(same_time, 0, wanted)).await?;
                 let earlier = Box::pin(range(earlier, 0, wanted)).await?;
-                items.extend(earlier);
-                Ok(items)
+                found.extend(earlier);
+                Ok(found)
             }
         }
     };
-    let (mut items, beside) = tokio::try_join!(find_items, beside)?;
-    let next = items.drain(items.len().min(request.size as usize)..).next();
-    let next_cursor = next.map(|next| {
-        let (created_at, id) = place(&next);
-        Cursor::new(created_at, id).write(list)
-    });
+    let (mut found, beside) = tokio::try_join!(find_items, beside)?;
+    let next = found.drain(found.len().min(request.size as usize)..).next();
+    let read = |document: &RawDocumentBuf| stored::read(collection.name(), document).ok();
     let page = Page {
-        items,
+        items: found.iter().filter_map(read).collect(),
         total: None,
-        next_cursor,
+        next_cursor: next.and_then(|next| Some(Cursor::of(&next)?.write(list))),
     };
     Ok((page, beside))
 }
@@ -255,27 +275,24 @@ pub(super) async fn total<T: Send + Sync>(
     })
 }
 
-async fn find<T>(
+async fn find<T: Send + Sync>(
     collection: &Collection<T>,
     filter: Document,
     sort: Document,
     skip: u64,
     limit: usize,
-) -> Result<Vec<T>, DaoError>
-where
-    T: DeserializeOwned + Send + Sync,
-{
+) -> Result<Vec<RawDocumentBuf>, DaoError> {
     let mut found = collection
         .find(filter)
         .sort(sort)
         .skip(skip)
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .await?;
-    let mut items = Vec::new();
+    let mut documents = Vec::new();
     while found.advance().await? {
-        items.push(found.deserialize_current()?);
+        documents.push(found.current().to_owned());
     }
-    Ok(items)
+    Ok(documents)
 }
 
 #[cfg(test)]

@@ -1,14 +1,11 @@
 //! Which calls webhooks have left open, and what is concluded of them.
 
-use std::collections::BTreeMap;
-
 use mongodb::bson::{
-    Bson, DateTime, Document, deserialize_from_bson, deserialize_from_document, doc, oid::ObjectId,
-    serialize_to_bson,
+    Bson, DateTime, Document, deserialize_from_slice, doc, oid::ObjectId, serialize_to_bson,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Dao, DaoError, calls::by_id, status};
+use super::{CALLS, Dao, DaoError, calls::by_id, status, stored};
 use crate::domain::{Call, CallId, CallSid, CallStatus, DialOutcome};
 
 /// What is open about a call.
@@ -23,6 +20,9 @@ pub enum Open {
 }
 
 impl Open {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Dial, Self::End, Self::Recording];
+
     fn word(self) -> &'static str {
         match self {
             Self::Dial => "dial",
@@ -31,7 +31,9 @@ impl Open {
         }
     }
 
-    fn filter(self) -> Document {
+    /// The calls that are open in this way. An index covers just them: the filter has what an index may have, and `MongoDB`
+    /// takes the index where a query has each of these conditions.
+    pub(super) fn filter(self) -> Document {
         let going_on: Vec<_> = CallStatus::ALL
             .into_iter()
             .filter(|status| !status.is_terminal())
@@ -48,11 +50,9 @@ impl Open {
                 "twilio_sid": { "$gt": "" },
             },
             Self::Recording => doc! {
+                "status": CallStatus::Completed.as_str(),
                 "recording_enabled": true,
                 "recording_settled": Bson::Null,
-                "recording_url": { "$in": [Bson::Null, ""] },
-                "status": CallStatus::Completed.as_str(),
-                "twilio_sid": { "$gt": "" },
             },
         }
     }
@@ -80,18 +80,26 @@ impl Place {
         }
     }
 
-    fn is_before(self) -> Document {
-        doc! { "$or": [
-            { "updated_at": { "$gt": self.updated_at } },
-            { "updated_at": self.updated_at, "_id": { "$gt": self.id } },
-        ] }
+    /// A time just after every call that changed in the same millisecond.
+    #[must_use]
+    pub fn just_after(self) -> DateTime {
+        DateTime::from_millis(self.updated_at.timestamp_millis().saturating_add(1))
+    }
+
+    /// The two ranges of the index behind it: what changed at the same time, and what changed later. One condition with `$or`
+    /// would read the index from its beginning.
+    fn ranges_behind(self, before: DateTime) -> [Document; 2] {
+        [
+            doc! { "updated_at": self.updated_at, "_id": { "$gt": self.id } },
+            doc! { "updated_at": { "$gt": self.updated_at, "$lt": before } },
+        ]
     }
 }
 
 /// A page of calls of which something is open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenCalls {
-    /// The calls, least recently changed first. A document that cannot be read is logged and left out.
+    /// The calls, least recently changed first. A document that cannot be read is logged, counted and left out.
     pub calls: Vec<Call>,
     /// Where the page ends, if it is full: there may be more.
     pub more_after: Option<Place>,
@@ -113,36 +121,34 @@ impl Dao {
         after: Option<Place>,
         page: u32,
     ) -> Result<OpenCalls, DaoError> {
-        let mut filter = open.filter();
-        filter.insert("updated_at", doc! { "$lt": before });
-        if let Some(place) = after {
-            filter.extend(place.is_before());
-        }
+        let ranges = match after {
+            Some(place) => place.ranges_behind(before).to_vec(),
+            None => vec![doc! { "updated_at": { "$lt": before } }],
+        };
         self.limited(|| async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
-            let mut found = calls
-                .find(filter.clone())
-                .sort(doc! { "updated_at": 1, "_id": 1 })
-                .limit(page.into())
-                .await?;
+            let calls = self.calls().await?;
             let mut listed = OpenCalls {
                 calls: Vec::new(),
                 more_after: None,
             };
             let mut count = 0;
             let mut last = None;
-            while found.advance().await? {
-                let document = found.deserialize_current()?;
-                count += 1;
-                last = deserialize_from_document(document.clone()).ok().or(last);
-                let id = document.get_object_id("_id").ok();
-                if let Ok(call) = deserialize_from_document(document) {
-                    listed.calls.push(call);
-                } else {
-                    tracing::error!(
-                        id = id.map(tracing::field::display),
-                        "a stored call cannot be read"
-                    );
+            for range in &ranges {
+                let mut filter = open.filter();
+                filter.extend(range.clone());
+                let mut found = calls
+                    .find(filter)
+                    .sort(doc! { "updated_at": 1, "_id": 1 })
+                    .limit((page - count).into())
+                    .await?;
+                while found.advance().await? {
+                    let document = found.current();
+                    count += 1;
+                    last = deserialize_from_slice(document.as_bytes()).ok().or(last);
+                    listed.calls.extend(stored::read(CALLS, document));
+                }
+                if count >= page {
+                    break;
                 }
             }
             listed.more_after = last.filter(|_| count >= page);
@@ -160,8 +166,10 @@ impl Dao {
         self.limited(|| async {
             let counters = self.counters().await?;
             let bookmarks = counters.find_one(doc! { "_id": BOOKMARKS }).await?;
-            let place = bookmarks.and_then(|mut found| found.remove(open.word()));
-            Ok(place.and_then(|place| deserialize_from_bson(place).ok()))
+            let place = bookmarks
+                .as_ref()
+                .and_then(|found| found.get_document(open.word()).ok());
+            Ok(place.and_then(|place| deserialize_from_slice(place.as_bytes()).ok()))
         })
         .await
     }
@@ -171,22 +179,13 @@ impl Dao {
     /// # Errors
     ///
     /// When the database is away.
-    pub async fn set_bookmarks(
-        &self,
-        places: &BTreeMap<Open, Option<Place>>,
-    ) -> Result<(), DaoError> {
-        if places.is_empty() {
-            return Ok(());
-        }
-        let mut changes = Document::new();
-        for (open, place) in places {
-            let place = serialize_to_bson(place).map_err(mongodb::error::Error::from)?;
-            changes.insert(open.word(), place);
-        }
+    pub async fn set_bookmark(&self, open: Open, place: Option<Place>) -> Result<(), DaoError> {
+        let place = serialize_to_bson(&place).map_err(mongodb::error::Error::from)?;
+        let change = doc! { "$set": { open.word(): place } };
         self.limited(|| async {
             let counters = self.counters().await?;
             counters
-                .update_one(doc! { "_id": BOOKMARKS }, doc! { "$set": changes.clone() })
+                .update_one(doc! { "_id": BOOKMARKS }, change.clone())
                 .upsert(true)
                 .await?;
             Ok(())
@@ -201,20 +200,22 @@ impl Dao {
     /// When the database is away.
     pub async fn list_known_sids(&self, sids: &[CallSid]) -> Result<Vec<CallSid>, DaoError> {
         let sids: Vec<_> = sids.iter().map(CallSid::as_str).collect();
+        // The embedded database finds by index what is equal, and not what is one of several.
+        let named = match &sids[..] {
+            [] => return Ok(Vec::new()),
+            [only] => doc! { "twilio_sid": only },
+            _ => doc! { "twilio_sid": { "$in": sids } },
+        };
         self.limited(|| async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
+            let calls = self.calls().await?;
             let mut found = calls
-                .find(doc! { "twilio_sid": { "$in": sids.clone() } })
+                .find(named.clone())
                 .projection(doc! { "_id": 0, "twilio_sid": 1 })
                 .await?;
             let mut known = Vec::new();
             while found.advance().await? {
-                let call = found.deserialize_current()?;
-                known.extend(
-                    call.get_str("twilio_sid")
-                        .ok()
-                        .and_then(|sid| sid.parse().ok()),
-                );
+                let sid = found.current().get_str("twilio_sid");
+                known.extend(sid.ok().and_then(|sid| sid.parse().ok()));
             }
             Ok(known)
         })

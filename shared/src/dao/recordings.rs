@@ -1,4 +1,4 @@
-use mongodb::bson::{Bson, Document, bson, doc, oid::ObjectId};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, bson, doc, oid::ObjectId};
 use serde::Deserialize;
 
 use super::{
@@ -6,7 +6,9 @@ use super::{
     calls::by_id,
     expr::if_else,
     recorded::{self, OfCall, word},
-    status, together,
+    status,
+    stored::{self, find_one},
+    together,
 };
 use crate::domain::{
     Call, CallId, Recording, RecordingId, RecordingSid, RecordingStatus, RecordingUpdate,
@@ -17,7 +19,7 @@ const LIST_MAX: i64 = 100;
 
 #[derive(Deserialize)]
 struct Found {
-    recordings: Vec<Recording>,
+    recordings: Vec<RawDocumentBuf>,
 }
 
 impl Dao {
@@ -82,7 +84,7 @@ impl Dao {
                 .map_err(DaoError::from);
             let result = match upserted {
                 // Another callback has made it at the same moment.
-                Err(DaoError::Duplicate(DuplicateKey::RecordingSid)) => {
+                Err(DaoError::Duplicate(_)) => {
                     recordings.update_one(this.clone(), change.clone()).await?
                 }
                 result => result?,
@@ -192,7 +194,7 @@ impl Dao {
     pub async fn get_recording(&self, id: RecordingId) -> Result<Option<Recording>, DaoError> {
         let this = doc! { "_id": id.object_id() };
         self.limited(|| async {
-            let recording = self.recordings().await?.find_one(this.clone()).await?;
+            let recording = find_one(&self.recordings().await?, this.clone()).await?;
             Ok(recording.filter(is_not_deleted))
         })
         .await
@@ -216,8 +218,10 @@ impl Dao {
                 .limit(LIST_MAX)
                 .await?;
             while found.advance().await? {
-                let recording = found.deserialize_current()?;
-                if recording.status == RecordingStatus::Completed {
+                let recording = stored::read::<Recording>(RECORDINGS, found.current());
+                if let Ok(recording) = recording
+                    && recording.status == RecordingStatus::Completed
+                {
                     return Ok(Some(recording));
                 }
             }
@@ -252,9 +256,11 @@ impl Dao {
             if !found.advance().await? {
                 return Ok(None);
             }
-            let mut recordings = found.deserialize_current()?.recordings;
-            recordings.retain(is_not_deleted);
-            Ok(Some(recordings))
+            let found = found.deserialize_current()?.recordings;
+            let read = found
+                .iter()
+                .flat_map(|document| stored::read(RECORDINGS, document));
+            Ok(Some(read.filter(is_not_deleted).collect()))
         })
         .await
     }
@@ -281,7 +287,7 @@ impl Dao {
             let recordings = self.recordings().await?;
             let this = doc! { "_id": id.object_id() };
             let updated = recordings.update_one(this.clone(), change.clone()).await?;
-            let recording = recordings.find_one(this).await?;
+            let recording = find_one(&recordings, this).await?;
             Ok(recording.filter(|found| updated.modified_count > 0 || is_not_deleted(found)))
         })
         .await

@@ -1,9 +1,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, RawDocumentBuf, deserialize_from_slice, doc};
 use serde::Deserialize;
 
-use super::{COUNTERS, Dao, DaoError, counters::day};
+use super::{COUNTERS, Dao, DaoError, counters::day, stored};
 use crate::domain::{CallStatus, Span};
 
 /// How the calls of a span of time went.
@@ -13,6 +13,8 @@ pub struct CallStats {
     pub buckets: BTreeMap<DateTime, BTreeMap<CallStatus, u64>>,
     /// How many calls lasted how long, in seconds: those that have a duration.
     pub durations: BTreeMap<i64, u64>,
+    /// How many calls were left out, because their stored status is none.
+    pub unreadable: u64,
 }
 
 impl CallStats {
@@ -28,7 +30,7 @@ impl CallStats {
     /// Whether there may be older calls in the span, which were not looked at.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
-        self.total() >= Self::MAX_CALLS.into()
+        self.total() + self.unreadable >= Self::MAX_CALLS.into()
     }
 
     /// How many calls stand where.
@@ -79,7 +81,7 @@ fn as_f64(count: u64) -> f64 {
 
 #[derive(Deserialize)]
 struct Found {
-    calls: Vec<Counted<Place>>,
+    calls: Vec<Counted<RawDocumentBuf>>,
     durations: Vec<Counted<i64>>,
 }
 
@@ -104,6 +106,8 @@ struct Refused {
 
 /// The server gives up a little before we do, so that nothing is counted in vain.
 const MAX_TIME: Duration = Duration::from_millis(3_500);
+/// More seconds than any call lasts; beyond that a stored number may be too large for the server to convert.
+const MAX_DURATION: i32 = i32::MAX;
 /// As long as somebody may ask for them: a year, and a month more.
 const REFUSALS_KEPT: Duration = Duration::from_hours(400 * 24);
 
@@ -127,7 +131,7 @@ impl Dao {
                     "count": { "$sum": 1 },
                 } }],
                 "durations": [
-                    { "$match": { "duration_seconds": { "$gte": 0 } } },
+                    { "$match": { "duration_seconds": { "$gte": 0, "$lte": MAX_DURATION } } },
                     { "$group": { "_id": { "$toLong": "$duration_seconds" }, "count": { "$sum": 1 } } },
                 ],
             } },
@@ -143,8 +147,19 @@ impl Dao {
             if found.advance().await? {
                 let found = found.deserialize_current()?;
                 for Counted { what, count } in found.calls {
-                    let bucket = stats.buckets.entry(what.start).or_default();
-                    bucket.insert(what.status, count);
+                    let Ok(place) = deserialize_from_slice::<Place>(what.as_bytes()) else {
+                        stats.unreadable += count;
+                        continue;
+                    };
+                    let bucket = stats.buckets.entry(place.start).or_default();
+                    bucket.insert(place.status, count);
+                }
+                if stats.unreadable > 0 {
+                    let count = stats.unreadable;
+                    tracing::error!(
+                        count,
+                        "calls are left out of the statistics: no status can be read"
+                    );
                 }
                 let durations = found.durations.into_iter();
                 stats.durations = durations.map(|each| (each.what, each.count)).collect();
@@ -185,11 +200,14 @@ impl Dao {
         let days: Vec<_> = span.days().map(refusals_of).collect();
         let of_these: Document = doc! { "_id": { "$in": days } };
         self.limited(|| async {
-            let counters = self.database().await?.collection::<Refused>(COUNTERS);
+            let counters = self.counters().await?;
             let mut found = counters.find(of_these.clone()).await?;
             let mut sums = BTreeMap::new();
             while found.advance().await? {
-                for (code, count) in found.deserialize_current()?.by_code {
+                let Ok(refused) = stored::read::<Refused>(COUNTERS, found.current()) else {
+                    continue;
+                };
+                for (code, count) in refused.by_code {
                     *sums.entry(code).or_default() += count;
                 }
             }

@@ -43,11 +43,58 @@ pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
     Ok(told.stages(learn_sid(sid)))
 }
 
-/// Records that Twilio has not taken the call, unless something better is known.
+/// Records that Twilio has taken the call, and what its answer says of it: a stage. That comes after the status with which the
+/// call was stored, and before any callback of the same rank. It is no event: nothing has happened to the call yet.
+pub(super) fn accept(sid: &CallSid, status: Option<CallStatus>, answered_status: u16) -> Document {
+    let mut changes = learn_sid(sid);
+    changes.insert("dial_outcome", DialOutcome::Accepted.as_str());
+    changes.insert("answered_status", i32::from(answered_status));
+    changes.insert("updated_at", "$$NOW");
+    if let Some(status) = status {
+        let precedence = bson!([status.rank(), NO_SEQUENCE, AFTER_STORING]);
+        let wins = bson!({ "$and": [
+            goes_by(sid),
+            { "$gt": [literal(precedence.clone()), stored_status_precedence()] },
+        ] });
+        let set = |value: Bson, field: &str| if_else(wins.clone(), value, field);
+        changes.insert("status", set(status.as_str().into(), "$status"));
+        changes.insert("status_rank", set(status.rank().into(), "$status_rank"));
+        let remembered =
+            bson!({ "$mergeObjects": ["$precedence", { "status": literal(precedence) }] });
+        changes.insert("precedence", set(remembered, "$precedence"));
+    }
+    doc! { "$set": changes }
+}
+
+/// Records that Twilio has refused the call, unless something better is known.
 pub(super) fn refuse(
     refusal: &Refusal,
     answered_status: u16,
     now: DateTime,
+) -> Result<Vec<Document>, DaoError> {
+    refuse_and(refusal, answered_status, now, Document::new())
+}
+
+/// Records that Twilio has not taken the call and frees its idempotency key, unless something better is known.
+pub(super) fn not_taken(
+    refusal: &Refusal,
+    answered_status: u16,
+    now: DateTime,
+) -> Result<Vec<Document>, DaoError> {
+    let key = if_else(flag(APPLIES), "$$REMOVE", "$idempotency_scope");
+    refuse_and(
+        refusal,
+        answered_status,
+        now,
+        doc! { "idempotency_scope": key },
+    )
+}
+
+fn refuse_and(
+    refusal: &Refusal,
+    answered_status: u16,
+    now: DateTime,
+    changes: Document,
 ) -> Result<Vec<Document>, DaoError> {
     let event = CallEvent {
         status: CallStatus::Failed,
@@ -69,10 +116,11 @@ pub(super) fn refuse(
         { "$ne": ["$dial_outcome", DialOutcome::Accepted.as_str()] },
     ] });
     let settled = |name: &str, value: Bson| if_else(flag(APPLIES), value, format!("${name}"));
-    let also = doc! {
+    let mut also = doc! {
         "dial_outcome": settled("dial_outcome", DialOutcome::Refused.as_str().into()),
         "answered_status": if_else(flag(APPLIES), i32::from(answered_status), TAKEN_ALL_THE_SAME),
     };
+    also.extend(changes);
     let rank = event.status.rank();
     Ok(Told::new(&event, rank, &facts, nothing_better)?.stages(also))
 }
@@ -136,7 +184,7 @@ fn sid_is_news(sid: &CallSid) -> Bson {
 }
 
 /// Whether the call has that name, or none yet.
-fn goes_by(sid: &CallSid) -> Bson {
+pub(super) fn goes_by(sid: &CallSid) -> Bson {
     bson!({ "$in": [{ "$ifNull": ["$twilio_sid", ""] }, ["", sid.as_str()]] })
 }
 
@@ -278,6 +326,10 @@ fn flag(name: &str) -> Bson {
 
 /// An update without a `SequenceNumber` comes before those that have one.
 const NO_SEQUENCE: i64 = -1;
+/// In place of a time: the status with which a call was stored is as if it were of a time that is more than any other one's
+/// ([`stored_status_precedence`]), and Twilio's answer to the dial comes after it.
+const STORED: i64 = 1;
+const AFTER_STORING: i64 = 2;
 
 /// Rank, then sequence. The rest only decides between updates that contradict each other, so that their order of
 /// arrival does not: the earlier one wins.
@@ -292,8 +344,8 @@ fn precedence(event: &CallEvent, rank: i32) -> Bson {
     ])
 }
 
-/// A document that no update has touched holds its status by rank alone, and keeps it against an equal rank: 1 is more
-/// than any negative time. The earlier service stored no rank; it follows from the word. A call that was given up gives way
+/// A document that no update has touched holds its status by rank alone, and keeps it against an equal rank: [`STORED`] is
+/// more than any negative time. The earlier service stored no rank; it follows from the word. A call that was given up gives way
 /// to anything: Twilio may queue one for a day.
 fn stored_status_precedence() -> Bson {
     let branches: Vec<_> = CallStatus::ALL
@@ -305,7 +357,7 @@ fn stored_status_precedence() -> Bson {
     let rank = bson!({ "$switch": { "branches": branches, "default": 0 } });
     let stored = bson!({ "$ifNull": [
         "$precedence.status",
-        [{ "$ifNull": ["$status_rank", rank] }, NO_SEQUENCE, 1],
+        [{ "$ifNull": ["$status_rank", rank] }, NO_SEQUENCE, STORED],
     ] });
     let was_given_up = bson!({ "$eq": ["$status_rank", CallStatus::GIVEN_UP_RANK] });
     if_else(was_given_up, Bson::Array(Vec::new()), stored)

@@ -47,6 +47,8 @@ struct WriteError {
     code: i32,
     #[serde(rename = "errmsg", default)]
     message: String,
+    #[serde(rename = "keyPattern", default)]
+    key_pattern: Document,
 }
 
 impl Dao {
@@ -81,9 +83,10 @@ impl Dao {
         let reply: Reply = deserialize_from_document(reply).map_err(mongodb::error::Error::from)?;
         let failed = reply.errors.into_iter().next();
         let refused = failed.map(|error| {
+            let fields: Vec<_> = error.key_pattern.keys().cloned().collect();
             (
                 error.index,
-                DaoError::of_code(error.code, "", &error.message),
+                DaoError::of_code(error.code, "", &error.message, &fields),
             )
         });
         let duplicate = match refused {

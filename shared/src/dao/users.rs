@@ -1,8 +1,9 @@
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::{
     Dao, DaoError, List, Page, PageRequest, insert_once,
     page::{find_page, total},
+    stored::find_one,
 };
 use crate::domain::{Email, TimeZone, User, UserId, UserUpdate};
 
@@ -59,7 +60,7 @@ impl Dao {
     }
 
     async fn find_user(&self, filter: Document) -> Result<Option<User>, DaoError> {
-        self.limited(|| async { Ok(self.users().await?.find_one(filter.clone()).await?) })
+        self.limited(|| async { find_one(&self.users().await?, filter.clone()).await })
             .await
     }
 
@@ -71,9 +72,8 @@ impl Dao {
     pub async fn list_users(&self, request: &PageRequest) -> Result<Page<User>, DaoError> {
         self.limited(|| async {
             let users = self.users().await?;
-            let place = |user: &User| (user.created_at, user.id);
             let total = total(&users, request);
-            let found = find_page(&users, doc! {}, List::Users, request, place, total).await;
+            let found = find_page(&users, doc! {}, List::Users, request, total).await;
             found.map(|(page, total)| Page { total, ..page })
         })
         .await
@@ -111,7 +111,7 @@ impl Dao {
             let users = self.users().await?;
             let this = doc! { "_id": id.object_id() };
             users.update_one(this.clone(), change.clone()).await?;
-            Ok(users.find_one(this).await?)
+            find_one(&users, this).await
         })
         .await
     }
@@ -125,7 +125,7 @@ impl Dao {
     /// When the database is away.
     pub async fn delete_user(&self, id: UserId) -> Result<UserDeletion, DaoError> {
         self.limited(|| async {
-            let calls = self.calls().await?.clone_with_type::<Document>();
+            let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
             let call = calls
                 .find_one(doc! { "user_id": id.to_string() })
                 .projection(doc! { "_id": 1 })

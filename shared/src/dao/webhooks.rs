@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use mongodb::bson::doc;
-use tokio::time::timeout;
+use mongodb::bson::{doc, oid::ObjectId};
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::time::{Instant, timeout};
 
 use super::{
-    Applied, CALLS, Dao, DaoError, DuplicateKey, calls::by_id, recorded::OfCall, status, together,
+    Applied, CALLS, Dao, DaoError, DuplicateKey,
+    calls::{by_id, by_sid},
+    recorded::OfCall,
+    status, together, within,
 };
 use crate::domain::{Call, CallId, CallSid, CallStatus, RecordingUpdate, StatusUpdate};
 
@@ -32,6 +36,18 @@ pub enum Asking {
     UnknownCall,
 }
 
+/// What a recording callback needs of its call.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(rename = "_id")]
+    id: ObjectId,
+    call_id: CallId,
+    #[serde(default)]
+    twilio_sid: Option<CallSid>,
+}
+
+/// How long `voice` waits for the call: a person is listening.
+const READING: Duration = Duration::from_secs(2);
 /// How long a script may wait for Twilio's name of the call.
 const NAMING: Duration = Duration::from_secs(2);
 
@@ -98,13 +114,14 @@ impl Dao {
     ///
     /// # Errors
     ///
-    /// When the database is away, or the call cannot be read.
+    /// When the database has not answered within two seconds, or the call cannot be read.
     pub async fn ask_for_call(
         &self,
         id: Option<CallId>,
         sid: &CallSid,
     ) -> Result<Asking, DaoError> {
-        let Some(call) = together(self.find_either(id, sid)).await? else {
+        let reading = within(Instant::now() + READING, self.find_either::<Call>(id, sid));
+        let Some(call) = reading.await? else {
             return Ok(Asking::UnknownCall);
         };
         // A hang-up that comes from here on finds the name.
@@ -167,7 +184,8 @@ impl Dao {
         id: Option<CallId>,
         update: &RecordingUpdate,
     ) -> Result<Applied, DaoError> {
-        let Some(call) = self.find_either(id, &update.call_sid).await? else {
+        let found = self.find_either::<Named>(id, &update.call_sid).await?;
+        let Some(call) = found else {
             return Ok(Applied::UnknownCall);
         };
         if call.twilio_sid.as_ref() != Some(&update.call_sid) {
@@ -176,19 +194,25 @@ impl Dao {
                 return Ok(named);
             }
         }
-        self.create_recording(&call, update).await
+        let call = OfCall {
+            object_id: call.id,
+            id: call.call_id,
+            is_certain: true,
+        };
+        let stored = self.store_recording(call, update).await?;
+        Ok(stored.unwrap_or(Applied::OtherCall))
     }
 
-    async fn find_either(
+    async fn find_either<T: DeserializeOwned + Send + Sync>(
         &self,
         id: Option<CallId>,
         sid: &CallSid,
-    ) -> Result<Option<Call>, DaoError> {
+    ) -> Result<Option<T>, DaoError> {
         if let Some(id) = id
-            && let Some(call) = self.get_call(id).await?
+            && let Some(call) = self.find_call(by_id(id)).await?
         {
             return Ok(Some(call));
         }
-        self.get_call_by_twilio_sid(sid).await
+        self.find_call(by_sid(sid)).await
     }
 }

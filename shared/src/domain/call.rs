@@ -126,6 +126,30 @@ impl DialOutcome {
     }
 }
 
+/// What the person heard of a call's script. Absent where nothing is known. Only `none` is written today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Nothing: an apology was spoken instead.
+    None,
+    /// A part, at least.
+    Started,
+    /// All of it.
+    Full,
+}
+
+impl Delivery {
+    /// The word that is stored and answered.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Started => "started",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// Who told us of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -182,6 +206,9 @@ pub struct Call {
     pub twilio_sid: Option<CallSid>,
     /// Who is called.
     pub to_number: PhoneNumber,
+    /// The spelling of the same line that the day's cap of the number counts, where it is not `to_number`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_number: Option<PhoneNumber>,
     /// The number that is shown.
     pub from_number: PhoneNumber,
     /// Where the call stands.
@@ -212,9 +239,16 @@ pub struct Call {
     /// What we know of our request to dial; documents of the earlier service have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dial_outcome: Option<DialOutcome>,
-    /// Until when the request that stored the call may still be waiting for Twilio, UTC.
+    /// Until when the request that stored the call may still ask Twilio, or wait for its answer, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dial_deadline: Option<DateTime>,
+    /// Whether `dial_begun_at` is stored before Twilio is asked. True for calls with an idempotency key; older versions of
+    /// this service stored neither field.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announces_dial: bool,
+    /// When the request that stored the call went on to ask Twilio, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dial_begun_at: Option<DateTime>,
     /// The HTTP status that the request to dial was answered with, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_status: Option<i32>,
@@ -239,6 +273,9 @@ pub struct Call {
     /// The SIP response that ended the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_response_code: Option<i32>,
+    /// What the person heard of the script, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
     /// The timeline, by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`].
     #[serde(default)]
     pub events: Vec<CallEvent>,
@@ -263,6 +300,23 @@ pub struct Call {
 impl Call {
     /// The most events that a timeline keeps; more are counted in `events_dropped`.
     pub const EVENTS_MAX: usize = 64;
+
+    /// The number whose daily cap the call counts for: one for all spellings of a line.
+    #[must_use]
+    pub fn counted_number(&self) -> &PhoneNumber {
+        self.counted_number.as_ref().unwrap_or(&self.to_number)
+    }
+
+    /// Whether Twilio has certainly not been asked to dial the call, and nobody wants it hung up.
+    ///
+    /// The request that stored the call may still ask, until `dial_deadline`.
+    #[must_use]
+    pub fn is_undialled(&self) -> bool {
+        self.announces_dial
+            && self.dial_begun_at.is_none()
+            && self.dial_outcome == Some(DialOutcome::Pending)
+            && !self.hangup_requested
+    }
 
     /// The timeline in Twilio's order: by `SequenceNumber` where there is one, then by time.
     #[must_use]
@@ -313,6 +367,9 @@ mod tests {
             DialOutcome::Unknown,
         ] {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+        }
+        for delivery in [Delivery::None, Delivery::Started, Delivery::Full] {
+            assert_eq!(serde_json::to_value(delivery).unwrap(), delivery.as_str());
         }
         for source in [
             EventSource::Twilio,

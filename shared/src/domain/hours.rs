@@ -119,16 +119,22 @@ impl CallingHours {
         }
     }
 
-    /// The first whole minute after `now` in which people may be called, as their clocks show it.
+    /// Returns the first whole minute after `now` in which people may be called by all of these clocks; `None` if there is
+    /// none within a week.
     ///
     /// It is found by looking at each: then a clock that is put forward over the opening, or back into these hours, or leaves
     /// out a day, needs no rule of its own. No zone of our time differs from UTC by a part of a minute.
     #[must_use]
-    pub fn next(self, now: DateTime<Utc>, clocks: &Clocks) -> Option<DateTime<FixedOffset>> {
+    pub fn next(self, now: DateTime<Utc>, clocks: &[Clocks]) -> Option<DateTime<Utc>> {
         let this_minute = now.duration_trunc(MINUTE).ok()?;
+        let is_open = |minute: &DateTime<Utc>| {
+            clocks
+                .iter()
+                .all(|clocks| clocks.show(*minute).is_some_and(|at| self.contain(at)))
+        };
         (1..=MINUTES_SEARCHED)
-            .map_while(|ahead| clocks.show(this_minute + MINUTE * ahead))
-            .find(|minute| self.contain(*minute))
+            .map(|ahead| this_minute + MINUTE * ahead)
+            .find(is_open)
     }
 }
 
@@ -191,7 +197,9 @@ mod tests {
     fn assert_next(hours: &str, zone: &str, now: &str, next: &str) {
         let (hours, now) = (self::hours(hours), at(now, zone));
         assert!(!hours.contain(now), "{hours} at {now}");
-        let found = hours.next(now.to_utc(), &clocks(zone)).unwrap();
+        let clocks = clocks(zone);
+        let found = hours.next(now.to_utc(), std::slice::from_ref(&clocks));
+        let found = clocks.show(found.unwrap()).unwrap();
         assert_eq!(found.to_rfc3339(), next);
     }
 
@@ -327,6 +335,18 @@ mod tests {
     }
 
     #[test]
+    fn the_next_opening_of_several_zones_is_one_of_all() {
+        let both = [clocks("Asia/Tokyo"), clocks("America/New_York")];
+        let now = "2026-06-01T01:00:00Z".parse().unwrap();
+        let next = |text: &str| hours(text).next(now, &both).map(|at| at.to_rfc3339());
+        assert_eq!(
+            next("08:00-21:00").as_deref(),
+            Some("2026-06-01T23:00:00+00:00")
+        );
+        assert_eq!(next("09:00-20:00"), None);
+    }
+
+    #[test]
     fn an_hour_that_comes_twice_counts_twice() {
         // 02:00 becomes 01:00 on 2026-11-01.
         let new_york = "America/New_York";
@@ -375,16 +395,16 @@ mod tests {
             let opens = (shown.hour() * HOUR + shown.minute() + ahead) % DAY;
             let hours = CallingHours { opens, closes: (opens + length) % DAY };
             prop_assume!(!hours.contain(shown));
-            let next = hours.next(now, &clocks).unwrap();
+            let next = hours.next(now, std::slice::from_ref(&clocks)).unwrap();
             prop_assert!(next > now && next.second() == 0);
-            prop_assert!(hours.contain(next));
+            prop_assert!(hours.contain(clocks.show(next).unwrap()));
             let mut earlier = now;
             while earlier < next {
                 let earlier_there = clocks.show(earlier).unwrap();
                 prop_assert!(!hours.contain(earlier_there), "{earlier} is before {next}");
                 earlier += MINUTE;
             }
-            let just_before = next.to_utc() - TimeDelta::seconds(1);
+            let just_before = next - TimeDelta::seconds(1);
             prop_assert!(!hours.contain(clocks.show(just_before).unwrap()));
         }
 

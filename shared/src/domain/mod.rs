@@ -15,7 +15,7 @@ mod update;
 mod user;
 
 pub use blocked::{BlockReason, BlockedNumber, BlockedNumberCreate};
-pub use call::{Call, CallEvent, CallStatus, DialOutcome, EventSource};
+pub use call::{Call, CallEvent, CallStatus, Delivery, DialOutcome, EventSource};
 pub use contact::{Email, PhoneNumber, UserName};
 pub use hours::{CallingHours, Clocks, TimeZone};
 pub use id::{CallId, CallSid, RecordingId, RecordingSid, UserId};

@@ -25,7 +25,7 @@ pub struct UserCreate {
     #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
     pub phone_number: PhoneNumber,
     // Not serialized where there is none: a body without it is the same request to a version that does not know it.
-    /// Where the person is: the IANA name of the time zone by which they are called.
+    /// Where the person is: the IANA name of a time zone whose clocks must allow a call.
     #[deserr(default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]

@@ -71,10 +71,17 @@ pub struct RecordingUpdate {
 /// How our one request to dial ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DialResult {
-    /// Twilio has the call, under this name.
-    Accepted(CallSid),
-    /// Twilio has not taken it, and we know it.
+    /// Twilio has the call.
+    Accepted {
+        /// Twilio's name of it.
+        sid: CallSid,
+        /// Where Twilio says that it stands, in practice `queued`; none where the answer has no such word.
+        status: Option<CallStatus>,
+    },
+    /// Twilio has answered no.
     Refused(Refusal),
+    /// The request did not reach Twilio, or Twilio was too busy to take it. The same request may succeed later.
+    NotTaken(Refusal),
     /// The answer was lost, in this way; nobody knows yet.
     Unknown(String),
 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    BlockedNumber, Call, CallEvent, CallStatus, DialOutcome, EventSource, MachineDetection,
-    Recording, RecordingStatus, User,
+    BlockedNumber, Call, CallEvent, CallStatus, Delivery, DialOutcome, EventSource,
+    MachineDetection, Recording, RecordingStatus, User,
 };
 
 /// A time as it is answered: RFC 3339, UTC, milliseconds, `Z`.
@@ -47,7 +47,7 @@ pub struct UserBody {
     /// E.164.
     #[schema(example = "+12125550123")]
     pub phone_number: String,
-    /// The IANA name of the time zone by which the person is called; null where the default one holds.
+    /// The IANA name of a time zone whose clocks must allow a call to the person; null if the zones of the number called, or the default one, decide.
     #[schema(example = "America/New_York")]
     pub time_zone: Option<String>,
     /// The name of the API key that created the user.
@@ -155,6 +155,8 @@ pub struct CallBody {
     /// The SIP response that ended the call.
     #[schema(example = 200)]
     pub sip_response_code: Option<i32>,
+    /// What the person heard of the script. `none`: an apology was spoken instead. Null: nothing is known.
+    pub delivery: Option<Delivery>,
     /// Twilio's error code, where the call failed with one.
     #[schema(example = 21217)]
     pub error_code: Option<i32>,
@@ -199,6 +201,7 @@ impl From<Call> for CallBody {
             duration_seconds: call.duration_seconds,
             answered_by: call.answered_by,
             sip_response_code: call.sip_response_code,
+            delivery: call.delivery,
             error_code: call.error_code,
             error_message: call.error_message,
             events_dropped: call.events_dropped,

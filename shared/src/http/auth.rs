@@ -5,7 +5,7 @@ use http::{header, request::Parts};
 
 use super::Problem;
 use crate::{
-    config::{ApiKeys, Live, Scope},
+    config::{ApiKey, ApiKeys, Live, Scope},
     secret::Doubt,
 };
 
@@ -27,7 +27,7 @@ macro_rules! permissions {
     )+};
 }
 
-permissions!(UsersRead, UsersWrite, CallsRead, CallsWrite);
+permissions!(UsersRead, UsersWrite, CallsRead, CallsWrite, NumbersUnblock);
 
 /// Who sent the request, known by the API key that came with it, and allowed to do `P`.
 ///
@@ -49,33 +49,78 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let live = Live::<ApiKeys>::from_ref(state);
-        let mut keys = live.current();
-        if keys.is_open() {
+        let Some(key) = identify(parts, &Live::<ApiKeys>::from_ref(state)).await? else {
             return Ok(Self::named(None));
-        }
-        let Some(presented) = presented(parts) else {
-            return Err(Problem::unauthorized(
-                "An API key is needed: send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
-            ));
         };
-        if keys.find(presented).is_none()
-            && let Some(renewed) = live.renewed(&keys, Doubt::Unknown).await
-        {
-            keys = renewed;
-        }
-        let Some(key) = keys.find(presented) else {
-            return Err(Problem::unauthorized("The API key is not known here."));
-        };
-        tracing::Span::current().record("api_key", &key.name);
         if !key.scopes().contains(&P::SCOPE) {
             return Err(Problem::forbidden(
                 "missing_scope",
                 format!("This API key lacks the scope {}.", P::SCOPE.as_str()),
             ));
         }
-        Ok(Self::named(Some(key.name.clone())))
+        Ok(Self::named(Some(key.name)))
     }
+}
+
+/// Who sent a request to a route that is open to everybody and tells more to callers with an API key.
+///
+/// A request without a key is a stranger's. One with an unknown key is refused with 401, as on every other route: a caller that
+/// sends a key expects it to work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visitor {
+    /// Whether the request came with a known key, whatever its scopes, or development is open.
+    pub is_known: bool,
+}
+
+impl<S> FromRequestParts<S> for Visitor
+where
+    S: Send + Sync,
+    Option<Live<ApiKeys>>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let keys = Option::<Live<ApiKeys>>::from_ref(state);
+        let is_open = keys.as_ref().is_some_and(|keys| keys.current().is_open());
+        if presented(parts).is_none() {
+            return Ok(Self { is_known: is_open });
+        }
+        // Where no keys could be read none is known.
+        let Some(keys) = keys else {
+            return Err(unknown_key());
+        };
+        identify(parts, &keys).await?;
+        Ok(Self { is_known: true })
+    }
+}
+
+/// Returns the entry of the key that came with the request, and `None` where development is open.
+///
+/// # Errors
+///
+/// 401 without a key, or with one that is not known.
+async fn identify(parts: &Parts, live: &Live<ApiKeys>) -> Result<Option<ApiKey>, Problem> {
+    let mut keys = live.current();
+    if keys.is_open() {
+        return Ok(None);
+    }
+    let Some(presented) = presented(parts) else {
+        return Err(Problem::unauthorized(
+            "An API key is needed: send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
+        ));
+    };
+    if keys.find(presented).is_none()
+        && let Some(renewed) = live.renewed(&keys, Doubt::Unknown).await
+    {
+        keys = renewed;
+    }
+    let key = keys.find(presented).ok_or_else(unknown_key)?;
+    tracing::Span::current().record("api_key", &key.name);
+    Ok(Some(key.clone()))
+}
+
+fn unknown_key() -> Problem {
+    Problem::unauthorized("The API key is not known here.")
 }
 
 impl<P> Caller<P> {

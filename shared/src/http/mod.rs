@@ -17,7 +17,9 @@ pub use answer::{
     BlockedNumberBody, BlockedNumberList, CallBody, CallList, CallPage, EventBody, MediaBody,
     RecordingBody, RecordingList, UserBody, UserList, rfc3339, twiml,
 };
-pub use auth::{Caller, CallsRead, CallsWrite, Permission, UsersRead, UsersWrite};
+pub use auth::{
+    Caller, CallsRead, CallsWrite, NumbersUnblock, Permission, UsersRead, UsersWrite, Visitor,
+};
 pub use etag::{names as names_tag, tagged};
 pub use idempotency::{Repeatable, replayed};
 pub use json::{BODY_MAX_BYTES, FieldErrors, Json};

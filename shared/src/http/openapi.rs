@@ -7,7 +7,9 @@ use utoipa::openapi::{
     link::Link,
     path::{Operation, ParameterBuilder, ParameterIn, PathItem},
     schema::{AdditionalProperties, ComponentsBuilder, Object, Type},
-    security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    security::{
+        ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+    },
 };
 
 use super::{FieldError, ProblemBody};
@@ -79,6 +81,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     .flatten()
 }
 
+/// Whether no request without an API key is answered. An operation that takes a key and needs none lists an empty requirement.
+fn needs_key(operation: &Operation) -> bool {
+    let requirements = operation.security.as_ref();
+    requirements.is_some_and(|all| !all.contains(&SecurityRequirement::default()))
+}
+
 /// The schema of the operation's JSON body.
 fn json_body(operation: &Operation) -> Option<String> {
     let RefOr::T(body) = operation.request_body.as_ref()? else {
@@ -97,7 +105,7 @@ fn json_body(operation: &Operation) -> Option<String> {
 const SPEAKS: &str = "twilio_voice";
 
 fn complete(operation: &mut Operation) {
-    let secured = operation.security.is_some();
+    let secured = needs_key(operation);
     let has_json = json_body(operation).is_some();
     let has_body = operation.request_body.is_some();
     let named = operation.parameters.iter().flatten().any(|parameter| {
@@ -162,13 +170,15 @@ fn complete(operation: &mut Operation) {
 
 /// Says that what the callers read has a tag.
 fn revalidate(operation: &mut Operation) {
+    if !needs_key(operation) {
+        return;
+    }
     let responses = &mut operation.responses.responses;
     let Some(RefOr::T(read)) = responses.get_mut("200") else {
         return;
     };
     let is_json = read.content.contains_key("application/json");
-    if operation.security.is_none() || !is_json || operation.operation_id.as_deref() == Some(MEDIA)
-    {
+    if !is_json || operation.operation_id.as_deref() == Some(MEDIA) {
         return;
     }
     let header = HeaderBuilder::new().description(Some("Names this very document"));

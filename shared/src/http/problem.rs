@@ -399,7 +399,7 @@ impl From<TwilioError> for Problem {
     fn from(error: TwilioError) -> Self {
         match error {
             TwilioError::Refused(refusal) => Self::twilio_refused(refusal),
-            TwilioError::Unavailable(_) => Self {
+            TwilioError::Unavailable(_) | TwilioError::Unusable(_) => Self {
                 cause: Some(error.to_string()),
                 ..Self::new(
                     StatusCode::BAD_GATEWAY,

@@ -117,13 +117,13 @@ impl Inbox {
             let Some(queue) = &self.queue else {
                 return Err(error.into());
             };
-            let call_sid = news.call_sid();
+            let call_sid = news.call_sid().map(tracing::field::display);
             if let Err(kept) = queue.send(&form.into_webhook(self.topic, now)).await {
-                tracing::error!(%call_sid, error = %kept, "a webhook was neither applied nor kept");
+                tracing::error!(call_sid, error = %kept, "a webhook was neither applied nor kept");
                 return Err(error.into());
             }
             metrics::count(Count::SpilledWebhook);
-            tracing::warn!(%call_sid, %error, "a webhook was not applied; it waits in the queue");
+            tracing::warn!(call_sid, %error, "a webhook was not applied; it waits in the queue");
         }
         Ok(twiml(twilio::empty()))
     }
@@ -137,7 +137,10 @@ pub struct SignedForm {
     pub call_id: Option<CallId>,
     /// `I-Twilio-Idempotency-Token`: the same on each retry.
     pub token: Option<String>,
-    request_id: String,
+    /// The URL that Twilio has signed.
+    pub url: String,
+    /// The name of the request in the logs.
+    pub request_id: String,
 }
 
 impl SignedForm {
@@ -167,22 +170,18 @@ where
         let request_id = request_id(&request);
         let call_id = call_id(request.uri().query().unwrap_or_default());
         let body = read_body(request).await?;
-        let signed = url.as_deref().map(|url| Signed {
-            url,
+        let Some(url) = url else {
+            return Err(unsigned());
+        };
+        let signed = Signed {
+            url: &url,
             signature: text(&headers, "x-twilio-signature"),
             settings: text(&headers, "x-twilio-webhooks-signature-settings"),
             content_type: text(&headers, header::CONTENT_TYPE.as_str()),
             body: &body,
-        });
-        let valid = match signed {
-            Some(signed) => check.vouches_for(signed).await,
-            None => false,
         };
-        if !valid {
-            return Err(Problem::forbidden(
-                "bad_signature",
-                "The request does not carry Twilio's signature of this URL and these parameters.",
-            ));
+        if !check.vouches_for(signed).await {
+            return Err(unsigned());
         }
         if let Some(id) = call_id {
             tracing::Span::current().record("call_id", tracing::field::display(id));
@@ -192,9 +191,17 @@ where
             body,
             call_id,
             token,
+            url,
             request_id,
         })
     }
+}
+
+fn unsigned() -> Problem {
+    Problem::forbidden(
+        "bad_signature",
+        "The request does not carry Twilio's signature of this URL and these parameters.",
+    )
 }
 
 fn call_id(query: &str) -> Option<CallId> {

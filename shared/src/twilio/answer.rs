@@ -15,12 +15,14 @@ pub(super) enum Failure {
     NotTaken(Refusal),
     /// Twilio has said no.
     Refused(Refusal),
-    /// It may have been done: the answer was lost, or makes no sense.
+    /// It may have been done: the answer was lost.
     Lost(String),
+    /// It may have been done: Twilio has answered, and nothing can be made of that.
+    Unusable(&'static str),
 }
 
-/// An answer of Twilio's REST API takes some kilobytes, a page of a list some more.
-const BODY_MAX: usize = 1024 * 1024;
+/// The longest page of a list has a thousand calls, of two kilobytes each.
+const BODY_MAX: usize = 4 * 1024 * 1024;
 /// More of Twilio's words than any of its messages has.
 const MESSAGE_MAX: usize = 500;
 /// Sends the request, and waits for the head of the answer.
@@ -78,7 +80,7 @@ pub(super) async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::Lost(reason(error)))?
     {
         if body.len() + chunk.len() > BODY_MAX {
-            return Err(Failure::Lost("Twilio's answer was too long".to_owned()));
+            return Err(Failure::Unusable("Twilio's answer was too long"));
         }
         body.extend_from_slice(&chunk);
     }
@@ -90,7 +92,7 @@ pub(super) const GARBLED: &str = "Twilio's answer could not be read";
 
 /// The answer's body as JSON of that form.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|_| Failure::Lost(GARBLED.to_owned()))
+    serde_json::from_slice(body).map_err(|_| Failure::Unusable(GARBLED))
 }
 
 pub(super) fn answered(status: StatusCode) -> String {

@@ -22,6 +22,9 @@ pub struct TwilioClient {
     pub(super) timeouts: Timeouts,
 }
 
+/// Twilio's error code for a change of a call whose state does not allow it: it has ended, as a rule.
+pub const CALL_NOT_IN_PROGRESS: i32 = 21220;
+
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -45,9 +48,12 @@ pub enum TwilioError {
     /// Twilio has said no.
     #[error("Twilio refused: {0}")]
     Refused(Refusal),
-    /// Twilio is away, slow, or makes no sense; whether the request was done is not known.
+    /// Twilio is away or slow; whether the request was done is not known.
     #[error("Twilio is unavailable: {0}")]
     Unavailable(String),
+    /// Twilio has answered this request, and nothing can be made of that; others may fare better.
+    #[error("Twilio's answer is of no use: {0}")]
+    Unusable(&'static str),
 }
 
 impl From<Failure> for TwilioError {
@@ -58,6 +64,7 @@ impl From<Failure> for TwilioError {
             }
             Failure::NotTaken(refusal) | Failure::Refused(refusal) => Self::Refused(refusal),
             Failure::Lost(reason) => Self::Unavailable(reason),
+            Failure::Unusable(reason) => Self::Unusable(reason),
         }
     }
 }
@@ -149,6 +156,21 @@ impl TwilioClient {
         match self.set_status(sid, CallStatus::Completed).await {
             Err(TwilioError::Refused(refusal)) if refusal.http_status != Some(429) => {
                 self.set_status(sid, CallStatus::Canceled).await
+            }
+            result => result,
+        }
+    }
+
+    /// Ends a call that is queued or rings. One that is answered goes on, and one that has ended stays as it is. Returns what
+    /// Twilio says of the call then, which may be the status that it is about to leave.
+    ///
+    /// # Errors
+    ///
+    /// When Twilio refuses (404: it has no such call) or is unavailable.
+    pub async fn cancel_call(&self, sid: &CallSid) -> Result<CallDetails, TwilioError> {
+        match self.set_status(sid, CallStatus::Canceled).await {
+            Err(TwilioError::Refused(refusal)) if refusal.code == Some(CALL_NOT_IN_PROGRESS) => {
+                self.get_call_details(sid).await
             }
             result => result,
         }
@@ -294,7 +316,7 @@ impl TryFrom<CallResource> for CallDetails {
         let sid = call.sid.and_then(|sid| sid.parse().ok());
         let status = call.status.as_deref().and_then(CallStatus::from_word);
         let (Some(sid), Some(status)) = (sid, status) else {
-            return Err(TwilioError::Unavailable(GARBLED.to_owned()));
+            return Err(TwilioError::Unusable(GARBLED));
         };
         let time = |text: Option<String>| text.as_deref().and_then(rfc2822);
         Ok(Self {

@@ -1,12 +1,14 @@
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     TwilioClient,
     answer::{Failure, parse},
     rest::Plan,
+    webhook_url::{callback, fallback},
 };
-use crate::domain::{CallId, DialResult, MachineDetection, PhoneNumber};
+use crate::domain::{CallId, CallStatus, DialResult, MachineDetection, PhoneNumber};
 
 /// A call to be placed. The URLs are those of the webhooks, whole; `call_id` is added to them here.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +19,7 @@ pub struct OutboundCall<'a> {
     pub to: &'a PhoneNumber,
     /// The number that is shown.
     pub from: &'a PhoneNumber,
-    /// Where Twilio asks what to say.
+    /// Where Twilio asks what to say; its fallback is the same, marked in the query.
     pub voice_url: &'a str,
     /// Where Twilio tells how the call goes.
     pub status_url: &'a str,
@@ -45,14 +47,17 @@ impl TwilioClient {
         let url = self.rest.resource(&["Calls.json"]);
         let answer = self.rest.send(plan, Method::POST, &url, &form(call)).await;
         match answer.and_then(|body| parse(&body)) {
-            Ok(Placed { sid }) => match sid.parse() {
-                Ok(sid) => DialResult::Accepted(sid),
+            Ok(Placed { sid, status }) => match sid.parse() {
+                Ok(sid) => DialResult::Accepted {
+                    sid,
+                    status: status.as_str().and_then(CallStatus::from_word),
+                },
                 Err(_) => DialResult::Unknown("Twilio's answer names no call".to_owned()),
             },
-            Err(Failure::NotTaken(refusal) | Failure::Refused(refusal)) => {
-                DialResult::Refused(refusal)
-            }
+            Err(Failure::NotTaken(refusal)) => DialResult::NotTaken(refusal),
+            Err(Failure::Refused(refusal)) => DialResult::Refused(refusal),
             Err(Failure::Lost(reason)) => DialResult::Unknown(reason),
+            Err(Failure::Unusable(reason)) => DialResult::Unknown(reason.to_owned()),
         }
     }
 }
@@ -64,6 +69,8 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
         ("From", call.from.as_str().to_owned()),
         ("Url", callback(call.voice_url, call.call_id)),
         ("Method", "POST".to_owned()),
+        ("FallbackUrl", fallback(call.voice_url, call.call_id)),
+        ("FallbackMethod", "POST".to_owned()),
         ("StatusCallback", callback(call.status_url, call.call_id)),
         ("StatusCallbackMethod", "POST".to_owned()),
         ("Timeout", call.ring_timeout_seconds.to_string()),
@@ -87,19 +94,10 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
     form
 }
 
-/// The URL, to the letter, for that is what Twilio signs, with the call's name in the query and a fragment that asks
-/// for two more deliveries after any failure, each within 6.5 s and all within Twilio's 15 s.
-fn callback(url: &str, call_id: CallId) -> String {
-    let url = url.split_once('#').map_or(url, |(url, _)| url);
-    let separator = match url.split_once('?') {
-        None => "?",
-        Some((_, "")) => "",
-        Some(_) => "&",
-    };
-    format!("{url}{separator}call_id={call_id}#rc=3&rp=all&ct=2000&rt=6500&tt=15000")
-}
-
 #[derive(Deserialize)]
 struct Placed {
     sid: String,
+    /// Of any form: an odd one must not make the call one of unknown outcome.
+    #[serde(default)]
+    status: Value,
 }

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     CallDetails, TwilioClient, TwilioError,
-    answer::{Failure, GARBLED, parse},
+    answer::{GARBLED, parse},
     client::CallResource,
     webhook::rfc2822,
 };
@@ -16,31 +16,36 @@ use crate::domain::{CallSid, PhoneNumber, RecordingStatus, RecordingUpdate};
 
 /// Some pages of a list are enough, or somebody else has to look.
 const PAGES_MAX: usize = 10;
-/// A page fits well into what is read of an answer.
+/// The most that Twilio takes. One page has all the calls between two numbers, but for a strange number.
+const CALLS_IN_A_PAGE: &str = "1000";
+/// A call has a handful of events, and hardly ever a second recording.
 const PAGE_SIZE: &str = "50";
 
 impl TwilioClient {
-    /// The calls to that number, of every status, that Twilio has made at or after `since`. Twilio's lists may lag behind.
+    /// The calls between the numbers, of every status, that Twilio has made at or after `since`. Twilio's lists may lag behind.
+    ///
+    /// Twilio is not asked by time: it compares `StartTime`, which a call in its queue does not have yet.
     ///
     /// # Errors
     ///
-    /// When Twilio refuses or is unavailable, or there are more calls to the number than are read.
+    /// When Twilio refuses or is unavailable, or there are more newer calls between the numbers than are read.
     pub async fn list_calls(
         &self,
+        from: &PhoneNumber,
         to: &PhoneNumber,
         since: DateTime,
     ) -> Result<Vec<CallDetails>, TwilioError> {
         let mut url = self.rest.resource(&["Calls.json"]);
         url.query_pairs_mut()
             .append_pair("To", to.as_str())
-            .append_pair("PageSize", PAGE_SIZE);
+            .append_pair("From", from.as_str())
+            .append_pair("PageSize", CALLS_IN_A_PAGE);
         let mut calls = Vec::new();
-        self.read_pages(url, "calls", |page: Vec<CallResource>| {
-            let page: Vec<_> = page.into_iter().map(CallDetails::try_from).collect();
+        self.read_pages(url, |page: Vec<CallResource>| {
             // The newest come first.
             let mut goes_on = page.is_empty();
             for call in page {
-                let call = call?;
+                let call = CallDetails::try_from(call)?;
                 if call.created_at.is_none_or(|created| created >= since) {
                     goes_on = true;
                     calls.push(call);
@@ -62,7 +67,7 @@ impl TwilioClient {
         let mut url = self.rest.resource(&["Calls", sid.as_str(), "Events.json"]);
         url.query_pairs_mut().append_pair("PageSize", PAGE_SIZE);
         let mut urls = Vec::new();
-        self.read_pages(url, "events", |events: Vec<Value>| {
+        self.read_pages(url, |events: Vec<Value>| {
             urls.extend(events.iter().flat_map(webhook_urls));
             Ok(true)
         })
@@ -84,7 +89,7 @@ impl TwilioClient {
             .resource(&["Calls", call.as_str(), "Recordings.json"]);
         url.query_pairs_mut().append_pair("PageSize", PAGE_SIZE);
         let mut recordings = Vec::new();
-        self.read_pages(url, "recordings", |page: Vec<RecordingResource>| {
+        self.read_pages(url, |page: Vec<RecordingResource>| {
             for recording in page {
                 recordings.push(self.recording_update(call, recording)?);
             }
@@ -125,7 +130,6 @@ impl TwilioClient {
     async fn read_pages<T: DeserializeOwned>(
         &self,
         first: Url,
-        items: &str,
         mut take: impl FnMut(Vec<T>) -> Result<bool, TwilioError>,
     ) -> Result<(), TwilioError> {
         let mut next = Some(first);
@@ -137,21 +141,28 @@ impl TwilioClient {
                 .rest
                 .send(self.read_plan(), Method::GET, &url, &[])
                 .await?;
-            let mut page: Value = parse(&body)?;
-            let found = serde_json::from_value(page[items].take()).map_err(|_| garbled())?;
-            if !take(found)? {
+            let page: ListPage<T> = parse(&body)?;
+            if !take(page.items)? {
                 return Ok(());
             }
-            let follows = page["next_page_uri"].as_str();
+            let follows = page.next_page_uri.as_deref();
             next = follows.map(|path| self.rest.follow(path)).transpose()?;
         }
         match next {
-            Some(_) => Err(TwilioError::Unavailable(
-                "Twilio's list is longer than is read here".to_owned(),
+            Some(_) => Err(TwilioError::Unusable(
+                "the list is longer than is read here",
             )),
             None => Ok(()),
         }
     }
+}
+
+/// A page of a list. Twilio calls the items by what they are.
+#[derive(Deserialize)]
+struct ListPage<T> {
+    #[serde(alias = "calls", alias = "events", alias = "recordings")]
+    items: Vec<T>,
+    next_page_uri: Option<String>,
 }
 
 /// Of a request to the API its parameters, of a webhook itself.
@@ -170,7 +181,7 @@ fn webhook_urls(event: &Value) -> Vec<String> {
 }
 
 fn garbled() -> TwilioError {
-    Failure::Lost(GARBLED.to_owned()).into()
+    TwilioError::Unusable(GARBLED)
 }
 
 /// Twilio writes some of the numbers as texts.

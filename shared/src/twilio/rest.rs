@@ -123,7 +123,7 @@ impl Rest {
         path.starts_with("/2010-04-01/")
             .then(|| api.join(&format!("{prefix}{path}")).ok())
             .flatten()
-            .ok_or_else(|| Failure::Lost(GARBLED.to_owned()))
+            .ok_or(Failure::Unusable(GARBLED))
     }
 
     /// The body of a 2xx answer.

@@ -31,6 +31,17 @@ pub fn say_and_hang_up(text: &str, voice: &str, language: &str) -> String {
     response([say(text, voice, language), Element::new("Hangup")])
 }
 
+/// Waits a second, then asks that URL for instructions.
+#[must_use]
+pub fn wait_and_redirect(url: &str) -> String {
+    response([
+        Element::new("Pause").attribute("length", "1"),
+        Element::new("Redirect")
+            .attribute("method", "POST")
+            .text(url),
+    ])
+}
+
 /// Hangs up without a word.
 #[must_use]
 pub fn hangup() -> String {

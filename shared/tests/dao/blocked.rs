@@ -98,16 +98,30 @@ async fn what_stands_against_a_call_is_read_with_the_user() {
         dao.create_user(&ada).await.unwrap();
         dao.block_number(&blocked("+12125550199")).await.unwrap();
         let to = number("+12125550123");
-        let callee = dao.get_callee(ada.user_id(), &to).await.unwrap().unwrap();
+        let spellings = [to.clone(), number("+112125550123")];
+        let look = async || dao.get_callee(ada.user_id(), &spellings).await.unwrap();
+        let callee = look().await.unwrap();
         assert_eq!(callee.user.id, ada.id);
-        assert!(!callee.is_blocked && callee.dialing.on);
+        assert!(callee.blocked_as.is_none() && callee.dialing.on);
+
+        dao.block_number(&blocked("+112125550123")).await.unwrap();
+        let callee = look().await.unwrap();
+        assert_eq!(callee.blocked_as, Some(number("+112125550123")));
+        dao.unblock_number(&number("+112125550123")).await.unwrap();
 
         dao.block_number(&blocked("+12125550123")).await.unwrap();
-        dao.switch_dialing(false, Some("fraud")).await.unwrap();
-        let callee = dao.get_callee(ada.user_id(), &to).await.unwrap().unwrap();
-        assert!(callee.is_blocked && !callee.dialing.on);
+        dao.switch_dialing(false, Some("fraud"), None)
+            .await
+            .unwrap();
+        let callee = look().await.unwrap();
+        assert!(callee.blocked_as == Some(to) && !callee.dialing.on);
         assert_eq!(callee.dialing.reason.as_deref(), Some("fraud"));
-        assert_eq!(dao.get_callee(UserId::generate(), &to).await.unwrap(), None);
+        assert_eq!(
+            dao.get_callee(UserId::generate(), &spellings)
+                .await
+                .unwrap(),
+            None
+        );
     })
     .await;
 }

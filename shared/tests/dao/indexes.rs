@@ -92,9 +92,10 @@ async fn the_earlier_services_indexes_are_replaced_or_kept() {
                 "call_id_unique",
                 "created_at_id",
                 "idempotency_scope_unique",
-                "recording_settled_updated_at",
+                "open_dials",
+                "open_ends",
+                "open_recordings",
                 "status_created_at",
-                "status_updated_at",
                 "twilio_sid_unique",
                 "user_id_created_at",
                 "user_id_status_created_at"
@@ -112,6 +113,33 @@ async fn the_earlier_services_indexes_are_replaced_or_kept() {
             report.to_string().contains("calls.status_1: dropped"),
             "{report}"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn indexes_of_the_version_before_are_dropped_once_their_successors_are_made() {
+    with_database(async |database, _| {
+        let calls = database.collection::<Document>("calls");
+        for keys in [
+            doc! { "status": 1, "updated_at": 1 },
+            doc! { "recording_settled": 1, "updated_at": 1 },
+        ] {
+            let model = IndexModel::builder().keys(keys).build();
+            calls.create_index(model).await.unwrap();
+        }
+        let check = indexes::check(database).await.unwrap();
+        assert_eq!(
+            check.replaced,
+            [
+                "calls.status_1_updated_at_1",
+                "calls.recording_settled_1_updated_at_1"
+            ]
+        );
+        indexes::ensure(database).await.unwrap();
+        let left = names(database, "calls").await;
+        assert!(left.iter().all(|name| !name.ends_with("_1")), "{left:?}");
+        assert_eq!(indexes::check(database).await.unwrap(), Check::default());
     })
     .await;
 }

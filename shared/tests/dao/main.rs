@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose helper fails has failed")]
 
+mod admin;
+mod admission;
 mod blocked;
 mod calls;
 mod convergence;
@@ -13,11 +15,13 @@ mod explain;
 mod failures;
 mod greeting;
 mod indexes;
+mod open_calls;
 mod recordings;
 mod recordings_at_once;
 mod stats;
 mod status;
 mod steps;
 mod support;
+mod unreadable;
 mod users;
 mod webhooks;

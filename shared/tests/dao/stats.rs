@@ -13,9 +13,9 @@ use outdial::{
 
 use crate::support::{call, with_dao};
 
-/// 2026-11-22, UTC, so many seconds after its beginning.
+/// 2099-11-22, UTC, so many seconds after its beginning. The server deletes counters of the past while a test runs.
 fn at(second: i64) -> DateTime {
-    DateTime::from_millis(1_795_305_600_000 + second * 1_000)
+    DateTime::from_millis(4_098_988_800_000 + second * 1_000)
 }
 
 fn span(from: i64, to: i64) -> Span {
@@ -55,6 +55,7 @@ async fn the_calls_of_a_span_are_counted_by_piece_and_status_and_their_durations
             ]
             .into(),
             durations: [(0, 1), (7, 2)].into(),
+            unreadable: 0,
         };
         assert_eq!(stats, expected);
         assert_eq!((stats.total(), stats.is_truncated()), (5, false));
@@ -146,7 +147,7 @@ async fn refusals_are_kept_for_as_long_as_they_may_be_asked_for() {
         let database = dao.database().await.unwrap();
         let counters = database.collection::<Document>("counters");
         let stored = counters.find_one(doc! {}).await.unwrap().unwrap();
-        assert_eq!(stored.get_str("_id").unwrap(), "refused:2026-11-22");
+        assert_eq!(stored.get_str("_id").unwrap(), "refused:2099-11-22");
         let expires_at = *stored.get_datetime("expires_at").unwrap();
         assert_eq!(expires_at, at(400 * 24 * 3_600));
     })

@@ -2,7 +2,7 @@
 
 use mongodb::bson::DateTime;
 use outdial::{
-    dao::{Applied, Asking, Cursor, List, PageRequest, Position, Taken},
+    dao::{Applied, Asking, CALL_TIMEOUT, Cursor, List, PageRequest, Position, Taken},
     domain::{
         Call, CallId,
         CallStatus::{Completed, InProgress, Initiated, Ringing},
@@ -10,8 +10,11 @@ use outdial::{
     },
 };
 
+use tokio::time::Instant;
+
 use crate::support::{
-    call_of, callback, recording_sid, recording_update, sid, stored_call, user, with_counted_dao,
+    accepted, call_of, callback, caps, recording_sid, recording_update, sid, stored_call, user,
+    with_counted_dao,
 };
 
 #[tokio::test]
@@ -85,27 +88,41 @@ async fn a_recording_callback_waits_for_one_step_whoever_has_come_before() {
 }
 
 #[tokio::test]
-async fn placing_a_call_waits_for_two_steps_before_the_dial_and_for_one_after_it() {
+async fn placing_a_call_waits_for_two_steps_before_the_dial_or_three_with_a_key_and_for_one_after_it()
+ {
     with_counted_dao(async |dao, sent| {
         let ada = user("ada@example.com");
         dao.create_user(&ada).await.unwrap();
-        for result in [
-            DialResult::Accepted(sid()),
-            DialResult::Unknown("time-out".to_owned()),
+        for (key, result) in [
+            (None, accepted(&sid())),
+            (None, DialResult::Unknown("time-out".to_owned())),
+            (Some("a"), accepted(&sid())),
+            (Some("b"), DialResult::Unknown("time-out".to_owned())),
         ] {
-            let call = call_of(ada.user_id());
+            let mut call = Call {
+                idempotency_scope: key.map(str::to_owned),
+                announces_dial: key.is_some(),
+                ..call_of(ada.user_id())
+            };
+            let deadline = Instant::now() + CALL_TIMEOUT;
             let looking = async {
                 tokio::join!(
                     dao.get_call_by_idempotency_scope("scope"),
-                    dao.get_callee(ada.user_id(), &call.to_number),
+                    dao.get_callee(ada.user_id(), std::slice::from_ref(&call.to_number)),
                 )
             };
             let (_, steps, _) = sent.during(looking).await;
             assert_eq!(steps, 1);
-            let admitting = dao.admit_call(&call, ada.user_id(), 5, 5);
+            let admitting = dao.admit_call(&call, caps(5, 5), deadline);
             let (admitted, steps, commands) = sent.during(admitting).await;
             assert_eq!((admitted.unwrap(), steps), (Taken::Taken, 1));
             assert_eq!(commands, ["insert", "update"]);
+            if key.is_some() {
+                let beginning = dao.begin_dial(&call, DateTime::now(), deadline);
+                let (begun, steps, commands) = sent.during(beginning).await;
+                assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));
+                call = begun.unwrap().unwrap();
+            }
             let recording = dao.record_dial(&call, &result, 201);
             let (recorded, steps, commands) = sent.during(recording).await;
             assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));

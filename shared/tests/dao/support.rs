@@ -11,10 +11,10 @@ use mongodb::{
 };
 use outdial::{
     config::MongoConfig,
-    dao::{Dao, indexes},
+    dao::{DailyCaps, Dao, indexes},
     domain::{
-        Call, CallId, CallSid, CallStatus, DialOutcome, EventSource, RecordingSid, RecordingStatus,
-        RecordingUpdate, StatusUpdate, User, UserId,
+        Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, EventSource, RecordingSid,
+        RecordingStatus, RecordingUpdate, StatusUpdate, User, UserId,
     },
 };
 use secrecy::SecretString;
@@ -158,6 +158,9 @@ pub fn call_of(user: UserId) -> Call {
         recording_url: None,
         dial_outcome: Some(DialOutcome::Pending),
         dial_deadline: None,
+        counted_number: None,
+        announces_dial: false,
+        dial_begun_at: None,
         answered_status: None,
         hangup_requested: false,
         error_code: None,
@@ -166,6 +169,7 @@ pub fn call_of(user: UserId) -> Call {
         duration_seconds: None,
         answered_by: None,
         sip_response_code: None,
+        delivery: None,
         events: Vec::new(),
         events_dropped: 0,
         idempotency_scope: None,
@@ -182,12 +186,29 @@ pub async fn stored_call(dao: &Dao) -> Call {
     call
 }
 
+/// Caps of which the number's is in nobody's way.
+pub fn caps(per_user: u32, in_all: u32) -> DailyCaps {
+    DailyCaps {
+        per_user,
+        per_number: 1_000,
+        in_all,
+    }
+}
+
 pub fn sid() -> CallSid {
     format!("CA{}", Uuid::new_v4().simple()).parse().unwrap()
 }
 
 pub fn recording_sid() -> RecordingSid {
     format!("RE{}", Uuid::new_v4().simple()).parse().unwrap()
+}
+
+/// Twilio's answer to a dial, as it is.
+pub fn accepted(sid: &CallSid) -> DialResult {
+    DialResult::Accepted {
+        sid: sid.clone(),
+        status: Some(CallStatus::Queued),
+    }
 }
 
 /// A status callback, at second `sequence` of the call.

@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use crate::Result;
 
-/// How long a function may take for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a function may take for anything: what the template gives the slowest of those that are measured, reconcile.
+const PATIENCE: Duration = Duration::from_secs(270);
 
 /// The Runtime API. Clones are the same.
 #[derive(Clone)]

@@ -24,9 +24,10 @@ use crate::workspace::Workspace;
 const CALLS: usize = 120;
 
 /// What functions read, beside the variables of a [`Stage`]: no cap is in the way of a measurement.
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
     ("LOG_LEVEL", "INFO"),
     ("MAX_CALLS_PER_DAY", "1000000"),
+    ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
     ("NO_PROXY", "127.0.0.1,localhost"),
 ];
@@ -84,10 +85,15 @@ impl Scene {
 
     /// A stage like this one at its outset: another database, with the same documents.
     pub async fn twin(&self) -> Result<Stage> {
-        let twilio = self.stage.variable("TWILIO_API_BASE_URL");
-        let twin = stage(&self.database.uri, twilio.unwrap_or_default()).await;
+        let twin = self.empty_twin().await;
         self.restore(&twin).await?;
         Ok(twin)
+    }
+
+    /// Another database, without documents.
+    pub async fn empty_twin(&self) -> Stage {
+        let twilio = self.stage.variable("TWILIO_API_BASE_URL");
+        stage(&self.database.uri, twilio.unwrap_or_default()).await
     }
 
     /// Makes the users, calls and recordings of a stage what they were at the outset.

@@ -18,7 +18,8 @@ const LATENCY: Duration = Duration::from_millis(5);
 /// that the least is what counts.
 const REPEATS: usize = 7;
 
-const BEFORE_THE_DIAL: usize = 2;
+/// The request has an idempotency key.
+const BEFORE_THE_DIAL: usize = 3;
 const AFTER_THE_DIAL: usize = 1;
 
 /// What one request asked for.

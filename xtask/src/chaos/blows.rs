@@ -11,8 +11,8 @@ use crate::Result;
 use crate::stack::database::Database;
 use crate::steps::{Steps, seconds};
 
-/// How long the database is away.
-const OUTAGE: Duration = Duration::from_secs(10);
+/// How long the database is away, by turns: longer than a person who listens is kept waiting, and shorter.
+const OUTAGES: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(3)];
 
 /// How many commands the fail point breaks each time.
 const BROKEN_COMMANDS: i32 = 6;
@@ -66,9 +66,10 @@ pub async fn strike(
             }
             (Blow::Outage, _) => {
                 steps.note("the database is stopped");
+                let outage = OUTAGES[blows.outages_ms.len() % OUTAGES.len()];
                 let stopped = Instant::now();
                 database.stop().await?;
-                tokio::time::sleep(OUTAGE.saturating_sub(stopped.elapsed())).await;
+                tokio::time::sleep(outage.saturating_sub(stopped.elapsed())).await;
                 database.start_again().await?;
                 steps.note(format!(
                     "the database is back after {}",

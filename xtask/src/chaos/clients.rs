@@ -200,7 +200,9 @@ impl Shared {
                 .and_then(|answer| StatusCode::from_u16(answer.status).ok());
             let told = described(status, problem.as_deref());
             *self.tally.lock().await.answers.entry(told).or_default() += 1;
-            if let Some(answer) = answer.filter(Answer::is_final) {
+            // A 502 with `Retry-After` has left the key free.
+            let may_repeat = |answer: &Answer| answer.status == 502 && asked_for.is_some();
+            if let Some(answer) = answer.filter(|answer| answer.is_final() && !may_repeat(answer)) {
                 return Some(answer);
             }
             if Instant::now() > deadline {

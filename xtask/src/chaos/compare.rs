@@ -1,11 +1,13 @@
 //! The comparison: what the simulator knows against what the database says and what was answered.
 
 mod calls;
+mod delivery;
 mod recordings;
 #[cfg(test)]
 mod tests;
 mod webhooks;
 
+pub use delivery::courses;
 use serde::Serialize;
 
 use super::evidence::Evidence;
@@ -28,6 +30,10 @@ pub enum Kind {
     RecordingMissing,
     /// A recording that is there twice, or that Twilio does not have.
     RecordingDoubled,
+    /// A call that came to its own end without its script, and whose record does not say so.
+    ScriptNotSpoken,
+    /// A record that says that the script was not spoken, though it was.
+    DeliveryDenied,
     /// A webhook that was answered 2xx and has left no trace.
     WebhookNotApplied,
     /// A webhook that replaying has given up.
@@ -42,7 +48,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::CallWithoutRecord,
         Self::DialledTwice,
         Self::StatusDiffers,
@@ -50,6 +56,8 @@ impl Kind {
         Self::StatusWentBack,
         Self::RecordingMissing,
         Self::RecordingDoubled,
+        Self::ScriptNotSpoken,
+        Self::DeliveryDenied,
         Self::WebhookNotApplied,
         Self::DeadLetter,
         Self::StillQueued,
@@ -67,6 +75,8 @@ impl Kind {
             Self::StatusWentBack => "statuses that went back",
             Self::RecordingMissing => "recordings missing",
             Self::RecordingDoubled => "recordings doubled",
+            Self::ScriptNotSpoken => "scripts not spoken and not told",
+            Self::DeliveryDenied => "scripts spoken and told as not delivered",
             Self::WebhookNotApplied => "webhooks answered 2xx and not applied",
             Self::DeadLetter => "dead letters",
             Self::StillQueued => "webhooks still queued",
@@ -127,6 +137,7 @@ impl Violation {
 /// Everything that is wrong, by kind.
 pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     let mut found = calls::violations(evidence);
+    found.extend(delivery::violations(evidence));
     found.extend(recordings::violations(evidence));
     found.extend(webhooks::violations(evidence));
     for (kind, count) in [

@@ -37,6 +37,15 @@ pub struct Dialled {
     pub status: String,
     /// Where instructions were asked for; it names our call.
     pub url: Option<String>,
+    /// What ended it after it was answered: `instructions`, `error`, `update`, `callee` or `time_limit`.
+    #[serde(default)]
+    pub ended_by: Option<String>,
+    /// What was spoken to its end, sentence by sentence.
+    #[serde(default)]
+    pub spoken: Vec<String>,
+    /// What was cut off, sentence by sentence.
+    #[serde(default)]
+    pub interrupted: Vec<String>,
     /// Its recordings.
     #[serde(default)]
     pub recordings: Vec<Recorded>,
@@ -73,6 +82,15 @@ pub struct Record {
     pub twilio_sid: Option<String>,
     /// Where the call stands.
     pub status: String,
+    /// What is to be spoken.
+    #[serde(default)]
+    pub script: String,
+    /// What the person heard of it, if that is known.
+    #[serde(default)]
+    pub delivery: Option<String>,
+    /// Whether a client wanted the call to end before Twilio had named it.
+    #[serde(default)]
+    pub hangup_requested: bool,
     /// What is known of the dial.
     #[serde(default)]
     pub dial_outcome: Option<String>,

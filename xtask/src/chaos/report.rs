@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::blows::Blows;
 use super::clients::Tally;
-use super::compare::{Kind, Violation};
+use super::compare::{Kind, Violation, courses};
 use super::evidence::{Evidence, count};
 use crate::steps::seconds;
 
@@ -52,6 +52,8 @@ pub struct Events {
     pub outcomes: BTreeMap<String, usize>,
     /// Documents of recordings, by status.
     pub recordings: BTreeMap<String, usize>,
+    /// What became of the scripts of answered calls.
+    pub scripts: BTreeMap<String, usize>,
     /// Attempts to deliver a webhook, by kind and answer.
     pub webhooks: BTreeMap<String, usize>,
     /// What the clients were answered.
@@ -92,6 +94,7 @@ impl Events {
                     .map(|record| outcome(&record.dial_outcome)),
             ),
             recordings: count(evidence.recordings.iter().map(|one| one.status.clone())),
+            scripts: courses(evidence),
             webhooks: count(
                 evidence
                     .webhooks
@@ -151,6 +154,7 @@ impl Display for Report {
             ("records", listed(&events.records)),
             ("dials", listed(&events.outcomes)),
             ("recordings", listed(&events.recordings)),
+            ("scripts", listed(&events.scripts)),
             ("answers to clients", listed(&events.tally.answers)),
             ("answered repeatedly", repeated),
             ("hang-ups", listed(&events.tally.hang_ups)),

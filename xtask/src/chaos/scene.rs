@@ -38,10 +38,12 @@ const RECONCILED_EVERY: Duration = Duration::from_secs(2);
 
 /// What the functions run with, beside what every local stack has. A call is over, and a lost dial given up, soon enough for
 /// a run to see it.
-const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 7] = [
     ("CALL_RING_TIMEOUT_SECONDS", "10"),
-    ("CALL_TIME_LIMIT_SECONDS", "10"),
+    // Long enough for three redirects in an outage, and the apology.
+    ("CALL_TIME_LIMIT_SECONDS", "20"),
     ("MAX_CALLS_PER_DAY", "1000000"),
+    ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
     ("RECONCILE_PAGE", "100"),
     ("RECONCILE_UNKNOWN_AFTER_SECONDS", "20"),
@@ -243,14 +245,9 @@ async fn schedule(host: Host, mut stop: watch::Receiver<bool>) -> BTreeMap<Strin
 
 /// Where the functions reach the database: through a proxy, where it is on this machine.
 async fn behind_proxy(database: &Database) -> (String, Option<Proxy>) {
-    let host = database
-        .is_ours()
-        .then(|| database.uri.strip_prefix("mongodb://")?.split('/').next())
-        .flatten();
-    let Some(host) = host else {
+    if !database.is_ours() {
         return (database.uri.clone(), None);
-    };
-    let proxy = Proxy::to(host).await;
-    let uri = database.uri.replacen(host, &proxy.address().to_string(), 1);
+    }
+    let (uri, proxy) = Proxy::before(&database.uri).await;
     (uri, Some(proxy))
 }

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use mongodb::Database;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{RawBsonRef, RawDocumentBuf, doc};
 use outdial::config::Settings;
+use outdial::dao::admin::{self, Presence};
 use outdial::dao::{Dao, DaoError, indexes};
 
 use super::finding::{Finding, Verdict, failed, skipped};
@@ -27,12 +28,24 @@ pub async fn check(settings: &Settings) -> Vec<Finding> {
         let others = others.map(|&name| Finding::new(name, Err(skipped("the database is away"))));
         return std::iter::once(first).chain(others).collect();
     }
+    if is_not_outdials(&dao).await.unwrap_or(false) {
+        let indexes = Finding::of(NAMES[1], has_indexes(&dao, ADVICE_NOT_OUTDIALS)).await;
+        let others = NAMES[2..].iter();
+        let why = || Err(skipped("it is not an outdial database"));
+        let others = others.map(|&name| Finding::new(name, why()));
+        return [first, indexes].into_iter().chain(others).collect();
+    }
     let (indexes, dialling, calls) = tokio::join!(
-        Finding::of(NAMES[1], has_indexes(&dao)),
+        Finding::of(NAMES[1], has_indexes(&dao, ADVICE)),
         Finding::of(NAMES[2], dials(&dao)),
         Finding::of(NAMES[3], calls_of_today(&dao, settings)),
     );
     vec![first, indexes, dialling, calls]
+}
+
+async fn is_not_outdials(dao: &Dao) -> Result<bool, DaoError> {
+    let presence = admin::presence(&dao.database().await?).await?;
+    Ok(presence == Presence::Absent)
 }
 
 async fn answers(dao: &Dao) -> Result<String, Verdict> {
@@ -44,14 +57,16 @@ async fn answers(dao: &Dao) -> Result<String, Verdict> {
     ))
 }
 
-async fn has_indexes(dao: &Dao) -> Result<String, Verdict> {
-    const ADVICE: &str = "run `cargo xtask indexes`";
+const ADVICE: &str = "run `cargo xtask indexes`";
+const ADVICE_NOT_OUTDIALS: &str = "it has none of outdial's documents either: check MONGO_DB; `cargo xtask indexes --create` makes a new database";
+
+async fn has_indexes(dao: &Dao, advice: &'static str) -> Result<String, Verdict> {
     let database = dao.database().await?;
     let found = indexes::check(&database).await?;
     if !found.missing.is_empty() {
         return Err(failed(
             format!("missing: {}", found.missing.join(", ")),
-            ADVICE,
+            advice,
         ));
     }
     if !found.replaced.is_empty() {
@@ -59,7 +74,7 @@ async fn has_indexes(dao: &Dao) -> Result<String, Verdict> {
             "of the earlier service, and of no use: {}",
             found.replaced.join(", ")
         );
-        return Err(failed(why, ADVICE));
+        return Err(failed(why, advice));
     }
     Ok("all are there".to_owned())
 }
@@ -91,15 +106,14 @@ async fn calls_of_today(dao: &Dao, settings: &Settings) -> Result<String, Verdic
 
 async fn used_today(database: &Database) -> Result<i64, DaoError> {
     let id = format!("calls:{}", chrono::Utc::now().format("%Y-%m-%d"));
-    let counters = database.collection::<Document>("counters");
+    let counters = database.collection::<RawDocumentBuf>("counters");
     let counter = counters.find_one(doc! { "_id": id }).await?;
-    Ok(
-        match counter.as_ref().and_then(|counter| counter.get("count")) {
-            Some(Bson::Int64(count)) => *count,
-            Some(Bson::Int32(count)) => i64::from(*count),
-            _ => 0,
-        },
-    )
+    let count = counter.as_ref().map(|counter| counter.get("count"));
+    Ok(match count {
+        Some(Ok(Some(RawBsonRef::Int64(count)))) => count,
+        Some(Ok(Some(RawBsonRef::Int32(count)))) => i64::from(count),
+        _ => 0,
+    })
 }
 
 impl From<DaoError> for Verdict {

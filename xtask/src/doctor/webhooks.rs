@@ -1,5 +1,5 @@
 //! The webhooks' URLs, by forms that name no call: status and recording refuse such a form before they look at anything, and
-//! voice answers with the apology. So the signature is checked, and nothing is stored, queued or counted as an orphan.
+//! voice answers with the apology. So the signature is checked, and nothing is stored, queued or counted: neither an orphan nor an apology.
 
 use futures_util::future::join_all;
 use outdial::config::{Settings, WebhookKind, webhook_url};

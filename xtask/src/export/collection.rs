@@ -3,7 +3,10 @@
 use chrono::Utc;
 use clap::ValueEnum;
 use mongodb::Database;
-use mongodb::bson::{Bson, DateTime, Document, deserialize_from_document, doc, oid::ObjectId};
+use mongodb::bson::{
+    Bson, DateTime, Document, RawDocument, RawDocumentBuf, deserialize_from_slice, doc,
+    oid::ObjectId,
+};
 use outdial::dao::{DaoError, ERASED_AT};
 use outdial::domain::{Call, CallId, Recording, User};
 use outdial::http::{CallBody, RecordingBody, UserBody};
@@ -97,7 +100,7 @@ impl Collection {
                 doc! { "_id": ObjectId::parse_str(id).map_err(|_| none())? }
             }
         };
-        let documents = database.collection::<Document>(self.name());
+        let documents = database.collection::<RawDocumentBuf>(self.name());
         let found = documents
             .find_one(this)
             .projection(doc! { "created_at": 1 })
@@ -107,9 +110,9 @@ impl Collection {
         Ok(self.place_of(&found).ok_or_else(none)?)
     }
 
-    fn place_of(self, document: &Document) -> Option<Place> {
+    fn place_of(self, document: &RawDocument) -> Option<Place> {
         Some(Place {
-            created_at: *document.get_datetime("created_at").ok()?,
+            created_at: document.get_datetime("created_at").ok()?,
             id: document.get_object_id("_id").ok()?,
             by_id: self.is_by_id(),
         })
@@ -129,8 +132,8 @@ impl Collection {
         value[id].as_str().map(str::to_owned)
     }
 
-    /// The document as the API tells it.
-    pub fn line(self, document: Document) -> Option<String> {
+    /// The document as the API tells it; none where it cannot be read.
+    pub fn line(self, document: &RawDocument) -> Option<String> {
         match self {
             Self::Users => told::<User, UserBody>(document),
             Self::Calls => told::<Call, CallBody>(document),
@@ -139,20 +142,20 @@ impl Collection {
     }
 }
 
-fn told<T: DeserializeOwned, B: From<T> + Serialize>(document: Document) -> Option<String> {
-    let stored: T = deserialize_from_document(document).ok()?;
+fn told<T: DeserializeOwned, B: From<T> + Serialize>(document: &RawDocument) -> Option<String> {
+    let stored: T = deserialize_from_slice(document.as_bytes()).ok()?;
     serde_json::to_string(&B::from(stored)).ok()
 }
 
 impl Place {
-    pub fn is_before(self, document: &Document) -> bool {
+    pub fn is_before(self, document: &RawDocument) -> bool {
         let (created_at, id) = (
             document.get_datetime("created_at"),
             document.get_object_id("_id"),
         );
         match (created_at, id) {
             _ if self.by_id => true,
-            (Ok(created_at), Ok(id)) => (self.created_at, self.id) < (*created_at, id),
+            (Ok(created_at), Ok(id)) => (self.created_at, self.id) < (created_at, id),
             _ => true,
         }
     }

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use mongodb::Collection;
-use mongodb::bson::{DateTime, doc, oid::ObjectId};
+use mongodb::bson::{DateTime, deserialize_from_slice, doc, oid::ObjectId};
 use mongodb::error::ErrorKind;
-use outdial::config::Settings;
-use outdial::dao::{Dao, DaoError, indexes};
+use mongodb::{Collection, Database};
+use outdial::dao::{DaoError, indexes};
 use outdial::domain::{User, UserCreate};
 use outdial::http::FieldError;
 
@@ -29,9 +28,8 @@ pub struct Store {
 const INDEX: &str = "users.email_lower_unique";
 
 impl Store {
-    pub async fn open(settings: &Settings, dry_run: bool) -> Result<Self> {
-        let database = Dao::new(&settings.mongo()?)?.database().await?;
-        let found = indexes::check(&database).await?;
+    pub async fn open(database: &Database, dry_run: bool) -> Result<Self> {
+        let found = indexes::check(database).await?;
         if found.missing.iter().any(|index| index == INDEX) {
             return Err(
                 format!("the index {INDEX} is missing: run `cargo xtask indexes` first").into(),
@@ -60,7 +58,7 @@ impl Store {
             there.extend(self.find(&users).await?);
         } else {
             for user in new {
-                there.entry(user.email_lower.clone()).or_insert(user);
+                there.entry(user.email_lower.clone()).or_insert(Some(user));
             }
         }
         let outcomes = users
@@ -70,8 +68,8 @@ impl Store {
         Ok(outcomes.collect())
     }
 
-    /// The stored users who have one of these addresses, by it.
-    async fn find(&self, users: &[User]) -> Result<HashMap<String, User>, DaoError> {
+    /// The stored users who have one of these addresses, by it; `None` for one who cannot be read.
+    async fn find(&self, users: &[User]) -> Result<HashMap<String, Option<User>>, DaoError> {
         let addresses: Vec<_> = users.iter().map(|user| &user.email_lower).collect();
         let mut found = self
             .users
@@ -79,8 +77,11 @@ impl Store {
             .await?;
         let mut there = HashMap::new();
         while found.advance().await? {
-            let user = found.deserialize_current()?;
-            there.insert(user.email_lower.clone(), user);
+            let user = found.current();
+            if let Ok(address) = user.get_str("email_lower") {
+                let read = deserialize_from_slice(user.as_bytes()).ok();
+                there.insert(address.to_owned(), read);
+            }
         }
         Ok(there)
     }
@@ -120,19 +121,21 @@ fn user(body: &UserCreate, now: DateTime) -> User {
     }
 }
 
-fn outcome(user: &User, there: Option<&User>) -> Outcome {
-    match there {
-        Some(there) if there.id == user.id => Outcome::Created,
-        Some(there)
+fn outcome(user: &User, there: Option<&Option<User>>) -> Outcome {
+    let message = match there {
+        Some(Some(there)) if there.id == user.id => return Outcome::Created,
+        Some(Some(there))
             if there.name == user.name
                 && there.phone_number == user.phone_number
                 && there.time_zone == user.time_zone =>
         {
-            Outcome::Known
+            return Outcome::Known;
         }
-        _ => Outcome::Refused(FieldError {
-            field: "email".to_owned(),
-            message: "is the address of a user with another name, number or time zone".to_owned(),
-        }),
-    }
+        Some(None) => "is the address of a user whose stored document cannot be read",
+        _ => "is the address of a user with another name, number or time zone",
+    };
+    Outcome::Refused(FieldError {
+        field: "email".to_owned(),
+        message: message.to_owned(),
+    })
 }

@@ -1,7 +1,7 @@
 //! The stack that is left running.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -85,10 +85,8 @@ impl Dev {
             .build()
             .expect("a client");
         let mark = Uuid::new_v4().to_string();
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        drop(listener);
-        let mut child = xtask(&["dev", "--port", &address.port().to_string()])
+        let port = testkit::free_port().expect("a free port");
+        let mut child = xtask(&["dev", "--port", &port.to_string()])
             .args(options)
             .env(MARK, &mark)
             .stdout(Stdio::piped())
@@ -110,9 +108,9 @@ impl Dev {
         let dev = Self {
             child,
             mark,
-            address: address.to_string(),
+            address: format!("127.0.0.1:{port}"),
             api_key: api_key.unwrap_or_default(),
-            storage: storage(address.port()),
+            storage: storage(port),
             client,
         };
         assert!(greeted, "dev ended early:\n{}", shown.join("\n"));

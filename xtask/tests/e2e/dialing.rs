@@ -31,16 +31,18 @@ async fn dialling_is_off_at_the_next_request_until_it_is_on_again() {
     );
     assert_eq!(place.send(&router).await.status, 201);
 
-    let told = succeed(&mut dialing(&stage, &["off", "--reason", "a stolen key"]));
+    let off = ["off", "--reason", "a stolen key", "--by", "ada"];
+    let told = succeed(&mut dialing(&stage, &off));
     assert!(told.starts_with("dialling is off since 20"), "{told}");
     let refused = place.send(&router).await;
     refused.assert_problem(503, "dialing_off");
     assert!(!refused.text().contains("stolen"), "{}", refused.text());
     let shown = succeed(&mut dialing(&stage, &["status"]));
     assert_eq!(shown, told);
-    assert!(shown.ends_with(": a stolen key\n"), "{shown}");
+    assert!(shown.ends_with(" by ada: a stolen key\n"), "{shown}");
 
-    succeed(&mut dialing(&stage, &["on"]));
+    let on = succeed(dialing(&stage, &["on"]).env("USER", "grace"));
+    assert!(on.contains(" by grace@"), "{on}");
     assert_eq!(place.send(&router).await.status, 201);
 }
 
@@ -52,6 +54,11 @@ async fn what_is_no_order_switches_nothing() {
         &[],
         &["status", "--reason", "x"],
         &["off", "--reason", "two\nlines"],
+        &["off", "--by", "two\nlines"],
+        &["off", "--by", &"a".repeat(201)],
+        &["status", "--by", "ada"],
+        &["status", "--cancel-queued"],
+        &["on", "--cancel-queued"],
     ] {
         let output = dialing(&stage, arguments).output().expect("xtask runs");
         assert!(!output.status.success(), "{arguments:?}");

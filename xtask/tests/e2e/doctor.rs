@@ -78,6 +78,11 @@ async fn a_stack_that_runs_is_well_and_what_is_wrong_with_it_is_told() {
         told.lines().count() - 2,
         "{told}"
     );
+    let local = format!("--local={port}");
+    let shown = succeed(&mut xtask(&["dialing", "status", &local]));
+    assert_eq!(shown, "dialling is on\n");
+    let shown = succeed(&mut xtask(&["indexes", &local]));
+    assert!(shown.contains("every index is there"), "{shown}");
     assert!(lines(&told, "secret")[0].starts_with("skipped"), "{told}");
     assert!(
         lines(&told, "Twilio API key")[0].starts_with("skipped"),
@@ -151,7 +156,7 @@ async fn a_switch_that_is_off_and_a_cap_that_is_used_up_are_told() {
     let stage = Stage::with_twilio().await.set("MAX_CALLS_PER_DAY", "7");
     let settings: Settings = stage.settings();
     let dao = Dao::new(&settings.mongo().expect("a database")).expect("a URI");
-    dao.switch_dialing(false, Some("a stolen key"))
+    dao.switch_dialing(false, Some("a stolen key"), None)
         .await
         .expect("it is stored");
     let day = chrono::Utc::now().date_naive();

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use mongodb::bson::{DateTime, Document, doc};
+use outdial::dao::number_counter;
 use outdial::domain::{Call, CallStatus, DialOutcome};
 use serde_json::json;
 use testkit::{ACCOUNT_SID, API_KEY, Request, Stage, Twilio};
@@ -188,6 +189,49 @@ async fn nothing_is_left_of_a_person_but_facts_that_name_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn counters_and_reasons_go_for_each_number_of_a_person_under_any_spelling() {
+    let stage = Stage::with_twilio().await;
+    let user = stage.user().await;
+    stage
+        .call(|call| {
+            call.user_id.clone_from(&user);
+            call.status = CallStatus::Failed;
+            call.dial_outcome = Some(DialOutcome::Refused);
+            call.twilio_sid = None;
+            call.to_number = "+5491123456789".parse().expect("a number");
+        })
+        .await;
+    let counter = |number: &str| {
+        let number = number.parse().expect("a number");
+        doc! { "_id": number_counter(&number, DateTime::now()), "count": 1_i64 }
+    };
+    let blocked = |number: &str| doc! { "number": number, "reason": "A-17 asked" };
+    let others = "+12125550199";
+    for (name, document) in [
+        // The user's, and of the line that was called, by its least spelling.
+        ("counters", counter("+12125550123")),
+        ("counters", counter("+541123456789")),
+        ("counters", counter(others)),
+        ("blocked_numbers", blocked("+541123456789")),
+        ("blocked_numbers", blocked("+54111523456789")),
+        ("blocked_numbers", blocked("+112125550123")),
+    ] {
+        let collection = stage.database().collection(name);
+        collection.insert_one(document).await.expect("it is stored");
+    }
+    succeed(&mut xtask_on(&stage, &["erase", &user, "--yes"]));
+    let left = everything(stage.database()).await;
+    assert!(!left.contains("A-17"), "{left}");
+    assert_eq!(stage.count("blocked_numbers").await, 3, "{left}");
+    assert_eq!(left.matches(":to:").count(), 1, "{left}");
+    let kept = counter(others);
+    assert!(
+        left.contains(kept.get_str("_id").expect("a name")),
+        "{left}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_twilio_does_not_delete_is_kept_until_it_does() {
     let twilio = Twilio::start_at(Speed::parse("100").expect("a factor")).await;
     let stage = Stage::new().await.playing(&twilio);
@@ -253,4 +297,75 @@ async fn calls_that_an_earlier_run_has_left_are_erased_without_their_user() {
     let left = everything(stage.database()).await;
     assert_eq!(left.matches("erased_at").count(), 2, "{left}");
     assert!(!left.contains("Hello."), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_erased_too() {
+    let twilio = Twilio::start_at(Speed::parse("100").expect("a factor")).await;
+    let stage = Stage::new().await.playing(&twilio);
+    let (user, call) = person(&stage, &twilio).await;
+    let database = stage.database();
+    let calls = database.collection::<Document>("calls");
+    let id = mongodb::bson::oid::ObjectId::parse_str(&user).expect("a name");
+    let users = database.collection::<Document>("users");
+    let odd = doc! { "$set": { "name": { "first": "Ada" }, "time_zone": 17 } };
+    users
+        .update_one(doc! { "_id": id }, odd)
+        .await
+        .expect("it is stored");
+    let recordings = database.collection::<Document>("recordings");
+    let odd = doc! { "$set": { "status": 17, "recording_status": "Ada" } };
+    recordings
+        .update_many(doc! {}, odd)
+        .await
+        .expect("it is stored");
+    let odd = doc! { "$set": {
+        "status": "levitating", "answered_by": { "name": "Ada" }, "metadata": { "order": ["A-17"] },
+        "created_at": DateTime::from_millis(1_700_000_000_000),
+    } };
+    calls
+        .update_one(doc! { "_id": call.id }, odd)
+        .await
+        .expect("it is stored");
+    for odd in [
+        doc! { "to_number": 17 },
+        doc! { "twilio_sid": 17 },
+        doc! { "events": "Ada" },
+    ] {
+        let other = stage
+            .call(|call| {
+                call.user_id.clone_from(&user);
+                call.status = CallStatus::Completed;
+                call.script = "Your biopsy is ready.".parse().expect("a script");
+            })
+            .await;
+        calls
+            .update_one(doc! { "_id": other.id }, doc! { "$set": odd })
+            .await
+            .expect("it is stored");
+    }
+
+    succeed(&mut xtask_on(&stage, &["erase", &user, "--dry-run"]));
+    let told = succeed(&mut xtask_on(&stage, &["erase", &user, "--yes"]));
+    assert!(told.ends_with("erased\n"), "{told}");
+    assert!(twilio.calls().await.is_empty());
+    assert_eq!(stage.count("users").await, 0);
+    assert_eq!(stage.count("recordings").await, 0);
+    let left = everything(database).await;
+    for text in PERSONAL {
+        assert!(!left.contains(text), "{text} is left: {left}");
+    }
+    let mut facts = database
+        .collection::<Call>("calls")
+        .find(doc! {})
+        .await
+        .expect("the database answers");
+    let mut count = 0;
+    while facts.advance().await.expect("the database answers") {
+        facts
+            .deserialize_current()
+            .expect("what is left can be read");
+        count += 1;
+    }
+    assert_eq!(count, 4);
 }

@@ -1,11 +1,14 @@
 //! Every sample event, under the runtime interface emulator, gives the answer that its name promises.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use mongodb::bson::{Bson, Document};
 use serde_json::Value;
+use testkit::Stage;
 
-use crate::{succeed, xtask};
+use crate::{Folder, succeed, xtask};
 
 /// The status that is answered; 0 where the event is no request.
 const EXPECTED: [(&str, &str, u16); 25] = [
@@ -36,43 +39,43 @@ const EXPECTED: [(&str, &str, u16); 25] = [
     ("voice", "voice-forged", 403),
 ];
 
-#[test]
-fn events_of_console() {
-    invoke_events_of("console");
+#[tokio::test]
+async fn events_of_console() {
+    invoke_events_of("console").await;
 }
 
-#[test]
-fn events_of_health() {
-    invoke_events_of("health");
+#[tokio::test]
+async fn events_of_health() {
+    invoke_events_of("health").await;
 }
 
-#[test]
-fn events_of_media() {
-    invoke_events_of("media");
+#[tokio::test]
+async fn events_of_media() {
+    invoke_events_of("media").await;
 }
 
-#[test]
-fn events_of_outbound_calls() {
-    invoke_events_of("outbound-calls");
+#[tokio::test]
+async fn events_of_outbound_calls() {
+    invoke_events_of("outbound-calls").await;
 }
 
-#[test]
-fn events_of_recording() {
-    invoke_events_of("recording");
+#[tokio::test]
+async fn events_of_recording() {
+    invoke_events_of("recording").await;
 }
 
-#[test]
-fn the_schedule_looks_at_the_calls_that_are_open() {
-    let report = invoke("reconcile", "reconcile");
+#[tokio::test]
+async fn the_schedule_looks_at_the_calls_that_are_open() {
+    let report = invoke("reconcile", "reconcile").await;
     assert_eq!(report["ends"]["given_up"], 1, "{report:#}");
     assert_eq!(report["stopped_early"], false, "{report:#}");
 }
 
-#[test]
-fn a_batch_from_the_queue_is_applied_but_for_what_cannot_be_read() {
-    let answer = invoke("replay", "replay");
+#[tokio::test]
+async fn a_batch_from_the_queue_is_applied_but_for_what_cannot_be_read() {
+    let answer = invoke("replay", "replay").await;
     assert_eq!(answer, serde_json::json!({ "batchItemFailures": [] }));
-    let answer = invoke("replay", "replay-unreadable");
+    let answer = invoke("replay", "replay-unreadable").await;
     let failed = answer["batchItemFailures"].as_array().expect("a list");
     assert_eq!(failed.len(), 1, "{answer:#}");
     assert_eq!(
@@ -81,38 +84,78 @@ fn a_batch_from_the_queue_is_applied_but_for_what_cannot_be_read() {
     );
 }
 
-#[test]
-fn events_of_status() {
-    invoke_events_of("status");
+#[tokio::test]
+async fn events_of_status() {
+    invoke_events_of("status").await;
+}
+
+#[tokio::test]
+async fn events_of_users() {
+    invoke_events_of("users").await;
+}
+
+#[tokio::test]
+async fn events_of_voice() {
+    invoke_events_of("voice").await;
 }
 
 #[test]
-fn events_of_users() {
-    invoke_events_of("users");
+fn without_a_database_of_the_callers_one_with_the_seed_is_started() {
+    let answer = read(&succeed(&mut xtask(&[
+        "invoke",
+        "users",
+        "events/users-list.json",
+    ])));
+    assert_eq!(answer["statusCode"], 200, "{answer:#}");
+    let body = answer["body"].as_str().expect("a body");
+    assert!(body.contains("Ada Lovelace"), "{body}");
 }
 
-#[test]
-fn events_of_voice() {
-    invoke_events_of("voice");
-}
-
-fn invoke_events_of(function: &str) {
+async fn invoke_events_of(function: &str) {
     for (_, event, status) in EXPECTED.iter().filter(|(name, _, _)| *name == function) {
-        let answer = invoke(function, event);
+        let answer = invoke(function, event).await;
         assert_eq!(answer["statusCode"], *status, "{event}: {answer:#}");
     }
 }
 
-fn invoke(function: &str, event: &str) -> Value {
-    let file = format!("events/{event}.json");
-    let answer = succeed(&mut xtask(&["invoke", function, &file]));
-    serde_json::from_str(&answer).expect("an answer is JSON")
+/// The answer to one event, from a function whose database holds the seed and is nobody else's.
+async fn invoke(function: &str, event: &str) -> Value {
+    let stage = Stage::new().await;
+    let database = stage.database();
+    let seed: Document = serde_json::from_str(&text("seed.json")).expect("JSON");
+    for (collection, documents) in seed {
+        let Bson::Array(documents) = documents else {
+            panic!("{collection} is no list");
+        };
+        let collection = database.collection(&collection);
+        let stored = collection.insert_many(documents).await;
+        stored.expect("the database takes the seed");
+    }
+    let folder = Folder::new();
+    let env = folder.file("env.json");
+    let variables = text("env.json").replace("outdial_events", database.name());
+    fs::write(&env, variables).expect("it can be written");
+    let event = format!("events/{event}.json");
+    let mut command = xtask(&["invoke", function, &event, "--env", &env]);
+    let uri = stage.variable("MONGO_URI").expect("it is set");
+    read(&succeed(command.env("MONGO_URI", uri)))
+}
+
+fn read(answer: &str) -> Value {
+    serde_json::from_str(answer).expect("an answer is JSON")
+}
+
+fn events() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../events")
+}
+
+fn text(file: &str) -> String {
+    fs::read_to_string(events().join(file)).expect("it is there")
 }
 
 #[test]
 fn every_event_is_invoked() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
-    let files: BTreeSet<_> = std::fs::read_dir(folder)
+    let files: BTreeSet<_> = fs::read_dir(events())
         .expect("there are events")
         .filter_map(|file| {
             file.ok()?

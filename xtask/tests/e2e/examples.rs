@@ -85,10 +85,11 @@ async fn each_example_does_what_it_says_and_repeats_what_is_to_be_repeated() {
 }
 
 /// What a request with a key meets, one after another: status, `code`, and `Retry-After`. The last one has reached the service.
-const HURDLES: [(u16, &str, &str); 4] = [
+const HURDLES: [(u16, &str, &str); 5] = [
     (503, "unavailable", "0"),
     (429, "user_daily_cap", "1"),
     (409, "request_in_progress", "0"),
+    (502, "twilio_unreachable", "0"),
     (504, "", "0"),
 ];
 /// The one that asks for a second of patience.

@@ -213,3 +213,35 @@ async fn a_part_is_chosen_by_time_and_by_the_last_that_was_written() {
         fail(&mut xtask_on(&stage, arguments));
     }
 }
+
+#[tokio::test]
+async fn odd_notes_are_exported_as_they_are_and_unreadable_calls_are_named() {
+    let stage = Stage::new().await;
+    let mut written = Vec::new();
+    for name in ["$oid", "$date", "$numberLong", "$binary", "$uuid"] {
+        let notes = serde_json::json!({ name: "order-17" });
+        let metadata = serde_json::from_value(notes.clone()).expect("notes");
+        stage.call(|call| call.metadata = metadata).await;
+        written.push(notes);
+    }
+    let broken = stage.call(|_| {}).await;
+    let calls = stage.database().collection::<Document>("calls");
+    let change = doc! { "$set": { "status": 17, "script": "Hello, Ada." } };
+    calls
+        .update_one(doc! { "_id": broken.id }, change)
+        .await
+        .expect("it is stored");
+    let last = stage.call(|_| {}).await;
+
+    let (told, said) = fail(&mut xtask_on(&stage, &["export", "calls"]));
+    let lines = lines(&told);
+    let notes: Vec<_> = lines.iter().map(|line| line["metadata"].clone()).collect();
+    assert_eq!(notes[..written.len()], written);
+    assert_eq!(
+        lines.last().expect("a line")["call_id"],
+        last.call_id.to_string()
+    );
+    assert_eq!(lines.len(), written.len() + 1);
+    assert!(said.contains(&format!("calls {}", broken.id)), "{said}");
+    assert!(!said.contains("Ada"), "{said}");
+}

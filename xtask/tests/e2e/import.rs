@@ -132,3 +132,16 @@ async fn nothing_is_imported_without_the_index_that_keeps_addresses_apart() {
     );
     assert_eq!(stage.count("users").await, 0);
 }
+
+#[tokio::test]
+async fn an_unreadable_user_refuses_one_line_alone() {
+    let (stage, folder) = (Stage::new().await, Folder::new());
+    let users = stage.database().collection("users");
+    let broken = mongodb::bson::doc! { "name": 17, "email": "p1@example.com", "email_lower": "p1@example.com" };
+    users.insert_one(broken).await.expect("it is stored");
+    let file = written(&folder, &numbered(0..3));
+    let (told, said) = fail(&mut xtask_on(&stage, &["import", &file]));
+    assert_eq!(told, "3 lines: 2 created, 0 there already, 1 refused\n");
+    let reason = "line 3: email is the address of a user whose stored document cannot be read";
+    assert!(said.contains(reason), "{said}");
+}

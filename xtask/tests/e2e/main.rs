@@ -1,5 +1,6 @@
 //! The commands as a person runs them, with the real binaries, the real database and the simulator.
 
+mod canceling;
 mod concurrency;
 mod demo;
 mod dev;
@@ -17,6 +18,7 @@ mod printed;
 #[cfg(target_os = "linux")]
 mod processes;
 mod redrive;
+mod targets;
 #[path = "../../src/wav.rs"]
 mod wav;
 

@@ -55,7 +55,7 @@ fn an_old_python_is_told_its_version_and_the_one_that_is_needed() {
 /// Debian's python3 is one, until python3-venv is installed.
 #[test]
 fn a_python_without_venv_is_told_the_package_that_brings_it() {
-    let told = told_with_python(r#"case "$2" in *ensurepip*) exit 1;; *) echo 3.12;; esac"#);
+    let told = told_with_python(r#"echo 3.12; case "$2" in *ensurepip*) exit 1;; esac"#);
     assert!(
         told.contains("Python's venv module with ensurepip is missing"),
         "{told}"

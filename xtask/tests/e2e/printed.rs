@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
+use mongodb::bson::{DateTime, Document, doc};
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{AUTH_TOKEN, Proxy, Queue, Stage, Twilio, api_key, form, new_sid};
@@ -82,12 +83,17 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     }
 }
 
+fn long_ago() -> DateTime {
+    DateTime::from_millis(DateTime::now().timestamp_millis() - 600_000)
+}
+
 /// A run of the whole service, and what its answers say of themselves.
 struct Play {
     host: Host,
     twilio: Twilio,
     queue: Queue,
     database: Proxy,
+    stage: Stage,
     /// The requests that were refused, by name, with their statuses.
     refused: Vec<(String, u16)>,
 }
@@ -97,6 +103,9 @@ impl Play {
         let twilio = Twilio::start_at(Speed::parse("50").expect("a factor")).await;
         let queue = Queue::new().await;
         let stage = Stage::new().await.playing(&twilio).spilling_into(&queue);
+        let users = stage.database().collection("users");
+        let odd = doc! { "name": { NAME: NUMBER }, "email": 17, "script": SCRIPT, "created_at": DateTime::now() };
+        users.insert_one(odd).await.expect("it is stored");
         let (stage, database) = stage.behind_proxy().await;
         let endpoint = std::env::var("OUTDIAL_TEST_SQS_ENDPOINT").unwrap_or_default();
         let stage = stage
@@ -109,6 +118,7 @@ impl Play {
             twilio,
             queue,
             database,
+            stage,
             refused: Vec::new(),
         }
     }
@@ -142,6 +152,7 @@ impl Play {
         let path = format!("/users/{id}");
         let query = "/users?email=zenobie.quillfeather%40mail.example.com";
         self.ask("GET", query, Value::Null, 200).await;
+        self.ask("GET", "/users", Value::Null, 200).await;
         self.ask("GET", &path, Value::Null, 200).await;
         let change = json!({ "phone_number": OTHER_NUMBER });
         self.ask("PATCH", &path, change, 200).await;
@@ -325,6 +336,12 @@ impl Play {
         let order = json!({ "user_id": user_id, "to_number": OTHER_NUMBER, "script": SCRIPT });
         let call = self.ask("POST", "/calls/outbound", order, 202).await;
         self.twilio.faults(&json!({})).await;
+        // What is younger than a minute waits.
+        let calls = self.stage.database().collection::<Document>("calls");
+        let this = doc! { "call_id": call.field("call_id") };
+        let older = doc! { "$set": { "updated_at": long_ago(), "dial_deadline": long_ago() } };
+        let aged = calls.update_one(this, older).await;
+        assert_eq!(aged.expect("the database answers").matched_count, 1);
         let path = format!("/calls/{}", call.field("call_id"));
         until("end of the lost dial", async || {
             self.host.invoke("reconcile", &json!({})).await;
@@ -347,9 +364,11 @@ impl Play {
         ];
         let answer = self.host.webhook(&status, &news).await;
         self.expect(answer, 200);
-        let voice = format!("/twilio/voice?call_id={id}");
-        let answer = self.host.webhook(&voice, &news).await;
-        self.expect(answer, 200);
+        for retry in ["", "&retry=3"] {
+            let voice = format!("/twilio/voice?call_id={id}{retry}");
+            let answer = self.host.webhook(&voice, &news).await;
+            self.expect(answer, 200);
+        }
         let user = json!({ "name": NAME, "email": format!("x{EMAIL}"), "phone_number": NUMBER });
         self.ask("POST", "/users", user, 503).await;
         self.host.invoke("reconcile", &json!({})).await;
@@ -467,13 +486,16 @@ fn what_helps_is_there(lines: &Lines, play: &Play, call_id: &str) {
     let messages = lines.all("message");
     for message in [
         "a user was created",
+        "a stored document cannot be read",
         "dialled",
         "the outcome of the dial is unknown",
         "suspected double dial: the call has another CallSid",
         "orphan: a webhook of a call that is not known here",
         "a call that is not known here asks what to say",
         "a signed voice request could not be read",
+        "the script is out of reach; redirected to try again",
         "the script is out of reach",
+        "delivery none was queued",
         "a webhook was not applied; it waits in the queue",
         "a webhook from the queue was applied",
         "a webhook from the queue was not applied",
@@ -505,10 +527,12 @@ fn everything_is_counted(lines: &Lines) {
         ("DialOutcomes", Some(("Outcome", "accepted")), 1.0),
         ("DialOutcomes", Some(("Outcome", "unknown")), 1.0),
         ("ReconciledCalls", None, 1.0),
-        ("SpilledWebhooks", None, 1.0),
-        ("ReplayedWebhooks", None, 1.0),
+        ("SpilledWebhooks", None, 3.0),
+        ("ReplayedWebhooks", None, 3.0),
+        ("Apologies", None, 2.0),
         ("FailedReplays", None, 2.0),
         ("OrphanWebhooks", None, 2.0),
+        ("UnreadableDocuments", None, 1.0),
         ("SuspectedDoubleDials", None, 1.0),
         ("UnauthorizedRequests", None, 3.0),
         ("BadSignatures", None, 5.0),
@@ -543,7 +567,7 @@ async fn a_refusal_of_twilios_is_logged_without_the_number_that_it_quotes() {
     tokio::spawn(async move { axum::serve(listener, router).await });
     let stage = Stage::new().await;
     let user_id = stage.user().await;
-    let call = stage.call(|_| ()).await;
+    let call = stage.call(|call| call.updated_at = long_ago()).await;
     let stage = stage
         .set("TWILIO_API_BASE_URL", &url)
         .set("TWILIO_API_KEY_SID", "SK0123456789abcdef0123456789abcdef")

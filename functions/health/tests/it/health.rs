@@ -1,9 +1,10 @@
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use mongodb::bson::DateTime;
+use mongodb::bson::{DateTime, doc};
+use outdial::dao::Dao;
 use serde_json::{Value, json};
-use testkit::{ACCOUNT_SID, ApiDocument, Proxy, Request, Stage, Twilio};
+use testkit::{ACCOUNT_SID, API_KEY, Answer, ApiDocument, Proxy, Request, Stage, Twilio, api_key};
 
 fn function(stage: &Stage) -> Router {
     health::router(health::App::from_settings(&stage.settings()).unwrap())
@@ -16,13 +17,29 @@ fn at(stage: Stage, twilio: &str) -> Stage {
 /// The answer to somebody without a key, and how long it took.
 async fn ask(function: &Router) -> (u16, Value, Duration) {
     let begun = Instant::now();
-    let request = Request::new("GET", "/health");
-    let answer = request.send(function).await;
+    let answer = send(function, Request::new("GET", "/health")).await;
     assert_eq!(answer.header("content-type"), "application/json");
+    (answer.status.as_u16(), answer.json(), begun.elapsed())
+}
+
+/// The answer, which must be one that the document promises.
+async fn send(function: &Router, request: Request) -> Answer {
+    let answer = request.send(function).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     ApiDocument::new(&outdial::http::openapi::document([health::openapi()]))
         .check(&request, &answer);
-    (answer.status.as_u16(), answer.json(), begun.elapsed())
+    answer
+}
+
+/// What `dialing` is for a caller with that key.
+async fn dialing(function: &Router, key: &str) -> Value {
+    let answer = send(function, Request::new("GET", "/health").with_key(key)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["dialing"].take()
+}
+
+fn dao(stage: &Stage) -> Dao {
+    Dao::new(&stage.settings().mongo().unwrap()).unwrap()
 }
 
 async fn looks_at_the_account(twilio: &Twilio) -> usize {
@@ -137,4 +154,108 @@ async fn a_database_that_is_away_is_named_until_it_is_back() {
     database.restore();
     let (status, body, _) = ask(&function).await;
     assert_eq!(status, 200, "{body}");
+}
+
+#[tokio::test]
+async fn a_caller_with_a_key_is_told_how_the_switch_stands_and_others_are_not() {
+    let stage = Stage::with_twilio().await;
+    let keys = format!(
+        "{},{}",
+        api_key("tester", API_KEY, ""),
+        api_key("clerk", "of-users-alone", "users:read")
+    );
+    let stage = stage.set("API_KEYS", &keys);
+    let function = function(&stage);
+    let never = json!({ "on": true, "since": null, "reason": null, "by": null });
+    assert_eq!(dialing(&function, API_KEY).await, never);
+
+    let dao = dao(&stage);
+    let off = dao.switch_dialing(false, Some("a stolen key"), Some("ada@desk"));
+    let since = off.await.unwrap().since.unwrap();
+    for key in [API_KEY, "of-users-alone"] {
+        let told = dialing(&function, key).await;
+        assert_eq!(
+            (&told["on"], &told["reason"], &told["by"]),
+            (&json!(false), &json!("a stolen key"), &json!("ada@desk"))
+        );
+        let at = DateTime::parse_rfc3339_str(told["since"].as_str().unwrap()).unwrap();
+        assert_eq!(at, since);
+    }
+    let (status, body, _) = ask(&function).await;
+    assert_eq!((status, body.get("dialing")), (200, None), "{body}");
+
+    dao.switch_dialing(true, None, None).await.unwrap();
+    assert_eq!(dialing(&function, API_KEY).await["on"], true);
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_known_is_refused_and_learns_nothing() {
+    let stage = Stage::with_twilio().await;
+    let function = function(&stage);
+    for (name, value) in [
+        ("authorization", "Bearer of-a-stranger"),
+        ("authorization", "bearer "),
+        ("x-api-key", "of-a-stranger"),
+    ] {
+        let request = Request::new("GET", "/health").header(name, value);
+        let answer = send(&function, request).await;
+        answer.assert_problem(401, "unauthorized");
+    }
+    // What is no API key at all is a stranger's, as before: a proxy may have put it there.
+    let request = Request::new("GET", "/health").header("authorization", "Basic YTpi");
+    let answer = send(&function, request).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json().get("dialing")),
+        (200, None)
+    );
+}
+
+#[tokio::test]
+async fn without_readable_keys_health_is_told_and_nobody_is_known() {
+    // Production takes no Twilio on this machine, so there it is down.
+    let nowhere = "https://127.0.0.1:1";
+    let malformed = Stage::with_twilio().await.set("API_KEYS", "a:b");
+    let production = Stage::new().await.set("ENVIRONMENT", "production");
+    let production = at(production, nowhere);
+    for (stage, expected) in [
+        (malformed, 200),
+        (production.clone().set("API_KEYS", "a:b"), 503),
+        (production.set("API_KEYS", ""), 503),
+    ] {
+        let function = function(&stage);
+        let (status, body, _) = ask(&function).await;
+        assert_eq!((status, &body["database"]), (expected, &json!("up")));
+        assert_eq!(body.get("dialing"), None, "{body}");
+        let answer = send(&function, Request::get("/health")).await;
+        answer.assert_problem(401, "unauthorized");
+    }
+    let open = Stage::with_twilio().await.set("API_KEYS", "");
+    let (_, body, _) = ask(&function(&open)).await;
+    assert_eq!(body["dialing"]["on"], true, "development is open: {body}");
+}
+
+#[tokio::test]
+async fn an_unreadable_switch_is_told_as_off() {
+    let stage = Stage::with_twilio().await;
+    let broken = doc! { "_id": "dialing", "on": "yes" };
+    let counters = stage.database().collection("counters");
+    counters.insert_one(broken).await.unwrap();
+    let told = dialing(&function(&stage), API_KEY).await;
+    assert_eq!(told["on"], false);
+    assert_eq!(told["reason"], "the stored switch cannot be read");
+}
+
+#[tokio::test]
+async fn a_caller_with_a_key_is_answered_while_the_database_is_away() {
+    let (stage, database) = Stage::with_twilio().await.behind_proxy().await;
+    let function = function(&stage);
+    database.cut();
+    let request = Request::new("GET", "/health").with_key(API_KEY);
+    let answer = send(&function, request).await;
+    let body = answer.json();
+    assert_eq!(answer.status, 503, "{body}");
+    assert_eq!(
+        (&body["database"], body.get("dialing")),
+        (&json!("down"), None)
+    );
 }

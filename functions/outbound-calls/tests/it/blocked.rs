@@ -1,7 +1,8 @@
+use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 use testkit::{API_KEY, Answer, Request, api_key};
 
-use crate::support::{Api, QUEUED, text};
+use crate::support::{Api, QUEUED, post, router, text};
 
 const NUMBER: &str = QUEUED;
 const PATH: &str = "/blocked-numbers/%2B12125550109";
@@ -120,15 +121,110 @@ async fn what_is_no_number_is_refused_and_all_faults_are_told() {
 }
 
 #[tokio::test]
-async fn a_number_with_a_trunk_prefix_is_told_how_it_is_written() {
+async fn a_number_that_is_not_valid_is_not_blocked_and_its_spelling_is_told_where_there_is_one() {
     let api = Api::new().await;
-    let answer = block(&api, &json!({ "phone_number": "+4402079460018" })).await;
-    answer.assert_problem(422, "validation_failed");
-    assert_eq!(answer.fields(), ["phone_number"]);
-    assert!(answer.text().contains("+442079460018"), "{}", answer.text());
-    // One that no plan knows may have been called under an older plan.
-    let unknown = block(&api, &json!({ "phone_number": "+15550001111" })).await;
-    assert_eq!(unknown.status, 201, "{}", unknown.text());
+    for (number, spelling) in [
+        ("+4402079460018", "+442079460018"),
+        ("+5215562000000", "+525562000000"),
+        ("+551199123456", "+5511999123456"),
+        ("+22990123456", "+2290190123456"),
+        ("+378882288", "+3780549882288"),
+        ("+112125550123", "+12125550123"),
+    ] {
+        let answer = block(&api, &json!({ "phone_number": number })).await;
+        answer.assert_problem(422, "validation_failed");
+        assert_eq!(answer.fields(), ["phone_number"]);
+        assert!(answer.text().contains(spelling), "{}", answer.text());
+    }
+    for number in [
+        "+15550001111",
+        "+11235550123",
+        "+9999999999",
+        "+39236618300",
+    ] {
+        let answer = block(&api, &json!({ "phone_number": number })).await;
+        answer.assert_problem(422, "validation_failed");
+        assert_eq!(answer.fields(), ["phone_number"]);
+    }
+    assert_eq!(api.stage.count("blocked_numbers").await, 0);
+}
+
+/// A number as an earlier version has stored it, whatever it is.
+async fn store(api: &Api, number: &str) {
+    let numbers = api
+        .stage
+        .database()
+        .collection::<Document>("blocked_numbers");
+    let blocked = doc! { "number": number, "created_at": DateTime::now() };
+    numbers.insert_one(blocked).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_entry_of_an_earlier_version_blocks_its_line_and_can_be_read_and_deleted() {
+    let api = Api::with(|stage| stage.set("ALLOWED_COUNTRIES", "US,MX,GB,AR,BR,IT")).await;
+    for (stored, dialled) in [
+        ("+5215562000000", "+525562000000"),
+        ("+4402079460018", "+442079460018"),
+        ("+54111523456789", "+5491123456789"),
+        ("+551199123456", "+5511999123456"),
+        ("+39236618300", "+390236618300"),
+        ("+112125550123", "+12125550123"),
+    ] {
+        store(&api, stored).await;
+        let refused = api.post(&api.body_to(dialled)).await;
+        refused.assert_problem(422, "number_blocked");
+        assert!(refused.text().contains(stored), "{}", refused.text());
+        let path = format!("/blocked-numbers/{stored}");
+        assert_eq!(api.get(&path).await.json()["phone_number"], stored);
+        assert_eq!(unblock(&api, &path).await.status, 204);
+        let placed = api.post(&api.body_to(dialled)).await;
+        assert_eq!(placed.status, 201, "{dialled}: {}", placed.text());
+    }
+    // No spelling of anything that can be called.
+    store(&api, "+15550001111").await;
+    let path = "/blocked-numbers/+15550001111";
+    assert_eq!(api.get(path).await.status, 200);
+    assert_eq!(unblock(&api, path).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_line_of_two_valid_spellings_is_blocked_under_both() {
+    for (first, second) in [
+        ("+541123456789", "+5491123456789"),
+        ("+390549882288", "+3780549882288"),
+        ("+442890123456", "+3534890123456"),
+        ("+38344123456", "+37744123456"),
+    ] {
+        for (blocked, dialled) in [(first, second), (second, first)] {
+            let countries = "AR,IT,SM,GB,IE,XK,MC";
+            let api = Api::with(|stage| stage.set("ALLOWED_COUNTRIES", countries)).await;
+            let answer = block(&api, &json!({ "phone_number": blocked })).await;
+            assert_eq!(answer.status, 201, "{}", answer.text());
+            let refused = api.post(&api.body_to(dialled)).await;
+            refused.assert_problem(422, "number_blocked");
+            let configured = api.stage.clone().set("BLOCKED_NUMBERS", blocked);
+            unblock(&api, &format!("/blocked-numbers/{blocked}")).await;
+            let refused = post(&api.body_to(dialled)).send(&router(&configured)).await;
+            refused.assert_problem(422, "number_blocked");
+            api.assert_untouched().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_configured_number_blocks_its_line_under_whatever_spelling() {
+    let numbers = "+5215562000000,+4402079460018,+15550001111";
+    let api = Api::with(|stage| {
+        stage
+            .set("BLOCKED_NUMBERS", numbers)
+            .set("ALLOWED_COUNTRIES", "MX,GB")
+    })
+    .await;
+    for dialled in ["+525562000000", "+442079460018"] {
+        let refused = api.post(&api.body_to(dialled)).await;
+        refused.assert_problem(422, "number_blocked");
+    }
+    api.assert_untouched().await;
 }
 
 #[tokio::test]
@@ -190,29 +286,32 @@ async fn blocked_numbers_are_listed_by_page_and_by_cursor() {
 }
 
 #[tokio::test]
-async fn reading_and_blocking_need_the_scopes_of_calls() {
+async fn reading_and_blocking_need_the_scopes_of_calls_and_unblocking_one_of_its_own() {
     let keys = [
         api_key("reads", "reads", "calls:read"),
         api_key("writes", "writes", "calls:write"),
+        api_key("unblocks", "unblocks", "numbers:unblock"),
+        api_key("all", "all", ""),
     ]
     .join(",");
     let api = Api::with(|stage| stage.set("API_KEYS", &keys)).await;
     let body = json!({ "phone_number": NUMBER });
-    let post = Request::post("/blocked-numbers", &body);
+    let adding = Request::post("/blocked-numbers", &body);
     let requests = [
-        (post.clone(), "writes", 201),
+        (adding.clone(), "writes", 201),
         (Request::get("/blocked-numbers"), "reads", 200),
         (Request::get(PATH), "reads", 200),
-        (Request::new("DELETE", PATH), "writes", 204),
+        (Request::new("DELETE", PATH), "unblocks", 204),
+        (adding, "all", 201),
+        (Request::new("DELETE", PATH), "all", 204),
     ];
     for (request, allowed, status) in requests {
-        let other = if allowed == "reads" {
-            "writes"
-        } else {
-            "reads"
-        };
-        let refused = api.send(&request.clone().with_key(other)).await;
-        refused.assert_problem(403, "missing_scope");
+        for other in ["reads", "writes", "unblocks"] {
+            if allowed != other && allowed != "all" {
+                let refused = api.send(&request.clone().with_key(other)).await;
+                refused.assert_problem(403, "missing_scope");
+            }
+        }
         let unknown = api.send(&request.clone().with_key("nobody's")).await;
         unknown.assert_problem(401, "unauthorized");
         let answer = api.send(&request.with_key(allowed)).await;

@@ -1,8 +1,8 @@
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::Answer;
 
-use crate::support::{Api, counts, post, router};
+use crate::support::{Api, QUEUED, counts, post, router};
 
 #[track_caller]
 fn assert_capped(answer: &Answer, code: &str) {
@@ -44,6 +44,7 @@ async fn all_users_together_have_so_many_calls_a_day() {
 async fn a_cap_of_nothing_lets_no_call_through() {
     for (name, code) in [
         ("MAX_CALLS_PER_USER_PER_DAY", "user_daily_cap"),
+        ("MAX_CALLS_PER_NUMBER_PER_DAY", "number_daily_cap"),
         ("MAX_CALLS_PER_DAY", "daily_cap"),
     ] {
         let api = Api::with(|stage| stage.set(name, "0")).await;
@@ -54,16 +55,71 @@ async fn a_cap_of_nothing_lets_no_call_through() {
     }
 }
 
+/// The user, and another one.
+async fn bodies_of_two_users(api: &Api, to: [&str; 2]) -> [Value; 2] {
+    let mut other = api.body_to(to[1]);
+    other["user_id"] = json!(api.stage.user().await);
+    [api.body_to(to[0]), other]
+}
+
+#[tokio::test]
+async fn a_number_is_called_so_many_times_a_day_whoever_asks() {
+    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_NUMBER_PER_DAY", "2")).await;
+    let [ada, bob] = bodies_of_two_users(&api, [QUEUED; 2]).await;
+    for body in [&ada, &bob] {
+        assert_eq!(api.post(body).await.status, 201);
+    }
+    for body in [&ada, &bob] {
+        assert_capped(&api.post(body).await, "number_daily_cap");
+    }
+    assert_eq!(api.twilio.dials().await.len(), 2);
+    let other = api.post(&api.body_to("+12125550112")).await;
+    assert_eq!(other.status, 201, "{}", other.text());
+    let stats = api.get("/stats").await.json();
+    assert_eq!(stats["refused"], json!({ "number_daily_cap": 2 }));
+}
+
+#[tokio::test]
+async fn a_number_is_called_ten_times_a_day_unless_configured() {
+    let api = Api::new().await;
+    for _ in 0..10 {
+        assert_eq!(api.post(&api.body()).await.status, 201);
+    }
+    assert_capped(&api.post(&api.body()).await, "number_daily_cap");
+    api.assert_counted(10).await;
+}
+
+#[tokio::test]
+async fn the_spellings_of_a_line_share_its_cap() {
+    let api = Api::with(|stage| {
+        stage
+            .set("MAX_CALLS_PER_NUMBER_PER_DAY", "1")
+            .set("ALLOWED_COUNTRIES", "AR")
+    })
+    .await;
+    let spellings = ["+541123456789", "+5491123456789"];
+    let bodies = bodies_of_two_users(&api, spellings).await;
+    assert_eq!(api.post(&bodies[0]).await.status, 201);
+    assert_capped(&api.post(&bodies[1]).await, "number_daily_cap");
+}
+
 #[tokio::test]
 async fn requests_at_the_same_moment_never_pass_a_cap_together() {
     for (name, code) in [
         ("MAX_CALLS_PER_USER_PER_DAY", "user_daily_cap"),
+        ("MAX_CALLS_PER_NUMBER_PER_DAY", "number_daily_cap"),
         ("MAX_CALLS_PER_DAY", "daily_cap"),
     ] {
-        let api = Api::with(|stage| stage.set(name, "10")).await;
-        let routers: Vec<_> = (0..5).map(|_| router(&api.stage)).collect();
+        let api = Api::with(|stage| {
+            stage
+                .set("MAX_CALLS_PER_NUMBER_PER_DAY", "50")
+                .set(name, "10")
+        })
+        .await;
+        // As many as each has connections: none waits for another until the database counts as away.
+        let routers: Vec<_> = (0..10).map(|_| router(&api.stage)).collect();
         let request = post(&api.body());
-        let answers = join_all((0..50).map(|number| request.send(&routers[number % 5]))).await;
+        let answers = join_all((0..20).map(|number| request.send(&routers[number % 10]))).await;
         let placed = answers.iter().filter(|answer| answer.status == 201).count();
         assert_eq!(placed, 10, "{name}");
         for answer in answers.iter().filter(|answer| answer.status != 201) {
@@ -99,7 +155,12 @@ async fn a_user_at_the_cap_takes_nothing_from_the_others() {
 
 #[tokio::test]
 async fn a_call_that_twilio_refused_is_given_back() {
-    let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "1")).await;
+    let api = Api::with(|stage| {
+        stage
+            .set("MAX_CALLS_PER_USER_PER_DAY", "1")
+            .set("MAX_CALLS_PER_NUMBER_PER_DAY", "1")
+    })
+    .await;
     api.twilio
         .faults(&json!({ "rest": [{ "on": "create", "action": "refuse", "requests": [1, 2] }] }))
         .await;
@@ -121,5 +182,5 @@ async fn a_call_of_unknown_outcome_counts() {
         .await;
     assert_eq!(api.post(&api.body()).await.status, 202);
     assert_capped(&api.post(&api.body()).await, "user_daily_cap");
-    assert_eq!(counts(&api.stage).await, [1, 1]);
+    assert_eq!(counts(&api.stage).await, [1, 1, 1]);
 }

@@ -2,7 +2,7 @@ use mongodb::bson::{Bson, DateTime};
 use serde_json::{Value, json};
 use testkit::{API_KEY, FROM_NUMBER, Request, api_key};
 
-use crate::support::{Api, QUEUED, post, text};
+use crate::support::{Api, QUEUED, post, status_callback, status_router, text};
 
 /// The values of a parameter in the request to dial.
 fn sent(dial: &Value, name: &str) -> Vec<String> {
@@ -43,7 +43,7 @@ async fn a_call_is_stored_dialled_and_answered() {
         ("twilio_sid", json!(sids[0])),
         ("to_number", json!(QUEUED)),
         ("from_number", json!(FROM_NUMBER)),
-        ("status", json!("initiated")),
+        ("status", json!("queued")),
         ("dial_outcome", json!("accepted")),
         ("script", json!("Hello.")),
         ("voice", Value::Null),
@@ -74,7 +74,7 @@ async fn a_call_is_stored_dialled_and_answered() {
         ("twilio_sid", sids[0].as_str().into()),
         ("to_number", QUEUED.into()),
         ("from_number", FROM_NUMBER.into()),
-        ("status", "initiated".into()),
+        ("status", "queued".into()),
         ("dial_outcome", "accepted".into()),
         ("script", "Hello.".into()),
         ("recording_enabled", false.into()),
@@ -106,6 +106,13 @@ async fn twilio_is_told_where_to_ask_and_what_to_tell() {
         ),
         ("Method", vec!["POST".to_owned()]),
         (
+            "FallbackUrl",
+            vec![format!(
+                "{origin}/twilio/voice?call_id={id}&fallback=1{fragment}"
+            )],
+        ),
+        ("FallbackMethod", vec!["POST".to_owned()]),
+        (
             "StatusCallback",
             vec![format!("{origin}/twilio/status?call_id={id}{fragment}")],
         ),
@@ -124,6 +131,8 @@ async fn twilio_is_told_where_to_ask_and_what_to_tell() {
     assert_eq!(
         names(&dials[0]),
         [
+            "FallbackMethod",
+            "FallbackUrl",
             "From",
             "Method",
             "StatusCallback",
@@ -282,4 +291,19 @@ async fn a_key_without_the_scope_is_refused_before_the_body_is_read() {
     let id = call.call_id.to_string();
     assert_eq!(api.call(&id).await["call_id"], *id);
     api.hang_up(&id).await.assert_problem(403, "missing_scope");
+}
+
+#[tokio::test]
+async fn call_in_twilios_queue_is_queued_until_twilio_dials() {
+    let api = Api::new().await;
+    let call = api.post(&api.body()).await.json();
+    let (id, sid) = (text(&call["call_id"]), text(&call["twilio_sid"]));
+    assert_eq!(call["status"], "queued");
+    assert_eq!(api.call(&id).await["status"], "queued");
+    let status = status_router(&api.stage);
+    for (sequence, word) in [(0, "initiated"), (1, "ringing")] {
+        let told = status_callback(&id, &sid, word, sequence);
+        assert_eq!(told.send(&status).await.status, 200);
+        assert_eq!(api.call(&id).await["status"], word);
+    }
 }

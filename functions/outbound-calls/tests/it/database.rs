@@ -1,17 +1,9 @@
 use std::time::{Duration, Instant};
 
-use mongodb::bson::Document;
+use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
-use testkit::{Proxy, Stage, Twilio};
 
-use crate::support::{Api, eventually, post, status_callback, status_router, text};
-
-/// The function behind a line to the database that can be cut.
-async fn with_line() -> (Api, Proxy) {
-    let twilio = Twilio::start().await;
-    let (stage, line) = Stage::new().await.playing(&twilio).behind_proxy().await;
-    (Api::of(stage, twilio).await, line)
-}
+use crate::support::{eventually, post, router, status_callback, status_router, text, with_line};
 
 #[tokio::test]
 async fn without_a_database_nothing_is_dialled_and_the_next_request_after_it_is_back_succeeds() {
@@ -83,4 +75,28 @@ async fn a_database_that_is_lost_after_the_dial_leaves_the_outcome_to_a_webhook(
     assert_eq!(repeat.status, 202, "{}", repeat.text());
     assert_eq!(repeat.header("idempotent-replayed"), "true");
     assert_eq!(api.twilio.dials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_dial_that_was_not_taken_and_not_recorded_keeps_its_key() {
+    let (api, line) = with_line().await;
+    let closed = "http://127.0.0.1:9";
+    let unreachable = router(&api.stage.clone().set("TWILIO_API_BASE_URL", closed));
+    let request = post(&api.body()).header("idempotency-key", "k");
+    let cut = async {
+        eventually("the dial begins", async || {
+            let calls = api.stage.database().collection::<Document>("calls");
+            let begun = doc! { "dial_begun_at": { "$gt": DateTime::from_millis(0) } };
+            calls.find_one(begun).await.unwrap()
+        })
+        .await;
+        line.cut();
+    };
+    let (answer, ()) = tokio::join!(request.send(&unreachable), cut);
+    answer.assert_problem(502, "twilio_unreachable");
+    assert_eq!(answer.header("retry-after"), "");
+    line.restore();
+    let repeat = request.send(&api.router).await;
+    repeat.assert_problem(409, "request_in_progress");
+    assert_eq!(api.twilio.dials().await.len(), 0);
 }

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::support::{Api, eventually, status_callback, status_router, text};
+use crate::support::{Api, eventually, router, status_callback, status_router, text, with_key};
 
 async fn with_faults(rest: Value) -> Api {
     let api = Api::new().await;
@@ -183,21 +183,47 @@ async fn a_twilio_that_stalls_leaves_the_outcome_unknown_within_its_budget() {
 }
 
 #[tokio::test]
-async fn a_twilio_that_cannot_be_reached_has_refused() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let api = Api::with(|stage| stage.set("TWILIO_API_BASE_URL", &closed)).await;
+async fn a_twilio_that_cannot_be_reached_leaves_the_key_free() {
+    let api = Api::with(|stage| stage.set("TWILIO_API_BASE_URL", "http://127.0.0.1:1")).await;
     let answer = api.post_with_key("k", &api.body()).await;
     answer.assert_problem(502, "twilio_unreachable");
     assert_eq!(answer.json().get("twilio_code"), None);
+    assert_eq!(answer.header("retry-after"), "5");
     let stored = the_call(&api).await;
     assert_eq!(stored.get_str("status").ok(), Some("failed"));
     assert_eq!(stored.get_str("dial_outcome").ok(), Some("refused"));
     api.assert_counted(0).await;
+    assert!(!stored.contains_key("idempotency_scope"));
     let again = api.post_with_key("k", &api.body()).await;
     again.assert_problem(502, "twilio_unreachable");
-    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(again.header("idempotent-replayed"), "");
+    assert_eq!(api.stage.count("calls").await, 2);
+
+    let reached = router(&api.stage.clone().playing(&api.twilio));
+    let answer = with_key("k", &api.body()).send(&reached).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(answer.header("idempotent-replayed"), "");
+    let repeat = with_key("k", &api.body()).send(&reached).await;
+    assert_eq!(repeat.header("idempotent-replayed"), "true");
+    assert_eq!(repeat.json()["call_id"], answer.json()["call_id"]);
+    assert_eq!(api.twilio.dials().await.len(), 1);
+    api.assert_counted(1).await;
+}
+
+#[tokio::test]
+async fn a_twilio_that_was_too_busy_leaves_the_key_free() {
+    let api = with_faults(json!([{ "on": "create", "action": "rate_limit" }])).await;
+    let answer = api.post_with_key("k", &api.body()).await;
+    answer.assert_problem(502, "twilio_refused");
+    assert_eq!(answer.header("retry-after"), "5");
+    api.twilio.faults(&json!({})).await;
+    let mut other = api.body();
+    other["script"] = json!("Another.");
+    let answer = api.post_with_key("k", &other).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(answer.header("idempotent-replayed"), "");
+    assert_eq!(api.twilio.calls().await.len(), 1);
+    api.assert_counted(1).await;
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ async fn a_call_that_has_ended_without_our_knowing_is_brought_up_to_date() {
         .call(|call| call.twilio_sid = Some(sid.parse().unwrap()))
         .await;
     assert_eq!(other.hang_up(&theirs.call_id.to_string()).await.status, 202);
-    assert_eq!(api.call(&id).await["status"], "initiated");
+    assert_eq!(api.call(&id).await["status"], "queued");
 
     api.hang_up(&id).await.assert_problem(409, "call_ended");
     let call = api.call(&id).await;
@@ -163,7 +163,7 @@ async fn a_twilio_that_is_away_cannot_end_a_call() {
     api.hang_up(&id)
         .await
         .assert_problem(502, "twilio_unreachable");
-    assert_eq!(api.call(&id).await["status"], "initiated");
+    assert_eq!(api.call(&id).await["status"], "queued");
     api.twilio.faults(&json!({})).await;
     assert_eq!(api.hang_up(&id).await.status, 202);
 }

@@ -1,15 +1,38 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use mongodb::bson::{Document, doc, oid::ObjectId};
+use outdial::domain::{CallingHours, TimeZone};
+use serde_json::{Value, json};
 use testkit::Answer;
 
-use crate::support::{Api, text};
+use crate::support::{Api, QUEUED, text};
+
+/// In New York.
+const NEW_YORK: &str = QUEUED;
+/// Toll-free: it may lie anywhere in North America.
+const TOLL_FREE: &str = "+18005550109";
 
 /// Hours that begin and end so many hours from now, UTC.
 fn hours_from_now(begin: i64, end: i64) -> String {
-    let now = Utc::now();
+    hours_around("UTC", begin, end)
+}
+
+/// Hours that begin and end so many hours from now, as the clocks of the zone show it.
+fn hours_around(zone: &str, begin: i64, end: i64) -> String {
+    let now = local(zone, Utc::now());
     let [begin, end] =
         [begin, end].map(|hours| (now + TimeDelta::hours(hours)).format("%H:%M").to_string());
     format!("{begin}-{end}")
+}
+
+fn local(zone: &str, at: DateTime<Utc>) -> DateTime<chrono::FixedOffset> {
+    let zone: TimeZone = zone.parse().unwrap();
+    zone.clocks().unwrap().show(at).unwrap()
+}
+
+/// Whether the hours allow a call there then.
+fn allow(hours: &str, zone: &str, at: DateTime<Utc>) -> bool {
+    let hours: CallingHours = hours.parse().unwrap();
+    hours.contain(local(zone, at))
 }
 
 async fn with_hours(hours: &str, default_zone: &str) -> Api {
@@ -49,7 +72,7 @@ fn next_of(answer: &Answer) -> DateTime<Utc> {
 async fn outside_the_hours_nobody_is_called_and_the_next_allowed_time_is_told() {
     let hours = hours_from_now(2, 4);
     let api = with_hours(&hours, "").await;
-    let answer = api.post_with_key("k", &api.body()).await;
+    let answer = api.post_with_key("k", &api.body_to(TOLL_FREE)).await;
     let next = next_of(&answer);
     let opens: NaiveTime = hours[..5].parse().unwrap();
     assert_eq!(next.time(), opens);
@@ -72,7 +95,7 @@ async fn within_the_hours_and_without_any_people_are_called() {
         String::new(),
     ] {
         let api = with_hours(&hours, "").await;
-        let answer = api.post(&api.body()).await;
+        let answer = api.post(&api.body_to(TOLL_FREE)).await;
         assert_eq!(answer.status, 201, "{hours}: {}", answer.text());
     }
 }
@@ -84,7 +107,7 @@ async fn the_users_clocks_go_before_the_default_ones() {
     let now = Utc::now();
     let api = with_hours(&hours_from_now(-2, 2), "").await;
     move_user(&api, west).await;
-    let answer = api.post(&api.body()).await;
+    let answer = api.post(&api.body_to(TOLL_FREE)).await;
     let next = next_of(&answer);
     let detail = text(&answer.json()["detail"]);
     assert!(
@@ -95,29 +118,114 @@ async fn the_users_clocks_go_before_the_default_ones() {
     assert_eq!((next.hour(), next.minute()), (opens.hour(), opens.minute()));
 
     let api = with_hours(&hours_from_now(-8, -4), "").await;
-    next_of(&api.post(&api.body()).await);
+    next_of(&api.post(&api.body_to(TOLL_FREE)).await);
     move_user(&api, west).await;
-    assert_eq!(api.post(&api.body()).await.status, 201);
+    assert_eq!(api.post(&api.body_to(TOLL_FREE)).await.status, 201);
 }
 
 #[tokio::test]
 async fn the_default_clocks_are_those_of_the_configuration() {
     let api = with_hours(&hours_from_now(-8, -4), "Etc/GMT+6").await;
-    assert_eq!(api.post(&api.body()).await.status, 201);
+    assert_eq!(api.post(&api.body_to(TOLL_FREE)).await.status, 201);
     move_user(&api, "UTC").await;
-    next_of(&api.post(&api.body()).await);
+    next_of(&api.post(&api.body_to(TOLL_FREE)).await);
+}
+
+/// Tokyo is 13 or 14 hours ahead of New York.
+const TOKYO: &str = "Asia/Tokyo";
+
+async fn in_tokyo(hours: &str, countries: &str) -> Api {
+    let api = Api::with(|stage| {
+        stage
+            .set("CALLING_HOURS", hours)
+            .set("ALLOWED_COUNTRIES", countries)
+            .set("DEFAULT_TIME_ZONE", TOKYO)
+    })
+    .await;
+    move_user(&api, TOKYO).await;
+    api
+}
+
+#[tokio::test]
+async fn nobody_is_called_in_the_night_of_their_number_whatever_the_zone_of_the_user() {
+    let hours = hours_around(TOKYO, -4, 9);
+    let api = in_tokyo(&hours, "US").await;
+    let answer = api.post(&api.body_to(NEW_YORK)).await;
+    let next = next_of(&answer);
+    for zone in [TOKYO, "America/New_York"] {
+        assert!(allow(&hours, zone, next), "{zone} at {next}");
+    }
+    let detail = text(&answer.json()["detail"]);
+    assert!(
+        detail.contains("America/New_York") && !detail.contains(TOKYO),
+        "{detail}"
+    );
+    api.assert_untouched().await;
+    api.assert_counted(0).await;
+    // The clocks of the number alone decide where the user has none.
+    let users = api.stage.database().collection::<Document>("users");
+    let gone = doc! { "$unset": { "time_zone": "" } };
+    users.update_many(doc! {}, gone).await.unwrap();
+    let next = next_of(&api.post(&api.body_to(NEW_YORK)).await);
+    assert!(allow(&hours, "America/New_York", next));
+    assert!(!allow(
+        &hours,
+        "America/New_York",
+        next - TimeDelta::minutes(1)
+    ));
+}
+
+#[tokio::test]
+async fn a_country_of_one_zone_has_that_for_every_number_of_it() {
+    let api = in_tokyo(&hours_around(TOKYO, -2, 10), "GB").await;
+    for number in ["+442079460018", "+447400123456", "+448081570123"] {
+        let answer = api.post(&api.body_to(number)).await;
+        next_of(&answer);
+        let detail = text(&answer.json()["detail"]);
+        assert!(detail.contains("Europe/London"), "{number}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_may_lie_anywhere_in_its_country_goes_by_the_users_zone() {
+    let api = in_tokyo(&hours_around(TOKYO, -2, 2), "US,AU").await;
+    for number in [TOLL_FREE, "+61412345678"] {
+        let answer = api.post(&api.body_to(number)).await;
+        assert_eq!(answer.status, 201, "{number}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn hours_that_leave_no_minute_for_both_zones_are_refused_as_such() {
+    let api = in_tokyo(&hours_around(TOKYO, -2, 2), "US").await;
+    let answer = api.post(&api.body_to(NEW_YORK)).await;
+    answer.assert_problem(422, "no_calling_hours");
+    assert_eq!(answer.fields(), ["to_number"]);
+    assert_eq!(answer.json().get("next_allowed_at"), None::<&Value>);
+    assert_eq!(answer.header("retry-after"), "");
+    let detail = text(&answer.json()["detail"]);
+    assert!(
+        detail.contains("America/New_York") && detail.contains(TOKYO),
+        "{detail}"
+    );
+    api.assert_untouched().await;
+    let stats = api.get("/stats").await.json();
+    assert_eq!(stats["refused"], json!({ "no_calling_hours": 1 }));
 }
 
 #[tokio::test]
 async fn a_repeat_is_answered_outside_the_hours() {
     let api = Api::new().await;
-    assert_eq!(api.post_with_key("k", &api.body()).await.status, 201);
+    assert_eq!(
+        api.post_with_key("k", &api.body_to(TOLL_FREE)).await.status,
+        201
+    );
     let stage = api
         .stage
         .clone()
         .set("CALLING_HOURS", &hours_from_now(2, 4));
     let later = crate::support::router(&stage);
-    let request = crate::support::with_key("k", &api.body());
+    let request = crate::support::with_key("k", &api.body_to(TOLL_FREE));
     let repeat = request.send(&later).await;
     assert_eq!(repeat.status, 201, "{}", repeat.text());
     assert_eq!(repeat.header("idempotent-replayed"), "true");

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
 
+mod admission;
 mod bad_input;
 mod blocked;
 mod caps;
@@ -14,6 +15,7 @@ mod idempotency;
 mod known;
 mod life;
 mod list;
+mod notes;
 mod read;
 mod recordings;
 mod rotation;

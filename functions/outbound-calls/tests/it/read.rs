@@ -1,5 +1,5 @@
 use mongodb::bson::DateTime;
-use outdial::domain::{CallEvent, CallStatus, EventSource};
+use outdial::domain::{CallEvent, CallStatus, Delivery, EventSource};
 use serde_json::{Value, json};
 use testkit::Request;
 
@@ -38,6 +38,19 @@ async fn a_timeline_is_in_twilios_order_whatever_the_order_of_arrival() {
             event("completed")
         ])
     );
+}
+
+#[tokio::test]
+async fn a_script_that_was_not_spoken_is_told() {
+    let api = Api::new().await;
+    for (delivery, told) in [
+        (None, Value::Null),
+        (Some(Delivery::None), "none".into()),
+        (Some(Delivery::Full), "full".into()),
+    ] {
+        let call = api.stage.call(|call| call.delivery = delivery).await;
+        assert_eq!(api.call(&call.call_id.to_string()).await["delivery"], told);
+    }
 }
 
 #[tokio::test]

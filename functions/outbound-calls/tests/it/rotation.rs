@@ -5,7 +5,7 @@ use std::time::Duration;
 use outbound_calls::App;
 use outdial::{config::Settings, secret::Pauses};
 use serde_json::{Value, json};
-use testkit::{API_KEY, Answer, Request, Secret, Stage, api_key, secret_with};
+use testkit::{API_KEY, Answer, Request, Secret, ServerUri, Stage, api_key, secret_with};
 
 use crate::support::{Api, QUEUED, status_callback};
 
@@ -123,7 +123,8 @@ async fn a_token_that_twilio_refuses_for_good_is_told_as_a_refusal() {
 async fn a_login_that_the_database_takes_by_now_serves_the_request_that_was_refused() {
     let api = Api::new().await;
     let right = api.stage.variable("MONGO_URI").unwrap();
-    let wrong = right.replacen("mongodb://", "mongodb://nobody:secret@", 1);
+    let server = ServerUri::parse(right).unwrap();
+    let wrong = server.with_login("nobody:secret");
     let router = rotated(
         &api,
         &secret_with(&json!({ "MONGO_URI": wrong })),

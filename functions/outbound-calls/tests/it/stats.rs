@@ -147,7 +147,7 @@ async fn each_refusal_is_counted_under_its_code() {
     let capped = api.post(&api.body()).await;
     capped.assert_problem(429, "user_daily_cap");
     let dao = Dao::new(&api.stage.settings().mongo().unwrap()).unwrap();
-    dao.switch_dialing(false, None).await.unwrap();
+    dao.switch_dialing(false, None, None).await.unwrap();
     let off = api.post(&api.body()).await;
     off.assert_problem(503, "dialing_off");
     let expected = json!({

@@ -7,7 +7,7 @@ use axum::Router;
 use outbound_calls::App;
 use outdial::http::openapi;
 use serde_json::{Value, json};
-use testkit::{Answer, ApiDocument, Request, Stage, Twilio};
+use testkit::{Answer, ApiDocument, Proxy, Request, Stage, Twilio};
 
 /// Stays queued for half a minute: no webhook comes while a test looks.
 pub const QUEUED: &str = "+12125550109";
@@ -117,6 +117,13 @@ impl Api {
             );
         }
     }
+}
+
+/// The function behind a line to the database that a test can break.
+pub async fn with_line() -> (Api, Proxy) {
+    let twilio = Twilio::start().await;
+    let (stage, line) = Stage::new().await.playing(&twilio).behind_proxy().await;
+    (Api::of(stage, twilio).await, line)
 }
 
 pub fn router(stage: &Stage) -> Router {

@@ -68,6 +68,67 @@ async fn a_dial_that_may_still_be_under_way_is_not_looked_for() {
 }
 
 #[tokio::test]
+async fn a_call_whose_request_ended_before_it_dialled_is_withdrawn_with_its_key_and_counts() {
+    let (stage, _twilio) = scene().await;
+    let undialled = |call: &mut outdial::domain::Call| {
+        lose(call);
+        call.dial_outcome = Some(DialOutcome::Pending);
+        call.answered_status = None;
+        call.idempotency_scope = Some(call.call_id.to_string());
+        call.announces_dial = true;
+    };
+    let left_behind = stage.call(undialled).await;
+    let begun = stage
+        .call(|call| {
+            undialled(call);
+            call.dial_begun_at = Some(ago(49));
+        })
+        .await;
+    let dao = outdial::dao::Dao::new(
+        stage
+            .settings()
+            .live(outdial::config::Settings::mongo)
+            .unwrap(),
+    )
+    .unwrap();
+    for call in [&left_behind, &begun] {
+        let caps = outdial::dao::DailyCaps {
+            per_user: 5,
+            per_number: 5,
+            in_all: 5,
+        };
+        dao.take_calls(call, caps).await.unwrap();
+    }
+    let report = run(&stage).await;
+    assert_eq!(
+        (report.dials.examined, report.dials.given_up),
+        (2, 1),
+        "{report:?}"
+    );
+    assert_eq!(dao.get_call(left_behind.call_id).await.unwrap(), None);
+    assert_eq!(read(&stage, &begun).await, begun);
+    let counters = stage
+        .database()
+        .collection::<mongodb::bson::Document>("counters");
+    let mut counts = counters
+        .find(doc! { "count": { "$exists": true } })
+        .await
+        .unwrap();
+    let mut left = Vec::new();
+    while counts.advance().await.unwrap() {
+        left.push(
+            counts
+                .deserialize_current()
+                .unwrap()
+                .get_i64("count")
+                .unwrap(),
+        );
+    }
+    left.sort_unstable();
+    assert_eq!(left, [0, 1, 1, 1]);
+}
+
+#[tokio::test]
 async fn a_dial_that_twilio_does_not_know_has_failed_after_a_while_and_any_later_word_overrides_that()
  {
     let (stage, _twilio) = scene().await;
@@ -265,4 +326,19 @@ async fn a_hang_up_that_waited_for_the_name_is_done() {
         (Some(sid.clone()), CallStatus::Canceled)
     );
     until(&twilio, &sid, |call| call["status"] == "canceled").await;
+}
+
+/// A number that is called very often: the list of the calls to it is long, and ours is at its end.
+#[tokio::test]
+async fn a_dial_is_found_behind_hundreds_of_newer_calls_to_the_number() {
+    let (stage, twilio) = slow_scene().await;
+    let call = unknown(&stage, QUEUED).await;
+    let url = voice_url("https://calls.example.com", &call);
+    let sid = dial(&twilio, QUEUED, &url, &[]).await;
+    for _ in 0..510 {
+        let newer = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
+        stage.call(|call| call.twilio_sid = Some(newer)).await;
+    }
+    assert_eq!(run(&stage).await.dials.settled, 1);
+    assert_eq!(read(&stage, &call).await.twilio_sid, Some(sid));
 }

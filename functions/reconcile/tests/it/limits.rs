@@ -1,13 +1,17 @@
+use std::time::Duration;
+
 use outdial::domain::CallStatus;
 use serde_json::json;
-use testkit::Stage;
+use testkit::{Stage, Twilio};
 
-use crate::support::{QUEUED, ago, app, dial, run, scene, slow_scene, unknown};
+use crate::support::{QUEUED, TIME, ago, app, change, dial, lose, run, scene, slow_scene, unknown};
 
 /// Calls past their end that Twilio still has in its queue, the oldest first.
-async fn stuck(stage: &Stage, twilio: &testkit::Twilio, count: i64) {
+async fn stuck(stage: &Stage, twilio: &Twilio, count: i64) -> Vec<String> {
+    let mut sids = Vec::new();
     for at in 0..count {
         let sid = dial(twilio, QUEUED, "https://calls.example.com/", &[]).await;
+        sids.push(sid.to_string());
         stage
             .call(|call| {
                 call.twilio_sid = Some(sid);
@@ -16,38 +20,31 @@ async fn stuck(stage: &Stage, twilio: &testkit::Twilio, count: i64) {
             })
             .await;
     }
+    sids
 }
 
-/// How often Twilio was asked about each of the calls, the most often first.
-async fn asked(twilio: &testkit::Twilio) -> Vec<usize> {
-    let mut times = Vec::new();
-    for call in twilio.calls().await {
-        let path = format!("/Calls/{}.json", call["sid"].as_str().unwrap());
-        times.push(twilio.requests("GET", &path).await.len());
-    }
-    times.sort_unstable_by(|a, b| b.cmp(a));
-    times
+/// The calls that Twilio was asked about, in that order.
+async fn asked(twilio: &Twilio) -> Vec<String> {
+    let requests = twilio.requests("GET", ".json").await;
+    let sids = requests
+        .iter()
+        .filter_map(|entry| entry["call_sid"].as_str());
+    sids.map(str::to_owned).collect()
 }
 
 #[tokio::test]
-async fn a_run_looks_at_a_page_and_the_next_one_goes_on_after_it() {
+async fn a_run_looks_at_every_page_once() {
     let (stage, twilio) = slow_scene().await;
     let stage = stage.set("RECONCILE_PAGE", "2");
-    stuck(&stage, &twilio, 5).await;
-    for expected in [[1, 1, 0, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]] {
-        run(&stage).await;
-        assert_eq!(asked(&twilio).await, expected);
-    }
-    let calls = stage
-        .database()
-        .collection::<mongodb::bson::Document>("calls");
-    let again = mongodb::bson::doc! { "$set": { "updated_at": ago(10_000) } };
-    calls
-        .update_many(mongodb::bson::doc! {}, again)
-        .await
-        .unwrap();
-    run(&stage).await;
-    assert_eq!(asked(&twilio).await, [2, 2, 1, 1, 1]);
+    let sids = stuck(&stage, &twilio, 5).await;
+    let report = run(&stage).await;
+    assert_eq!((report.ends.examined, report.ends.left), (5, 5));
+    assert!(!report.stopped_early);
+    let mut asked = asked(&twilio).await;
+    // Those of a page are asked about at once.
+    asked[..2].sort_by_key(|sid| sids.iter().position(|known| known == sid));
+    asked[2..4].sort_by_key(|sid| sids.iter().position(|known| known == sid));
+    assert_eq!(asked, sids);
 }
 
 #[tokio::test]
@@ -59,38 +56,134 @@ async fn what_is_settled_makes_room_for_the_next() {
     for _ in 0..5 {
         unknown(&stage, QUEUED).await;
     }
-    for given_up in [2, 2, 1, 0] {
-        assert_eq!(run(&stage).await.dials.given_up, given_up);
+    assert_eq!(run(&stage).await.dials.given_up, 5);
+    assert_eq!(run(&stage).await.dials.examined, 0);
+}
+
+#[tokio::test]
+async fn what_is_younger_than_a_minute_waits() {
+    let (stage, _twilio) = scene().await;
+    let stage = stage
+        .set("CALL_TIME_LIMIT_SECONDS", "1")
+        .set("CALL_RING_TIMEOUT_SECONDS", "1");
+    for (age, examined) in [(50, 0), (70, 1)] {
+        stage
+            .call(|call| {
+                lose(call);
+                call.updated_at = ago(age);
+            })
+            .await;
+        stage.call(|call| call.updated_at = ago(age)).await;
+        stage
+            .call(|call| {
+                call.status = CallStatus::Completed;
+                call.recording_enabled = true;
+                call.updated_at = ago(age);
+            })
+            .await;
+        let report = run(&stage).await;
+        for kind in [report.dials, report.ends, report.recordings] {
+            assert_eq!(kind.examined, examined, "{age} s old: {report:?}");
+        }
     }
 }
 
 #[tokio::test]
-async fn too_many_requests_end_the_run_and_the_next_one_goes_on() {
+async fn the_next_run_begins_where_this_one_was_stopped_and_then_with_the_oldest_in_turns() {
     let (stage, twilio) = slow_scene().await;
-    stuck(&stage, &twilio, 3).await;
+    let stage = stage.set("RECONCILE_PAGE", "2");
+    let sids = stuck(&stage, &twilio, 8).await;
     twilio
-        .faults(
-            &json!({ "rest": [{ "on": "fetch", "action": "rate_limit", "requests": [2, 3, 4] }] }),
-        )
+        .faults(&json!({ "rest": [
+            { "on": "fetch", "action": "refuse", "status": 403, "requests": [3, 4, 5, 6] },
+        ] }))
         .await;
     let report = run(&stage).await;
     assert!(report.stopped_early);
-    assert_eq!(report.ends.examined, 2);
+    assert_eq!((report.ends.examined, report.ends.left), (4, 4));
+    let before = asked(&twilio).await.len();
     twilio.faults(&json!({})).await;
     let report = run(&stage).await;
-    assert_eq!((report.ends.examined, report.stopped_early), (2, false));
+    // The first two are young again: that they are queued was news.
+    assert_eq!((report.ends.examined, report.stopped_early), (6, false));
+    let asked = &asked(&twilio).await[before..];
+    let pages: Vec<Vec<_>> = asked
+        .chunks(2)
+        .map(|page| {
+            let place = |sid| sids.iter().position(|known| known == sid).unwrap();
+            let mut page: Vec<_> = page.iter().map(place).collect();
+            page.sort_unstable();
+            page
+        })
+        .collect();
+    assert_eq!(pages, [[4, 5], [2, 3], [6, 7]]);
 }
 
 #[tokio::test]
-async fn a_twilio_that_fails_again_and_again_ends_the_run() {
+async fn requests_that_are_too_many_are_made_again() {
     let (stage, twilio) = slow_scene().await;
-    stuck(&stage, &twilio, 5).await;
+    stuck(&stage, &twilio, 3).await;
+    let some: Vec<_> = (1..=12).collect();
     twilio
-        .faults(&json!({ "rest": [{ "on": "fetch", "action": "refuse", "status": 403 }] }))
+        .faults(&json!({ "rest": [{ "on": "fetch", "action": "rate_limit", "requests": some }] }))
         .await;
     let report = run(&stage).await;
-    assert!(report.stopped_early);
-    assert_eq!(report.ends.examined, 3);
+    assert_eq!((report.ends.examined, report.stopped_early), (3, false));
+}
+
+#[tokio::test]
+async fn requests_that_are_always_too_many_end_the_run_and_the_next_one_goes_on() {
+    let (stage, twilio) = slow_scene().await;
+    stuck(&stage, &twilio, 3).await;
+    twilio
+        .faults(&json!({ "rest": [{ "on": "fetch", "action": "rate_limit" }] }))
+        .await;
+    let report = run(&stage).await;
+    assert_eq!((report.ends.examined, report.stopped_early), (0, true));
+    twilio.faults(&json!({})).await;
+    let report = run(&stage).await;
+    assert_eq!((report.ends.examined, report.stopped_early), (3, false));
+}
+
+#[tokio::test]
+async fn a_twilio_that_fails_at_three_calls_in_a_row_ends_the_run() {
+    let (stage, twilio) = slow_scene().await;
+    stuck(&stage, &twilio, 5).await;
+    for fault in [
+        json!({ "on": "fetch", "action": "refuse", "status": 403 }),
+        json!({ "on": "fetch", "action": "error", "status": 503 }),
+        json!({ "on": "fetch", "action": "reset" }),
+    ] {
+        twilio.faults(&json!({ "rest": [fault] })).await;
+        let report = run(&stage).await;
+        assert!(report.stopped_early, "{fault}");
+        assert_eq!((report.ends.examined, report.ends.left), (2, 2), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn calls_about_which_twilio_makes_no_sense_do_not_end_the_run() {
+    let (stage, twilio) = slow_scene().await;
+    stuck(&stage, &twilio, 5).await;
+    for fault in [
+        json!({ "on": "fetch", "action": "garbage" }),
+        json!({ "on": "fetch", "action": "refuse", "status": 400 }),
+    ] {
+        twilio.faults(&json!({ "rest": [fault] })).await;
+        let report = run(&stage).await;
+        assert!(!report.stopped_early, "{fault}");
+        assert_eq!((report.ends.examined, report.ends.left), (5, 5), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_time_is_over_begins_with_no_other_call() {
+    let (stage, twilio) = slow_scene().await;
+    stuck(&stage, &twilio, 2).await;
+    let report = reconcile::reconcile(&app(&stage), reconcile::WIND_DOWN).await;
+    let report = report.unwrap();
+    assert_eq!((report.ends.examined, report.stopped_early), (0, true));
+    assert_eq!(run(&stage).await.ends.examined, 2);
 }
 
 #[tokio::test]
@@ -102,17 +195,31 @@ async fn a_document_that_cannot_be_read_does_not_stop_the_run() {
     let broken = unknown(&stage, QUEUED).await;
     unknown(&stage, QUEUED).await;
     let older = mongodb::bson::doc! { "$set": { "script": 7, "updated_at": ago(1_000) } };
-    crate::support::change(&stage, &broken, older).await;
-    assert_eq!(run(&stage).await.dials.given_up, 0);
+    change(&stage, &broken, older).await;
     assert_eq!(run(&stage).await.dials.given_up, 1);
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_fails_the_run() {
+async fn a_database_that_stays_away_fails_the_run() {
     let (stage, line) = scene().await.0.behind_proxy().await;
     let app = app(&stage);
     line.cut();
-    assert!(reconcile::reconcile(&app).await.is_err());
+    assert!(reconcile::reconcile(&app, TIME).await.is_err());
     line.restore();
-    reconcile::reconcile(&app).await.unwrap();
+    reconcile::reconcile(&app, TIME).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_is_soon_back_does_not_end_the_run() {
+    let (stage, line) = scene().await.0.behind_proxy().await;
+    let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
+    unknown(&stage, QUEUED).await;
+    let app = app(&stage);
+    line.cut();
+    let (report, ()) = tokio::join!(reconcile::reconcile(&app, TIME), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        line.restore();
+    });
+    let report = report.unwrap();
+    assert_eq!((report.dials.given_up, report.stopped_early), (1, false));
 }

@@ -5,5 +5,6 @@
 mod dials;
 mod ends;
 mod limits;
+mod pace;
 mod recordings;
 mod support;

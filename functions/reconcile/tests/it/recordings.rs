@@ -3,7 +3,9 @@ use outdial::domain::{Call, CallSid, CallStatus, Recording, RecordingStatus};
 use serde_json::json;
 use testkit::Stage;
 
-use crate::support::{ABSENT, ANSWERS, ago, dial, has_ended, listener, read, run, scene, until};
+use crate::support::{
+    ABSENT, ANSWERS, ago, change, dial, has_ended, listener, read, run, scene, until,
+};
 
 async fn completed(stage: &Stage, sid: &CallSid, seconds_ago: i64) -> Call {
     stage
@@ -43,7 +45,7 @@ async fn a_recording_that_nobody_told_of_is_stored_once() {
         has_ended(call) && call["recordings"][0]["status"] == "completed"
     })
     .await;
-    let call = completed(&stage, &sid, 5).await;
+    let call = completed(&stage, &sid, 90).await;
     let report = run(&stage).await;
     assert_eq!(report.recordings.settled, 1, "{report:?}");
     let stored = recordings(&stage, &call).await;
@@ -73,7 +75,7 @@ async fn an_absent_recording_is_asked_about_once() {
         has_ended(call) && call["recordings"][0]["status"] == "absent"
     })
     .await;
-    let call = completed(&stage, &sid, 5).await;
+    let call = completed(&stage, &sid, 90).await;
     assert_eq!(run(&stage).await.recordings.settled, 1);
     assert_eq!(
         recordings(&stage, &call).await[0].status,
@@ -88,7 +90,7 @@ async fn a_recording_that_twilio_does_not_have_is_awaited_for_a_while() {
     let (stage, twilio) = scene().await;
     let sid = dial(&twilio, ANSWERS, &listener().await, &[("TimeLimit", "5")]).await;
     until(&twilio, &sid, has_ended).await;
-    completed(&stage, &sid, 60).await;
+    completed(&stage, &sid, 90).await;
     for _ in 0..2 {
         let report = run(&stage).await;
         assert_eq!((report.recordings.examined, report.recordings.left), (1, 1));
@@ -108,4 +110,23 @@ async fn a_list_that_fails_settles_nothing() {
         .await;
     let report = run(&stage).await;
     assert_eq!((report.recordings.settled, report.recordings.left), (0, 1));
+}
+
+#[tokio::test]
+async fn no_recording_is_awaited_of_a_call_that_twilio_knows_no_more() {
+    let (stage, _twilio) = scene().await;
+    completed(&stage, &testkit::new_sid(), 10_000).await;
+    assert_eq!(run(&stage).await.recordings.settled, 1);
+    assert_eq!(run(&stage).await.recordings.examined, 0);
+}
+
+#[tokio::test]
+async fn twilio_is_not_asked_about_a_call_that_has_its_recording() {
+    let (stage, twilio) = scene().await;
+    let call = completed(&stage, &testkit::new_sid(), 90).await;
+    let url = doc! { "$set": { "recording_url": "https://api.twilio.com/Recordings/RE1" } };
+    change(&stage, &call, url).await;
+    assert_eq!(run(&stage).await.recordings.settled, 1);
+    assert_eq!(run(&stage).await.recordings.examined, 0);
+    assert_eq!(twilio.requests("GET", "/Recordings.json").await.len(), 0);
 }

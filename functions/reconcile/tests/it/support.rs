@@ -35,8 +35,11 @@ pub fn app(stage: &Stage) -> App {
     App::from_settings(&stage.settings()).unwrap()
 }
 
+/// More than any of these runs takes.
+pub const TIME: Duration = Duration::from_secs(200);
+
 pub async fn run(stage: &Stage) -> Report {
-    reconcile::reconcile(&app(stage)).await.unwrap()
+    reconcile::reconcile(&app(stage), TIME).await.unwrap()
 }
 
 /// Somebody who answers every webhook, and says nothing for three seconds.
@@ -67,7 +70,7 @@ pub async fn dial(twilio: &Twilio, to: &str, url: &str, more: &[(&str, &str)]) -
     call["sid"].as_str().unwrap().parse().unwrap()
 }
 
-/// A call that was dialled a moment ago, and whose answer was lost.
+/// A call that was dialled a while ago, and whose answer was lost.
 pub async fn unknown(stage: &Stage, to: &str) -> Call {
     stage
         .call(|call| {
@@ -81,9 +84,9 @@ pub fn lose(call: &mut Call) {
     call.twilio_sid = None;
     call.dial_outcome = Some(DialOutcome::Unknown);
     call.answered_status = Some(202);
-    call.created_at = ago(50);
-    call.updated_at = ago(50);
-    call.dial_deadline = Some(ago(20));
+    call.created_at = ago(90);
+    call.updated_at = ago(90);
+    call.dial_deadline = Some(ago(40));
 }
 
 /// Seconds before now.

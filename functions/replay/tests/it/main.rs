@@ -5,3 +5,4 @@
 mod replay;
 mod spill;
 mod support;
+mod undelivered;

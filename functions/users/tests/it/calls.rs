@@ -163,7 +163,7 @@ async fn a_call_is_answered_whole() {
         "from_number": "+12125550100", "status": "in-progress", "dial_outcome": null, "script": "Hello.",
         "voice": null, "language": null, "machine_detection": null, "metadata": {}, "recording_enabled": false,
         "recording_url": null, "hangup_requested": false, "duration_seconds": null, "answered_by": null,
-        "sip_response_code": null, "error_code": null, "error_message": null, "events": [], "events_dropped": 0,
+        "sip_response_code": null, "delivery": null, "error_code": null, "error_message": null, "events": [], "events_dropped": 0,
         "created_by": null, "created_at": "1970-01-01T00:00:01.000Z", "updated_at": "1970-01-01T00:00:01.000Z",
     });
     assert_eq!(page["calls"][0], expected);

@@ -1,6 +1,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -232,7 +233,9 @@ async fn no_request_makes_a_function_fetch_what_the_caller_has_chosen() {
         }
     }
     let schedule = reconcile::App::from_settings(&stage.settings()).unwrap();
-    reconcile::reconcile(&schedule).await.unwrap();
+    reconcile::reconcile(&schedule, Duration::from_secs(10))
+        .await
+        .unwrap();
 
     let asked = baited.twilio.requests("GET", "").await;
     let paths = asked

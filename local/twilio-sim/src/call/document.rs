@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::form::{self, Form};
 use super::outbox::{Callback, ask, new_token, tell_fault};
-use super::player::{HUNG_UP, Player, Stop};
+use super::player::{Ending, Player, Stop};
 use crate::faults::{About, CallbackAction, CallbackKind};
-use crate::model::Hook;
+use crate::model::{EndedBy, Hook};
 use crate::twiml::{self, Document, MAX_DOCUMENT, Say, Source, TwimlError, Verb};
 use crate::webhook::Answer;
 
@@ -64,7 +64,7 @@ impl Player {
             times: 1,
         })
         .await?;
-        Err(Stop::End(HUNG_UP))
+        Err(Stop::End(Ending::completed(EndedBy::Error)))
     }
 
     async fn try_load(
@@ -101,12 +101,13 @@ impl Player {
     ) -> Result<Result<Answer, TwimlError>, Stop> {
         let mut form = self.form();
         form.extend(extra.clone());
+        self.asked += 1;
         let about = About {
             kind: CallbackKind::Voice,
             event: "in-progress",
             to: &self.request.to,
             call: self.ordinal,
-            ordinal: u64::from(self.documents),
+            ordinal: self.asked,
         };
         let fault = self.sim.faults.on_callback(about);
         if let Some((action, delay)) = fault {

@@ -10,24 +10,14 @@ use super::outbox::Callback;
 use super::player::{Player, Stop};
 use crate::faults::CallbackKind;
 use crate::model::{Hook, RecordingOptions};
-use crate::twiml::{Action, Gather, Play, Prompt, Record, Say, Source, Verb};
+use crate::twiml::{Action, Gather, Prompt, Record, Source, Verb};
 use crate::wav::Voice;
 use crate::webhook::resolve;
 
-/// How fast text is spoken, in characters a second; the shortest text takes a second.
-const SPEAKING_RATE: f64 = 15.0;
-/// How long audio is taken to last: it is not fetched.
-const AUDIO: Duration = Duration::from_secs(5);
 /// When a scripted caller enters something, after a Gather began.
 const INPUT_AFTER: Duration = Duration::from_secs(1);
 /// How long the called party talks to a Record.
 const MESSAGE: Duration = Duration::from_secs(3);
-/// How often "for ever" repeats.
-const FOR_EVER: u32 = 1_000;
-
-/// How much of what was spoken is kept.
-const KEPT_SENTENCES: usize = 1_000;
-
 /// Where a document leads.
 enum Next {
     /// To the next verb.
@@ -82,33 +72,6 @@ impl Player {
         Ok(Next::End)
     }
 
-    /// Speaks.
-    pub(super) async fn say(&mut self, say: &Say) -> Result<(), Stop> {
-        self.tell_verb("Say", json!({ "text": say.text, "loop": say.times }));
-        self.heard(&say.text);
-        let length = speaking_time(&say.text) + say.breaks;
-        for _ in 0..times(say.times) {
-            self.sound(Voice::Application, length);
-            self.wait(length).await?;
-        }
-        Ok(())
-    }
-
-    async fn play_audio(&mut self, play: &Play) -> Result<(), Stop> {
-        self.tell_verb(
-            "Play",
-            json!({ "url": play.url, "digits": play.digits, "loop": play.times }),
-        );
-        if let Some(digits) = &play.digits {
-            return self.send_digits(digits).await;
-        }
-        for _ in 0..times(play.times) {
-            self.sound(Voice::Application, AUDIO);
-            self.wait(AUDIO).await?;
-        }
-        Ok(())
-    }
-
     async fn pause(&mut self, length: Duration) -> Result<(), Stop> {
         self.tell_verb("Pause", json!({ "seconds": length.as_secs() }));
         self.wait(length).await
@@ -130,8 +93,7 @@ impl Player {
             _ => None,
         };
         if let Some(mut entered) = entered {
-            self.interrupted_prompts(&gather.prompts);
-            self.wait(INPUT_AFTER).await?;
+            self.prompt_for(&gather.prompts, INPUT_AFTER).await?;
             if self.callee.says.is_some() && gather.speech {
                 self.sound(Voice::Callee, INPUT_AFTER);
                 self.wait(INPUT_AFTER).await?;
@@ -152,17 +114,6 @@ impl Player {
         }
         let nothing = form::pairs([("Digits", ""), ("msg", "Gather End")]);
         Ok(self.go(&gather.action, loaded, nothing))
-    }
-
-    /// The prompts that a caller who enters something at once talks over count as spoken.
-    fn interrupted_prompts(&mut self, prompts: &[Prompt]) {
-        for prompt in prompts {
-            if let Prompt::Say(say) = prompt {
-                self.tell_verb("Say", json!({ "text": say.text, "interrupted": true }));
-                self.heard(&say.text);
-            }
-        }
-        self.sound(Voice::Application, INPUT_AFTER);
     }
 
     async fn record(&mut self, record: &Record, loaded: &Loaded) -> Result<Next, Stop> {
@@ -256,33 +207,8 @@ impl Player {
         }
     }
 
-    fn heard(&self, text: &str) {
-        self.sim.store.call(&self.sid, |call| {
-            if call.spoken.len() < KEPT_SENTENCES {
-                call.spoken.push(text.to_owned());
-            }
-        });
-    }
-
-    fn tell_verb(&self, verb: &str, mut detail: serde_json::Value) {
+    pub(super) fn tell_verb(&self, verb: &str, mut detail: serde_json::Value) {
         detail["verb"] = verb.into();
         self.sim.log.write("verb", Some(&self.sid), detail);
     }
-}
-
-fn speaking_time(text: &str) -> Duration {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a text has at most some thousand characters"
-    )]
-    let seconds = text.chars().count() as f64 / SPEAKING_RATE;
-    if text.is_empty() {
-        Duration::ZERO
-    } else {
-        Duration::from_secs_f64(seconds.max(1.0))
-    }
-}
-
-fn times(given: u32) -> u32 {
-    if given == 0 { FOR_EVER } else { given }
 }

@@ -6,6 +6,7 @@ mod form;
 mod outbox;
 mod player;
 mod recorder;
+mod speak;
 mod telling;
 mod waiting;
 
@@ -43,7 +44,9 @@ pub fn place(
         ended: None,
         duration: None,
         answered_by: None,
+        ended_by: None,
         spoken: Vec::new(),
+        interrupted: Vec::new(),
         callbacks_sent: 0,
         callbacks_delivered: 0,
         events: vec![asked],

@@ -11,7 +11,7 @@ use super::form::{self, Form};
 use super::outbox::{Callback, Outbox};
 use super::recorder::{PROCESSING, Tape};
 use crate::clock::CallClock;
-use crate::model::{Command, Request, Status};
+use crate::model::{Command, EndedBy, Request, Status};
 use crate::numbers::{Callee, Outcome, callee};
 use crate::sim::Sim;
 use crate::twiml::Source;
@@ -32,6 +32,8 @@ pub(super) struct Player {
     dial_slot: Duration,
     pub(super) tapes: Vec<Tape>,
     pub(super) documents: u32,
+    /// How often the application was asked for instructions.
+    pub(super) asked: u64,
     pub(super) status: Status,
     pub(super) sequence: u64,
     pub(super) answered: Option<Duration>,
@@ -54,30 +56,34 @@ pub(super) enum Stop {
 pub(super) struct Ending {
     status: Status,
     sip_response: u16,
+    /// What ended it, if it was answered.
+    by: Option<EndedBy>,
 }
 
-/// The usual end of a call that was answered.
-pub(super) const HUNG_UP: Ending = Ending {
-    status: Status::Completed,
-    sip_response: 200,
-};
+impl Ending {
+    /// The end of a call that was answered.
+    pub(super) const fn completed(by: EndedBy) -> Self {
+        Self {
+            status: Status::Completed,
+            sip_response: 200,
+            by: Some(by),
+        }
+    }
+
+    const fn unanswered(status: Status, sip_response: u16) -> Self {
+        Self {
+            status,
+            sip_response,
+            by: None,
+        }
+    }
+}
+
 /// The end of a call that was given up before it was answered.
-pub(super) const CANCELED: Ending = Ending {
-    status: Status::Canceled,
-    sip_response: 487,
-};
-const BUSY: Ending = Ending {
-    status: Status::Busy,
-    sip_response: 486,
-};
-const NO_ANSWER: Ending = Ending {
-    status: Status::NoAnswer,
-    sip_response: 487,
-};
-const FAILED: Ending = Ending {
-    status: Status::Failed,
-    sip_response: 404,
-};
+pub(super) const CANCELED: Ending = Ending::unanswered(Status::Canceled, 487);
+const BUSY: Ending = Ending::unanswered(Status::Busy, 486);
+const NO_ANSWER: Ending = Ending::unanswered(Status::NoAnswer, 487);
+const FAILED: Ending = Ending::unanswered(Status::Failed, 404);
 
 impl Player {
     pub(super) fn new(
@@ -95,6 +101,7 @@ impl Player {
             dial_slot: sim.take_dial_slot(),
             tapes: Vec::new(),
             documents: 0,
+            asked: 0,
             status: Status::Queued,
             sequence: 0,
             answered: None,
@@ -112,7 +119,7 @@ impl Player {
         let ending = match self.dial().await {
             Ok(()) => self.talk().await,
             Err(Stop::End(ending)) => ending,
-            Err(Stop::Redirect(_)) => HUNG_UP,
+            Err(Stop::Redirect(_)) => Ending::completed(EndedBy::Instructions),
         };
         self.finish(ending).await;
     }
@@ -160,7 +167,7 @@ impl Player {
                 let _ = done.send(());
             }
             match self.follow(source.clone()).await {
-                Ok(()) => return HUNG_UP,
+                Ok(()) => return Ending::completed(EndedBy::Instructions),
                 Err(other) => stop = Some(other),
             }
         }
@@ -204,6 +211,7 @@ impl Player {
         let was_dialled = self.status != Status::Queued;
         self.sim.store.call(&self.sid, |call| {
             call.ended = Some(now);
+            call.ended_by = ending.by;
             call.duration = Some(seconds);
         });
         if was_dialled {

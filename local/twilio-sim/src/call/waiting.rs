@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::player::{CANCELED, HUNG_UP, Player, Stop};
-use crate::model::{Command, Order, Status};
+use super::player::{CANCELED, Ending, Player, Stop};
+use crate::model::{Command, EndedBy, Order, Status};
 
 impl Player {
     /// Sends keys: a quarter of a second each, `w` half a second, `W` a whole one.
@@ -32,9 +32,7 @@ impl Player {
                 }
                 () = tokio::time::sleep(self.sim.config.speed.wall(allowed)) => {
                     self.clock.advance(allowed);
-                    if self.time_left().is_zero() {
-                        return Err(Stop::End(HUNG_UP));
-                    }
+                    self.check_time()?;
                 }
             }
         }
@@ -54,14 +52,28 @@ impl Player {
                 }
                 result = &mut work => {
                     self.clock.advance(started.elapsed());
-                    return if self.time_left().is_zero() { Err(Stop::End(HUNG_UP)) } else { Ok(result) };
+                    return self.check_time().map(|()| result);
                 }
                 () = tokio::time::sleep(left) => {
                     self.clock.advance(left);
-                    return Err(Stop::End(HUNG_UP));
+                    self.check_time()?;
                 }
             }
         }
+    }
+
+    /// The end, once the time limit is reached or the called party hangs up.
+    fn check_time(&self) -> Result<(), Stop> {
+        if !self.time_left().is_zero() {
+            return Ok(());
+        }
+        let hangs_up = self.callee.hangs_up_after;
+        let by = if hangs_up.is_some_and(|after| after <= self.request.time_limit) {
+            EndedBy::Callee
+        } else {
+            EndedBy::TimeLimit
+        };
+        Err(Stop::End(Ending::completed(by)))
     }
 
     /// Until the time limit, or until the called party hangs up.
@@ -82,7 +94,7 @@ impl Player {
         let answered = self.status == Status::InProgress;
         let stop = match command.order {
             Order::Cancel if answered => None,
-            Order::Complete if answered => Some(Stop::End(HUNG_UP)),
+            Order::Complete if answered => Some(Stop::End(Ending::completed(EndedBy::Update))),
             Order::Cancel | Order::Complete => Some(Stop::End(CANCELED)),
             Order::Redirect(source) if answered => Some(Stop::Redirect(source)),
             Order::Redirect(_) => None,

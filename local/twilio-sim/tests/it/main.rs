@@ -12,6 +12,7 @@ mod openapi;
 mod recordings;
 mod rest;
 mod signature;
+mod speaking;
 mod support;
 mod twiml;
 mod validation;

@@ -105,14 +105,20 @@ class Mailbox:
             return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
+class Server(ThreadingHTTPServer):
+    """Holds a connection until it is served: a full queue would lose it, and its sender would wait for a second."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class Receiver:
     """The server itself: started once, on a port that the system chose."""
 
     def __init__(self, auth_token):
         self._validator = RequestValidator(auth_token)
         self._mailboxes = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), self._handler())
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 

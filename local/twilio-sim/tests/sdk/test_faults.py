@@ -1,7 +1,9 @@
 """Faults on purpose, as a user of the official SDK meets them."""
 
+import contextlib
 import functools
 import json
+import select
 import socket
 import subprocess
 from base64 import b64encode
@@ -171,7 +173,7 @@ def test_the_same_seed_meets_the_same_faults(launch, mailbox, tmp_path, number):
 
 
 def test_too_many_requests_at_once_are_refused_until_others_have_ended(stage, faulty):
-    plan(faulty, rest=[{"on": "account", "action": "stall"}])
+    plan(faulty, rest=[{"on": "account", "action": "stall", "delay_ms": 600_000}])
 
     def code_of_an_unknown_call():
         with pytest.raises(TwilioRestException) as refused:
@@ -179,10 +181,21 @@ def test_too_many_requests_at_once_are_refused_until_others_have_ended(stage, fa
         return refused.value.code
 
     assert code_of_an_unknown_call() == 20404
-    waiting = [ask_for_the_account(faulty) for _ in range(100)]
-    eventually(code_of_an_unknown_call, lambda code: code == 20429)
-    for line in waiting:
-        line.close()
+    with contextlib.ExitStack() as open_lines:
+        waiting = [open_lines.enter_context(ask_for_the_account(faulty)) for _ in range(100)]
+
+        def code_beside_the_waiting():
+            # A look may have taken the place of a waiting request, which then was refused: another one waits instead.
+            for line in answered(waiting):
+                waiting.remove(line)
+                waiting.append(open_lines.enter_context(ask_for_the_account(faulty)))
+            return code_of_an_unknown_call()
+
+        eventually(code_beside_the_waiting, lambda code: code == 20429)
+        refused = [open_lines.enter_context(ask_for_the_account(faulty)) for _ in range(3)]
+        eventually(lambda: answered(refused), lambda lines: lines == refused)
+        assert all(line.recv(12) == b"HTTP/1.1 429" for line in refused)
+        assert answered(waiting) == []
     eventually(code_of_an_unknown_call, lambda code: code == 20404)
 
 
@@ -194,3 +207,8 @@ def ask_for_the_account(simulator):
     path = f"/2010-04-01/Accounts/{ACCOUNT_SID}.json"
     line.sendall(f"GET {path} HTTP/1.1\r\nHost: twilio\r\nAuthorization: Basic {credentials}\r\n\r\n".encode())
     return line
+
+
+def answered(lines):
+    """Those on which an answer has begun."""
+    return select.select(lines, [], [], 0)[0]

@@ -2,10 +2,10 @@
 
 use mongodb::{
     Database,
-    bson::{Bson, Document, doc, oid::ObjectId},
+    bson::{Bson, Document, RawDocumentBuf, doc, oid::ObjectId},
 };
 
-use crate::dao::{CALLS, DaoError, RECORDINGS, USERS};
+use crate::dao::{CALLS, DaoError, RECORDINGS, USERS, stored::verbatim};
 
 /// What became of a field.
 pub(super) struct FilledIn {
@@ -43,7 +43,7 @@ async fn email_lower(database: &Database) -> Result<FilledIn, DaoError> {
         .await?;
     let mut filled = FilledIn::new("users.email_lower");
     while found.advance().await? {
-        let user = found.deserialize_current()?;
+        let user = verbatim(found.current())?;
         let (Some(id), Ok(email)) = (user.get("_id"), user.get_str("email")) else {
             continue;
         };
@@ -57,7 +57,12 @@ async fn email_lower(database: &Database) -> Result<FilledIn, DaoError> {
         {
             Ok(updated) => filled.count += updated.modified_count,
             Err(DaoError::Duplicate(_)) => {
-                let other = users.find_one(lower).projection(doc! { "_id": 1 }).await?;
+                let other = users
+                    .clone_with_type::<RawDocumentBuf>()
+                    .find_one(lower)
+                    .projection(doc! { "_id": 1 })
+                    .await?;
+                let other = other.as_deref().map(verbatim).transpose()?;
                 let other = other.and_then(|user| user.get("_id").cloned());
                 filled
                     .conflicts
@@ -71,7 +76,7 @@ async fn email_lower(database: &Database) -> Result<FilledIn, DaoError> {
 
 /// A recording names its call by `_id` alone there.
 async fn call_uuid(database: &Database) -> Result<FilledIn, DaoError> {
-    let calls = database.collection::<Document>(CALLS);
+    let calls = database.collection::<RawDocumentBuf>(CALLS);
     let recordings = database.collection::<Document>(RECORDINGS);
     let mut found = recordings
         .find(doc! { "call_uuid": Bson::Null })
@@ -79,12 +84,15 @@ async fn call_uuid(database: &Database) -> Result<FilledIn, DaoError> {
         .await?;
     let mut filled = FilledIn::new("recordings.call_uuid");
     while found.advance().await? {
-        let recording = found.deserialize_current()?;
+        let recording = verbatim(found.current())?;
         let call_id = recording.get_str("call_id").unwrap_or_default();
         let Ok(id) = ObjectId::parse_str(call_id) else {
             continue;
         };
-        let call = calls.find_one(doc! { "_id": id }).await?;
+        let call = calls
+            .find_one(doc! { "_id": id })
+            .projection(doc! { "call_id": 1 })
+            .await?;
         let Some(call_uuid) = call.as_ref().and_then(|call| call.get_str("call_id").ok()) else {
             continue;
         };

@@ -7,7 +7,7 @@ use mongodb::{
 };
 
 use super::report::Line;
-use crate::dao::DaoError;
+use crate::dao::{DaoError, Open, stored::verbatim};
 
 /// An index as it must be.
 pub(super) struct Index {
@@ -27,8 +27,8 @@ pub(super) enum Kind {
     UniqueTexts,
     /// Documents go when the time in the field has come.
     Expiring,
-    /// Of the documents in which this field is true.
-    Where(&'static str),
+    /// Only the calls that are open in this way.
+    Left(Open),
 }
 
 pub(super) const fn index(
@@ -100,7 +100,7 @@ impl Index {
             .unique(unique.then_some(true))
             .sparse((self.kind == Kind::UniqueSparse).then_some(true))
             .partial_filter_expression(
-                matches!(self.kind, Kind::UniqueTexts | Kind::Where(_)).then(|| self.covered()),
+                matches!(self.kind, Kind::UniqueTexts | Kind::Left(_)).then(|| self.covered()),
             )
             .expire_after((self.kind == Kind::Expiring).then_some(Duration::ZERO))
             .build();
@@ -113,7 +113,7 @@ impl Index {
         match self.kind {
             Kind::UniqueTexts => doc! { field: { "$gt": "" } },
             Kind::UniqueSparse => doc! { field: { "$exists": true } },
-            Kind::Where(field) => doc! { field: true },
+            Kind::Left(open) => open.filter(),
             Kind::Plain | Kind::Unique | Kind::Expiring => doc! {},
         }
     }
@@ -132,7 +132,7 @@ impl Index {
         let mut found = collection.aggregate(stages).await?;
         let mut duplicates = Vec::new();
         while found.advance().await? {
-            let group = found.deserialize_current()?;
+            let group = verbatim(found.current())?;
             duplicates.extend(group.get_array("documents").ok().cloned());
         }
         Ok(duplicates)
@@ -160,7 +160,7 @@ pub(super) fn same_keys(stored: &Document, keys: &[(&str, i32)]) -> bool {
 /// The server's code where the collection does not exist yet.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-pub(super) async fn stored_indexes(
+pub(in crate::dao) async fn stored_indexes(
     database: &Database,
     collection: &str,
 ) -> Result<Vec<IndexModel>, DaoError> {

@@ -1,6 +1,7 @@
 //! The indexes, made by an operator's command and never by a function.
 //!
-//! They are made anew beside the earlier service's, which are dropped only then: no query is ever without one.
+//! They are made anew beside those of earlier versions, which are dropped only then: no query is ever without one. A function
+//! of an earlier version that still runs is served by the new ones.
 
 mod backfill;
 mod index;
@@ -8,13 +9,14 @@ mod report;
 
 use mongodb::{Database, IndexModel, bson::Document};
 
-use super::{BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, RECORDINGS, USERS};
-use index::{Index, Kind, index, same_keys, stored_indexes};
+use super::{BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, Open, RECORDINGS, USERS};
+use index::{Index, Kind, index, same_keys};
 use report::Line;
 
+pub(super) use index::stored_indexes;
 pub use report::Report;
 
-/// Makes every index that is missing, drops those of the earlier service that are replaced, and fills in the fields that its
+/// Makes every index that is missing, drops those of earlier versions that are replaced, and fills in the fields that its
 /// documents lack. It may be repeated at any time.
 ///
 /// Values that stand in the way of a unique index are reported, and the other indexes are made all the same.
@@ -57,7 +59,7 @@ pub async fn ensure(database: &Database) -> Result<Report, DaoError> {
 pub struct Check {
     /// Those that it would make: `users.email_lower_unique`.
     pub missing: Vec<String>,
-    /// Those of the earlier service that it would drop.
+    /// Those of earlier versions that it would drop.
     pub replaced: Vec<String>,
 }
 
@@ -106,10 +108,13 @@ const CALLS_BY_AGE: Index = index(
 );
 const CALLS_BY_STATUS: Index = index(
     CALLS,
-    "status_updated_at",
-    &[("status", 1), ("updated_at", 1)],
+    "status_created_at",
+    &[("status", 1), ("created_at", -1), ("_id", -1)],
     Kind::Plain,
 );
+const OPEN_DIALS: Index = left("open_dials", Open::Dial);
+const OPEN_ENDS: Index = left("open_ends", Open::End);
+const OPEN_RECORDINGS: Index = left("open_recordings", Open::Recording);
 const RECORDING_SID: Index = index(
     RECORDINGS,
     "twilio_sid_unique",
@@ -165,19 +170,10 @@ const INDEXES: &[Index] = &[
         Kind::Plain,
     ),
     CALLS_BY_AGE,
-    index(
-        CALLS,
-        "status_created_at",
-        &[("status", 1), ("created_at", -1), ("_id", -1)],
-        Kind::Plain,
-    ),
     CALLS_BY_STATUS,
-    index(
-        CALLS,
-        "recording_settled_updated_at",
-        &[("recording_settled", 1), ("updated_at", 1)],
-        Kind::Where("recording_enabled"),
-    ),
+    OPEN_DIALS,
+    OPEN_ENDS,
+    OPEN_RECORDINGS,
     RECORDING_SID,
     RECORDINGS_OF_CALL,
     index(
@@ -200,55 +196,35 @@ const INDEXES: &[Index] = &[
     ),
 ];
 
-/// The key of an index of the earlier service, under whatever name.
+/// What [`Dao::list_open_calls`](super::Dao::list_open_calls) reads, in its order. A call leaves the index with the change that
+/// closes it.
+const fn left(name: &'static str, open: Open) -> Index {
+    let keys = &[("updated_at", 1), ("_id", 1)];
+    index(CALLS, name, keys, Kind::Left(open))
+}
+
+/// An index of an earlier version, under whatever name.
 struct Old {
     collection: &'static str,
-    field: &'static str,
+    keys: &'static [(&'static str, i32)],
+}
+
+const fn old(collection: &'static str, keys: &'static [(&'static str, i32)]) -> Old {
+    Old { collection, keys }
 }
 
 const REPLACED: &[(Old, &Index)] = &[
+    (old(CALLS, &[("user_id", 1)]), &CALLS_OF_USER),
+    (old(CALLS, &[("twilio_sid", 1)]), &CALL_SID),
+    (old(CALLS, &[("created_at", 1)]), &CALLS_BY_AGE),
+    (old(CALLS, &[("status", 1)]), &CALLS_BY_STATUS),
+    (old(CALLS, &[("status", 1), ("updated_at", 1)]), &OPEN_ENDS),
     (
-        Old {
-            collection: CALLS,
-            field: "user_id",
-        },
-        &CALLS_OF_USER,
+        old(CALLS, &[("recording_settled", 1), ("updated_at", 1)]),
+        &OPEN_RECORDINGS,
     ),
-    (
-        Old {
-            collection: CALLS,
-            field: "twilio_sid",
-        },
-        &CALL_SID,
-    ),
-    (
-        Old {
-            collection: CALLS,
-            field: "created_at",
-        },
-        &CALLS_BY_AGE,
-    ),
-    (
-        Old {
-            collection: CALLS,
-            field: "status",
-        },
-        &CALLS_BY_STATUS,
-    ),
-    (
-        Old {
-            collection: RECORDINGS,
-            field: "call_id",
-        },
-        &RECORDINGS_OF_CALL,
-    ),
-    (
-        Old {
-            collection: RECORDINGS,
-            field: "twilio_sid",
-        },
-        &RECORDING_SID,
-    ),
+    (old(RECORDINGS, &[("call_id", 1)]), &RECORDINGS_OF_CALL),
+    (old(RECORDINGS, &[("twilio_sid", 1)]), &RECORDING_SID),
 ];
 
 impl Old {
@@ -266,8 +242,13 @@ impl Old {
     }
 
     fn name_among(&self, stored: &[IndexModel], successor: &Index) -> Option<String> {
+        let backwards: Vec<_> = self
+            .keys
+            .iter()
+            .map(|(field, order)| (*field, -order))
+            .collect();
         let old = stored.iter().find(|model| {
-            let either = [[(self.field, 1)], [(self.field, -1)]];
+            let either = [self.keys, &backwards];
             either.iter().any(|keys| same_keys(&model.keys, keys)) && !successor.is(model)
         });
         old?.options.as_ref()?.name.clone()

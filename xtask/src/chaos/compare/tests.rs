@@ -4,6 +4,7 @@ use crate::chaos::evidence::{
 };
 
 const NUMBER: &str = "+12065550123";
+const SCRIPT: &str = "Your order is ready.";
 
 /// One recorded call that has gone well.
 fn healthy() -> Evidence {
@@ -48,6 +49,9 @@ fn dialled(sid: &str, call_id: &str, status: &str) -> Dialled {
         url: Some(format!(
             "http://127.0.0.1:1/twilio/voice?call_id={call_id}#rc=2"
         )),
+        ended_by: (status == "completed").then(|| "instructions".into()),
+        spoken: vec![SCRIPT.into()],
+        interrupted: vec![],
         recordings: vec![Recorded {
             sid: sid.replace("CA", "RE"),
             status: "completed".into(),
@@ -60,6 +64,9 @@ fn record(call_id: &str, sid: Option<&str>, status: &str) -> Record {
         call_id: call_id.into(),
         twilio_sid: sid.map(Into::into),
         status: status.into(),
+        script: SCRIPT.into(),
+        delivery: None,
+        hangup_requested: false,
         dial_outcome: Some("accepted".into()),
         recording_url: Some("http://127.0.0.1:1/Recordings/RE1".into()),
         idempotency_scope: Some(format!("scope of {call_id}")),
@@ -304,4 +311,86 @@ fn a_stuck_key_and_a_wrong_answer_are_found() {
     );
     let twilio = refused("twilio_refused", 502);
     assert_eq!(after(|it| it.keys[0].answers.push(twilio)), []);
+}
+
+/// An apology was spoken instead of the script, and the record says so.
+fn apologized(it: &mut Evidence) {
+    it.dialled[0].spoken = vec![outdial::config::DEFAULT_APOLOGY.into()];
+    it.records[0].delivery = Some("none".into());
+}
+
+#[test]
+fn an_apology_that_is_told_is_beyond_reproach() {
+    assert_eq!(after(apologized), []);
+}
+
+#[test]
+fn a_script_that_was_not_spoken_and_not_told_is_found() {
+    let untold = |it: &mut Evidence| {
+        apologized(it);
+        it.records[0].delivery = None;
+    };
+    assert_eq!(after(untold), [Kind::ScriptNotSpoken]);
+    let silent = |it: &mut Evidence| {
+        apologized(it);
+        it.dialled[0].spoken.clear();
+    };
+    assert_eq!(after(silent), [Kind::ScriptNotSpoken]);
+    let another = |it: &mut Evidence| it.dialled[0].spoken = vec!["Another script.".into()];
+    assert_eq!(after(another), [Kind::ScriptNotSpoken]);
+    let begun = |it: &mut Evidence| {
+        it.dialled[0].interrupted = std::mem::take(&mut it.dialled[0].spoken);
+    };
+    assert_eq!(after(begun), [Kind::ScriptNotSpoken]);
+}
+
+#[test]
+fn a_script_that_was_spoken_and_told_as_not_is_found() {
+    let denied = |it: &mut Evidence| it.records[0].delivery = Some("none".into());
+    assert_eq!(after(denied), [Kind::DeliveryDenied]);
+    let begun = |it: &mut Evidence| {
+        denied(it);
+        it.dialled[0].ended_by = Some("callee".into());
+        it.dialled[0].interrupted = std::mem::take(&mut it.dialled[0].spoken);
+    };
+    assert_eq!(after(begun), [Kind::DeliveryDenied]);
+}
+
+#[test]
+fn a_call_that_was_ended_early_needs_no_script() {
+    for ended_by in ["callee", "update", "time_limit"] {
+        let cut = |it: &mut Evidence| {
+            it.dialled[0].ended_by = Some(ended_by.into());
+            it.dialled[0].interrupted = std::mem::take(&mut it.dialled[0].spoken);
+        };
+        assert_eq!(after(cut), [], "{ended_by}");
+    }
+    let hung_up = |it: &mut Evidence| {
+        it.dialled[0].spoken.clear();
+        it.records[0].hangup_requested = true;
+    };
+    assert_eq!(after(hung_up), []);
+}
+
+#[test]
+fn a_call_without_instructions_is_found_if_the_service_was_asked_and_failed() {
+    let failed = |answers: &[Option<u16>]| {
+        after(|it| {
+            it.dialled[0].spoken = vec!["We are sorry, an application error has occurred.".into()];
+            it.dialled[0].ended_by = Some("error".into());
+            let asked = answers.iter().map(|answer| Webhook {
+                kind: "voice".into(),
+                event: "in-progress".into(),
+                answer: *answer,
+                sequence: None,
+                ..it.webhooks[0].clone()
+            });
+            let asked: Vec<_> = asked.collect();
+            it.webhooks.extend(asked);
+        })
+    };
+    assert_eq!(failed(&[]), [], "Twilio could not connect");
+    assert_eq!(failed(&[Some(200)]), [], "nor for the redirect");
+    assert_eq!(failed(&[Some(502)]), [Kind::ScriptNotSpoken]);
+    assert_eq!(failed(&[Some(200), None]), [Kind::ScriptNotSpoken]);
 }

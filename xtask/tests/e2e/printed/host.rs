@@ -1,7 +1,6 @@
 //! The functions' own binaries, on a Lambda of this machine.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
@@ -31,9 +30,7 @@ pub struct Host {
 impl Host {
     /// Starts them with the stage's variables.
     pub fn start(stage: &Stage, log_level: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
+        let port = testkit::free_port().expect("a free port");
         let url = format!("http://127.0.0.1:{port}");
         let output = std::env::temp_dir().join(format!("outdial-{}.log", Uuid::new_v4()));
         let mut process = xtask(&["host", "--port", &port.to_string(), "--output"])

@@ -1,77 +1,12 @@
-//! The router of `voice`, in process: a real database, and Lambda events as Twilio causes them.
-
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
-
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use mongodb::bson::doc;
 use outdial::{
-    domain::{Call, CallStatus, DialOutcome},
+    domain::{CallStatus, DialOutcome},
     twilio::sign,
 };
-use testkit::{ACCOUNT_SID, AUTH_TOKEN, Answer, BASE_URL, Request, Stage, form, new_sid};
+use testkit::{ACCOUNT_SID, AUTH_TOKEN, BASE_URL, Request, Stage, form, new_sid};
 
-fn router(stage: &Stage) -> Router {
-    let app = voice::App::from_settings(&stage.settings()).expect("the stage is well configured");
-    voice::router(app)
-}
-
-/// What Twilio sends, empty values and all.
-fn params(sid: &str) -> Vec<(&'static str, String)> {
-    [
-        ("AccountSid", ACCOUNT_SID),
-        ("ApiVersion", "2010-04-01"),
-        ("CallSid", sid),
-        ("CallStatus", "in-progress"),
-        ("CallerName", ""),
-        ("Direction", "outbound-api"),
-        ("From", "+12125550100"),
-        ("FromCity", "NEW YORK"),
-        ("FromZip", ""),
-        ("To", "+12125550123"),
-        ("ToZip", ""),
-    ]
-    .map(|(name, value)| (name, value.to_owned()))
-    .to_vec()
-}
-
-fn signed(path: &str, sid: &str) -> Request {
-    let params = params(sid);
-    let params: Vec<_> = params
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    Request::webhook(path, &params)
-}
-
-async fn ask(stage: &Stage, path: &str, sid: &str) -> Answer {
-    signed(path, sid).send(&router(stage)).await
-}
-
-/// What the call is told to do.
-async fn asked(stage: &Stage, call: &Call) -> String {
-    let path = format!("/twilio/voice?call_id={}", call.call_id);
-    twiml(&ask(stage, &path, call.twilio_sid.as_ref().unwrap().as_str()).await)
-}
-
-#[track_caller]
-fn twiml(answer: &Answer) -> String {
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.header("content-type"), "text/xml; charset=utf-8");
-    let text = answer.text();
-    let body = text.strip_prefix(r#"<?xml version="1.0" encoding="UTF-8"?><Response>"#);
-    body.and_then(|body| body.strip_suffix("</Response>"))
-        .unwrap_or_else(|| panic!("no TwiML: {text}"))
-        .to_owned()
-}
-
-fn say(text: &str) -> String {
-    format!(r#"<Say language="en-US" voice="woman">{text}</Say><Hangup></Hangup>"#)
-}
-
-const GOODBYE: &str = "We are sorry, there is no message for you. Goodbye.";
-const APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
+use crate::support::{GOODBYE, ask, asked, params, router, say, signed, twiml};
 
 #[tokio::test]
 async fn a_call_speaks_its_script_and_hangs_up() {
@@ -237,64 +172,6 @@ async fn a_call_that_is_to_be_ended_hangs_up() {
     let path = format!("/twilio/voice?call_id={}", call.call_id);
     let answer = ask(&stage, &path, new_sid().as_str()).await;
     assert_eq!(twiml(&answer), "<Hangup></Hangup>");
-}
-
-#[tokio::test]
-async fn without_a_database_there_is_an_apology() {
-    let (stage, line) = Stage::new()
-        .await
-        .set("APOLOGY", "Sorry & bye.")
-        .behind_proxy()
-        .await;
-    let call = stage.call(|_| ()).await;
-    let router = router(&stage);
-    let path = format!("/twilio/voice?call_id={}", call.call_id);
-    let request = signed(&path, call.twilio_sid.unwrap().as_str());
-    assert_eq!(twiml(&request.send(&router).await), say("Hello."));
-    for fault in [testkit::Proxy::cut, testkit::Proxy::stall] {
-        fault(&line);
-        let begun = Instant::now();
-        let answer = request.send(&router).await;
-        assert!(
-            begun.elapsed() < Duration::from_millis(6_500),
-            "{:?}",
-            begun.elapsed()
-        );
-        assert_eq!(twiml(&answer), say("Sorry &amp; bye."));
-    }
-    line.restore();
-    assert_eq!(twiml(&request.send(&router).await), say("Hello."));
-}
-
-#[tokio::test]
-async fn a_signed_form_that_is_no_voice_request_gets_an_apology() {
-    let stage = Stage::new().await;
-    let router = router(&stage);
-    for params in [
-        vec![],
-        vec![("CallSid", "CA1"), ("AccountSid", ACCOUNT_SID)],
-        vec![("AccountSid", ACCOUNT_SID)],
-    ] {
-        let answer = Request::webhook("/twilio/voice", &params)
-            .send(&router)
-            .await;
-        assert_eq!(twiml(&answer), say(APOLOGY), "{params:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_stored_call_that_cannot_be_read_gets_an_apology() {
-    let stage = Stage::new().await;
-    let call = stage.call(|_| ()).await;
-    let calls = stage
-        .database()
-        .collection::<mongodb::bson::Document>("calls");
-    let broken = doc! { "$set": { "status": 7 } };
-    calls
-        .update_one(doc! { "_id": call.id }, broken)
-        .await
-        .unwrap();
-    assert_eq!(asked(&stage, &call).await, say(APOLOGY));
 }
 
 #[tokio::test]

@@ -1,0 +1,59 @@
+use std::time::{Duration, Instant};
+
+use outdial::domain::CallStatus;
+use serde_json::json;
+use testkit::{Stage, new_sid};
+
+use crate::support::{QUEUED, TIME, ago, app, run, scene, unknown};
+
+/// How long Twilio takes for an answer, in milliseconds.
+const LATENCY: u64 = 150;
+
+async fn past_their_end(stage: &Stage, count: usize) {
+    for _ in 0..count {
+        stage
+            .call(|call| {
+                call.twilio_sid = Some(new_sid());
+                call.status = CallStatus::Ringing;
+                call.updated_at = ago(10_000);
+            })
+            .await;
+    }
+}
+
+/// In ten minutes there are two runs of four minutes: five hundredths of a second for each of ten thousand calls. One after
+/// the other they would take three times that for Twilio's answers alone.
+#[tokio::test]
+async fn calls_are_settled_at_a_pace_of_ten_thousand_in_ten_minutes() {
+    let (stage, twilio) = scene().await;
+    let calls = 300;
+    past_their_end(&stage, calls).await;
+    twilio
+        .faults(&json!({ "rest": [{ "on": "fetch", "action": "stall", "delay_ms": LATENCY }] }))
+        .await;
+    let begun = Instant::now();
+    let report = run(&stage).await;
+    let took = begun.elapsed();
+    assert_eq!(report.ends.given_up, 300, "{report:?}");
+    let runs = Duration::from_secs(2 * 250);
+    assert!(took * 10_000 < runs * 300, "{calls} calls took {took:?}");
+}
+
+#[tokio::test]
+async fn a_kind_of_which_there_is_much_leaves_time_for_the_others() {
+    let (stage, twilio) = scene().await;
+    for _ in 0..150 {
+        unknown(&stage, QUEUED).await;
+    }
+    past_their_end(&stage, 20).await;
+    twilio
+        .faults(&json!({ "rest": [{ "on": "list", "action": "stall", "delay_ms": 500 }] }))
+        .await;
+    // Looking for all of the dials, twice, takes nine seconds.
+    let time = reconcile::WIND_DOWN + Duration::from_secs(5);
+    let report = reconcile::reconcile(&app(&stage), time).await.unwrap();
+    assert!(report.stopped_early, "{report:?}");
+    assert_eq!(report.ends.given_up, 20, "{report:?}");
+    let report = reconcile::reconcile(&app(&stage), TIME).await.unwrap();
+    assert_eq!((report.dials.left, report.ends.examined), (150, 0));
+}

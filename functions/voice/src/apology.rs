@@ -1,0 +1,80 @@
+//! The apology: what a person hears when the script can't be read. It is counted, and `delivery: none` goes to the record through the queue.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::response::Response;
+use futures_util::FutureExt;
+use outdial::{
+    domain::{CallId, CallSid},
+    metrics::{self, Count},
+    queue::Webhook,
+};
+use tracing::field;
+
+use crate::App;
+
+/// The call that requests instructions.
+pub(crate) struct VoiceRequest {
+    /// From the signed URL.
+    pub(crate) call_id: Option<CallId>,
+    /// From the form.
+    pub(crate) call_sid: Option<CallSid>,
+    /// The request's id in the logs.
+    pub(crate) request_id: String,
+}
+
+impl App {
+    /// Returns the apology, and counts it.
+    pub(crate) fn apology(&self) -> Response {
+        metrics::count(Count::Apology);
+        self.say(&self.speech.apology)
+    }
+
+    /// Returns the apology, counts it, and queues `delivery: none` for the call's record.
+    ///
+    /// A request that names no call is not counted: Twilio always names one, and `cargo xtask doctor` does not.
+    pub(crate) async fn apologize(&self, request: &VoiceRequest) -> Response {
+        if request.call_id.is_none() && request.call_sid.is_none() {
+            return self.say(&self.speech.apology);
+        }
+        self.tell_undelivered(request).await;
+        self.apology()
+    }
+
+    /// Runs the handler, and apologizes if it panics.
+    pub(crate) async fn guarded(
+        &self,
+        request: &VoiceRequest,
+        handler: impl Future<Output = Response>,
+    ) -> Response {
+        match AssertUnwindSafe(handler).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => self.apologize(request).await,
+        }
+    }
+
+    /// Queues `delivery: none`, within [`outdial::queue::SEND_TIMEOUT`]: the person is waiting.
+    async fn tell_undelivered(&self, request: &VoiceRequest) {
+        let call_sid = request.call_sid.as_ref();
+        let logged_sid = call_sid.map(field::display);
+        let Some(queue) = &self.queue else {
+            tracing::error!(
+                call_sid = logged_sid,
+                "delivery none was not queued: WEBHOOK_QUEUE_URL is not set"
+            );
+            return;
+        };
+        let message = Webhook::undelivered(request.call_id, call_sid, request.request_id.clone());
+        match queue.send(&message).await {
+            Ok(()) => {
+                metrics::count(Count::SpilledWebhook);
+                tracing::warn!(call_sid = logged_sid, "delivery none was queued");
+            }
+            Err(error) => tracing::error!(
+                call_sid = logged_sid,
+                %error,
+                "delivery none was not queued"
+            ),
+        }
+    }
+}

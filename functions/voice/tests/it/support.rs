@@ -1,0 +1,64 @@
+use axum::Router;
+use outdial::domain::Call;
+use testkit::{ACCOUNT_SID, Answer, Request, Stage};
+
+pub fn router(stage: &Stage) -> Router {
+    let app = voice::App::from_settings(&stage.settings()).expect("the stage is well configured");
+    voice::router(app)
+}
+
+/// What Twilio sends, empty values and all.
+pub fn params(sid: &str) -> Vec<(&'static str, String)> {
+    [
+        ("AccountSid", ACCOUNT_SID),
+        ("ApiVersion", "2010-04-01"),
+        ("CallSid", sid),
+        ("CallStatus", "in-progress"),
+        ("CallerName", ""),
+        ("Direction", "outbound-api"),
+        ("From", "+12125550100"),
+        ("FromCity", "NEW YORK"),
+        ("FromZip", ""),
+        ("To", "+12125550123"),
+        ("ToZip", ""),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .to_vec()
+}
+
+pub fn signed(path: &str, sid: &str) -> Request {
+    let params = params(sid);
+    let params: Vec<_> = params
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    Request::webhook(path, &params)
+}
+
+pub async fn ask(stage: &Stage, path: &str, sid: &str) -> Answer {
+    signed(path, sid).send(&router(stage)).await
+}
+
+/// What the call is told to do.
+pub async fn asked(stage: &Stage, call: &Call) -> String {
+    let path = format!("/twilio/voice?call_id={}", call.call_id);
+    twiml(&ask(stage, &path, call.twilio_sid.as_ref().unwrap().as_str()).await)
+}
+
+#[track_caller]
+pub fn twiml(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), "text/xml; charset=utf-8");
+    let text = answer.text();
+    let body = text.strip_prefix(r#"<?xml version="1.0" encoding="UTF-8"?><Response>"#);
+    body.and_then(|body| body.strip_suffix("</Response>"))
+        .unwrap_or_else(|| panic!("no TwiML: {text}"))
+        .to_owned()
+}
+
+pub fn say(text: &str) -> String {
+    format!(r#"<Say language="en-US" voice="woman">{text}</Say><Hangup></Hangup>"#)
+}
+
+pub const GOODBYE: &str = "We are sorry, there is no message for you. Goodbye.";
+pub const APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";

@@ -1,0 +1,117 @@
+use crate::domain::CallId;
+
+/// Connection overrides, a fragment that Twilio does not sign: two more deliveries after any failure, each within 6.5 s and all
+/// within Twilio's 15 s.
+const OVERRIDES: &str = "#rc=3&rp=all&ct=2000&rt=6500&tt=15000";
+
+/// The query parameter of the fallback URL.
+const FALLBACK: &str = "fallback";
+/// The query parameter that counts a voice request's redirects to its own URL.
+const RETRY: &str = "retry";
+
+/// Returns the webhook's URL for a call. The URL itself stays verbatim, because Twilio signs it.
+pub(super) fn callback(url: &str, call_id: CallId) -> String {
+    with_pair(url, &format!("call_id={call_id}"))
+}
+
+/// Returns the URL that Twilio requests if the voice URL fails.
+pub(super) fn fallback(voice_url: &str, call_id: CallId) -> String {
+    with_pair(voice_url, &format!("call_id={call_id}&{FALLBACK}=1"))
+}
+
+fn with_pair(url: &str, pair: &str) -> String {
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    let separator = match url.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some(_) => "&",
+    };
+    format!("{url}{separator}{pair}{OVERRIDES}")
+}
+
+/// Returns the URL to redirect a voice request to: its own signed URL, with `retry` incremented.
+///
+/// `None` after three retries, at the fallback URL, and if `retry` is not a value that this function writes.
+#[must_use]
+pub fn voice_retry(signed_url: &str) -> Option<String> {
+    let (url, query) = signed_url.split_once('?').unwrap_or((signed_url, ""));
+    let mut retry = 1;
+    let mut pairs = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        retry = match (name, value, retry) {
+            (RETRY, "1", 1) => 2,
+            (RETRY, "2", 1) => 3,
+            (RETRY | FALLBACK, ..) => return None,
+            _ => {
+                pairs.push(pair);
+                retry
+            }
+        };
+    }
+    let url = format!("{url}?{}", pairs.join("&"));
+    Some(with_pair(&url, &format!("{RETRY}={retry}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: &str = "https://example.com/twilio/voice";
+
+    #[test]
+    fn three_retries_follow_each_other_and_no_more() {
+        let mut url = format!("{URL}?call_id=1b4e&x=a+b%20c");
+        for retry in 1..=3 {
+            let next = voice_retry(&url).unwrap();
+            assert_eq!(
+                next,
+                format!("{URL}?call_id=1b4e&x=a+b%20c&retry={retry}{OVERRIDES}")
+            );
+            url = next.split_once('#').unwrap().0.to_owned();
+        }
+        assert_eq!(voice_retry(&url), None);
+    }
+
+    #[test]
+    fn a_url_without_a_query_can_be_retried() {
+        for url in [URL, "https://example.com/twilio/voice?"] {
+            let expected = format!("{URL}?retry=1{OVERRIDES}");
+            assert_eq!(voice_retry(url).as_deref(), Some(&*expected));
+        }
+    }
+
+    #[test]
+    fn any_other_number_of_retries_counts_as_exhausted() {
+        for value in [
+            "=0",
+            "=3",
+            "=4",
+            "=-1",
+            "=+1",
+            "=01",
+            "=1.0",
+            "=99999999999",
+            "=",
+            "",
+            "=%31",
+            "=one",
+            "=1&retry=1",
+            "=1&retry=2",
+            "=2&retry=1",
+            "=2&retry=2",
+        ] {
+            let url = format!("{URL}?call_id=1b4e&retry{value}");
+            assert_eq!(voice_retry(&url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_fallback_url_is_never_retried() {
+        let id = CallId::generate();
+        let url = fallback(URL, id);
+        assert_eq!(url, format!("{URL}?call_id={id}&fallback=1{OVERRIDES}"));
+        assert_eq!(voice_retry(url.split_once('#').unwrap().0), None);
+        assert_eq!(voice_retry(&format!("{URL}?retry=1&fallback=1")), None);
+    }
+}

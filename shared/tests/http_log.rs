@@ -1,0 +1,99 @@
+//! What every function's router logs. The other tests of the router are elsewhere: without a subscriber of their own they would
+//! race with these to register what is logged.
+
+#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+
+use std::sync::{Arc, Mutex};
+
+use axum::{Router, body::Body, routing::get};
+use http::Request;
+use outdial::http::{Problem, finish};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt};
+
+async fn get_from(router: Router, path: &str) {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    router.oneshot(request).await.unwrap();
+}
+
+/// The lines that were logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn each_request_is_one_line_that_tells_the_cause_of_a_failure() {
+    let lines = Lines::default();
+    let subscriber =
+        tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let router = finish(Router::new().route(
+        "/things/{id}",
+        get(async || Problem::unavailable("Away.", "the cause")),
+    ));
+    get_from(router, "/things/7?token=pa55word").await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let logged: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(logged.len(), 1, "{text}");
+    let line = &logged[0];
+    for (field, value) in [
+        ("level", json!("ERROR")),
+        ("message", json!("answered")),
+        ("function", json!("things")),
+        ("method", json!("GET")),
+        ("route", json!("/things/{id}")),
+        ("status", json!(503)),
+        ("code", json!("unavailable")),
+        ("cause", json!("the cause")),
+    ] {
+        assert_eq!(line[field], value, "{field} of {text}");
+    }
+    assert!(
+        line["elapsed_ms"].is_u64()
+            && line["request_id"].is_string()
+            && line["timestamp"].is_string()
+    );
+    assert!(!text.contains("pa55word"));
+}
+
+#[tokio::test]
+async fn a_panic_says_nothing_of_its_words_in_the_log() {
+    let lines = Lines::default();
+    let subscriber =
+        tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
+    let _guard = tracing::subscriber::set_default(subscriber);
+    outdial::logs::tell_of_panics();
+    let broken = get(async || -> &str { panic!("ada@example.com") });
+    get_from(finish(Router::new().route("/", broken)), "/").await;
+    drop(std::panic::take_hook());
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        text.contains("a handler panicked")
+            && text.contains(r#""message":"panicked""#)
+            && text.contains(r#""place":"shared/tests/http_log.rs"#)
+            && !text.contains("ada@"),
+        "{text}"
+    );
+}
