@@ -1,3 +1,4 @@
+use futures_util::{StreamExt, stream};
 use mongodb::bson::doc;
 use outdial::domain::{CallStatus, DialOutcome, EventSource};
 use serde_json::{Value, json};
@@ -335,10 +336,13 @@ async fn a_dial_is_found_behind_hundreds_of_newer_calls_to_the_number() {
     let call = unknown(&stage, QUEUED).await;
     let url = voice_url("https://calls.example.com", &call);
     let sid = dial(&twilio, QUEUED, &url, &[]).await;
-    for _ in 0..510 {
+    let place_newer = async || {
         let newer = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
         stage.call(|call| call.twilio_sid = Some(newer)).await;
-    }
+    };
+    stream::iter(0..510)
+        .for_each_concurrent(8, |_| place_newer())
+        .await;
     assert_eq!(run(&stage).await.dials.settled, 1);
     assert_eq!(read(&stage, &call).await.twilio_sid, Some(sid));
 }
