@@ -1,4 +1,4 @@
-"""Where what is built, tested and deployed comes from: pinned, hashed, written down; and who may deploy it."""
+"""Where what is built, tested and deployed comes from: pinned, hashed, written down."""
 
 import json
 import os
@@ -11,20 +11,9 @@ import yaml
 from conftest import ROOT
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from samcli.yamlhelper import yaml_parse
-from test_template import listed, tool
+from test_template import tool
 
 WORKFLOWS = {"ci", "deploy"}
-# Actions that know no resource.
-ON_EVERYTHING = {
-    "cloudformation:GetTemplateSummary",
-    *(f"lambda:{what}EventSourceMapping" for what in ("Create", "Delete", "Get", "Update")),
-    *(f"logs:{what}LogDelivery" for what in ("Create", "Delete", "Get", "Update")),
-    "logs:DescribeLogGroups",
-    "logs:DescribeResourcePolicies",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-}
 
 
 def files(pattern):
@@ -179,36 +168,17 @@ def test_a_deployment_has_no_key_of_aws_and_only_the_last_job_has_a_role(workflo
     assert not [it for it in steps(workflows["deploy"]) if "cache" in it.get("uses", "")], "built from what is checked out alone"
 
 
-@pytest.fixture(scope="module")
-def deployer():
-    return yaml_parse((ROOT / "deploy/oidc-role.yaml").read_text())["Resources"]
-
-
-def test_cfn_lint_finds_nothing_to_complain_of_in_the_roles_that_deploy():
-    result = tool("cfn-lint", "--non-zero-exit-code", "informational", "deploy/oidc-role.yaml")
-    assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
-
-
-def test_only_one_environment_of_one_repository_becomes_the_role_that_deploys(deployer):
-    (trust,) = deployer["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
-    assert trust["Condition"] == {
-        "StringEquals": {
-            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-            "token.actions.githubusercontent.com:sub": {"Fn::Sub": "repo:${Repository}:environment:${GitHubEnvironment}"},
-        }
-    }
-
-
-def test_the_roles_that_deploy_reach_no_further_than_the_stack(deployer):
-    for name in ("DeployRole", "ExecutionRole"):
-        (policy,) = deployer[name]["Properties"]["Policies"]
-        for it in policy["PolicyDocument"]["Statement"]:
-            it = it["Fn::If"][1] if "Fn::If" in it else it
-            actions, resources = listed(it["Action"]), listed(it["Resource"])
-            if "*" in resources:
-                assert set(actions) <= ON_EVERYTHING, actions
-            if any(action.endswith(":*") for action in actions):
-                assert all("${StackName}" in resource["Fn::Sub"] for resource in resources), actions
-            if "iam:PassRole" in actions:
-                assert it["Condition"]["StringEquals"]["iam:PassedToService"]
+def test_the_job_that_deploys_takes_binaries_alone_from_the_job_that_builds(workflows):
+    build, deploy = (workflows["deploy"]["jobs"][name] for name in ("build", "deploy"))
+    (download,) = [it for it in deploy["steps"] if "download-artifact" in it.get("uses", "")]
+    assert download["with"]["path"].startswith("${{ runner.temp }}/"), "an empty folder, not the checkout"
+    (upload,) = [it for it in build["steps"] if it.get("with", {}).get("name") == download["with"]["name"]]
+    (collect,) = [it for it in build["steps"] if "GITHUB_OUTPUT" in it.get("run", "")]
+    assert "*/bootstrap" in collect["run"] and "binaries/$function/bootstrap" in collect["run"]
+    assert upload["with"]["path"] == "binaries"
+    assert list(build["outputs"]) == ["hashes"]
+    (place,) = [it for it in deploy["steps"] if "assemble.py" in it.get("run", "")]
+    assert place["env"] == {"HASHES": "${{ needs.build.outputs.hashes }}"}
+    text = "".join(it.get("run", "") for it in deploy["steps"])
+    assert "tar " not in text and "unzip" not in text
+    assert deploy["steps"].index(place) < deploy["steps"].index(next(it for it in deploy["steps"] if "configure-aws" in it.get("uses", "")))

@@ -114,8 +114,11 @@ OPTIONAL = {
     "HasRecordingNotice": "RecordingNotice",
     "HasReservedConcurrency": "ReservedConcurrency",
     "HasKmsKey": "KmsKeyArn",
+    "HasPermissionsBoundary": "PermissionsBoundary",
     "HasAlarmTopic": "AlarmTopicArn",
 }
+# Conditions on a parameter that is "true" or "false".
+SWITCHED = {"AnswersAtBaseUrlAlone": "DisableExecuteApiEndpoint"}
 # Conditions on a parameter that is given unless it is "none".
 ON_UNLESS_NONE = {"HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency"}
 
@@ -296,7 +299,7 @@ def test_each_function_may_write_its_log_and_its_traces_read_the_secret_use_its_
     for name, function in functions.items():
         assert function["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
         role = roles[f"{name}Role"]
-        assert set(role) == {"AssumeRolePolicyDocument", "Policies"}, "no managed policies"
+        assert set(role) - {"PermissionsBoundary"} == {"AssumeRolePolicyDocument", "Policies"}, "no managed policies"
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert trust == {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
         (policy,) = role["Policies"]
@@ -701,6 +704,7 @@ def test_what_is_optional_is_off_until_its_parameter_is_given(written):
     is_given = {condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for condition, name in OPTIONAL.items()}
     is_given["HasSecretKey"] = {"Fn::And": [{"Condition": "HasSecret"}, is_given["HasSecretKey"]]}
     is_given |= {condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, "none"]}]} for condition, name in ON_UNLESS_NONE.items()}
+    is_given |= {condition: {"Fn::Equals": [{"Ref": name}, "true"]} for condition, name in SWITCHED.items()}
     assert written.document["Conditions"] == is_given
     for name in OPTIONAL.values():
         assert written.parameters[name]["Default"] == "", name
@@ -744,6 +748,30 @@ def test_every_url_is_an_output(written):
         assert written.document["Outputs"][f"{queue}Url"]["Value"] == {"Ref": queue}
     for path in ("/health", "/docs", "/users", "/calls/outbound"):
         assert f"${{Api.ApiEndpoint}}{path}" in "".join(outputs.values()), path
+
+
+def test_outputs_name_the_origin_that_is_given(written):
+    outputs = {name: it["Value"] for name, it in written.settled("HasBaseUrl", "HasConsole").document["Outputs"].items()}
+    assert outputs["ApiUrl"] == {"Ref": "BaseUrl"}
+    assert not [name for name, value in outputs.items() if "Api" in references(value)]
+    for name, path in [("HealthUrl", "/health"), ("DocsUrl", "/docs"), ("ConsoleUrl", "/console"), ("OutboundCallsUrl", "/calls/outbound")]:
+        assert outputs[name] == {"Fn::Sub": f"${{BaseUrl}}{path}"}
+    plain = written.settled("HasConsole").document["Outputs"]
+    assert not [name for name, it in plain.items() if "BaseUrl" in references(it["Value"])]
+
+
+def test_the_execute_api_address_is_switched_off_only_where_another_origin_is_given(deployed, written):
+    def is_off(*given):
+        (server,) = deployed.settled(*given).resources["Api"]["Properties"]["Body"]["servers"]
+        return server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"]
+
+    assert (is_off(), is_off("HasBaseUrl"), is_off("HasBaseUrl", "AnswersAtBaseUrlAlone")) == (False, False, True)
+    assert written.parameters["DisableExecuteApiEndpoint"]["Default"] == "false"
+    (rule,) = written.document["Rules"].values()
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "DisableExecuteApiEndpoint"}, "true"]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "BaseUrl"}, ""]}]}
+    assert "BaseUrl" in assertion["AssertDescription"]
 
 
 def test_samconfig_deploys_with_parameters_that_exist(written):

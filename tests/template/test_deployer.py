@@ -1,0 +1,209 @@
+"""Who may deploy, and how far that reaches: deploy/oidc-role.yaml."""
+
+import re
+from fnmatch import fnmatchcase
+
+import pytest
+from conftest import ROOT, Template
+from samcli.yamlhelper import yaml_parse
+from test_template import OPTIONAL, allowed, listed, tool
+
+# Actions that know no resource.
+ON_EVERYTHING = {
+    "cloudformation:GetTemplateSummary",
+    *(f"lambda:{what}EventSourceMapping" for what in ("Create", "Delete", "Get", "Update")),
+    *(f"logs:{what}LogDelivery" for what in ("Create", "Delete", "Get", "Update")),
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+}
+# The template's parameters and AWS's own, as they are in the tests below.
+GIVEN = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::AccountId": "123456789012",
+    "AWS::StackName": "outdial-production",
+    "StackName": "outdial-production",
+    "Repository": "owner/name",
+    "OwnerId": "11",
+    "RepositoryId": "22",
+    "GitHubEnvironment": "production",
+    "SecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:outdial-AbC123",
+    "SecretKeyArn": "arn:aws:kms:us-east-1:123456789012:key/of-the-secret",
+    "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/of-the-stack",
+    "Boundary": "arn:aws:iam::123456789012:policy/outdial-production-boundary-us-east-1",
+}
+ROLE = "arn:aws:iam::123456789012:role/outdial-production-HealthRole-1A2B3C"
+BOUNDED = {"iam:PermissionsBoundary": GIVEN["Boundary"]}
+EVERY_CONDITION = ("HasNumbers", "HasSecret", "HasSecretKey", "HasKmsKey", "MakesProvider")
+
+
+@pytest.fixture(scope="module")
+def deployer():
+    return Template(yaml_parse((ROOT / "deploy/oidc-role.yaml").read_text()))
+
+
+def resolve(node):
+    """A value with every `Ref`, `Fn::Sub`, `Fn::Select` and `Fn::Split` worked out."""
+    if isinstance(node, list):
+        return [resolve(it) for it in node]
+    if not isinstance(node, dict):
+        return node
+    if set(node) == {"Ref"}:
+        return GIVEN[node["Ref"]]
+    if set(node) == {"Fn::Sub"}:
+        text, own = (node["Fn::Sub"], {}) if isinstance(node["Fn::Sub"], str) else node["Fn::Sub"]
+        values = GIVEN | resolve(own)
+        return re.sub(r"\$\{([\w:]+)\}", lambda it: values[it[1]], text)
+    if set(node) == {"Fn::Select"}:
+        at, of = node["Fn::Select"]
+        return resolve(of)[int(at)]
+    if set(node) == {"Fn::Split"}:
+        by, text = node["Fn::Split"]
+        return resolve(text).split(by)
+    if set(node) == {"Fn::GetAtt"}:
+        return node
+    return {key: resolve(value) for key, value in node.items()}
+
+
+def statements(template, name):
+    resource = template.resources[name]["Properties"]
+    policies = [it["PolicyDocument"] for it in resource["Policies"]] if "Policies" in resource else [resource["PolicyDocument"]]
+    return [resolve(it) for policy in policies for it in policy["Statement"]]
+
+
+def holds(condition, context):
+    for operator, keys in condition.items():
+        assert operator in ("StringEquals", "ArnLike"), operator
+        for key, values in keys.items():
+            matches = fnmatchcase if operator == "ArnLike" else str.__eq__
+            if key not in context or not any(matches(context[key], value) for value in listed(values)):
+                return False
+    return True
+
+
+def may(template, name, action, resource, **context):
+    """What IAM would decide: an applicable Deny wins, and nothing is allowed unless a statement allows it."""
+    context = {key.replace("__", ":"): value for key, value in context.items()}
+    applicable = [
+        it["Effect"]
+        for it in statements(template, name)
+        if any(fnmatchcase(action, pattern) for pattern in listed(it["Action"]))
+        and any(fnmatchcase(resource, pattern) for pattern in listed(it["Resource"]))
+        and holds(it.get("Condition", {}), context)
+    ]
+    return "Allow" in applicable and "Deny" not in applicable
+
+
+def test_cfn_lint_finds_nothing_to_complain_of_in_the_roles_that_deploy():
+    result = tool("cfn-lint", "--non-zero-exit-code", "informational", "deploy/oidc-role.yaml")
+    assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "subjects"),
+    [
+        ((), ["repo:owner/name:environment:production"]),
+        (("HasNumbers",), ["repo:owner/name:environment:production", "repo:owner@11/name@22:environment:production"]),
+    ],
+    ids=["by name", "by name and numbers"],
+)
+def test_only_one_environment_of_one_repository_becomes_the_role_that_deploys(deployer, given, subjects):
+    (trust,) = deployer.settled(*given).resources["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert resolve(trust["Condition"]) == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": subjects,
+        }
+    }
+
+
+def test_the_roles_that_deploy_reach_no_further_than_the_stack(deployer):
+    for name in ("DeployRole", "ExecutionRole"):
+        (policy,) = deployer.resources[name]["Properties"]["Policies"]
+        for it in policy["PolicyDocument"]["Statement"]:
+            it = it["Fn::If"][1] if "Fn::If" in it else it
+            if it["Effect"] == "Deny":
+                continue
+            actions, resources = listed(it["Action"]), listed(it["Resource"])
+            if "*" in resources:
+                assert set(actions) <= ON_EVERYTHING, actions
+            if any(action.endswith(":*") for action in actions):
+                assert all("${StackName}" in resource["Fn::Sub"] for resource in resources), actions
+            if "iam:PassRole" in actions:
+                assert it["Condition"]["StringEquals"]["iam:PassedToService"]
+
+
+GROWING = ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"]
+
+
+@pytest.mark.parametrize("action", GROWING)
+def test_a_role_grows_only_within_the_boundary(deployer, action):
+    template = deployer.settled(*EVERY_CONDITION)
+    assert may(template, "ExecutionRole", action, ROLE, **BOUNDED)
+    assert not may(template, "ExecutionRole", action, ROLE), "a role without a boundary"
+    another = "arn:aws:iam::aws:policy/AdministratorAccess"
+    assert not may(template, "ExecutionRole", action, ROLE, **{"iam:PermissionsBoundary": another})
+    for elsewhere in ("admin", "other-HealthRole-1", "outdial-production-deploy", "outdial-production-execution"):
+        assert not may(template, "ExecutionRole", action, f"arn:aws:iam::123456789012:role/{elsewhere}", **BOUNDED), elsewhere
+
+
+@pytest.mark.parametrize("context", [{}, BOUNDED], ids=["unbounded", "bounded"])
+def test_no_policy_is_attached_and_the_boundary_stays_what_and_where_it_is(deployer, context):
+    template = deployer.settled(*EVERY_CONDITION)
+    for role in ("DeployRole", "ExecutionRole"):
+        for action in ("iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary", "sts:AssumeRole"):
+            assert not may(template, role, action, ROLE, **context), action
+        for action in ("iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion"):
+            assert not may(template, role, action, GIVEN["Boundary"], **context), action
+        for action in ("iam:CreateUser", "iam:CreateAccessKey", "iam:PutUserPolicy", "iam:CreateLoginProfile"):
+            assert not may(template, role, action, "arn:aws:iam::123456789012:user/anybody", **context), action
+
+
+def test_the_job_itself_changes_no_role_and_hands_cloudformation_one_role_alone(deployer):
+    template = deployer.settled(*EVERY_CONDITION)
+    for action in (*GROWING, "iam:UpdateAssumeRolePolicy", "lambda:UpdateFunctionCode"):
+        assert not may(template, "DeployRole", action, ROLE, **BOUNDED), action
+    passing = [it for it in statements(template, "DeployRole") if "iam:PassRole" in listed(it["Action"])]
+    assert [it["Resource"] for it in passing] == [{"Fn::GetAtt": ["ExecutionRole", "Arn"]}]
+
+
+def arn_of(resource, template):
+    """The ARN that a statement of the stack's template means, under the stack's name."""
+    resource = resolve(resource)
+    if isinstance(resource, str):
+        return resource
+    name, _ = resource["Fn::GetAtt"]
+    it = template.resources[name]
+    if it["Type"] == "AWS::Logs::LogGroup":
+        return f"arn:aws:logs:us-east-1:123456789012:log-group:{resolve(it['Properties']['LogGroupName'])}:*"
+    assert it["Type"] == "AWS::SQS::Queue"
+    return f"arn:aws:sqs:us-east-1:123456789012:outdial-production-{name}-1A2B3C"
+
+
+def test_the_boundary_lets_each_function_do_what_its_role_says(deployer, deployed):
+    boundary, template = deployer.settled(*EVERY_CONDITION), deployed.settled(*OPTIONAL)
+    asked = [(name, action, arn_of(it["Resource"], template)) for name, it in allowed(template) for action in listed(it["Action"])]
+    assert len(asked) > 40
+    denied = [it for it in asked if not may(boundary, "Boundary", *it[1:])]
+    assert denied == []
+
+
+def test_the_boundary_lets_nobody_become_somebody_else(deployer):
+    template = deployer.settled(*EVERY_CONDITION)
+    actions = {action for it in statements(template, "Boundary") for action in listed(it["Action"])}
+    assert {action.split(":")[0] for action in actions} == {"logs", "xray", "sqs", "secretsmanager", "kms"}
+    assert not [action for action in actions if "*" in action]
+    plain = deployer.settled()
+    assert may(plain, "Boundary", "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:outdial-production-AbC123")
+    assert not may(plain, "Boundary", "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:payroll-AbC123")
+    assert not may(plain, "Boundary", "kms:Decrypt", GIVEN["KmsKeyArn"])
+
+
+def test_each_role_of_the_stack_takes_the_boundary(deployed):
+    for name, role in deployed.settled(*OPTIONAL).of_type("AWS::IAM::Role").items():
+        assert role["PermissionsBoundary"] == {"Ref": "PermissionsBoundary"}, name
+    for name, role in deployed.settled().of_type("AWS::IAM::Role").items():
+        assert "PermissionsBoundary" not in role, name
