@@ -190,7 +190,8 @@ where
 ///
 /// The headers that a URI would be made from are taken out; the gateway's own account of the request is in its context.
 /// A query with characters that no URI may have gets them percent-encoded; every other one stays as it is, for
-/// signatures are over it.
+/// signatures are over it. A path that does not begin with `/` would become part of the host: it is taken out, and
+/// [`finish`] answers 404.
 fn make_readable(event: &mut LambdaRequest) -> bool {
     let LambdaRequest::ApiGatewayV2(request) = event else {
         return true;
@@ -202,17 +203,13 @@ fn make_readable(event: &mut LambdaRequest) -> bool {
     {
         *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
     }
-    if let Some(path) = &mut request.raw_path
-        && !path.starts_with('/')
-    {
-        path.insert(0, '/');
-    }
+    request.raw_path.take_if(|path| !path.starts_with('/'));
     if has_uri(request) && has_body(request) {
         return true;
     }
     request.request_context.domain_name = None;
     request.request_context.stage = None;
-    request.raw_path = None;
+    request.raw_path = Some("/".to_owned());
     request.raw_query_string = None;
     request.body = None;
     false
@@ -250,6 +247,11 @@ const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::any as any_method;
+    use proptest::prelude::{
+        Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
+    };
+
     use super::*;
 
     fn event(path: &str, query: &str) -> Value {
@@ -279,7 +281,14 @@ mod tests {
 
     /// What a router answers to the event that says `read` at `/users`.
     async fn answer(event: Value) -> Value {
-        let router = finish(Router::new().route("/users", any(async || "read")));
+        answer_of(
+            finish(Router::new().route("/users", any_method(async || "read"))),
+            event,
+        )
+        .await
+    }
+
+    async fn answer_of(router: Router, event: Value) -> Value {
         let payload = serde_json::from_value(event).unwrap();
         let event = LambdaEvent::new(payload, Context::default());
         serde_json::to_value(service(router).call(event).await.unwrap()).unwrap()
@@ -302,6 +311,73 @@ mod tests {
             "@x", "/../..",
         ] {
             assert!(uri(path, "a=b").path().starts_with('/'), "{path:?}");
+        }
+    }
+
+    /// Text that a parser of URLs may drop, resolve or encode.
+    fn path() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "/",
+            "/users",
+            "/calls",
+            "/outbound",
+            "/..",
+            "/.",
+            "%2e",
+            "%2E.",
+            "..",
+            "//",
+            "\\",
+            "#",
+            "?",
+            "\0",
+            "\t",
+            "\n",
+            "\r",
+            " ",
+            "%64",
+            "%",
+            ";",
+            "@",
+            ":",
+            "é",
+            "\u{feff}",
+            "{",
+            "^",
+            "|",
+            "\"",
+            "\u{7f}",
+        ]);
+        prop_oneof![
+            any::<String>(),
+            any::<String>().prop_map(|text| format!("/{text}")),
+            prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat()),
+        ]
+    }
+
+    async fn seen_path(uri: Uri) -> String {
+        uri.path().to_owned()
+    }
+
+    proptest! {
+        #[test]
+        fn a_handler_sees_the_path_that_the_gateway_routed(
+            path in path(),
+            stage in prop::option::of("(\\$default|prod|\\.\\.?|[a-z#?/\\\\ ]{0,3})"),
+        ) {
+            let router = Router::new()
+                .route("/", any_method(seen_path))
+                .route("/users", any_method(seen_path))
+                .route("/{*path}", any_method(seen_path));
+            let mut event = event(&path, "a=b");
+            event["requestContext"]["stage"] = stage.into();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let answer = runtime.block_on(answer_of(finish(router), event));
+            if answer["statusCode"] == 200 {
+                prop_assert_eq!(&answer["body"], &path);
+            } else {
+                prop_assert!([400, 404].map(Value::from).contains(&answer["statusCode"]), "{}", answer);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use axum::{
     routing::get,
 };
 use http::{Request, Response, StatusCode, header};
+use lambda_http::RequestExt;
 use outdial::http::{Problem, finish, tagged};
 use serde_json::json;
 use tower::ServiceExt;
@@ -37,7 +38,10 @@ async fn send(method: &str, path: &str, known: Option<&str>) -> Response<Bytes> 
     if let Some(known) = known {
         request = request.header("if-none-match", known);
     }
-    let request = request.body(Body::empty()).unwrap();
+    let request = request
+        .body(Body::empty())
+        .unwrap()
+        .with_raw_http_path(path);
     let (head, body) = router().oneshot(request).await.unwrap().into_parts();
     Response::from_parts(head, axum::body::to_bytes(body, 100_000).await.unwrap())
 }

@@ -13,6 +13,7 @@ use axum::{
     routing::{get, post},
 };
 use http::{Request, Response, StatusCode};
+use lambda_http::RequestExt;
 use outdial::http::{Problem, finish};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -22,7 +23,8 @@ async fn send(router: &Router, method: &str, path: &str) -> Response<Bytes> {
         .method(method)
         .uri(path)
         .body(Body::empty())
-        .unwrap();
+        .unwrap()
+        .with_raw_http_path(path);
     let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
     Response::from_parts(head, axum::body::to_bytes(body, 100_000).await.unwrap())
 }
@@ -149,4 +151,26 @@ async fn a_handlers_own_caching_is_kept() {
         header(&send(&router, "GET", "/").await, "cache-control"),
         "max-age=60"
     );
+}
+
+#[tokio::test]
+async fn a_path_that_the_gateway_has_not_routed_is_404_before_a_handler() {
+    let router =
+        finish(Router::new().route("/a", post(async || -> () { panic!("a handler ran") })));
+    for raw_path in ["/x/../a", "/a#x", "/a ", "a", "/b", ""] {
+        for method in ["POST", "GET"] {
+            let request = Request::builder().method(method).uri("/a");
+            let request = request
+                .body(Body::empty())
+                .unwrap()
+                .with_raw_http_path(raw_path);
+            let answer = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{raw_path:?}");
+            assert_eq!(answer.headers()["content-type"], "application/problem+json");
+            assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+        }
+    }
+    let unnamed = Request::post("/a").body(Body::empty()).unwrap();
+    let answer = router.oneshot(unnamed).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
 }

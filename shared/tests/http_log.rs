@@ -7,13 +7,20 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, body::Body, routing::get};
 use http::Request;
+use lambda_http::RequestExt;
 use outdial::http::{Problem, finish};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt};
 
 async fn get_from(router: Router, path: &str) {
+    let (raw_path, _) = path.split_once('?').unwrap_or((path, ""));
+    get_as(router, path, raw_path).await;
+}
+
+async fn get_as(router: Router, path: &str, raw_path: &str) {
     let request = Request::get(path).body(Body::empty()).unwrap();
+    let request = request.with_raw_http_path(raw_path);
     router.oneshot(request).await.unwrap();
 }
 
@@ -75,6 +82,26 @@ async fn each_request_is_one_line_that_tells_the_cause_of_a_failure() {
             && line["request_id"].is_string()
             && line["timestamp"].is_string()
     );
+    assert!(!text.contains("pa55word"));
+}
+
+#[tokio::test]
+async fn a_path_that_the_gateway_has_not_routed_is_logged_without_a_route() {
+    let lines = Lines::default();
+    let subscriber =
+        tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let router = finish(Router::new().route("/things", get(async || "read")));
+    get_as(router, "/things", "/pa55word/../things").await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let line: Value = serde_json::from_str(&text).unwrap();
+    for (field, value) in [
+        ("route", json!("none")),
+        ("status", json!(404)),
+        ("code", json!("not_found")),
+    ] {
+        assert_eq!(line[field], value, "{field} of {text}");
+    }
     assert!(!text.contains("pa55word"));
 }
 

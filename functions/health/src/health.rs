@@ -20,7 +20,7 @@ use crate::App;
 
 /// How long each check may take.
 const TIME_OUT: Duration = Duration::from_secs(2);
-/// How long Twilio's result is kept, so that strangers cannot spend the account's rate limit.
+/// How long a result is kept, so that strangers can use up neither the account's rate limit nor the database's connections.
 const KEPT: Duration = Duration::from_secs(30);
 
 /// Whether something answers.
@@ -82,12 +82,18 @@ impl From<DialingSwitch> for DialingBody {
     }
 }
 
-/// What is checked, and Twilio's last result.
+/// What is checked, and the last result of each check.
 #[derive(Clone)]
 pub(crate) struct Checks {
     dao: Dao,
     twilio: Arc<TwilioClient>,
-    last: Arc<Mutex<Option<(Instant, Reach)>>>,
+    last: Arc<LastResults>,
+}
+
+#[derive(Default)]
+struct LastResults {
+    database: Kept,
+    twilio: Kept,
 }
 
 impl Checks {
@@ -99,51 +105,72 @@ impl Checks {
         }
     }
 
-    /// Whether the database answers and, if `visitor` may know it, how the switch stands: one question either way.
+    /// Returns whether the database answers and, for a known caller, the kill switch.
+    ///
+    /// The switch is read anew for each known caller. That is a check too: strangers get its result.
     async fn database(&self, visitor: Visitor) -> (Reach, Option<DialingSwitch>) {
-        let asked = async {
-            if visitor.is_known {
-                self.dao.dialing().await.map(Some)
-            } else {
-                self.dao.ping().await.map(|()| None)
-            }
-        };
-        match reach("the database", asked).await {
-            Some(switch) => (Reach::Up, switch),
-            None => (Reach::Down, None),
+        let last = &self.last.database;
+        if visitor.is_known {
+            let (found, switch) = reach("the database", self.dao.dialing()).await;
+            last.keep(found);
+            return (found, switch);
         }
+        let check = async { reach("the database", self.dao.ping()).await.0 };
+        (last.or_check(check).await, None)
     }
 
     async fn twilio(&self) -> Reach {
-        let mut last = self.last.lock().await;
+        let check = async { reach("Twilio", self.twilio.ping()).await.0 };
+        self.last.twilio.or_check(check).await
+    }
+}
+
+/// The last result of a check, and when it ended.
+///
+/// Whoever checks holds the lock, so that concurrent requests share one check.
+#[derive(Default)]
+struct Kept(Mutex<Option<(Instant, Reach)>>);
+
+impl Kept {
+    /// Returns the last result, or that of `check` where the last one is older than [`KEPT`].
+    async fn or_check(&self, check: impl Future<Output = Reach>) -> Reach {
+        let mut last = self.0.lock().await;
         if let Some((at, reach)) = *last
             && at.elapsed() < KEPT
         {
             return reach;
         }
-        let reach = match reach("Twilio", self.twilio.ping()).await {
-            Some(()) => Reach::Up,
-            None => Reach::Down,
-        };
+        let reach = check.await;
         *last = Some((Instant::now(), reach));
         reach
     }
+
+    /// Keeps a result that was found otherwise, unless a check is under way.
+    fn keep(&self, reach: Reach) {
+        if let Ok(mut last) = self.0.try_lock() {
+            *last = Some((Instant::now(), reach));
+        }
+    }
 }
 
-/// What the check found, or `None`, and a line in the log, if there was no answer.
-async fn reach<T, E: Display>(name: &str, check: impl Future<Output = Result<T, E>>) -> Option<T> {
+/// Returns whether the check was answered in time, and with what. Logs why if not.
+async fn reach<T, E: Display>(
+    name: &str,
+    check: impl Future<Output = Result<T, E>>,
+) -> (Reach, Option<T>) {
     match timeout(TIME_OUT, check).await {
-        Ok(Ok(found)) => return Some(found),
+        Ok(Ok(found)) => return (Reach::Up, Some(found)),
         Ok(Err(error)) => tracing::warn!(%error, "{name} is down"),
         Err(_) => tracing::warn!(error = "no answer in time", "{name} is down"),
     }
-    None
+    (Reach::Down, None)
 }
 
 /// How the service and what it needs are doing
 ///
 /// Open to everybody. With an API key, whatever its scopes, the answer also has the kill switch (`dialing`). The service is healthy
-/// while dialling is off. Twilio's result is up to 30 seconds old.
+/// while dialling is off. Twilio's result is up to 30 seconds old. So is the database's without an API key; with one, the request
+/// reads the database.
 #[utoipa::path(
     get, path = "/health", tag = "service", operation_id = "health",
     responses(

@@ -29,7 +29,7 @@ impl FromRef<App> for Option<Live<ApiKeys>> {
 }
 
 impl App {
-    /// Connects what the settings name; the database is greeted in the background.
+    /// Takes what the settings name, and makes no connection before the first check.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
-        let dao = Dao::begin(settings)?;
+        let dao = Dao::from_settings(settings)?;
         Ok(Self {
             checks: Checks::new(dao, twilio),
             keys: settings.live(Settings::api_keys).ok(),

@@ -16,12 +16,13 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::FromRef,
+    middleware,
     routing::{get, post},
 };
 use outdial::{
     config::{ApiKeys, CallConfig, Live, PublicUrls, Settings},
     dao::Dao,
-    http::{finish, media::MediaSigner, tagged},
+    http::{finish, media::MediaSigner, on_own_route, tagged},
     twilio::TwilioClient,
 };
 use utoipa::OpenApi;
@@ -42,8 +43,8 @@ pub struct App {
 }
 
 impl App {
-    /// Connects what the settings name. Nothing is waited for: the database is greeted, and the numbering plan read, in the
-    /// background. Where the database is away, each request says so.
+    /// Takes what the settings name, and makes no connection: a request is authenticated first. A thread reads the numbering
+    /// plan in the background.
     ///
     /// # Errors
     ///
@@ -68,7 +69,7 @@ impl App {
             media: settings.live(MediaSigner::from_settings)?,
             rules,
             calls: calls.into(),
-            dao: Dao::begin(settings)?,
+            dao: Dao::from_settings(settings)?,
         })
     }
 }
@@ -88,7 +89,10 @@ pub fn router(app: App) -> Router {
             get(blocked::read).delete(blocked::delete),
         )
         .route("/calls", get(calls::list))
-        .route("/calls/outbound", post(create::create))
+        .route(
+            "/calls/outbound",
+            post(create::create).layer(middleware::from_fn(on_own_route)),
+        )
         .route("/calls/{call_id}", get(calls::read))
         .route("/calls/{call_id}/hangup", post(calls::hang_up))
         .route("/calls/{call_id}/recordings", get(recordings::list))

@@ -30,7 +30,7 @@ pub struct App {
 }
 
 impl App {
-    /// Connects what the settings name; the database is greeted in the background.
+    /// Takes what the settings name, and connects to the database in the background.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl App {
         Ok(Self {
             config: settings.reconcile()?,
             twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
-            dao: Dao::begin_with(settings, Settings::reconcile_mongo)?,
+            dao: Dao::connect_in_background(settings, Settings::reconcile_mongo)?,
         })
     }
 }

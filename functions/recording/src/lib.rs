@@ -23,7 +23,7 @@ pub struct App {
 }
 
 impl App {
-    /// Connects what the settings name; the database is greeted in the background.
+    /// Takes what the settings name, and makes no connection: a request is authenticated first.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let check = SignatureCheck::from_settings(settings, WebhookKind::Recording)?;
-        let webhooks = Webhooks::new(Dao::begin(settings)?, None);
+        let webhooks = Webhooks::new(Dao::from_settings(settings)?, None);
         Ok(Self {
             check,
             inbox: Inbox::new(WebhookTopic::Recording, webhooks, settings)?,

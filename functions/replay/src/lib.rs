@@ -24,7 +24,7 @@ pub struct App {
 }
 
 impl App {
-    /// Connects what the settings name; the database is greeted in the background.
+    /// Takes what the settings name, and connects to the database in the background.
     ///
     /// # Errors
     ///
@@ -34,7 +34,10 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let queue = WebhookQueue::from_settings(settings)?;
         let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
-        let webhooks = Webhooks::new(Dao::begin(settings)?, Some(twilio));
+        let webhooks = Webhooks::new(
+            Dao::connect_in_background(settings, Settings::mongo)?,
+            Some(twilio),
+        );
         Ok(Self { webhooks, queue })
     }
 }

@@ -24,7 +24,7 @@ pub struct App {
 }
 
 impl App {
-    /// Connects what the settings name; the database is greeted in the background.
+    /// Takes what the settings name, and makes no connection: a request is authenticated first.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let check = SignatureCheck::from_settings(settings, WebhookKind::Status)?;
         let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
-        let webhooks = Webhooks::new(Dao::begin(settings)?, Some(twilio));
+        let webhooks = Webhooks::new(Dao::from_settings(settings)?, Some(twilio));
         Ok(Self {
             check,
             inbox: Inbox::new(WebhookTopic::Status, webhooks, settings)?,

@@ -19,7 +19,7 @@ pub struct App {
 }
 
 impl App {
-    /// Connects what the settings name; the database is greeted in the background.
+    /// Takes what the settings name, and makes no connection: a request is authenticated first.
     ///
     /// # Errors
     ///
@@ -29,7 +29,7 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
             keys: settings.live(Settings::api_keys)?,
-            dao: Dao::begin(settings)?,
+            dao: Dao::from_settings(settings)?,
         })
     }
 }

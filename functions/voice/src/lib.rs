@@ -37,7 +37,7 @@ pub struct App {
 }
 
 impl App {
-    /// Connects what the settings name; the database is greeted in the background.
+    /// Takes what the settings name, and makes no connection: a request is authenticated first.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl App {
             check: SignatureCheck::from_settings(settings, WebhookKind::Voice)?,
             speech: settings.speech()?.into(),
             queue: WebhookQueue::from_settings(settings)?,
-            dao: Dao::begin(settings)?,
+            dao: Dao::from_settings(settings)?,
         })
     }
 

@@ -3,11 +3,17 @@ use std::{cell::RefCell, error::Error, pin::Pin};
 use arbitrary::Arbitrary;
 use axum::{
     Router,
+    extract::Request,
+    middleware::{self, Next},
+    response::Response,
     routing::{get, post},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::HeaderMap;
-use lambda_http::{LambdaEvent, Service, lambda_runtime::Context, request::LambdaRequest};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use lambda_http::{
+    LambdaEvent, Service, aws_lambda_events::apigw::ApiGatewayV2httpRequest,
+    lambda_runtime::Context, request::LambdaRequest,
+};
 use mongodb::bson::DateTime;
 use outdial::{
     boot,
@@ -75,8 +81,9 @@ enum Body<'a> {
     NoBytes(&'a str),
 }
 
-/// The way of an event to a request and back: whatever the event, nothing panics, nobody is let in, no answer is a 5xx, and
-/// each has the headers that every answer has. The bytes are an event in JSON, or stand for one.
+/// The way of an event to a request and back: whatever the event, nothing panics, nobody is let in, no answer is a 5xx, each
+/// has the headers that every answer has, and a handler sees the path that the gateway routed. The bytes are an event in JSON, or
+/// stand for one.
 ///
 /// # Panics
 ///
@@ -96,22 +103,26 @@ pub fn event(bytes: &[u8]) {
         for (name, handle) in handlers {
             let event = LambdaRequest::ApiGatewayV2(request.clone());
             let answer = runtime.block_on(handle(event));
-            check(name, &request.request_context.http.method, &answer);
+            check(name, &request, &answer);
         }
     });
 }
 
-fn check(function: &str, method: &http::Method, answer: &Value) {
+fn check(function: &str, request: &ApiGatewayV2httpRequest, answer: &Value) {
     let status = answer["statusCode"].as_u64().unwrap_or_default();
     assert!((200..500).contains(&status), "{function}: {answer}");
     let headers = &answer["headers"];
     assert_eq!(headers["x-content-type-options"], "nosniff", "{answer}");
     assert_eq!(headers["strict-transport-security"], "max-age=31536000");
     assert_eq!(headers["cache-control"], "no-store", "{function}: {answer}");
+    if let Some(path) = headers.get(SEEN_PATH.as_str()) {
+        let raw_path = request.raw_path.as_deref();
+        assert_eq!(path.as_str(), raw_path, "{function}: {answer}");
+    }
     if status >= 400 {
         assert_eq!(headers["content-type"], "application/problem+json");
         let body = answer["body"].as_str().unwrap_or_default();
-        if method == http::Method::HEAD {
+        if request.request_context.http.method == http::Method::HEAD {
             assert_eq!(body, "", "{function}: {answer}");
         } else {
             let body: Value = serde_json::from_str(body).unwrap_or_default();
@@ -212,8 +223,21 @@ fn extractors() -> Router {
         Router::new()
             .route("/users", post(create))
             .route("/users/{user_id}/calls", get(list))
-            .route("/calls/{call_id}", get(list_all)),
+            .route("/calls/{call_id}", get(list_all))
+            .layer(middleware::from_fn(show_path)),
     )
+}
+
+/// The header with the path that a handler sees.
+const SEEN_PATH: HeaderName = HeaderName::from_static("seen-path");
+
+async fn show_path(request: Request, next: Next) -> Response {
+    let path = HeaderValue::try_from(request.uri().path());
+    let mut response = next.run(request).await;
+    if let Ok(path) = path {
+        response.headers_mut().insert(SEEN_PATH, path);
+    }
+    response
 }
 
 async fn create(headers: HeaderMap, Json(body): Json<UserCreate>) -> Result<(), Problem> {

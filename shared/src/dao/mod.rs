@@ -23,19 +23,13 @@ mod updates;
 mod users;
 mod webhooks;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use mongodb::{
-    Client, Collection, Database, ServerType,
+    Client, Collection, Database,
     bson::{RawDocumentBuf, doc},
-    event::{EventHandler, command::CommandEvent, sdam::SdamEvent},
+    event::{EventHandler, command::CommandEvent},
     options::{
         ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, ServerMonitoringMode,
         WriteConcern,
@@ -43,8 +37,8 @@ use mongodb::{
 };
 use secrecy::ExposeSecret;
 use tokio::{
-    sync::{Mutex, Notify},
-    time::{Instant, sleep, timeout_at},
+    sync::Mutex,
+    time::{Instant, timeout_at},
 };
 
 pub use blocked::Callee;
@@ -71,9 +65,6 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_IDLE_TIME: Duration = Duration::from_mins(1);
-/// For so long the runtime has the thread to itself, to ask for the first event. A request that is there at once waits for
-/// none of it.
-const GREETING_DELAY: Duration = Duration::from_millis(1);
 
 /// The database. Clones share one pool of connections.
 #[derive(Clone)]
@@ -87,10 +78,6 @@ struct Shared {
     connected: ArcSwapOption<Connected>,
     /// Held by the one who connects.
     connecting: Mutex<()>,
-    /// Told when the server that takes writes is found.
-    found: Arc<Notify>,
-    /// Whether anything has been asked of the database.
-    is_asked: AtomicBool,
 }
 
 struct Connected {
@@ -138,8 +125,6 @@ impl Dao {
             observer,
             connected: ArcSwapOption::empty(),
             connecting: Mutex::default(),
-            found: Arc::default(),
-            is_asked: AtomicBool::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -160,20 +145,23 @@ impl Dao {
         .await
     }
 
-    /// The database that the settings name; it is greeted in the background, ahead of the first request.
+    /// Takes the database that the settings name, and makes no connection.
+    ///
+    /// The first call connects. Strangers reach the functions that use this, so each of them authenticates a request before it
+    /// calls the DAO: else anybody could use up the server's connections.
     ///
     /// # Errors
     ///
     /// When a variable is missing or malformed.
-    ///
-    /// # Panics
-    ///
-    /// Outside a Tokio runtime.
-    pub fn begin(settings: &Settings) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Self::begin_with(settings, Settings::mongo)
+    pub fn from_settings(
+        settings: &Settings,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Self::from_parsed(settings, Settings::mongo)
     }
 
-    /// Like [`Dao::begin`], with what `parse` takes out of the settings.
+    /// Takes the database that `parse` reads from the settings, and connects in the background.
+    ///
+    /// For functions that no stranger reaches. A connection that fails is made again by the first call.
     ///
     /// # Errors
     ///
@@ -182,34 +170,27 @@ impl Dao {
     /// # Panics
     ///
     /// Outside a Tokio runtime.
-    pub fn begin_with(
+    pub fn connect_in_background(
+        settings: &Settings,
+        parse: fn(&Settings) -> Result<MongoConfig, ConfigError>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let dao = Self::from_parsed(settings, parse)?;
+        let early = dao.clone();
+        tokio::spawn(async move { early.warm_up().await });
+        Ok(dao)
+    }
+
+    fn from_parsed(
         settings: &Settings,
         parse: fn(&Settings) -> Result<MongoConfig, ConfigError>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let config = settings.live(parse)?;
-        let dao = Self::build(config, settings.observer().cloned())?;
-        let greeting = dao.clone();
-        tokio::spawn(async move { greeting.greet().await });
-        Ok(dao)
+        Ok(Self::build(config, settings.observer().cloned())?)
     }
 
-    /// Makes both connections, for many a request has two operations at once. What goes wrong here will go wrong with the
-    /// first request, and be told there.
-    pub async fn warm(&self) {
+    /// Makes two connections, for many requests run two operations concurrently. The first call reports what fails here.
+    pub async fn warm_up(&self) {
         let _ = tokio::join!(self.ping(), self.ping());
-    }
-
-    /// Looks for the servers ahead of the first request and connects, unless that is there by then: beside it this would take
-    /// a connection that the request needs, and be a round trip longer about it.
-    async fn greet(&self) {
-        sleep(GREETING_DELAY).await;
-        if self.database().await.is_err() {
-            return;
-        }
-        self.shared.found.notified().await;
-        if !self.shared.is_asked.load(Ordering::Relaxed) {
-            self.warm().await;
-        }
     }
 
     /// The driver's handle, for what is not a function's business: indexes.
@@ -252,7 +233,6 @@ impl Dao {
         &self,
         operation: impl Fn() -> F,
     ) -> Result<T, DaoError> {
-        self.shared.is_asked.store(true, Ordering::Relaxed);
         let live = &self.shared.config;
         let config = live.current();
         let mut is_renewed = false;
@@ -309,26 +289,8 @@ impl Shared {
         options.retry_reads = Some(true);
         options.retry_writes = Some(true);
         options.command_event_handler.clone_from(&self.observer);
-        let found = self.found.clone();
-        options.sdam_event_handler = Some(EventHandler::callback(move |event| {
-            if let SdamEvent::ServerDescriptionChanged(event) = event
-                && takes_writes(event.new_description.server_type())
-            {
-                found.notify_one();
-            }
-        }));
         Ok(Client::with_options(options)?.database(&config.database))
     }
-}
-
-fn takes_writes(server: ServerType) -> bool {
-    matches!(
-        server,
-        ServerType::RsPrimary
-            | ServerType::Standalone
-            | ServerType::Mongos
-            | ServerType::LoadBalancer
-    )
 }
 
 /// On a call whose person was erased: when, UTC. What is left of it are facts, under another `call_id` and without a `CallSid`;

@@ -1,7 +1,7 @@
-use std::marker::PhantomData;
+use std::{iter, marker::PhantomData, str};
 
 use axum::extract::{FromRef, FromRequestParts};
-use http::{header, request::Parts};
+use http::{HeaderValue, header, request::Parts};
 
 use super::Problem;
 use crate::{
@@ -30,6 +30,8 @@ macro_rules! permissions {
 permissions!(UsersRead, UsersWrite, CallsRead, CallsWrite, NumbersUnblock);
 
 /// Who sent the request, known by the API key that came with it, and allowed to do `P`.
+///
+/// A request may present several keys, for a proxy may add its own header: the first known one counts.
 ///
 /// Without a known key the request is refused by 401, and by 403 that names the scope where the key lacks it, before
 /// anything else of the request is looked at.
@@ -64,7 +66,7 @@ where
 
 /// Who sent a request to a route that is open to everybody and tells more to callers with an API key.
 ///
-/// A request without a key is a stranger's. One with an unknown key is refused with 401, as on every other route: a caller that
+/// A request without a key is a stranger's: `Authorization: Basic …` is no key. One with an unknown key is refused with 401, as on every other route: a caller that
 /// sends a key expects it to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Visitor {
@@ -82,7 +84,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let keys = Option::<Live<ApiKeys>>::from_ref(state);
         let is_open = keys.as_ref().is_some_and(|keys| keys.current().is_open());
-        if presented(parts).is_none() {
+        if presented(parts).is_empty() {
             return Ok(Self { is_known: is_open });
         }
         // Where no keys could be read none is known.
@@ -100,23 +102,29 @@ where
 ///
 /// 401 without a key, or with one that is not known.
 async fn identify(parts: &Parts, live: &Live<ApiKeys>) -> Result<Option<ApiKey>, Problem> {
-    let mut keys = live.current();
+    let keys = live.current();
     if keys.is_open() {
         return Ok(None);
     }
-    let Some(presented) = presented(parts) else {
+    let presented = presented(parts);
+    if presented.is_empty() {
         return Err(Problem::unauthorized(
             "An API key is needed: send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
         ));
+    }
+    let first_known = |keys: &ApiKeys| {
+        let mut found = presented.iter().filter_map(|key| keys.find(key));
+        found.next().cloned()
     };
-    if keys.find(presented).is_none()
+    let mut known = first_known(&keys);
+    if known.is_none()
         && let Some(renewed) = live.renewed(&keys, Doubt::Unknown).await
     {
-        keys = renewed;
+        known = first_known(&renewed);
     }
-    let key = keys.find(presented).ok_or_else(unknown_key)?;
+    let key = known.ok_or_else(unknown_key)?;
     tracing::Span::current().record("api_key", &key.name);
-    Ok(Some(key.clone()))
+    Ok(Some(key))
 }
 
 fn unknown_key() -> Problem {
@@ -132,16 +140,34 @@ impl<P> Caller<P> {
     }
 }
 
-fn presented(parts: &Parts) -> Option<&str> {
-    let text = |name| {
+/// How many keys of one request are compared at most.
+const PRESENTED_MAX: usize = 16;
+
+/// Returns the keys that the request presents: each `Authorization: Bearer …`, then each `X-API-Key`.
+fn presented(parts: &Parts) -> Vec<&str> {
+    const BLANKS: [char; 2] = [' ', '\t'];
+    let values = |name| {
         parts
             .headers
-            .get(name)
-            .and_then(|value: &http::HeaderValue| value.to_str().ok())
+            .get_all(name)
+            .iter()
+            .map(HeaderValue::as_bytes)
     };
-    if let Some(value) = text(header::AUTHORIZATION) {
-        let (scheme, key) = value.split_once(' ')?;
-        return scheme.eq_ignore_ascii_case("bearer").then(|| key.trim());
-    }
-    text(header::HeaderName::from_static("x-api-key"))
+    // A gateway joins repeated headers by commas. A key may have commas too, so the whole value comes first.
+    let texts = |name| {
+        values(name).flat_map(|value| {
+            let parts = value.split(|&byte| byte == b',');
+            let parts = parts.filter(|part| !part.is_empty() && part.len() < value.len());
+            let texts = iter::once(value).chain(parts).map(str::from_utf8);
+            texts.flatten().map(|text| text.trim_matches(BLANKS))
+        })
+    };
+    let bearers = texts(header::AUTHORIZATION).filter_map(|text| {
+        let (scheme, key) = text.split_once(BLANKS).unwrap_or((text, ""));
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| key.trim_start_matches(BLANKS))
+    });
+    let others = texts(header::HeaderName::from_static("x-api-key"));
+    bearers.chain(others).take(PRESENTED_MAX).collect()
 }

@@ -16,6 +16,8 @@ use crate::{logs::elapsed_ms, metrics};
 
 /// What every function's router ends with: 404 and 405 as problem answers, panics caught, one log line a request,
 /// and the headers that every answer has.
+///
+/// A request whose path is not the one that the gateway routed is a 404, and no handler runs.
 pub fn finish(router: Router) -> Router {
     router
         .fallback(async || Problem::not_found("path"))
@@ -41,7 +43,9 @@ pub(super) fn request_id(request: &Request) -> String {
 async fn answer(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let request_id = request_id(&request);
+    let is_as_routed = is_as_routed(&request);
     let route = request.extensions().get::<MatchedPath>();
+    let route = route.filter(|_| is_as_routed);
     // An error's span, or LOG_LEVEL=ERROR would leave the lines without it.
     let span = tracing::error_span!(
         "request",
@@ -54,7 +58,11 @@ async fn answer(request: Request, next: Next) -> Response {
         to = field::Empty,
     );
     async {
-        let mut response = next.run(request).await;
+        let mut response = if is_as_routed {
+            next.run(request).await
+        } else {
+            Problem::not_found("path").into_response()
+        };
         let problem = response.extensions_mut().remove::<Problem>();
         log(response.status(), problem.as_ref(), begun);
         if let Some(problem) = &problem {
@@ -80,6 +88,30 @@ async fn answer(request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// Returns whether the path is the gateway's `rawPath`, to the letter.
+///
+/// The runtime parses `rawPath` as part of a URL, which resolves `..` and drops blanks and what follows `#`. The gateway has chosen
+/// the function and the throttle by the path before that.
+fn is_as_routed(request: &Request) -> bool {
+    request.uri().path() == request.extensions().raw_http_path()
+}
+
+/// A layer for a path that has its own route, and its own throttle, at the gateway: 404 for a request that took a route with
+/// a variable, such as `ANY /calls/{proxy+}`.
+///
+/// API Gateway decodes the path into `rawPath`, and is reported to cut it at a decoded `?`. So `/calls/outbound%3F` could take
+/// the route with a variable there, and arrive here as `/calls/outbound`.
+pub async fn on_own_route(request: Request, next: Next) -> Response {
+    let route_key = match request.extensions().request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref(),
+        _ => None,
+    };
+    if route_key.is_some_and(|key| key.contains('{')) {
+        return Problem::not_found("path").into_response();
+    }
+    next.run(request).await
 }
 
 fn log(status: http::StatusCode, problem: Option<&Problem>, begun: Instant) {

@@ -23,7 +23,7 @@ pub use auth::{
 pub use etag::{names as names_tag, tagged};
 pub use idempotency::{Repeatable, replayed};
 pub use json::{BODY_MAX_BYTES, FieldErrors, Json};
-pub use layers::finish;
+pub use layers::{finish, on_own_route};
 pub use paging::PageQuery;
 pub use path::Id;
 pub use problem::{FieldError, Problem, ProblemBody};

@@ -40,7 +40,7 @@ pub async fn with_counted_dao(test: impl AsyncFnOnce(&Dao, &Sent)) {
     let record = sent.clone();
     let observer = EventHandler::callback(move |event| record.hear(&event));
     with_observed_dao(observer, async |dao| {
-        dao.warm().await;
+        dao.warm_up().await;
         test(dao, &sent).await;
     })
     .await;

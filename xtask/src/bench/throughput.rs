@@ -129,8 +129,6 @@ async fn overhear(bench: &Bench) -> Result<(Vec<Bytes>, Vec<Asked>)> {
     for nth in 0..CALLBACKS {
         let event = route.event(&bench.scene, nth);
         environment.poll().await?;
-        // Its greeting.
-        tap.take();
         let answer = environment.handle(event.clone()).await?;
         answer.expect(FUNCTION, Some(route.status))?;
         events.push(event);

@@ -181,9 +181,7 @@ fn target(route: &str) -> String {
 
 /// What the function asks of the database for that request.
 async fn overhear(bench: &Bench, pair: &mut Pair, route: &Route, nth: usize) -> Result<Asked> {
-    // Its greeting.
     pair.overheard.poll().await?;
-    pair.tap.take();
     let event = route.event(&bench.scene, nth);
     let answer = pair.overheard.handle(event).await?;
     answer.expect(route.name, Some(route.status))?;

@@ -230,6 +230,24 @@ mod tests {
     }
 
     #[test]
+    fn an_event_has_the_path_verbatim() {
+        for path in [
+            "/calls/x/../outbound",
+            "//users",
+            "/users/",
+            "/a/%2e%2E/b",
+            "/users;x",
+            "/a\\b",
+        ] {
+            let request = axum::http::Request::builder().uri(path).body(()).unwrap();
+            let (head, ()) = request.into_parts();
+            let event = event(&head, &Bytes::new());
+            assert_eq!(event["rawPath"], path);
+            assert_eq!(event["requestContext"]["http"]["path"], path);
+        }
+    }
+
+    #[test]
     fn an_answer_becomes_http() {
         let answer = respond(&json!({
             "statusCode": 201,

@@ -1,7 +1,14 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::mpsc::{Receiver, channel},
+    time::{Duration, Instant},
+};
 
 use axum::Router;
-use mongodb::bson::{DateTime, doc};
+use futures_util::future::join_all;
+use mongodb::{
+    bson::{DateTime, doc},
+    event::{EventHandler, command::CommandEvent},
+};
 use outdial::dao::Dao;
 use serde_json::{Value, json};
 use testkit::{ACCOUNT_SID, API_KEY, Answer, ApiDocument, Proxy, Request, Stage, Twilio, api_key};
@@ -137,6 +144,7 @@ async fn a_silent_twilio_or_database_costs_two_seconds() {
     );
 }
 
+/// A caller with a key has the database read. Strangers get that result for a while.
 #[tokio::test]
 async fn a_database_that_is_away_is_named_until_it_is_back() {
     let twilio = Twilio::start().await;
@@ -144,16 +152,75 @@ async fn a_database_that_is_away_is_named_until_it_is_back() {
     let function = function(&stage);
     assert_eq!(ask(&function).await.0, 200);
     database.cut();
-    let (status, body, elapsed) = ask(&function).await;
-    assert_eq!(status, 503, "{body}");
-    assert_eq!(
-        (&body["database"], &body["twilio"]),
-        (&json!("down"), &json!("up"))
-    );
+    assert_eq!(ask(&function).await.0, 200, "not checked again so soon");
+    let begun = Instant::now();
+    let known = send(&function, Request::get("/health")).await;
+    let elapsed = begun.elapsed();
+    for body in [known.json(), ask(&function).await.1] {
+        assert_eq!(
+            (&body["status"], &body["database"], &body["twilio"]),
+            (&json!("unhealthy"), &json!("down"), &json!("up"))
+        );
+    }
     assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
     database.restore();
-    let (status, body, _) = ask(&function).await;
-    assert_eq!(status, 200, "{body}");
+    assert_eq!(ask(&function).await.0, 503, "not checked again so soon");
+    let known = send(&function, Request::get("/health")).await;
+    assert_eq!(known.status, 200, "{}", known.text());
+    assert_eq!(ask(&function).await.0, 200);
+}
+
+/// What the function asks of the database.
+fn overheard(stage: &Stage) -> (Router, Receiver<String>) {
+    let (hear, heard) = channel();
+    let observer = EventHandler::callback(move |event| {
+        if let CommandEvent::Started(command) = event {
+            let _ = hear.send(command.command_name);
+        }
+    });
+    let settings = stage.settings().observed_by(observer);
+    let app = health::App::from_settings(&settings).unwrap();
+    (health::router(app), heard)
+}
+
+#[tokio::test]
+async fn strangers_at_the_same_moment_share_one_check() {
+    let twilio = Twilio::start().await;
+    let stage = at(Stage::new().await, twilio.url());
+    let (function, heard) = overheard(&stage);
+    let answers = join_all((0..50).map(|_| ask(&function))).await;
+    assert!(answers.iter().all(|answer| answer.0 == 200));
+    let strangers = [
+        Request::new("HEAD", "/health"),
+        Request::new("GET", "/health?x=y"),
+        Request::new("GET", "/health").header("authorization", "Basic YTpi"),
+    ];
+    for request in strangers {
+        assert_eq!(request.send(&function).await.status, 200);
+    }
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["ping"]);
+    assert_eq!(looks_at_the_account(&twilio).await, 1);
+}
+
+#[tokio::test]
+async fn the_switch_is_read_for_each_known_caller_and_spares_strangers_the_check() {
+    let stage = Stage::with_twilio().await;
+    let (function, heard) = overheard(&stage);
+    for _ in 0..3 {
+        dialing(&function, API_KEY).await;
+        assert_eq!(ask(&function).await.0, 200);
+    }
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["find"; 3]);
+}
+
+#[tokio::test]
+async fn a_key_beside_a_proxys_header_is_known() {
+    let function = function(&Stage::with_twilio().await);
+    let request = Request::new("GET", "/health")
+        .header("authorization", "Basic YTpi")
+        .header("x-api-key", API_KEY);
+    let answer = send(&function, request).await;
+    assert_eq!(answer.json()["dialing"]["on"], true);
 }
 
 #[tokio::test]

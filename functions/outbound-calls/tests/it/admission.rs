@@ -116,20 +116,7 @@ async fn repeats_at_the_same_moment_dial_a_call_that_was_left_behind_once() {
     let routers: Vec<_> = (0..4).map(|_| router(&api.stage)).collect();
     let request = with_key("k", &api.body());
     let answers = join_all((0..16).map(|number| request.send(&routers[number % 4]))).await;
-    let mut placed = 0;
-    for answer in &answers {
-        match answer.status.as_u16() {
-            201 if answer.header("idempotent-replayed").is_empty() => placed += 1,
-            201 => {}
-            _ => {
-                answer.assert_problem(409, "request_in_progress");
-            }
-        }
-    }
-    assert_eq!(placed, 1);
-    assert_eq!(api.twilio.dials().await.len(), 1);
-    assert_eq!(api.stage.count("calls").await, 1);
-    api.assert_counted(1).await;
+    api.assert_placed_once(&answers).await;
 }
 
 #[tokio::test]

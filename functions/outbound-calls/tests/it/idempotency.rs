@@ -318,20 +318,7 @@ async fn requests_with_one_key_do_not_keep_each_other_from_the_last_call_of_the_
         let routers: Vec<_> = (0..12).map(|_| router(&api.stage)).collect();
         let request = with_key("once", &api.body());
         let answers = join_all(routers.iter().map(|router| request.send(router))).await;
-        let mut placed = 0;
-        for answer in &answers {
-            match answer.status.as_u16() {
-                201 if answer.header("idempotent-replayed").is_empty() => placed += 1,
-                201 => {}
-                _ => {
-                    answer.assert_problem(409, "request_in_progress");
-                }
-            }
-        }
-        assert_eq!(placed, 1);
-        assert_eq!(api.twilio.dials().await.len(), 1);
-        assert_eq!(api.stage.count("calls").await, 1);
-        api.assert_counted(1).await;
+        api.assert_placed_once(&answers).await;
     }
 }
 

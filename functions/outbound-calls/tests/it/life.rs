@@ -1,4 +1,5 @@
 use axum::{Router, extract::Request};
+use lambda_http::RequestExt;
 use serde_json::{Value, json};
 use testkit::{Stage, Twilio};
 use tokio::net::TcpListener;
@@ -25,12 +26,13 @@ impl Played {
             recording::router(recording::App::from_settings(&settings).unwrap()),
         ];
         let webhooks = Router::new().fallback(async move |request: Request| {
-            let function = match request.uri().path() {
+            let path = request.uri().path().to_owned();
+            let function = match &*path {
                 "/twilio/voice" => voice.clone(),
                 "/twilio/status" => status.clone(),
                 _ => recording.clone(),
             };
-            function.oneshot(request).await
+            function.oneshot(request.with_raw_http_path(path)).await
         });
         tokio::spawn(async move { axum::serve(listener, webhooks).await });
         Self {

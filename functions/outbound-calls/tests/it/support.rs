@@ -105,6 +105,25 @@ impl Api {
         }
     }
 
+    /// Asserts that requests with one key placed one call: one answer is the first, and the others replay it or come while
+    /// it is under way.
+    pub async fn assert_placed_once(&self, answers: &[Answer]) {
+        let mut placed = 0;
+        for answer in answers {
+            match answer.status.as_u16() {
+                201 if answer.header("idempotent-replayed").is_empty() => placed += 1,
+                201 => {}
+                _ => {
+                    answer.assert_problem(409, "request_in_progress");
+                }
+            }
+        }
+        assert_eq!(placed, 1);
+        assert_eq!(self.twilio.dials().await.len(), 1);
+        assert_eq!(self.stage.count("calls").await, 1);
+        self.assert_counted(1).await;
+    }
+
     /// Asserts how many calls count among today's, for the user and for all.
     #[track_caller]
     pub fn assert_counted(&self, expected: i64) -> impl Future<Output = ()> {

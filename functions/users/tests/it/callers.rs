@@ -172,3 +172,119 @@ async fn each_of_several_keys_is_known_by_its_name() {
         401
     );
 }
+
+#[tokio::test]
+async fn any_header_that_names_a_known_key_counts() {
+    let (_stage, function) = start().await;
+    let bearer = format!("Bearer {API_KEY}");
+    let long: Vec<_> = (0..8)
+        .map(|_| "Basic YTpi".to_owned())
+        .chain([bearer.clone()])
+        .collect();
+    for (authorization, x_api_key) in [
+        ("Basic YTpi", API_KEY),
+        ("Digest username=\"a\", realm=\"b\"", API_KEY),
+        ("Bearer of-a-proxy", API_KEY),
+        ("Bearer", API_KEY),
+        ("", API_KEY),
+        ("é", API_KEY),
+        (API_KEY, API_KEY),
+        (&*bearer, "of-a-proxy"),
+        (&*bearer, ""),
+        (&*bearer, "é"),
+        ("Basic YTpi", &format!("of-a-proxy,{API_KEY}")),
+        ("Basic YTpi", &format!("{API_KEY}, of-a-proxy")),
+        ("Basic YTpi", &format!(" \t{API_KEY} \t")),
+        (&format!("Basic YTpi,{bearer}"), ""),
+        (&format!("Basic YTpi, {bearer}, Token x"), ""),
+        (&format!("{bearer},Basic YTpi"), ""),
+        (&format!("Bearer of-a-proxy,{bearer}"), ""),
+        (&format!("é,{bearer}"), ""),
+        (&format!(",,{bearer},"), ""),
+        (&*long.join(","), ""),
+        (&format!("bearer\t{API_KEY}"), ""),
+        (&format!(" bEaReR \t {API_KEY}\t "), ""),
+    ] {
+        let request = Request::new("GET", "/users").header("authorization", authorization);
+        let answer = request.header("x-api-key", x_api_key).send(&function).await;
+        assert_eq!(answer.status, 200, "{authorization:?} {x_api_key:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_mixture_of_headers_without_a_known_key_is_let_in() {
+    let (_stage, function) = start().await;
+    let detail = async |authorization: &str, x_api_key: &str| {
+        let request = Request::new("GET", "/users").header("authorization", authorization);
+        let request = match x_api_key {
+            "" => request,
+            key => request.header("x-api-key", key),
+        };
+        let answer = request.send(&function).await;
+        answer.assert_problem(401, "unauthorized");
+        text(&answer.json(), "detail").to_owned()
+    };
+    for (authorization, x_api_key) in [
+        ("Bearer of-a-proxy", "unknown"),
+        ("Basic YTpi", "unknown"),
+        ("Bearer a,Bearer b", "c,d"),
+        (&format!("Bearer of-a-proxy, {API_KEY}"), ""),
+        (&format!("Bearer {API_KEY}x"), ""),
+        (&format!("Bearer x {API_KEY}"), ""),
+        (&format!("Bearer Bearer {API_KEY}"), ""),
+        ("Bearer", ""),
+        ("Basic YTpi", &format!("Bearer {API_KEY}")),
+        ("Basic YTpi", &format!("{}{API_KEY}", "junk,".repeat(100))),
+    ] {
+        let detail = detail(authorization, x_api_key).await;
+        assert!(
+            detail.contains("not known"),
+            "{authorization:?} {x_api_key:?}: {detail}"
+        );
+    }
+    for authorization in [
+        "",
+        "Basic YTpi",
+        API_KEY,
+        &format!("Basic {API_KEY}"),
+        &format!("Token {API_KEY},Digest x"),
+        &format!("Bearer{API_KEY}"),
+        &format!("Bearer\u{a0}{API_KEY}"),
+    ] {
+        let detail = detail(authorization, "").await;
+        assert!(detail.contains("is needed"), "{authorization:?}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_with_a_comma_is_known() {
+    let stage = Stage::new()
+        .await
+        .set("API_KEYS", &api_key("odd", "a,b", ""));
+    let function = function(&stage);
+    for (name, value) in [("authorization", "Bearer a,b"), ("x-api-key", "a,b")] {
+        let answer = Request::new("GET", "/users")
+            .header(name, value)
+            .send(&function)
+            .await;
+        assert_eq!(answer.status, 200, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_known_key_decides() {
+    let keys = [
+        api_key("first", "one", "users:write"),
+        api_key("second", "two", ""),
+    ]
+    .join(",");
+    let function = function(&Stage::new().await.set("API_KEYS", &keys));
+    let request = |bearer: &str, other: &str| {
+        Request::new("GET", "/users")
+            .with_key(bearer)
+            .header("x-api-key", other)
+    };
+    let refused = request("one", "two").send(&function).await;
+    refused.assert_problem(403, "missing_scope");
+    assert_eq!(request("two", "one").send(&function).await.status, 200);
+}

@@ -1,55 +1,12 @@
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde_json::json;
 use testkit::{API_KEY, Answer, Request, Stage, Twilio};
-use tokio::net::{TcpListener, TcpStream};
 use twilio_sim::clock::Speed;
 
-use crate::Functions;
-
-/// A server that nobody should ask anything.
-struct Trap {
-    url: String,
-    visitors: Arc<Mutex<Vec<SocketAddr>>>,
-}
+use crate::{Functions, trap::Trap};
 
 impl Trap {
-    async fn set() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/trap", listener.local_addr().unwrap());
-        let visitors = Arc::<Mutex<Vec<_>>>::default();
-        let book = visitors.clone();
-        tokio::spawn(async move {
-            while let Ok((_, visitor)) = listener.accept().await {
-                book.lock().unwrap().push(visitor);
-            }
-        });
-        Self { url, visitors }
-    }
-
-    fn host(&self) -> &str {
-        self.url
-            .trim_start_matches("http://")
-            .trim_end_matches("/trap")
-    }
-
-    /// How many have come. They are let in by turns: once the last one is, all are.
-    async fn sprung(self) -> usize {
-        let last = TcpStream::connect(self.host()).await.unwrap();
-        let last = last.local_addr().unwrap();
-        loop {
-            let visitors = self.visitors.lock().unwrap().clone();
-            if let Some(before) = visitors.iter().position(|visitor| *visitor == last) {
-                return before;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
     /// The request, with the URL wherever a header or a parameter could be taken for one to be fetched.
     fn baited(&self, request: Request) -> Request {
         let host = self.host();
@@ -84,15 +41,6 @@ impl Trap {
         let and = if path.contains('?') { '&' } else { '?' };
         format!("{path}{and}{query}")
     }
-}
-
-#[tokio::test]
-async fn a_trap_counts_who_comes() {
-    let trap = Trap::set().await;
-    for _ in 0..3 {
-        TcpStream::connect(trap.host()).await.unwrap();
-    }
-    assert_eq!(trap.sprung().await, 3);
 }
 
 /// A recorded call whose every text is the trap's URL.

@@ -3,12 +3,16 @@
 
 mod fetching;
 mod headers;
+mod paths;
+mod strangers;
+mod trap;
 
 use axum::Router;
 use testkit::Stage;
 
 /// Every function that a request reaches, in this process.
 struct Functions {
+    console: Router,
     health: Router,
     users: Router,
     outbound_calls: Router,
@@ -22,6 +26,7 @@ impl Functions {
     fn of(stage: &Stage) -> Self {
         let settings = stage.settings();
         Self {
+            console: console::router(&settings).unwrap(),
             health: health::router(health::App::from_settings(&settings).unwrap()),
             users: users::router(users::App::from_settings(&settings).unwrap()),
             outbound_calls: outbound_calls::router(

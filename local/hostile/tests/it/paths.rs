@@ -1,0 +1,221 @@
+use axum::Router;
+use lambda_http::{LambdaEvent, Service, lambda_runtime::Context};
+use outdial::boot;
+use serde_json::{Value, json};
+use testkit::{API_KEY, Request, Stage, Twilio};
+
+use crate::Functions;
+
+/// Sends the request as Lambda does, with this `rawPath`.
+async fn send(function: &Router, request: &Request, raw_path: &str) -> Value {
+    let mut event = request.event().clone();
+    event["rawPath"] = raw_path.into();
+    event["requestContext"]["http"]["path"] = raw_path.into();
+    answer(function, &event).await
+}
+
+async fn answer(function: &Router, event: &Value) -> Value {
+    let event = serde_json::from_value(event.clone()).unwrap();
+    let event = LambdaEvent::new(event, Context::default());
+    let Ok(answer) = boot::service(function.clone()).call(event).await;
+    serde_json::to_value(answer).unwrap()
+}
+
+/// Paths that are not `path`, and that a parser of URLs may turn into it.
+fn tricks(path: &str) -> Vec<String> {
+    let bare = &path[1..];
+    let (head, tail) = path.split_at(path.len() - 1);
+    let mut tricks: Vec<_> = [
+        "/x/..",
+        "/.",
+        "/./.",
+        "/..",
+        "/%2e",
+        "/%2E%2e",
+        "/x/%2e%2E",
+        "/x/.%2e",
+        "/x/\\..",
+        "\\",
+        "/",
+        "//",
+        " ",
+        "\t",
+        "\n",
+        "\r\n",
+        "\0",
+        "\u{7f}",
+        "@",
+        ":80",
+        ":99999",
+        "//evil.example.com",
+        "https://gateway.example.com",
+        "#",
+        "?",
+        "é",
+        "\u{ff0f}",
+    ]
+    .map(|before| format!("{before}{path}"))
+    .into();
+    tricks.extend(
+        [
+            "#", "#x", "?", "?x", "#/..", " ", "\t", "\n", "\r", "\0", "\u{b}", "\u{7f}", "/",
+            "/.", "/x/..", "/%2e", "/%2e.", "\\", "é", "\u{a0}", "\u{200b}", "\u{feff}", "{}", "`",
+            "\"",
+        ]
+        .map(|after| format!("{path}{after}")),
+    );
+    tricks.extend(
+        ["\t", "\n", "\r", "\0", "\\", "#", "?"].map(|within| format!("{head}{within}{tail}")),
+    );
+    tricks.push(bare.to_owned());
+    tricks.push(path.replace('/', "\\"));
+    tricks.push(path.to_uppercase());
+    tricks.push(String::new());
+    tricks
+}
+
+#[tokio::test]
+async fn only_the_exact_path_reaches_a_handler() {
+    let twilio = Twilio::start().await;
+    let stage = Stage::new().await.playing(&twilio);
+    let functions = Functions::of(&stage);
+    let call =
+        json!({"user_id": stage.user().await, "to_number": "+12125550109", "script": "Hello."});
+    let get = |path: &str| Request::new("GET", path).with_key(API_KEY);
+    let hook =
+        |path: &str| Request::webhook(path, &[("CallSid", "CA0123456789abcdef0123456789abcdef")]);
+    for (function, request) in [
+        (
+            &functions.outbound_calls,
+            Request::post("/calls/outbound", &call),
+        ),
+        (&functions.outbound_calls, get("/stats")),
+        (&functions.outbound_calls, get("/blocked-numbers")),
+        (&functions.users, get("/users")),
+        (&functions.health, get("/health")),
+        (&functions.health, get("/openapi.json")),
+        (&functions.voice, hook("/twilio/voice")),
+        (&functions.status, hook("/twilio/status")),
+        (&functions.recording, hook("/twilio/recording")),
+        (&functions.media, get("/media")),
+        (&functions.console, get("/console")),
+    ] {
+        let path = request.path();
+        let exact = send(function, &request, &path).await;
+        assert_ne!(exact["statusCode"], 404, "{path}: {exact}");
+        let dials = twilio.dials().await.len();
+        for trick in tricks(&path) {
+            if trick == "/console/" {
+                continue;
+            }
+            let answer = send(function, &request, &trick).await;
+            assert_eq!(answer["statusCode"], 404, "{trick:?}: {answer}");
+            let headers = &answer["headers"];
+            assert_eq!(
+                headers["content-type"], "application/problem+json",
+                "{trick:?}"
+            );
+            assert_eq!(headers["cache-control"], "no-store", "{trick:?}");
+            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            assert_eq!(body["code"], "not_found", "{trick:?}");
+            assert!(body["request_id"].is_string(), "{trick:?}");
+        }
+        assert_eq!(twilio.dials().await.len(), dials, "{path}");
+    }
+    assert_eq!(twilio.dials().await.len(), 1);
+}
+
+/// The gateway's throttle belongs to the route of the plain path.
+#[tokio::test]
+async fn escapes_and_parameters_in_a_path_stay_text() {
+    let twilio = Twilio::start().await;
+    let stage = Stage::new().await.playing(&twilio);
+    let functions = Functions::of(&stage);
+    let call =
+        json!({"user_id": stage.user().await, "to_number": "+12125550109", "script": "Hello."});
+    let dial = Request::post("/calls/outbound", &call);
+    let users = Request::new("GET", "/users").with_key(API_KEY);
+    for (function, request, paths) in [
+        (
+            &functions.outbound_calls,
+            &dial,
+            [
+                "/calls/outboun%64",
+                "/calls/%6futbound",
+                "/%63alls/outbound",
+                "/calls%2Foutbound",
+                "/calls/outbound%20",
+                "/calls/outbound%00",
+                "/calls/outbound%",
+                "/calls/outbound;x",
+                "/calls/x%2f..%2foutbound",
+            ]
+            .as_slice(),
+        ),
+        (
+            &functions.users,
+            &users,
+            &[
+                "/user%73",
+                "/users%20",
+                "/users%3F",
+                "/users;x",
+                "/users%",
+                "/x%2f..%2fusers",
+            ],
+        ),
+    ] {
+        for path in paths {
+            let answer = send(function, request, path).await;
+            let status = answer["statusCode"].as_u64().unwrap();
+            assert!([404, 405].contains(&status), "{path}: {answer}");
+        }
+    }
+    assert_eq!(twilio.dials().await.len(), 0);
+}
+
+/// API Gateway may choose the route, and its throttle, before it cuts the path at a decoded `?`.
+#[tokio::test]
+async fn a_call_is_placed_by_the_route_of_its_own_alone() {
+    let twilio = Twilio::start().await;
+    let stage = Stage::new().await.playing(&twilio);
+    let function = Functions::of(&stage).outbound_calls;
+    let call =
+        json!({"user_id": stage.user().await, "to_number": "+12125550109", "script": "Hello."});
+    let mut event = Request::post("/calls/outbound", &call).event().clone();
+    for (route_key, status, dials) in [
+        ("ANY /calls/{proxy+}", 404, 0),
+        ("POST /{proxy+}", 404, 0),
+        ("ANY /recordings/{proxy+}", 404, 0),
+        ("POST /calls/outbound", 201, 1),
+        ("$default", 201, 2),
+    ] {
+        event["routeKey"] = route_key.into();
+        event["requestContext"]["routeKey"] = route_key.into();
+        let answer = answer(&function, &event).await;
+        assert_eq!(answer["statusCode"], status, "{route_key}: {answer}");
+        assert_eq!(twilio.dials().await.len(), dials, "{route_key}");
+    }
+}
+
+/// The gateway puts a named stage before the path, and so does Lambda's runtime.
+#[tokio::test]
+async fn a_named_stage_hides_no_other_path() {
+    let functions = Functions::of(&Stage::new().await);
+    let mut event = Request::get("/users").event().clone();
+    for (stage, raw_path) in [
+        ("prod", "/users"),
+        ("prod", "/../users"),
+        ("prod", "/prod/users"),
+        ("prod", "/prod/../users"),
+        ("", "/users"),
+        ("users?", "/x"),
+        ("users#", "/x"),
+    ] {
+        event["requestContext"]["stage"] = stage.into();
+        event["rawPath"] = raw_path.into();
+        let answer = answer(&functions.users, &event).await;
+        let status = answer["statusCode"].as_u64().unwrap();
+        assert!([400, 404].contains(&status), "{stage} {raw_path}: {answer}");
+    }
+}
