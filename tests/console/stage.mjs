@@ -172,6 +172,11 @@ export async function until(found, what) {
   }
 }
 
+/** What the page says under that name among the details. */
+export function fact(page, name) {
+  return page.locator(".facts div").filter({ has: page.getByText(name, { exact: true }) }).locator("dd").innerText();
+}
+
 /** What axe finds, in words. */
 export async function barriers(page) {
   // Colours in between are nobody's choice.

@@ -23,6 +23,7 @@ mod indexes;
 mod invoke;
 mod key;
 mod lambda;
+mod npm;
 mod openapi;
 mod output;
 mod prerequisites;
@@ -101,7 +102,7 @@ enum Command {
     Deny(deny::Arguments),
     /// Writes down what the deployed functions are made of: a software bill of materials
     Sbom(sbom::Arguments),
-    /// Writes the API document that the health function serves
+    /// Writes the API document that the health function serves, or checks it
     Openapi(openapi::Arguments),
     /// Runs the functions alone, with the caller's variables, for the tests of what they print
     #[command(hide = true)]
@@ -172,7 +173,7 @@ async fn perform(command: Command) -> Result<()> {
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Deny(arguments) => deny::run(arguments).await,
         Command::Sbom(arguments) => sbom::run(&arguments),
-        Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Openapi(arguments) => openapi::run(&arguments).await,
         Command::Host(arguments) => host::run(arguments).await,
         Command::BoundToParent { .. } => Ok(()),
     }

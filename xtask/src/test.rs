@@ -33,7 +33,8 @@ const CHECKS: [Step; 9] = [
 ];
 
 /// The steps that run beside the Rust tests, in turn: each starts what it needs, and needs nothing but the binaries.
-const BESIDE: [Step; 4] = [
+const BESIDE: [Step; 5] = [
+    Step::ApiLinters,
     Step::SimulatorAndTwiliosSdk,
     Step::Schemathesis,
     Step::PythonClient,

@@ -4,10 +4,10 @@ import { get, post, segment } from "./api.js";
 import { badge, maskedNumber, setBadge } from "./calls.js";
 import { h, icon, say, setText, toast } from "./dom.js";
 import { confirmDialog, twilioWords } from "./forms.js";
-import { LIVE, inWords, length, masked, statusWord, talked, when, wholeTime } from "./format.js";
+import { LIVE, inWords, isErased, length, masked, statusWord, talked, took, when, wholeTime } from "./format.js";
 import { withName } from "./names.js";
 import { Poller } from "./poll.js";
-import { recordingView } from "./recording.js";
+import { isRunning, recordingView, recordingWords } from "./recording.js";
 import { failure, loading } from "./states.js";
 import { timeline } from "./timeline.js";
 
@@ -61,9 +61,9 @@ function undelivered(call) {
   return h("div", { class: "notice failed" }, icon("warning"), h("div", {}, h("p", { class: "title" }, words)));
 }
 
-function facts(call) {
+function facts(call, recording) {
   // That of a person who was erased is empty.
-  const user = call.user_id === "" ? h("span", {}, "erased") : h("a", { href: `#/users/${segment(call.user_id)}` }, call.user_id);
+  const user = isErased(call) ? h("span", {}, "erased") : h("a", { href: `#/users/${segment(call.user_id)}` }, call.user_id);
   withName(call.user_id, (name) => setText(user, name));
   const sip = call.sip_response_code;
   const rows = [
@@ -73,8 +73,8 @@ function facts(call) {
     ["Placed by", call.created_by && `key “${call.created_by}”`],
     ["Dialling", OUTCOMES[call.dial_outcome]],
     ["Answered by", call.answered_by && (ANSWERED_BY[call.answered_by] ?? call.answered_by)],
-    ["Recorded", call.recording_enabled ? "yes" : "no"],
-    ["Answering machines", call.machine_detection && { Enable: "told from people", DetectMessageEnd: "spoken to after the beep" }[call.machine_detection]],
+    ["Recording", recording],
+    ["Answering machines", call.machine_detection && { Enable: "told from people", DetectMessageEnd: "spoken to after the greeting" }[call.machine_detection]],
     ["Voice", call.voice],
     ["Language", call.language],
     ["Phone network", sip && sip !== 200 && `${SIP[sip] ?? "SIP response"} (${sip})`],
@@ -156,7 +156,7 @@ export function callView(main, { id, head }) {
       const h1 = heading.querySelector("h1");
       h1.replaceChildren("Call to ", number);
       showNumber();
-      setText(script, call.script);
+      setText(script, isErased(call) ? "erased" : call.script);
     }
     setBadge(status, call.status);
     showTime();
@@ -171,16 +171,18 @@ export function callView(main, { id, head }) {
       notice.replaceChildren(...[undelivered(call), fault(call)].filter(Boolean));
     }
     const { events, updated_at, status: _, ...still } = call;
-    const known = JSON.stringify(still);
+    const recording = recordingWords(call, recordings, isFresh());
+    const known = JSON.stringify([still, recording]);
     if (known !== stamp.facts) {
       stamp.facts = known;
-      details.replaceChildren(facts(call));
+      details.replaceChildren(facts(call, recording));
     }
     line.update(call, recordings);
     showRecordings();
   };
   const showRecordings = () => {
-    const wanted = new Map(recordings.filter((one) => one.status !== "deleted").map((one) => [`${one.id} ${one.status}`, one]));
+    const shown = recordings.filter((one) => one.status !== "deleted");
+    const wanted = new Map(shown.map((one) => [`${one.id} ${one.status} ${isRunning(call, one)}`, one]));
     for (const [name, player] of players) {
       if (wanted.has(name)) continue;
       player.stop();
@@ -189,22 +191,24 @@ export function callView(main, { id, head }) {
     }
     for (const [name, recording] of wanted) {
       if (players.has(name)) continue;
-      const player = recordingView(recording, { deleted: () => poller.now() });
+      const player = recordingView(recording, { running: isRunning(call, recording), deleted: () => poller.now() });
       player.element.classList.add("card");
       players.set(name, player);
       audio.append(player.element);
     }
   };
+  /** Whether the call has ended so recently that its recording may not be there. */
+  const isFresh = () => Date.now() - Date.parse(call.updated_at) < AWAITED_FOR_MS;
   const awaitsRecording = () =>
     call.recording_enabled &&
     call.status === "completed" &&
-    Date.now() - Date.parse(call.updated_at) < AWAITED_FOR_MS &&
+    isFresh() &&
     (recordings.length === 0 || recordings.some((one) => one.status === "processing"));
 
   const poller = new Poller({
     load: async (signal) => {
       const latest = await get(path, signal);
-      if (latest.recording_enabled && latest.events.some((event) => event.status === "in-progress" || event.status === "completed")) {
+      if (latest.recording_enabled && (latest.status === "completed" || took(latest, "in-progress"))) {
         ({ recordings } = await get(`${path}/recordings`, signal));
       }
       if (call && call.status !== latest.status) say(`The call is ${statusWord(latest.status).toLowerCase()}`);

@@ -35,6 +35,7 @@ function makeRow(call, withUser) {
   const status = badge(call.status);
   const name = h("span", { class: "name" });
   const time = h("time", { datetime: call.created_at, title: wholeTime(call.created_at) });
+  const recorded = h("td", { class: "recorded" });
   const duration = h("td", { class: "duration" });
   const link = h("a", { class: "to", href: `#/calls/${segment(call.call_id)}` }, maskedNumber(call.to_number));
   const row = h(
@@ -43,14 +44,14 @@ function makeRow(call, withUser) {
     h("td", { class: "status" }, status),
     h("td", { class: "whom" }, link, withUser && name),
     h("td", { class: "script" }, h("span", {}, call.script)),
-    h("td", { class: "recorded" }, call.recording_enabled && [icon("recorded"), h("span", { class: "unseen" }, "recorded")]),
+    recorded,
     duration,
     h("td", { class: "time" }, time),
   );
   row.addEventListener("click", (event) => {
     if (!event.target.closest("a") && !getSelection().toString()) link.click();
   });
-  Object.assign(row, { parts: { status, name, time, duration }, call });
+  Object.assign(row, { parts: { status, name, recorded, time, duration }, call });
   if (withUser) {
     setText(name, nameOf(call.user_id) ?? "");
     withName(call.user_id, (text) => setText(name, text));
@@ -59,12 +60,17 @@ function makeRow(call, withUser) {
 }
 
 function updateRow(row, call) {
-  const { status, time, duration } = row.parts;
+  const { status, recorded, time, duration } = row.parts;
   row.call = call;
   setBadge(status, call.status);
   setText(time, when(call.created_at));
   const seconds = talked(call);
   setText(duration, seconds === null ? "–" : length(seconds));
+  // Only a completed recording has a URL: that one was asked for says nothing of there being one.
+  const isRecorded = Boolean(call.recording_url);
+  if (isRecorded !== recorded.hasChildNodes()) {
+    recorded.replaceChildren(...(isRecorded ? [icon("recorded"), h("span", { class: "unseen" }, "recorded")] : []));
+  }
 }
 
 /**

@@ -51,7 +51,7 @@ export function placeCall(user) {
     control: choice([
       ["", "are not looked for"],
       ["Enable", "are told from people"],
-      ["DetectMessageEnd", "are spoken to after the beep"],
+      ["DetectMessageEnd", "are spoken to after the greeting"],
     ]),
   });
   const more = h(
@@ -120,7 +120,8 @@ export function placeCall(user) {
       return once((key) => post("/calls/outbound", body, key));
     },
     done: (call) => {
-      toast(`Calling ${masked(call.to_number)}`);
+      const isKnown = call.dial_outcome !== "unknown";
+      toast(isKnown ? `Calling ${masked(call.to_number)}` : `Twilio's answer was lost: ${masked(call.to_number)} may be called`);
       location.hash = `#/calls/${segment(call.call_id)}`;
     },
   });

@@ -61,6 +61,11 @@ export function when(time) {
   return `${format.format(date)}, ${SHORT_CLOCK.format(date)}`;
 }
 
+/** Whether the person was erased: then the call names nobody, and its recordings are gone. */
+export function isErased(call) {
+  return call.to_number === "";
+}
+
 /** Seconds as `0:07`, `12:30` or `1:02:03`. */
 export function length(seconds) {
   const whole = Math.max(0, Math.floor(seconds));

@@ -3,7 +3,7 @@
 import { get, remove, segment } from "./api.js";
 import { h, icon, setText, toast } from "./dom.js";
 import { confirmDialog } from "./forms.js";
-import { length, plural, when, wholeTime } from "./format.js";
+import { LIVE, isErased, length, plural, took, when, wholeTime } from "./format.js";
 import { failure } from "./states.js";
 
 const HEIGHT = 64;
@@ -21,6 +21,26 @@ const STATES = {
   deleted: "This recording was deleted.",
 };
 const ABSENT = { 16101: "The call was too short to be recorded.", 16102: "Nothing but silence was recorded." };
+
+/** Whether the call goes on and is being recorded. */
+export function isRunning(call, recording) {
+  return LIVE.has(call.status) && recording.recording_status === "in-progress";
+}
+
+/** What there is of a call's recording, in words. `isAwaited` says whether one may still come. */
+export function recordingWords(call, recordings, isAwaited) {
+  if (!call.recording_enabled) return "not requested";
+  if (isErased(call)) return "erased";
+  const has = (status) => recordings.some((one) => one.status === status);
+  if (has("completed")) return "available";
+  if (recordings.some((one) => isRunning(call, one))) return "in progress";
+  if (has("processing")) return "being prepared";
+  if (LIVE.has(call.status)) return "requested";
+  if (has("failed")) return "failed";
+  if (has("absent")) return "no audio";
+  if (call.status !== "completed" && !took(call, "in-progress")) return "none, the call was not answered";
+  return isAwaited ? "not there yet" : "none";
+}
 
 /** The loudest of each part of the audio, from 0 to 1. */
 async function peaksOf(url, signal) {
@@ -40,13 +60,15 @@ async function peaksOf(url, signal) {
   return { peaks: peaks.map((peak) => peak / loudest), seconds: audio.duration };
 }
 
-/** `deleted` is told when the recording is no more. */
-export function recordingView(recording, { deleted }) {
+/** `deleted` is told when the recording is no more; `running` says that the call is still being recorded. */
+export function recordingView(recording, { running, deleted }) {
   const heading = h("h3", {}, "Recording", h("span", { class: "quiet" }, when(recording.started_at ?? recording.created_at)));
   heading.lastElementChild.title = wholeTime(recording.started_at ?? recording.created_at);
   const element = h("section", { class: "recording", "aria-label": "Recording" }, heading);
   if (recording.status !== "completed") {
-    const why = ABSENT[recording.error_code] ?? STATES[recording.status] ?? recording.recording_status;
+    const why = running
+      ? "The call is still being recorded."
+      : (ABSENT[recording.error_code] ?? STATES[recording.status] ?? recording.recording_status);
     element.append(h("p", { class: "quiet", role: "status" }, why));
     return { element, stop() {} };
   }

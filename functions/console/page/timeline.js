@@ -25,7 +25,9 @@ export function phases(call, recordings) {
   const begin = Math.min(placed, ringing ?? placed, answered ?? placed, end);
   const spans = [];
   const add = (lane, name, from, to, open = false) => spans.push({ lane, name, from, to: Math.max(from, to), open });
-  add(0, "Dialling", begin, ringing ?? answered ?? end, isLive && !ringing && !answered);
+  // Before that Twilio may have it in its queue, or was never reached.
+  const isDialled = took(call, "initiated") || ringing || answered;
+  add(0, isDialled ? "Dialling" : "Placing", begin, ringing ?? answered ?? end, isLive && !ringing && !answered);
   if (ringing) add(0, "Ringing", ringing, answered ?? end, isLive && !answered);
   if (answered) add(0, "In call", answered, end, isLive);
   for (const recording of recordings) {

@@ -159,7 +159,7 @@ export function userView(main, { id, head, go }) {
       const rows = [
         ["E-mail address", user.email],
         ["Number", h("span", { class: "number" }, user.phone_number)],
-        ["Time zone", user.time_zone ?? "the service's own"],
+        ["Time zone", user.time_zone ?? "not set"],
         ["Created", h("time", { datetime: user.created_at, title: wholeTime(user.created_at) }, when(user.created_at))],
         ["Created by", user.created_by && `key “${user.created_by}”`],
         ["Id", h("code", {}, user.id)],

@@ -11,6 +11,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
      font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The API document
+///
+/// Open to everybody. The document is the one of the version that runs.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "service", operation_id = "openapi",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = serde_json::Value))
@@ -27,6 +29,8 @@ pub(crate) async fn document() -> Response {
 }
 
 /// The API document, for people
+///
+/// Open to everybody. The page shows `/openapi.json`, and can send requests with a key that the reader enters.
 #[utoipa::path(
     get, path = "/docs", tag = "service", operation_id = "docs",
     responses((status = 200, description = "A page that shows the API document", content_type = "text/html", body = String))

@@ -26,6 +26,7 @@ const KEPT: Duration = Duration::from_secs(30);
 /// Whether something answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(example = "up")]
 pub(crate) enum Reach {
     /// It answers.
     Up,
@@ -50,6 +51,7 @@ pub(crate) struct HealthBody {
     timestamp: String,
     /// The kill switch. Only for callers with an API key, and absent while the database is down.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     dialing: Option<DialingBody>,
 }
 

@@ -86,7 +86,7 @@ struct Audio(Vec<u8>);
     params(
         ("recording_sid" = String, Query, description = "Twilio's name of the recording", pattern = "^RE[0-9a-fA-F]{32}$",
             example = "RE0123456789abcdef0123456789abcdef"),
-        ("expires" = i64, Query, description = "Until when the URL is good, in Unix seconds", example = 1_767_225_900),
+        ("expires" = i64, Query, description = "Until when the URL is good, in Unix seconds", example = 1_767_323_345),
         ("signature" = String, Query, description = "Our signature of both", pattern = "^[A-Za-z0-9_-]{43}$",
             example = "Xm9vYmFyYmF6cXV4Xm9vYmFyYmF6cXV4Xm9vYmFyYmY"),
         ("Range" = Option<String>, Header, description = "One range of bytes", example = "bytes=0-1023"),

@@ -96,6 +96,8 @@ pub(crate) async fn list(
 }
 
 /// Read a blocked number
+///
+/// The number is spelled as it is in the list. Numbers that the configuration blocks (`BLOCKED_NUMBERS`) are not there.
 #[utoipa::path(
     get, path = "/blocked-numbers/{phone_number}", tag = "blocked numbers", operation_id = "get_blocked_number",
     params(("phone_number" = String, Path, description = "The number, E.164; its `+` may be escaped as `%2B`", example = "+12125550123")),

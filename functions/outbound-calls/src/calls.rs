@@ -12,6 +12,8 @@ use outdial::{
 use crate::{App, dial::answer};
 
 /// List calls, newest first
+///
+/// Calls of every user. Pages follow by `cursor` alone.
 #[utoipa::path(
     get, path = "/calls", tag = "calls", operation_id = "list_calls",
     params(
@@ -45,6 +47,8 @@ pub(crate) async fn list(
 }
 
 /// Read a call, with its timeline
+///
+/// The timeline has one event for each status, in the order in which the call took them.
 #[utoipa::path(
     get, path = "/calls/{call_id}", tag = "calls", operation_id = "get_call",
     params(("call_id" = String, Path, description = "The call's `call_id`")),

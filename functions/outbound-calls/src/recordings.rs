@@ -15,6 +15,8 @@ use outdial::{
 use crate::App;
 
 /// List the recordings of a call, oldest first
+///
+/// Deleted recordings are not among them.
 #[utoipa::path(
     get, path = "/calls/{call_id}/recordings", tag = "recordings", operation_id = "list_call_recordings",
     params(("call_id" = String, Path, description = "The call's `call_id`")),
@@ -39,6 +41,8 @@ pub(crate) async fn list(
 }
 
 /// Read a recording
+///
+/// Its `status` says whether there is audio: see `/recordings/{recording_id}/media`.
 #[utoipa::path(
     get, path = "/recordings/{recording_id}", tag = "recordings", operation_id = "get_recording",
     params(("recording_id" = String, Path, description = "The recording's `id`")),
@@ -54,6 +58,8 @@ pub(crate) async fn read(
 }
 
 /// Delete a recording, at Twilio too
+///
+/// The audio cannot be restored, and the recording is 404 from then on.
 #[utoipa::path(
     delete, path = "/recordings/{recording_id}", tag = "recordings", operation_id = "delete_recording",
     params(("recording_id" = String, Path, description = "The recording's `id`")),

@@ -19,8 +19,8 @@ use crate::App;
 #[utoipa::path(
     get, path = "/stats", tag = "calls", operation_id = "get_stats",
     params(
-        ("from" = Option<DateTime<Utc>>, Query, description = "Calls that were created then or later (a day before `to`)", example = "2026-01-02T03:04:05Z"),
-        ("to" = Option<DateTime<Utc>>, Query, description = "Calls that were created before (the next full minute)", example = "2026-01-03T03:04:05Z"),
+        ("from" = Option<DateTime<Utc>>, Query, description = "Calls that were created then or later (a day before `to`)", example = "2026-01-02T03:00:00Z"),
+        ("to" = Option<DateTime<Utc>>, Query, description = "Calls that were created before (the next full minute)", example = "2026-01-02T03:05:00Z"),
     ),
     responses(
         (status = 200, description = "The statistics", body = StatsBody),
@@ -47,13 +47,13 @@ type ByStatus = BTreeMap<&'static str, u64>;
 #[schema(as = Stats)]
 pub(crate) struct StatsBody {
     /// RFC 3339.
-    #[schema(format = DateTime, example = "2026-01-02T03:04:05.000Z")]
+    #[schema(format = DateTime, example = "2026-01-02T03:00:00.000Z")]
     from: String,
     /// RFC 3339.
-    #[schema(format = DateTime, example = "2026-01-03T03:04:05.000Z")]
+    #[schema(format = DateTime, example = "2026-01-02T03:05:00.000Z")]
     to: String,
     /// How long a bucket is: 300, 3600 or 86400.
-    #[schema(example = 3600)]
+    #[schema(example = 300)]
     bucket_seconds: i64,
     /// How many calls there are.
     #[schema(example = 4)]

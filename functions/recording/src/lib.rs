@@ -65,7 +65,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// Twilio tells what was recorded
+/// Take Twilio's recording callback
+///
+/// Twilio sends each status that a recording takes. The request may come more than once and out of order.
 #[utoipa::path(
     post, path = "/twilio/recording", tag = "webhooks", operation_id = "twilio_recording",
     params(

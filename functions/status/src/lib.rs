@@ -67,7 +67,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// Twilio tells what becomes of a call
+/// Take Twilio's status callback
+///
+/// Twilio sends each status that the call takes. The request may come more than once and out of order.
 #[utoipa::path(
     post, path = "/twilio/status", tag = "webhooks", operation_id = "twilio_status",
     params(

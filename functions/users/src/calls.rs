@@ -7,6 +7,8 @@ use outdial::{
 use crate::App;
 
 /// List a user's calls, newest first
+///
+/// Pages follow by `page` or by `cursor`.
 #[utoipa::path(
     get, path = "/users/{user_id}/calls", tag = "users", operation_id = "list_user_calls",
     params(

@@ -144,6 +144,8 @@ pub(crate) async fn list(
 }
 
 /// Read a user
+///
+/// The record of the person, without calls: see `/users/{user_id}/calls`.
 #[utoipa::path(
     get, path = "/users/{user_id}", tag = "users", operation_id = "get_user",
     params(("user_id" = String, Path, description = "The user's `id`", pattern = "^[0-9a-fA-F]{24}$", example = "65f0a1b2c3d4e5f601234567")),

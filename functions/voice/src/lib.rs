@@ -97,7 +97,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// Twilio asks what to say
+/// Answer Twilio's voice request
+///
+/// Twilio requests the TwiML of a call that was answered: what to say. The answer is 200 even if something fails; then an apology is spoken.
 #[utoipa::path(
     post, path = "/twilio/voice", tag = "webhooks", operation_id = "twilio_voice",
     params(

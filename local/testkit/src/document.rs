@@ -92,6 +92,16 @@ impl ApiDocument {
         }
     }
 
+    /// Asserts that the example is what its schema says.
+    ///
+    /// # Panics
+    ///
+    /// When it is not.
+    #[track_caller]
+    pub fn check_example(&self, schema: &Value, example: &Value, place: &str) {
+        self.validate(schema, example, &format!("example of {place}"));
+    }
+
     /// The operation whose path template fits.
     #[track_caller]
     fn operation(&self, method: &str, path: &str) -> &Value {

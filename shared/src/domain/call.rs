@@ -20,6 +20,7 @@ use super::{CallId, CallSid, Language, MachineDetection, Metadata, PhoneNumber, 
     utoipa::ToSchema,
 )]
 #[serde(rename_all = "kebab-case")]
+#[schema(example = "completed")]
 pub enum CallStatus {
     /// Stored, or dialling has begun.
     Initiated,
@@ -102,6 +103,7 @@ impl CallStatus {
 /// What we know of our one request to Twilio to dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(example = "accepted")]
 pub enum DialOutcome {
     /// Not yet answered.
     Pending,
@@ -153,6 +155,7 @@ impl Delivery {
 /// Who told us of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(example = "twilio")]
 pub enum EventSource {
     /// A status callback.
     Twilio,

@@ -6,6 +6,7 @@ use super::{CallId, RecordingId, RecordingSid};
 /// What has become of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(example = "completed")]
 pub enum RecordingStatus {
     /// The call is being recorded, or the audio is being prepared.
     Processing,

@@ -88,9 +88,9 @@ pub struct OutboundCallRequest {
     /// What is spoken.
     #[schema(value_type = String, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\u0009\u000a\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*$", min_length = 1, max_length = 3000, example = "Hello! Your order is ready.")]
     pub script: Script,
-    /// Whether the call is recorded.
+    /// Whether the call is recorded; `false` if absent.
     #[deserr(default)]
-    #[schema(required = false, default = false, example = true)]
+    #[schema(value_type = RecordingEnabled, required = false)]
     pub recording_enabled: bool,
     /// The voice; the configured one where none is given.
     #[deserr(default)]
@@ -110,6 +110,13 @@ pub struct OutboundCallRequest {
     pub metadata: Metadata,
 }
 
+// A schema of its own: generators of clients take a property that has a default itself for one that is always there.
+/// Whether a call is recorded.
+#[derive(ToSchema)]
+#[schema(default = false, example = true)]
+#[expect(dead_code, reason = "it is a schema, and never a value")]
+struct RecordingEnabled(bool);
+
 fn metadata() -> Object {
     let name = Object::builder()
         .schema_type(Type::String)
@@ -128,6 +135,7 @@ fn metadata() -> Object {
 
 /// What Twilio does to tell a person from a machine: its `MachineDetection` parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = "Enable")]
 pub enum MachineDetection {
     /// Tells which of them answered.
     Enable,

@@ -84,17 +84,16 @@ pub struct UserList {
     pub users: Vec<UserBody>,
     /// How many users there are; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 42)]
+    #[schema(nullable = false, example = 1)]
     pub total: Option<u64>,
     /// The number of the page, from 1; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 1)]
+    #[schema(nullable = false, example = 1)]
     pub page: Option<u32>,
     /// How many users a page holds.
     #[schema(example = 20)]
     pub page_size: u32,
     /// What to send as `cursor` for the next page; null on the last one.
-    #[schema(example = "nX9Pq2YAAAGdT0sXzWWfChssPU5fYBI0Vmc")]
     pub next_cursor: Option<String>,
 }
 
@@ -158,12 +157,16 @@ pub struct CallBody {
     /// What the person heard of the script. `none`: an apology was spoken instead. Null: nothing is known.
     pub delivery: Option<Delivery>,
     /// Twilio's error code, where the call failed with one.
-    #[schema(example = 21217)]
     pub error_code: Option<i32>,
     /// Why the call failed.
-    #[schema(example = "The number cannot be called.")]
     pub error_message: Option<String>,
     /// The timeline.
+    #[schema(example = json!([
+        {"status": "initiated", "at": "2026-01-02T03:04:06.000Z", "source": "twilio"},
+        {"status": "ringing", "at": "2026-01-02T03:04:07.000Z", "source": "twilio"},
+        {"status": "in-progress", "at": "2026-01-02T03:04:12.000Z", "source": "twilio"},
+        {"status": "completed", "at": "2026-01-02T03:04:29.000Z", "source": "twilio"},
+    ]))]
     pub events: Vec<EventBody>,
     /// How many events the timeline does not hold, because there were more than 64.
     #[schema(example = 0)]
@@ -175,7 +178,7 @@ pub struct CallBody {
     #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub created_at: String,
     /// RFC 3339.
-    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:31.250Z")]
     pub updated_at: String,
 }
 
@@ -219,7 +222,7 @@ pub struct EventBody {
     /// The status that the call took.
     pub status: CallStatus,
     /// When it did, RFC 3339.
-    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:29.000Z")]
     pub at: String,
     /// Who told us.
     pub source: EventSource,
@@ -243,17 +246,16 @@ pub struct CallList {
     pub calls: Vec<CallBody>,
     /// How many calls there are; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 42)]
+    #[schema(nullable = false, example = 1)]
     pub total: Option<u64>,
     /// The number of the page, from 1; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 1)]
+    #[schema(nullable = false, example = 1)]
     pub page: Option<u32>,
     /// How many calls a page holds.
     #[schema(example = 20)]
     pub page_size: u32,
     /// What to send as `cursor` for the next page; null on the last one.
-    #[schema(example = "nX9Pq2YAAAGdT0sXzWWfChssPU5fYBI0Vmc")]
     pub next_cursor: Option<String>,
 }
 
@@ -267,7 +269,6 @@ pub struct CallPage {
     #[schema(example = 20)]
     pub page_size: u32,
     /// What to send as `cursor` for the next page; null on the last one.
-    #[schema(example = "nX9Pq2YAAAGdT0sXzWWfChssPU5fYBI0Vmc")]
     pub next_cursor: Option<String>,
 }
 
@@ -301,16 +302,15 @@ pub struct RecordingBody {
     #[schema(example = 1)]
     pub channels: Option<i32>,
     /// Twilio's code where there is no audio: 16101 too short, 16102 silent.
-    #[schema(example = 16102)]
     pub error_code: Option<i32>,
     /// When the recording began, RFC 3339.
-    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:12.000Z")]
     pub started_at: Option<String>,
     /// RFC 3339.
-    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:31.250Z")]
     pub created_at: String,
     /// RFC 3339.
-    #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
+    #[schema(format = DateTime, example = "2026-01-02T03:04:31.250Z")]
     pub updated_at: Option<String>,
 }
 
@@ -392,17 +392,16 @@ pub struct BlockedNumberList {
     pub blocked_numbers: Vec<BlockedNumberBody>,
     /// How many there are; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 42)]
+    #[schema(nullable = false, example = 1)]
     pub total: Option<u64>,
     /// The number of the page, from 1; absent where the page was asked for by `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 1)]
+    #[schema(nullable = false, example = 1)]
     pub page: Option<u32>,
     /// How many a page holds.
     #[schema(example = 20)]
     pub page_size: u32,
     /// What to send as `cursor` for the next page; null on the last one.
-    #[schema(example = "nX9Pq2YAAAGdT0sXzWWfChssPU5fYBI0Vmc")]
     pub next_cursor: Option<String>,
 }
 

@@ -23,7 +23,8 @@ pub struct PageQuery {
 }
 
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100;
-const PAGE_SIZE_DEFAULT: u32 = 20;
+/// How many items a page has that does not say how many it wants.
+pub(super) const PAGE_SIZE_DEFAULT: u32 = 20;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 /// Deeper pages are reached by cursor, whose cost does not grow with the depth.

@@ -63,15 +63,15 @@ pub struct ProblemBody {
     pub errors: Vec<FieldError>,
     /// Twilio's error code, where Twilio refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 21217)]
+    #[schema(nullable = false)]
     pub twilio_code: Option<i32>,
     /// Twilio's words, where Twilio refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "The number cannot be called.")]
+    #[schema(nullable = false)]
     pub twilio_message: Option<String>,
     /// From when on it would be allowed, where only the time is at fault: RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime, example = "2026-01-02T13:00:00.000Z")]
+    #[schema(format = DateTime, nullable = false)]
     pub next_allowed_at: Option<String>,
     /// When, RFC 3339.
     #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]

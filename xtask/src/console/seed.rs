@@ -58,9 +58,11 @@ pub async fn fill(database: &Database, seed: u64) -> Result<()> {
         .await?;
     let mut calls: Vec<_> = (0..CALLS).map(|_| call(&mut rng, &people, now)).collect();
     calls.sort_by_key(|call| call.get_datetime("created_at").ok().copied());
-    // The oldest is of a person who was erased.
+    // The oldest is of a person who was erased, with its recordings.
     if let Some(call) = calls.first_mut() {
-        call.extend(doc! { "user_id": "", "to_number": "", "script": "", "status": "queued" });
+        call.extend(doc! {
+            "user_id": "", "to_number": "", "script": "", "status": "queued", "recording_enabled": true,
+        });
     }
     // In the newest one that was answered an apology was spoken.
     let is_completed = |call: &&mut Document| {

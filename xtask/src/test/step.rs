@@ -37,6 +37,9 @@ pub enum Step {
     /// A client generated from the API document places a call
     #[value(alias = "Python client")]
     PythonClient,
+    /// Two linters and a strict TypeScript client take the API document
+    #[value(alias = "API linters")]
+    ApiLinters,
     /// The console works in a browser
     Console,
     /// The template, the workflows and the bill of materials

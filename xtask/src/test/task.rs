@@ -10,6 +10,7 @@ use super::step::Step;
 use crate::Result;
 use crate::browser::Browser;
 use crate::deny;
+use crate::npm;
 use crate::prerequisites;
 use crate::processes;
 use crate::stack::database::Database;
@@ -93,6 +94,10 @@ impl Task {
                     _ => of_xtask("client"),
                 }
             }
+            Step::ApiLinters => match npm::OPENAPI.ensure(workspace).await {
+                Ok(_) => of_xtask("openapi --lint"),
+                Err(error) => return Ok(Self::Skip(error.to_string())),
+            },
             Step::Console => match Browser::ensure(workspace).await {
                 Ok(_) => of_xtask("console"),
                 Err(error) => return Ok(Self::Skip(error.to_string())),
