@@ -114,7 +114,7 @@ where
 {
     let begun = async {
         logs::begin(function)?;
-        metrics::begin(function);
+        metrics::begin(function)?;
         tls::install_provider();
         let settings = Settings::load().await?;
         let secret = settings.secret().cloned();

@@ -1,17 +1,19 @@
 //! What is counted, in the embedded metric format: lines on standard output that `CloudWatch` makes metrics of, in the
-//! namespace `outdial`. Their dimensions are the function's name, and a refusal's rule or a dial's outcome: all of them
-//! of a few known values.
+//! namespace `outdial`. Their dimensions are the stack's name, the function's name, and a refusal's rule or a dial's
+//! outcome: all of them of a few known values.
 
 use std::{
+    env::VarError,
     io::{self, Write},
     sync::OnceLock,
 };
 
+use http::StatusCode;
 use metrics::Unit;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use mongodb::bson::DateTime;
 
-use crate::domain::DialOutcome;
+use crate::{config::ConfigError, domain::DialOutcome};
 
 static COLLECTOR: OnceLock<&Collector> = OnceLock::new();
 
@@ -48,6 +50,8 @@ pub enum Count {
     UnauthorizedRequest,
     /// A webhook that Twilio has not signed, or a media URL that is not ours or has expired.
     BadSignature,
+    /// A response with a 5xx status, but not the kill switch's.
+    Fault,
 }
 
 /// The codes of the answers that are a rule's.
@@ -68,7 +72,7 @@ const RULES: [&str; 11] = [
 const WEBHOOK_LAG: &str = "WebhookLag";
 
 impl Count {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::PlacedCall,
         Self::RefusedCall(RULES[0]),
         Self::Dial(DialOutcome::Accepted),
@@ -84,6 +88,7 @@ impl Count {
         Self::UnreadableDocument,
         Self::UnauthorizedRequest,
         Self::BadSignature,
+        Self::Fault,
     ];
 
     fn name(self) -> &'static str {
@@ -103,6 +108,7 @@ impl Count {
             Self::UnreadableDocument => "UnreadableDocuments",
             Self::UnauthorizedRequest => "UnauthorizedRequests",
             Self::BadSignature => "BadSignatures",
+            Self::Fault => "Faults",
         }
     }
 
@@ -129,10 +135,13 @@ pub fn count(what: Count) {
     counter.increment(1);
 }
 
-/// Counts an answer that is a refusal, if it is of a kind that is counted.
-pub(crate) fn count_refusal(code: &str) {
-    if let Some(what) = Count::of_code(code) {
+/// Counts a response: a refusal by its code, and a 5xx as a fault, unless an operator's kill switch gave it.
+pub(crate) fn count_response(status: StatusCode, code: Option<&str>) {
+    if let Some(what) = code.and_then(Count::of_code) {
         count(what);
+    }
+    if status.is_server_error() && code != Some("dialing_off") {
+        count(Count::Fault);
     }
 }
 
@@ -144,10 +153,18 @@ pub(crate) fn webhook_applied(told_at: DateTime) {
     metrics::histogram!(WEBHOOK_LAG).record(lag);
 }
 
-/// Whether and where counts are told: for a process that is a function.
-pub(crate) fn begin(function: &str) {
-    let built = Builder::new()
-        .cloudwatch_namespace("outdial")
+/// Starts counting in a process that is a function. `STACK_NAME` names the stack, so that stacks of one account and region
+/// are counted apart.
+///
+/// # Errors
+///
+/// When `STACK_NAME` is malformed.
+pub(crate) fn begin(function: &str) -> Result<(), ConfigError> {
+    let mut builder = Builder::new().cloudwatch_namespace("outdial");
+    if let Some(stack) = stack_name()? {
+        builder = builder.with_dimension("Stack", stack);
+    }
+    let built = builder
         .with_dimension("Function", function.to_owned())
         .init();
     if let Ok(collector) = built {
@@ -156,6 +173,26 @@ pub(crate) fn begin(function: &str) {
         }
         metrics::describe_histogram!(WEBHOOK_LAG, Unit::Milliseconds, "");
         let _ = COLLECTOR.set(collector);
+    }
+    Ok(())
+}
+
+/// A name that `CloudFormation` accepts, or none if the variable is not set.
+fn stack_name() -> Result<Option<String>, ConfigError> {
+    let is_valid = |name: &str| {
+        name.len() <= 128
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    match std::env::var("STACK_NAME") {
+        Err(VarError::NotPresent) => Ok(None),
+        Ok(name) if name.is_empty() => Ok(None),
+        Ok(name) if is_valid(&name) => Ok(Some(name)),
+        _ => Err(ConfigError::malformed(
+            "STACK_NAME",
+            "at most 128 letters, digits and hyphens",
+        )),
     }
 }
 

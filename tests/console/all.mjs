@@ -10,6 +10,7 @@ after(end);
 await import("./entering.mjs");
 await import("./calls.mjs");
 await import("./recordings.mjs");
+await import("./audio.mjs");
 await import("./users.mjs");
 await import("./outage.mjs");
 await import("./dialing.mjs");

@@ -52,7 +52,8 @@ def test_metrics_have_the_dimensions_that_they_are_told_with(shown, binaries):
     own = {"RefusedCalls": {"Rule"}, "DialOutcomes": {"Outcome"}}
     for namespace, metric, dimensions in shown:
         if namespace == "outdial":
-            assert set(dimensions) == {"Function"} | own.get(metric, set()), metric
+            assert set(dimensions) == {"Stack", "Function"} | own.get(metric, set()), metric
+            assert dimensions["Stack"] == "${AWS::StackName}"
             assert dimensions["Function"] in binaries.values()
 
 
@@ -66,6 +67,7 @@ def test_the_queues_and_the_api_are_watched(shown):
     metrics = {(namespace, metric) for namespace, metric, _ in shown}
     assert {
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"),
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
         ("AWS/ApiGateway", "4xx"),
         ("AWS/ApiGateway", "5xx"),

@@ -46,10 +46,11 @@ FROM_THE_SECRET = {
     "API_KEYS",
     "MEDIA_SIGNING_KEY",
 }
-EVERYWHERE = {"ENVIRONMENT", "LOG_LEVEL", "SECRET_ID"}
+EVERYWHERE = {"ENVIRONMENT", "LOG_LEVEL", "SECRET_ID", "STACK_NAME"}
 # What a function's code asks the configuration for, and the variables that this takes.
 READS = {
-    "Dao::begin(": {"MONGO_URI", "MONGO_DB"},
+    "Dao::from_settings(": {"MONGO_URI", "MONGO_DB"},
+    "Settings::mongo)": {"MONGO_URI", "MONGO_DB"},
     "Settings::reconcile_mongo)": {"MONGO_URI", "MONGO_DB"},
     "Settings::twilio)": {
         "TWILIO_ACCOUNT_SID",
@@ -113,14 +114,18 @@ OPTIONAL = {
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
     "HasReservedConcurrency": "ReservedConcurrency",
+    "HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency",
     "HasKmsKey": "KmsKeyArn",
     "HasPermissionsBoundary": "PermissionsBoundary",
     "HasAlarmTopic": "AlarmTopicArn",
 }
 # Conditions on a parameter that is "true" or "false".
 SWITCHED = {"AnswersAtBaseUrlAlone": "DisableExecuteApiEndpoint"}
-# Conditions on a parameter that is given unless it is "none".
-ON_UNLESS_NONE = {"HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency"}
+# Conditions on a parameter whose value "none" turns something off.
+NONE = {
+    "HasCapacity": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Capacity"}, "none"]}]},
+    "HasUnreservedOutboundCalls": {"Fn::Equals": [{"Ref": "OutboundCallsReservedConcurrency"}, "none"]},
+}
 
 
 def tool(name, *arguments):
@@ -270,8 +275,22 @@ def test_pages_may_read_audio_and_ask_the_other_function_urls_nothing(deployed):
     cors = urls["MediaUrl"]["Cors"]
     assert (cors["AllowOrigins"], cors["AllowMethods"]) == (["*"], ["GET", "HEAD"])
     assert "AllowCredentials" not in cors, "the signature alone counts"
-    assert cors["AllowHeaders"] == ["range"]
     assert {"content-range", "accept-ranges"} <= set(cors["ExposeHeaders"])
+
+
+def test_browser_that_follows_the_redirect_to_the_audio_may_send_its_headers_again(deployed):
+    media = deployed.of_type("AWS::Lambda::Url")["MediaUrl"]["Cors"]
+    api = deployed.settled("HasCorsOrigins").resources["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"]
+    assert {"authorization", "x-api-key", "range", "if-range"} <= set(api["allowHeaders"]) <= set(media["AllowHeaders"])
+
+
+def test_lambda_and_media_itself_answer_a_preflight_alike(deployed):
+    code = (ROOT / "functions/media/src/cors.rs").read_text()
+    cors = deployed.of_type("AWS::Lambda::Url")["MediaUrl"]["Cors"]
+    for name in ("AllowMethods", "AllowHeaders", "ExposeHeaders", "MaxAge"):
+        constant = re.sub(r"(?<!^)([A-Z])", r"_\1", name).upper() + ("_SECONDS" if name == "MaxAge" else "")
+        value = re.search(rf'const {constant}: &str =\s+"([^"]+)";', code)[1]
+        assert value.split(", ") == [str(it) for it in listed(cors[name])], name
 
 
 def test_the_public_may_call_the_function_urls_and_only_through_them(deployed):
@@ -464,87 +483,6 @@ def test_each_function_is_traced(deployed):
         assert function["TracingConfig"] == {"Mode": "Active"}
 
 
-def alarms(template, namespace, metric):
-    """The names of what the alarms on a metric watch."""
-    watched = []
-    for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
-        if (alarm.get("Namespace"), alarm.get("MetricName")) == (namespace, metric):
-            assert alarm["Statistic"] == "Sum"
-            assert alarm["Threshold"] == 1
-            assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-            assert alarm["TreatMissingData"] == "notBreaching"
-            (dimension,) = alarm["Dimensions"]
-            assert dimension["Name"] == ("ApiId" if namespace == "AWS/ApiGateway" else "FunctionName")
-            watched.append(dimension["Value"]["Ref"])
-    return sorted(watched)
-
-
-def test_every_function_that_fails_raises_an_alarm(deployed, binaries):
-    assert alarms(deployed, "AWS/Lambda", "Errors") == sorted(binaries)
-    assert alarms(deployed, "AWS/ApiGateway", "5xx") == ["Api"]
-    assert alarms(deployed, "AWS/Lambda", "Url5xxCount") == sorted(FUNCTION_URLS - {"Voice"}), "voice always answers 200"
-    assert alarms(deployed, "AWS/Lambda", "Throttles") == sorted(WEBHOOKS | {"OutboundCalls"})
-
-
-def counted(alarm):
-    """The metric of ours that an alarm is on, and whose."""
-    told = [it["MetricStat"]["Metric"] for it in alarm.get("Metrics", []) if "MetricStat" in it] or [alarm]
-    for metric in told:
-        if metric["Namespace"] == "outdial":
-            (dimension,) = metric["Dimensions"]
-            assert dimension["Name"] == "Function"
-            yield metric["MetricName"], dimension["Value"]
-
-
-def test_what_the_functions_count_raises_an_alarm_under_the_names_that_they_count_it_by(deployed, binaries):
-    watched = {}
-    for name, alarm in deployed.of_type("AWS::CloudWatch::Alarm").items():
-        for metric, function in counted(alarm):
-            assert name == f"{metric}Alarm"
-            assert alarm["TreatMissingData"] == "notBreaching"
-            assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-            watched.setdefault(metric, set()).add(function)
-    everywhere = {"status", "recording", "replay", "voice"}
-    assert watched == {
-        "SuspectedDoubleDials": everywhere | {"outbound-calls", "reconcile"},
-        "OrphanWebhooks": everywhere,
-        "BadSignatures": everywhere - {"replay"} | {"media"},
-        "UnauthorizedRequests": {"users", "outbound-calls"},
-        "UnreadableDocuments": everywhere - {"status"} | {"users", "outbound-calls", "reconcile"},
-        "Apologies": {"voice"},
-        "DialsLeftUnknown": {"reconcile"},
-        "FailedReplays": {"replay"},
-    }
-    names = set(re.findall(r'Self::\w+ => "(\w+)"', (ROOT / "shared/src/metrics.rs").read_text()))
-    assert set(watched) <= names, f"nobody counts {set(watched) - names}"
-    assert set.union(*watched.values()) <= set(binaries.values())
-
-
-def test_a_sum_of_counts_is_told_though_most_functions_have_counted_nothing(deployed):
-    for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
-        if "Metrics" in alarm:
-            total, *parts = alarm["Metrics"]
-            assert total["Expression"] == "SUM(FILL(METRICS(), 0))"
-            for part in parts:
-                assert part["ReturnData"] is False
-                assert (part["MetricStat"]["Stat"], part["MetricStat"]["Period"]) == ("Sum", 300)
-
-
-def test_a_reconcile_that_does_not_run_raises_an_alarm(deployed):
-    alarm = deployed.of_type("AWS::CloudWatch::Alarm")["ReconcileSilentAlarm"]
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Invocations")
-    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Reconcile"}}]
-    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["Period"]) == ("LessThanThreshold", 1, 3600)
-    assert alarm["TreatMissingData"] == "breaching", "what does not run tells nothing"
-
-
-def test_alarms_report_to_the_topic_where_there_is_one(deployed):
-    for alarm in deployed.settled().of_type("AWS::CloudWatch::Alarm").values():
-        assert "AlarmActions" not in alarm
-    for alarm in deployed.settled("HasAlarmTopic").of_type("AWS::CloudWatch::Alarm").values():
-        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopicArn"}]
-
-
 def test_time_outs_leave_room_for_the_answer_and_end_before_the_other_side_stops_waiting(deployed):
     timeouts = {name: it["Timeout"] for name, it in deployed.of_type("AWS::Lambda::Function").items()}
     for name in ("Users", "OutboundCalls"):
@@ -613,35 +551,6 @@ def test_reconcile_runs_every_five_minutes_and_a_run_is_not_repeated(deployed):
     assert 240 + int(wind_down) < timeout < 300, "four minutes of five for the work, and no two runs at once"
 
 
-def test_dead_letters_and_webhooks_that_wait_for_long_raise_an_alarm(deployed):
-    watched = {
-        alarm["MetricName"]: (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"], alarm["Statistic"], alarm["Threshold"])
-        for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values()
-        if alarm.get("Namespace") == "AWS/SQS"
-    }
-    assert watched == {
-        "ApproximateNumberOfMessagesVisible": (["WebhookDeadLetters", "QueueName"], "Maximum", 1),
-        "ApproximateAgeOfOldestMessage": (["WebhookQueue", "QueueName"], "Maximum", 3600),
-    }
-
-
-def test_concurrency_is_reserved_only_by_the_parameters(deployed, written):
-    for function in deployed.settled().of_type("AWS::Lambda::Function").values():
-        assert "ReservedConcurrentExecutions" not in function
-    reserved = deployed.settled("HasReservedConcurrency", *ON_UNLESS_NONE).of_type("AWS::Lambda::Function")
-    for name, function in reserved.items():
-        parameter = "OutboundCallsReservedConcurrency" if name == "OutboundCalls" else "ReservedConcurrency"
-        assert function["ReservedConcurrentExecutions"] == {"Ref": parameter}
-
-
-def test_dials_are_few_at_once_unless_that_is_turned_off(written):
-    parameter = written.parameters["OutboundCallsReservedConcurrency"]
-    assert 0 < int(parameter["Default"]) <= 20
-    pattern = re.compile(parameter["AllowedPattern"])
-    assert all(pattern.search(value) for value in ("0", "10", "none"))
-    assert not any(pattern.search(value) for value in ("", "-1", "nothing"))
-
-
 def rust(folder):
     return "\n".join(file.read_text() for file in sorted((ROOT / folder).rglob("*.rs")))
 
@@ -703,8 +612,8 @@ def test_every_reference_names_something(deployed):
 def test_what_is_optional_is_off_until_its_parameter_is_given(written):
     is_given = {condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for condition, name in OPTIONAL.items()}
     is_given["HasSecretKey"] = {"Fn::And": [{"Condition": "HasSecret"}, is_given["HasSecretKey"]]}
-    is_given |= {condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, "none"]}]} for condition, name in ON_UNLESS_NONE.items()}
     is_given |= {condition: {"Fn::Equals": [{"Ref": name}, "true"]} for condition, name in SWITCHED.items()}
+    is_given |= NONE
     assert written.document["Conditions"] == is_given
     for name in OPTIONAL.values():
         assert written.parameters[name]["Default"] == "", name

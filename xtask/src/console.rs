@@ -72,6 +72,11 @@ impl Stack {
         let [few_url, many_url] = [&few, &many].map(|gateway| gateway.url().to_owned());
         let mut of_few = Environment::new(&taken, FEW_DATABASE, &few_url);
         let mut of_many = Environment::new(&database.uri, MANY_DATABASE, &many_url);
+        // Another origin than the API's, as in a deployment.
+        of_few.set(
+            "MEDIA_URL",
+            format!("{}/media", few_url.replace("127.0.0.1", "localhost")),
+        );
         let account = of_few.invent_twilio_account();
         of_many.invent_twilio_account();
         of_many.set("TWILIO_ACCOUNT_SID", &account.account_sid);

@@ -130,7 +130,9 @@ pub fn readable(line: &str, colour: bool) -> String {
         return line.to_owned();
     };
     if log.remove("_aws").is_some() {
-        log.remove("Function");
+        for dimension in ["Stack", "Function"] {
+            log.remove(dimension);
+        }
         let counted = format!("counted {}", pairs(&log));
         return paint(&counted, colour.then_some("2"));
     }
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_line_of_metrics_tells_what_was_counted() {
-        let line = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"Function":"users","Rule":"daily_cap","RefusedCalls":1}"#;
+        let line = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"Stack":"local","Function":"users","Rule":"daily_cap","RefusedCalls":1}"#;
         assert_eq!(
             readable(line, false),
             "counted RefusedCalls=1 Rule=daily_cap"

@@ -1,5 +1,6 @@
 //! `GET /media`: streams the audio of a recording from Twilio, with our credentials, to whoever holds a signed URL.
 
+mod cors;
 mod range;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
+    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -18,9 +20,11 @@ use outdial::{
     domain::RecordingSid,
     http::{Problem, finish, media::MediaSigner},
     secret::Doubt,
-    twilio::TwilioClient,
+    twilio::{TwilioClient, TwilioError},
 };
 use utoipa::{OpenApi, ToSchema};
+
+use crate::range::Ranges;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -55,11 +59,37 @@ impl App {
         let renewed = self.signer.renewed(&signer, Doubt::Unknown).await?;
         renewed.check(query, now)
     }
+
+    /// Twilio's answer: the part asked for, or the whole audio.
+    async fn fetch(
+        &self,
+        sid: &RecordingSid,
+        ranges: Option<&Ranges>,
+    ) -> Result<reqwest::Response, TwilioError> {
+        let range = ranges.and_then(Ranges::upstream);
+        let upstream = self.twilio.fetch_media(sid, range.as_deref()).await?;
+        let is_unproved = upstream.status() == StatusCode::RANGE_NOT_SATISFIABLE
+            && ranges.is_some_and(|ranges| {
+                range::length_of_refused(upstream.headers())
+                    .is_none_or(|length| !ranges.miss(length))
+            });
+        // A 416 to a range that the audio has is wrong: the range is cut out here.
+        if is_unproved {
+            return self.twilio.fetch_media(sid, None).await;
+        }
+        Ok(upstream)
+    }
 }
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    finish(Router::new().route("/media", get(media)).with_state(app))
+    let methods = get(media).options(cors::preflight);
+    let routes = Router::new().route("/media", methods);
+    finish(
+        routes
+            .route_layer(middleware::from_fn(cors::readable_by_pages))
+            .with_state(app),
+    )
 }
 
 #[derive(OpenApi)]
@@ -89,7 +119,7 @@ struct Audio(Vec<u8>);
         ("expires" = i64, Query, description = "Until when the URL is good, in Unix seconds", example = 1_767_323_345),
         ("signature" = String, Query, description = "Our signature of both", pattern = "^[A-Za-z0-9_-]{43}$",
             example = "Xm9vYmFyYmF6cXV4Xm9vYmFyYmF6cXV4Xm9vYmFyYmY"),
-        ("Range" = Option<String>, Header, description = "One range of bytes", example = "bytes=0-1023"),
+        ("Range" = Option<String>, Header, description = "A range of bytes (RFC 9110). Several ranges get the whole audio, unless only one of them is satisfiable. Ignored if it is invalid, and beside `If-Range`", example = "bytes=0-1023"),
     ),
     responses(
         (status = 200, description = "The audio", content_type = "audio/x-wav", body = inline(Audio)),
@@ -110,11 +140,8 @@ async fn media(State(app): State<App>, request: Request) -> Result<Response, Pro
             "This URL is not one of ours, or has expired: ask /recordings/{recording_id}/media for a new one.",
         )
     })?;
-    let range = request
-        .headers()
-        .get(header::RANGE)
-        .and_then(|value| value.to_str().ok());
-    let upstream = app.twilio.fetch_media(&sid, range).await?;
+    let ranges = Ranges::requested(request.method(), request.headers());
+    let upstream = app.fetch(&sid, ranges.as_ref()).await?;
     let status = upstream.status();
     if status == StatusCode::NOT_FOUND {
         return Err(Problem::not_found("audio"));
@@ -129,10 +156,10 @@ async fn media(State(app): State<App>, request: Request) -> Result<Response, Pro
     }
     let length = upstream.content_length();
     let body = Body::from_stream(upstream.bytes_stream());
-    match (status, range, length) {
-        // Twilio has not looked at the range: it is cut out here.
-        (StatusCode::OK, Some(range), Some(length)) => Ok(with_headers(
-            range::cut(range, length, body),
+    match (status, ranges, length) {
+        // Twilio has sent the whole audio.
+        (StatusCode::OK, Some(ranges), Some(length)) => Ok(with_headers(
+            ranges.cut(length, body),
             &headers,
             &[header::CONTENT_TYPE],
         )),

@@ -82,6 +82,13 @@ impl Request {
         self
     }
 
+    /// The same request at another domain, such as a function URL's.
+    #[must_use]
+    pub fn at_domain(mut self, domain: &str) -> Self {
+        self.event["requestContext"]["domainName"] = domain.into();
+        self
+    }
+
     /// The same request to another path and query; a signature stays that of the old ones.
     #[must_use]
     pub fn moved(mut self, path: &str) -> Self {

@@ -65,9 +65,7 @@ async fn answer(request: Request, next: Next) -> Response {
         };
         let problem = response.extensions_mut().remove::<Problem>();
         log(response.status(), problem.as_ref(), begun);
-        if let Some(problem) = &problem {
-            metrics::count_refusal(problem.code());
-        }
+        metrics::count_response(response.status(), problem.as_ref().map(Problem::code));
         metrics::flush();
         if let Some(problem) = problem {
             response = with_document(response, problem, request_id);

@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
 /// Every variable that a function reads. The caller's own values of them must not leak into a local stack.
-const READ_BY_FUNCTIONS: [&str; 42] = [
+const READ_BY_FUNCTIONS: [&str; 43] = [
     "ALLOWED_COUNTRIES",
     "API_KEYS",
     "APOLOGY",
@@ -37,6 +37,7 @@ const READ_BY_FUNCTIONS: [&str; 42] = [
     "RECORDING_NOTICE",
     "RECORDING_URL",
     "SECRET_ID",
+    "STACK_NAME",
     "STATUS_URL",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_API_BASE_URL",
@@ -107,6 +108,7 @@ impl Environment {
         environment.set("MEDIA_SIGNING_KEY", secret());
         environment.set("MONGO_DB", database);
         environment.set("MONGO_URI", mongo_uri);
+        environment.set("STACK_NAME", "local");
         environment
     }
 

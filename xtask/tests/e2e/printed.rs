@@ -5,7 +5,7 @@ mod host;
 mod lines;
 mod marks;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::process::Command;
@@ -22,6 +22,8 @@ use twilio_sim::clock::Speed;
 
 use host::{Answer, Host, send};
 use lines::Lines;
+
+use crate::{succeed, xtask_on};
 
 const FUNCTIONS: [&str; 10] = [
     "console",
@@ -637,6 +639,32 @@ async fn counts_and_names_are_there_where_errors_alone_are_logged() {
     assert_eq!(lines.with("message", "answered").len(), 1);
     assert_eq!(lines.with("message", "failed").len(), 1);
     assert!(lines.sum("UnauthorizedRequests", None) > 0.5);
+    let faults = lines.sum("Faults", None);
+    assert!((faults - 1.0).abs() < 0.5, "one 503, and a 401: {faults}");
+}
+
+#[tokio::test]
+async fn kill_switch_is_counted_as_a_rule_and_is_no_fault() {
+    let stage = Stage::new()
+        .await
+        .set("API_KEYS", &api_key("backend", KEY, ""));
+    let user_id = stage.user().await;
+    succeed(&mut xtask_on(&stage, &["dialing", "off"]));
+    let host = Host::start(&stage, "INFO");
+    let order = json!({ "user_id": user_id, "to_number": NUMBER, "script": SCRIPT });
+    let request = host
+        .request(Method::POST, "/calls/outbound")
+        .bearer_auth(KEY);
+    let refused = send(request.json(&order)).await;
+    assert_eq!(
+        (refused.status, refused.field("code")),
+        (503, "dialing_off".to_owned())
+    );
+
+    let lines = Lines::read(&host.printed());
+    let counted: Vec<_> = lines.metrics.keys().collect();
+    let rule = BTreeMap::from([("Rule".to_owned(), "dialing_off".to_owned())]);
+    assert_eq!(counted, [&("RefusedCalls".to_owned(), rule)]);
 }
 
 #[test]
@@ -681,6 +709,7 @@ fn a_wrong_configuration_is_told_without_its_values() {
         ),
         ("status", "WEBHOOK_QUEUE_URL", format!("{PASSWORD} {EMAIL}")),
         ("recording", "LOG_LEVEL", PASSWORD.to_owned()),
+        ("users", "STACK_NAME", format!("{PASSWORD} {EMAIL}")),
         (
             "media",
             "TWILIO_API_BASE_URL",

@@ -169,7 +169,8 @@ async fn answer(sim: &Arc<Sim>, asked: &Asked<'_>) -> Result<Response, RestError
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         (Route::Media(call, sid, extension), &Method::GET) => {
-            return recordings::media(sim, call.as_deref(), &sid, &extension, asked.headers);
+            let how = (&asked.method, asked.headers);
+            return recordings::media(sim, call.as_deref(), &sid, &extension, how);
         }
         _ => return Err(RestError::method_not_allowed()),
     };

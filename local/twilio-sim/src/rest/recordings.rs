@@ -5,7 +5,7 @@ use axum::response::Response;
 use chrono::Utc;
 use futures_util::stream;
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::calls;
@@ -73,7 +73,7 @@ pub(super) fn media(
     call: Option<&str>,
     sid: &str,
     extension: &str,
-    headers: &HeaderMap,
+    (method, headers): (&Method, &HeaderMap),
 ) -> Result<Response, RestError> {
     fetch(sim, call, sid)?;
     let dot = if extension.is_empty() { "" } else { "." };
@@ -90,7 +90,7 @@ pub(super) fn media(
     let answer = Response::builder()
         .header(CONTENT_TYPE, "audio/x-wav")
         .header(ACCEPT_RANGES, "bytes");
-    let answer = match range::wanted(headers, size) {
+    let answer = match range::wanted(method, headers, size) {
         Wanted::All => answer.header(CONTENT_LENGTH, size).body(body(wav, 0..size)),
         Wanted::Part(part) => answer
             .status(StatusCode::PARTIAL_CONTENT)

@@ -186,6 +186,8 @@ async fn a_part_of_the_audio_is_206_and_one_beyond_it_416() {
         ("bytes=0-3", 0, 4),
         ("bytes=41-50", 41, 51),
         ("bytes=-10", size - 10, size),
+        ("bytes=-99999999", 0, size),
+        ("Bytes=0-3, 99999999-", 0, 4),
         (&*format!("bytes={}-", size - 5), size - 5, size),
     ] {
         let part = ask(Some(range)).await.unwrap();
@@ -200,9 +202,20 @@ async fn a_part_of_the_audio_is_206_and_one_beyond_it_416() {
             "{range}"
         );
     }
-    let beyond = ask(Some(&format!("bytes={size}-"))).await.unwrap();
-    assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
-    assert_eq!(beyond.headers()["content-range"], format!("bytes */{size}"));
+    for range in [format!("bytes={size}-"), "bytes=-0".to_owned()] {
+        let beyond = ask(Some(&range)).await.unwrap();
+        assert_eq!(
+            beyond.status(),
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "{range}"
+        );
+        assert_eq!(beyond.headers()["content-range"], format!("bytes */{size}"));
+    }
+    for range in ["bytes=5-2", "bytes=0-1,4-5", "lines=0-1"] {
+        let all = ask(Some(range)).await.unwrap();
+        assert_eq!(all.status(), StatusCode::OK, "{range}");
+        assert_eq!(all.bytes().await.unwrap(), whole, "{range}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use testkit::{AUTH_TOKEN, Stage, form};
 use uuid::Uuid;
 
+use super::lines::STACK;
 use crate::xtask;
 
 /// What the functions run with, and what must not change what they print.
@@ -39,6 +40,7 @@ impl Host {
             .envs(VARIABLES)
             .env("BASE_URL", &url)
             .env("LOG_LEVEL", log_level)
+            .env("STACK_NAME", STACK)
             .stdout(Stdio::piped())
             .spawn()
             .expect("xtask runs");

@@ -6,10 +6,13 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+/// The stack's name, where functions are started by [`Host`](super::host::Host).
+pub const STACK: &str = "stack-of-quicksilver";
+
 /// A line of a log.
 pub type Line = Map<String, Value>;
 
-/// A metric that was told: its name, and its dimensions but for the function.
+/// A metric that was told: its name, and its dimensions but for the stack and the function.
 pub type Metric = (String, BTreeMap<String, String>);
 
 /// What was printed, told apart.
@@ -47,7 +50,10 @@ impl Lines {
         assert_eq!(directive["Namespace"], "outdial");
         assert_eq!(directive["Dimensions"].as_array().map(Vec::len), Some(1));
         let names = texts(&directive["Dimensions"][0]);
-        assert!(names.contains("Function"), "{line:?}");
+        for name in ["Stack", "Function"] {
+            assert!(names.contains(name), "{line:?}");
+        }
+        assert_eq!(line["Stack"], STACK);
         let of_a_dimension = |name: &String| {
             let value = line[name].as_str().expect("a dimension is a text");
             (name.clone(), value.to_owned())
@@ -65,7 +71,7 @@ impl Lines {
                 value => vec![value.as_f64()],
             };
             let mut own = dimensions.clone();
-            own.remove("Function");
+            own.retain(|name, _| name != "Stack" && name != "Function");
             let told = self.metrics.entry((name.to_owned(), own)).or_default();
             told.extend(values.into_iter().map(|value| value.expect("a number")));
         }

@@ -1,0 +1,106 @@
+"""The executions that each function may have at once fit the account and the database."""
+
+import re
+
+import pytest
+from conftest import ROOT
+from test_template import OPTIONAL_FUNCTIONS, rust, variables
+
+# Connections that a node of an Atlas tier takes: https://www.mongodb.com/docs/atlas/reference/atlas-limits/
+CONNECTIONS = {"M0": 500, "M10": 1500, "M20": 3000, "M30": 3000, "M40": 6000}
+QUOTA, UNRESERVED = 1000, 100
+
+
+@pytest.fixture(scope="module")
+def executions(written):
+    return written.document["Mappings"]["Executions"]
+
+
+def connections_of_an_environment(name):
+    """Its pool, and one connection that monitors the node."""
+    constant = "AT_ONCE" if name == "Reconcile" else "OPERATIONS_AT_ONCE"
+    code = rust("shared/src/config")
+    assert "max_pool_size: at_once.max(OPERATIONS_AT_ONCE)" in code
+    assert "max_pool_size: ReconcileConfig::AT_ONCE.into()" in code
+    return int(re.search(rf"const {constant}: \w+ = (\d+);", code)[1]) + 1
+
+
+def connections(row, functions):
+    """The most connections of all functions to one node."""
+    users = [name for name, it in functions.items() if "MONGO_DB" in variables(it)]
+    assert len(users) == 8
+    return sum(int(row[name]) * connections_of_an_environment(name) for name in users)
+
+
+def test_each_tier_has_a_row_with_a_number_for_each_function(written, executions, functions):
+    assert set(executions) == set(written.parameters["Capacity"]["AllowedValues"]) == {"none", *CONNECTIONS}
+    for tier, row in executions.items():
+        assert set(row) == set(functions), tier
+        assert all(int(value) >= (0 if tier == "none" else 1) for value in row.values()), tier
+
+
+@pytest.mark.parametrize("tier", CONNECTIONS)
+def test_connections_of_all_functions_leave_a_third_of_the_tier_free(executions, functions, tier):
+    assert connections(executions[tier], functions) <= CONNECTIONS[tier] * 2 / 3
+
+
+@pytest.mark.parametrize("tier", CONNECTIONS)
+def test_executions_leave_what_lambda_keeps_unreserved(executions, tier):
+    assert sum(map(int, executions[tier].values())) <= QUOTA - UNRESERVED
+
+
+@pytest.mark.parametrize("tier", CONNECTIONS)
+def test_function_has_as_many_executions_as_its_queue_gives_it(deployed, executions, tier):
+    for source in deployed.of_type("AWS::Lambda::EventSourceMapping").values():
+        assert int(executions[tier][source["FunctionName"]["Ref"]]) >= source["ScalingConfig"]["MaximumConcurrency"]
+
+
+def reserved(template, *given):
+    settled = template.settled(*given).of_type("AWS::Lambda::Function")
+    return {name: function.get("ReservedConcurrentExecutions") for name, function in settled.items()}
+
+
+def by_capacity(name):
+    return {"Fn::FindInMap": ["Executions", {"Ref": "Capacity"}, name]}
+
+
+def test_capacity_reserves_executions_for_each_function_by_default(deployed, written):
+    assert written.parameters["Capacity"]["Default"] == "M0"
+    for name in ("ReservedConcurrency", "OutboundCallsReservedConcurrency"):
+        assert written.parameters[name]["Default"] == ""
+    assert reserved(deployed, "HasCapacity") == {name: by_capacity(name) for name in reserved(deployed)}
+
+
+def test_capacity_none_reserves_nothing(deployed):
+    assert set(reserved(deployed).values()) == {None}
+
+
+def test_earlier_parameters_override_capacity(deployed):
+    for given in ((), ("HasCapacity",)):
+        one = reserved(deployed, *given, "HasOutboundCallsReservedConcurrency")
+        assert one["OutboundCalls"] == {"Ref": "OutboundCallsReservedConcurrency"}
+        assert one["Users"] == (by_capacity("Users") if given else None)
+        # "none" is a value too, so both conditions hold.
+        freed = reserved(deployed, *given, "HasOutboundCallsReservedConcurrency", "HasUnreservedOutboundCalls")
+        assert freed["OutboundCalls"] is None
+        others = reserved(deployed, *given, "HasReservedConcurrency")
+        assert others.pop("OutboundCalls") == (by_capacity("OutboundCalls") if given else None)
+        assert all(value == {"Ref": "ReservedConcurrency"} for value in others.values())
+
+
+def test_dials_are_few_at_once_and_can_be_stopped_or_freed(written, executions):
+    assert [int(executions[tier]["OutboundCalls"]) for tier in CONNECTIONS] == [10, 20, 40, 40, 60]
+    pattern = re.compile(written.parameters["OutboundCallsReservedConcurrency"]["AllowedPattern"])
+    assert all(pattern.search(value) for value in ("", "0", "10", "none"))
+    assert not any(pattern.search(value) for value in ("-1", "nothing", "none1"))
+
+
+def test_tables_of_the_documents_have_the_template_s_numbers(executions, functions):
+    rows = re.findall(r"^\| `(M\d+)`[^|]*\| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", (ROOT / "README.md").read_text(), re.M)
+    assert [row[0] for row in rows] == list(CONNECTIONS)
+    for tier, *numbers in rows:
+        limit, most, together, dials = (int(number.replace(",", "")) for number in numbers)
+        row = executions[tier]
+        assert (limit, most) == (CONNECTIONS[tier], connections(row, functions)), tier
+        assert (together, dials) == (sum(map(int, row.values())), int(row["OutboundCalls"])), tier
+    assert OPTIONAL_FUNCTIONS <= set(executions["M0"]), "the console may be added later"
