@@ -9,9 +9,9 @@ import uuid
 import httpx
 import outdial_client
 from outdial_client import AuthenticatedClient
-from outdial_client.api.calls import create_outbound_call, get_call
+from outdial_client.api.calls import create_outbound_call, get_call, list_calls
 from outdial_client.api.recordings import list_call_recordings
-from outdial_client.api.users import create_user, list_user_calls
+from outdial_client.api.users import create_user, list_user_calls, list_users
 from outdial_client.models import CallStatus, OutboundCallRequest, Problem, RecordingStatus, UserCreate
 
 PATIENCE = 60
@@ -46,6 +46,10 @@ def main():
     )
     calls = list_user_calls.sync(user.id, client=client)
     assert [one.call_id for one in calls.calls] == [call_id], calls
+    to_number = list_calls.sync(client=client, to_number=NUMBER, user_id=user.id)
+    assert [one.call_id for one in to_number.calls] == [call_id], to_number
+    owners = list_users.sync(client=client, phone_number=NUMBER)
+    assert [one.id for one in owners.users] == [user.id], owners
 
     # The client that is generated follows no redirects unless told to.
     http = client.get_httpx_client()

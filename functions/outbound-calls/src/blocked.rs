@@ -8,7 +8,7 @@ use outdial::{
     domain::{BlockedNumber, BlockedNumberCreate, PhoneNumber},
     http::{
         BlockedNumberBody, BlockedNumberList, Caller, CallsRead, CallsWrite, FieldError, Id, Json,
-        NumbersUnblock, PageQuery, Problem,
+        NoParameters, NumbersUnblock, PageQuery, Problem,
     },
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -34,6 +34,7 @@ use crate::{App, rules::validate};
 pub(crate) async fn create(
     caller: Caller<CallsWrite>,
     State(app): State<App>,
+    _: NoParameters,
     Json(body): Json<BlockedNumberCreate>,
 ) -> Result<Response, Problem> {
     if let Err(message) = validate(&body.phone_number) {
@@ -71,7 +72,7 @@ pub(crate) async fn create(
     ),
     responses(
         (status = 200, description = "A page of blocked numbers", body = BlockedNumberList),
-        (status = 422, description = "Parameters at fault, all of them: out of range, or a cursor that is not one of this list (`validation_failed`)"),
+        (status = 422, description = "Parameters at fault, all of them: unknown, repeated, malformed or out of range, or a cursor that is not one of this list (`validation_failed`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -108,6 +109,7 @@ pub(crate) async fn read(
     _: Caller<CallsRead>,
     State(app): State<App>,
     Id(number): Id<PhoneNumber>,
+    _: NoParameters,
 ) -> Result<axum::Json<BlockedNumberBody>, Problem> {
     let blocked = app.dao.get_blocked_number(&number).await?;
     blocked
@@ -129,6 +131,7 @@ pub(crate) async fn delete(
     _: Caller<NumbersUnblock>,
     State(app): State<App>,
     Id(number): Id<PhoneNumber>,
+    _: NoParameters,
 ) -> Result<StatusCode, Problem> {
     if app.dao.unblock_number(&number).await? {
         Ok(StatusCode::NO_CONTENT)

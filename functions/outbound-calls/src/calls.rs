@@ -5,7 +5,9 @@ use http::StatusCode;
 use mongodb::bson::DateTime;
 use outdial::{
     domain::{Call, CallId, CallSid, CallStatus},
-    http::{CallBody, CallPage, Caller, CallsRead, CallsWrite, Id, PageQuery, Problem},
+    http::{
+        CallBody, CallPage, Caller, CallsRead, CallsWrite, Id, NoParameters, PageQuery, Problem,
+    },
     twilio::{CALL_NOT_IN_PROGRESS, CallDetails, TwilioError},
 };
 
@@ -19,6 +21,7 @@ use crate::{App, dial::answer};
     params(
         ("status" = Option<CallStatus>, Query, description = "Only calls that stand there"),
         ("user_id" = Option<String>, Query, description = "Only calls of the user with that `id`", example = "65f0a1b2c3d4e5f601234567"),
+        ("to_number" = Option<String>, Query, description = "Only calls to this number, E.164. Its `+` may be escaped as `%2B`", pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123"),
         ("from" = Option<DateTime<Utc>>, Query, description = "Only calls that were created then or later", example = "2026-01-02T03:04:05Z"),
         ("to" = Option<DateTime<Utc>>, Query, description = "Only calls that were created before", example = "2026-01-03T03:04:05Z"),
         ("page_size" = Option<u32>, Query, description = "How many calls a page holds (20)", minimum = 1, maximum = 100, example = 20),
@@ -27,7 +30,7 @@ use crate::{App, dial::answer};
     responses(
         (status = 200, description = "A page of calls", body = CallPage),
         (status = 404, description = "There is no such user"),
-        (status = 422, description = "Parameters at fault, all of them: out of range, or a cursor that is not one of this list (`validation_failed`)"),
+        (status = 422, description = "Parameters at fault, all of them: unknown, repeated, malformed or out of range, or a cursor that is not one of this list (`validation_failed`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -59,6 +62,7 @@ pub(crate) async fn read(
     _: Caller<CallsRead>,
     State(app): State<App>,
     Id(id): Id<CallId>,
+    _: NoParameters,
 ) -> Result<axum::Json<CallBody>, Problem> {
     Ok(axum::Json(app.call(id).await?.into()))
 }
@@ -80,6 +84,7 @@ pub(crate) async fn hang_up(
     _: Caller<CallsWrite>,
     State(app): State<App>,
     Id(id): Id<CallId>,
+    _: NoParameters,
 ) -> Result<Response, Problem> {
     let mut call = app.call(id).await?;
     if call.twilio_sid.is_none() && !call.status.is_terminal() {

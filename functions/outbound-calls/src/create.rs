@@ -4,7 +4,7 @@ use mongodb::bson::DateTime;
 use outdial::{
     dao,
     domain::OutboundCallRequest,
-    http::{CallBody, Caller, CallsWrite, Json, Problem, Repeatable},
+    http::{CallBody, Caller, CallsWrite, Json, NoParameters, Problem, Repeatable},
 };
 use tokio::time::Instant;
 
@@ -37,12 +37,12 @@ use crate::{
             headers(("Retry-After" = u32, description = "Seconds"))),
         (status = 422, description = "Fields at fault (`validation_failed`), or a rule: `number_not_valid`, \
             `number_type_not_allowed`, `country_not_allowed`, `own_number`, `number_blocked`, `outside_calling_hours` \
-            (with `next_allowed_at`), `no_calling_hours`, `idempotency_key_reused`",
+            (with `next_allowed_at`), `no_calling_hours`, `idempotency_key_reused`, or Twilio refused the number (`twilio_refused`)",
             headers(("Retry-After" = Option<u32>, description = "Seconds, outside the calling hours"))),
         (status = 429, description = "The day's calls are used up: the user's (`user_daily_cap`), those to the number \
             (`number_daily_cap`) or all (`daily_cap`)",
             headers(("Retry-After" = u32, description = "Seconds until the next day, UTC"))),
-        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`); nothing was \
+        (status = 502, description = "Twilio refused for another reason than the number (`twilio_refused`) or could not be reached (`twilio_unreachable`); nothing was \
             dialled. With `Retry-After`, Twilio has not taken the request: repeat it, with the same `Idempotency-Key` if it had one",
             headers(("Retry-After" = Option<u32>, description = "Seconds"))),
         (status = 503, description = "The database is away (`unavailable`): the call may or may not have been placed; or an \
@@ -54,6 +54,7 @@ use crate::{
 pub(crate) async fn create(
     caller: Caller<CallsWrite>,
     State(app): State<App>,
+    _: NoParameters,
     headers: HeaderMap,
     Json(request): Json<OutboundCallRequest>,
 ) -> Result<Response, Problem> {

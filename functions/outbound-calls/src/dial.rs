@@ -1,7 +1,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use outdial::{
-    domain::{Call, DialOutcome, DialResult},
+    domain::{Call, DialOutcome, DialResult, Refusal},
     http::{CallBody, Problem},
     metrics::{self, Count},
     twilio::OutboundCall,
@@ -39,6 +39,10 @@ pub(crate) async fn dial(app: &App, call: Call) -> Result<Response, Problem> {
             tracing::warn!(reason, "the outcome of the dial is unknown");
             (StatusCode::ACCEPTED, DialOutcome::Unknown)
         }
+        DialResult::Refused(refusal) if refusal.is_of_called_number() => {
+            tracing::warn!(%refusal, "the dial was refused");
+            (StatusCode::UNPROCESSABLE_ENTITY, DialOutcome::Refused)
+        }
         DialResult::Refused(refusal) | DialResult::NotTaken(refusal) => {
             tracing::warn!(%refusal, "the dial was refused");
             (StatusCode::BAD_GATEWAY, DialOutcome::Refused)
@@ -57,10 +61,10 @@ pub(crate) async fn dial(app: &App, call: Call) -> Result<Response, Problem> {
             Ok(answer(StatusCode::ACCEPTED, stored))
         }
         (DialResult::Refused(refusal), _) => {
-            Err(refused(app, &call, Problem::twilio_refused(refusal)).await)
+            Err(refused(app, &call, refusal_answer(status, refusal)).await)
         }
         (DialResult::NotTaken(refusal), stored) => {
-            let problem = Problem::twilio_refused(refusal);
+            let problem = refusal_answer(status, refusal);
             // Its key is free only where that was stored.
             let problem = match stored {
                 Some(_) => problem.retry_after(TWILIO_PAUSE_SECONDS),
@@ -85,6 +89,15 @@ pub(crate) async fn dial(app: &App, call: Call) -> Result<Response, Problem> {
             StatusCode::ACCEPTED,
             with_outcome(call, DialOutcome::Unknown),
         )),
+    }
+}
+
+/// Twilio's refusal, with the status that the first request got: 422 for a number, which is the client's to correct, and 502
+/// for everything else, which is the operator's. Earlier versions answered 502 to both.
+pub(crate) fn refusal_answer(status: StatusCode, refusal: Refusal) -> Problem {
+    match status {
+        StatusCode::UNPROCESSABLE_ENTITY => Problem::number_refused(refusal),
+        _ => Problem::twilio_refused(refusal),
     }
 }
 

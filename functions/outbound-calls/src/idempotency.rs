@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     App,
-    dial::{answer, with_outcome},
+    dial::{answer, refusal_answer, with_outcome},
 };
 
 /// Answers a request whose key has been used ([`replay`]); or frees the key and returns `None`, if the first request has ended
@@ -50,24 +50,24 @@ pub(crate) fn replay(repeatable: &Repeatable, call: Call) -> Result<Response, Pr
     if is_unanswered && (may_be_under_way(&call) || call.is_undialled()) {
         return Err(in_progress());
     }
+    let answered = call
+        .answered_status
+        .and_then(|status| status.try_into().ok())
+        .and_then(|status: u16| StatusCode::from_u16(status).ok());
     let response = match call.dial_outcome {
         Some(DialOutcome::Pending) => answer(
             StatusCode::ACCEPTED,
             with_outcome(call, DialOutcome::Unknown),
         ),
-        Some(DialOutcome::Refused) => Problem::twilio_refused(Refusal {
-            http_status: call.error_status.and_then(|status| status.try_into().ok()),
-            code: call.error_code,
-            message: call.error_message.unwrap_or_default(),
-        })
-        .into_response(),
-        _ => {
-            let first = call
-                .answered_status
-                .and_then(|status| status.try_into().ok());
-            let status = first.and_then(|status: u16| StatusCode::from_u16(status).ok());
-            answer(status.unwrap_or(StatusCode::ACCEPTED), call)
+        Some(DialOutcome::Refused) => {
+            let refusal = Refusal {
+                http_status: call.error_status.and_then(|status| status.try_into().ok()),
+                code: call.error_code,
+                message: call.error_message.unwrap_or_default(),
+            };
+            refusal_answer(answered.unwrap_or(StatusCode::BAD_GATEWAY), refusal).into_response()
         }
+        _ => answer(answered.unwrap_or(StatusCode::ACCEPTED), call),
     };
     Ok(replayed(response))
 }

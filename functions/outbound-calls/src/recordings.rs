@@ -7,8 +7,8 @@ use mongodb::bson::DateTime;
 use outdial::{
     domain::{CallId, Recording, RecordingId, RecordingStatus},
     http::{
-        Caller, CallsRead, CallsWrite, Id, MediaBody, Problem, RecordingBody, RecordingList,
-        media::LIFETIME_SECONDS, rfc3339,
+        Caller, CallsRead, CallsWrite, Id, MediaBody, NoParameters, Problem, RecordingBody,
+        RecordingList, media::LIFETIME_SECONDS, rfc3339,
     },
 };
 
@@ -27,6 +27,7 @@ pub(crate) async fn list(
     _: Caller<CallsRead>,
     State(app): State<App>,
     Id(id): Id<CallId>,
+    _: NoParameters,
 ) -> Result<axum::Json<RecordingList>, Problem> {
     let recordings = app.dao.list_call_recordings(id).await?;
     let recordings = recordings
@@ -53,6 +54,7 @@ pub(crate) async fn read(
     _: Caller<CallsRead>,
     State(app): State<App>,
     Id(id): Id<RecordingId>,
+    _: NoParameters,
 ) -> Result<axum::Json<RecordingBody>, Problem> {
     Ok(axum::Json(app.recording(id).await?.into()))
 }
@@ -73,6 +75,7 @@ pub(crate) async fn delete(
     _: Caller<CallsWrite>,
     State(app): State<App>,
     Id(id): Id<RecordingId>,
+    _: NoParameters,
 ) -> Result<StatusCode, Problem> {
     let recording = app.recording(id).await?;
     app.twilio.delete_recording(&recording.twilio_sid).await?;
@@ -98,6 +101,7 @@ pub(crate) async fn media(
     _: Caller<CallsRead>,
     State(app): State<App>,
     Id(id): Id<RecordingId>,
+    _: NoParameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let recording = app.recording(id).await?;
@@ -106,7 +110,7 @@ pub(crate) async fn media(
             "recording_not_ready",
             format!(
                 "There is no audio to fetch: the recording is {}.",
-                recording.recording_status
+                recording.status.as_str()
             ),
         ));
     }

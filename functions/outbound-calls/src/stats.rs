@@ -24,7 +24,7 @@ use crate::App;
     ),
     responses(
         (status = 200, description = "The statistics", body = StatsBody),
-        (status = 422, description = "Parameters at fault, all of them: no times, or more than 31 days (`validation_failed`)"),
+        (status = 422, description = "Parameters at fault, all of them: unknown or repeated, no times, or more than 31 days (`validation_failed`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -55,7 +55,7 @@ pub(crate) struct StatsBody {
     /// How long a bucket is: 300, 3600 or 86400.
     #[schema(example = 300)]
     bucket_seconds: i64,
-    /// How many calls there are.
+    /// How many calls there are, without those that Twilio refused: they count in `refused`.
     #[schema(example = 4)]
     total: u64,
     /// How many calls stand where, as they do now.
@@ -69,7 +69,8 @@ pub(crate) struct StatsBody {
     /// Of the calls that have a duration; null where none has.
     #[schema(example = 17.5)]
     median_duration_seconds: Option<f64>,
-    /// How often each rule has refused a call, on all the days (UTC) of the time, by the `code` of the refusal.
+    /// How often each rule, or Twilio, refused a call, by the `code` of the refusal. Refusals are counted in slots of five
+    /// minutes; each slot that the time touches counts.
     #[schema(example = json!({"number_blocked": 2}))]
     refused: BTreeMap<String, u64>,
     /// Whether there may be more, older calls, which were not looked at.

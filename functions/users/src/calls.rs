@@ -20,7 +20,7 @@ use crate::App;
     ),
     responses(
         (status = 200, description = "A page of calls", body = CallList),
-        (status = 422, description = "Parameters at fault, all of them: out of range, or a cursor that is not one of this list (`validation_failed`)"),
+        (status = 422, description = "Parameters at fault, all of them: unknown, repeated, malformed or out of range, or a cursor that is not one of this list (`validation_failed`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]

@@ -8,8 +8,8 @@ use outdial::{
     dao::{DaoError, Page, UserDeletion},
     domain::{User, UserCreate, UserId, UserUpdate},
     http::{
-        Caller, Id, Json, PageQuery, Problem, Repeatable, UserBody, UserList, UsersRead,
-        UsersWrite, replayed,
+        Caller, Id, Json, NoParameters, PageQuery, Problem, Repeatable, UserBody, UserList,
+        UsersRead, UsersWrite, replayed,
     },
 };
 
@@ -37,6 +37,7 @@ use crate::App;
 pub(crate) async fn create(
     caller: Caller<UsersWrite>,
     State(app): State<App>,
+    _: NoParameters,
     headers: HeaderMap,
     Json(body): Json<UserCreate>,
 ) -> Result<Response, Problem> {
@@ -99,18 +100,19 @@ async fn replay(app: &App, repeatable: &Repeatable) -> Result<Option<Response>, 
 
 /// List users, newest first
 ///
-/// With `email` it is the one user who has that address, or none.
+/// With `email` it is the one user who has that address, or none; with `phone_number` those who have that number.
 #[utoipa::path(
     get, path = "/users", tag = "users", operation_id = "list_users",
     params(
         ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000, example = 1),
         ("page_size" = Option<u32>, Query, description = "How many users a page holds (20)", minimum = 1, maximum = 100, example = 20),
         ("cursor" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{32}$", description = "`next_cursor` of the page before; not with `page`"),
+        ("phone_number" = Option<String>, Query, description = "Only users with this number, E.164. Its `+` may be escaped as `%2B`", pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123"),
         ("email" = Option<String>, Query, description = "The user with this address, whatever its case; not with `cursor`", format = Email, max_length = 254, example = "ada@example.com"),
     ),
     responses(
         (status = 200, description = "A page of users", body = UserList),
-        (status = 422, description = "Parameters at fault, all of them: out of range, or a cursor that is not one of this list (`validation_failed`)"),
+        (status = 422, description = "Parameters at fault, all of them: unknown, repeated, malformed or out of range, or a cursor that is not one of this list (`validation_failed`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -119,10 +121,11 @@ pub(crate) async fn list(
     State(app): State<App>,
     query: PageQuery,
 ) -> Result<axum::Json<UserList>, Problem> {
-    let (email, request) = query.of_users()?;
+    let (email, number, request) = query.of_users()?;
     let page = match email {
         Some(email) => {
             let user = app.dao.get_user_by_email(&email).await?;
+            let user = user.filter(|user| number.is_none_or(|number| user.phone_number == number));
             Page {
                 total: Some(user.iter().len() as u64),
                 items: user
@@ -132,7 +135,7 @@ pub(crate) async fn list(
                 next_cursor: None,
             }
         }
-        None => app.dao.list_users(&request).await?,
+        None => app.dao.list_users(number.as_ref(), &request).await?,
     };
     Ok(axum::Json(UserList {
         users: page.items.into_iter().map(UserBody::from).collect(),
@@ -156,6 +159,7 @@ pub(crate) async fn read(
     _: Caller<UsersRead>,
     State(app): State<App>,
     Id(id): Id<UserId>,
+    _: NoParameters,
 ) -> Result<axum::Json<UserBody>, Problem> {
     let user = app.dao.get_user(id).await?;
     user.map(|user| axum::Json(user.into()))
@@ -179,6 +183,7 @@ pub(crate) async fn update(
     _: Caller<UsersWrite>,
     State(app): State<App>,
     Id(id): Id<UserId>,
+    _: NoParameters,
     Json(body): Json<UserUpdate>,
 ) -> Result<axum::Json<UserBody>, Problem> {
     let user = app.dao.update_user(id, &body).await?;
@@ -202,6 +207,7 @@ pub(crate) async fn delete(
     _: Caller<UsersWrite>,
     State(app): State<App>,
     Id(id): Id<UserId>,
+    _: NoParameters,
 ) -> Result<StatusCode, Problem> {
     match app.dao.delete_user(id).await? {
         UserDeletion::Deleted => Ok(StatusCode::NO_CONTENT),

@@ -35,12 +35,13 @@ pub fn cursor(bytes: &[u8]) {
         List::Calls(CallFilter {
             user: status.map(|_| user),
             status,
+            to_number: input.text.parse().ok(),
             from: Some(DateTime::from_millis(input.created_at)),
             to: None,
         }),
     ];
     let raw = String::from_utf8_lossy(bytes);
-    for list in lists {
+    for list in &lists {
         for text in [input.text, &raw] {
             if let Ok(cursor) = Cursor::parse(text, list) {
                 assert_eq!(cursor.write(list), text);
@@ -51,14 +52,14 @@ pub fn cursor(bytes: &[u8]) {
         DateTime::from_millis(input.created_at),
         ObjectId::from_bytes(input.id),
     );
-    for list in lists {
+    for list in &lists {
         let text = cursor.write(list);
         assert_eq!(Cursor::parse(&text, list), Ok(cursor));
         let longer = format!("{text}{}", input.text);
         assert_eq!(Cursor::parse(&longer, list).is_ok(), input.text.is_empty());
         // A checksum of 32 bits meets another one by chance, once in billions: so not every time.
         if input.id[11] == 0 {
-            for other in lists.into_iter().filter(|other| *other != list) {
+            for other in lists.iter().filter(|other| *other != list) {
                 assert!(Cursor::parse(&text, other).is_err(), "{input:?}");
             }
         }

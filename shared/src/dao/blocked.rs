@@ -132,8 +132,8 @@ impl Dao {
     ) -> Result<Page<BlockedNumber>, DaoError> {
         self.limited(|| async {
             let numbers = self.blocked_numbers().await?;
-            let (list, total) = (List::BlockedNumbers, total(&numbers, request));
-            let found = find_page(&numbers, doc! {}, list, request, total).await;
+            let (list, total) = (List::BlockedNumbers, total(&numbers, doc! {}, request));
+            let found = find_page(&numbers, doc! {}, doc! {}, &list, request, total).await;
             found.map(|(page, total)| Page { total, ..page })
         })
         .await

@@ -128,7 +128,8 @@ impl Dao {
             let list = List::UserCalls(user, status);
             let calls = self.calls().await?;
             let counted = self.count_user_calls(user, status, request);
-            let (page, counted) = find_page(&calls, filter.clone(), list, request, counted).await?;
+            let (page, counted) =
+                find_page(&calls, filter.clone(), doc! {}, &list, request, counted).await?;
             Ok(counted.map(|total| Page { total, ..page }))
         })
         .await
@@ -151,8 +152,13 @@ impl Dao {
         if let Some(status) = filter.status {
             equal.insert("status", status.as_str());
         }
+        // A daily cap bounds the calls to one number, so one index serves it with every other filter.
+        let (equal, also) = match &filter.to_number {
+            Some(number) => (doc! { "to_number": number.as_str() }, equal),
+            None => (equal, Document::new()),
+        };
         self.limited(|| async {
-            let list = List::Calls(*filter);
+            let list = List::Calls(filter.clone());
             let user_exists = async {
                 match filter.user {
                     Some(user) => self.user_exists(user).await,
@@ -160,8 +166,15 @@ impl Dao {
                 }
             };
             let calls = self.calls().await?;
-            let (page, user_exists) =
-                find_page(&calls, equal.clone(), list, request, user_exists).await?;
+            let (page, user_exists) = find_page(
+                &calls,
+                equal.clone(),
+                also.clone(),
+                &list,
+                request,
+                user_exists,
+            )
+            .await?;
             Ok(user_exists.then_some(page))
         })
         .await

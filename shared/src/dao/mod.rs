@@ -16,6 +16,7 @@ mod page;
 mod reconcile;
 mod recorded;
 mod recordings;
+mod refusals;
 mod stats;
 mod status;
 mod stored;

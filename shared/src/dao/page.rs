@@ -5,8 +5,8 @@ use mongodb::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{DaoError, stored};
-use crate::domain::{CallStatus, InvalidValue, UserId};
+use super::{DaoError, stats::MAX_TIME, stored};
+use crate::domain::{CallStatus, InvalidValue, PhoneNumber, UserId};
 
 /// Which part of a list is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,10 +49,12 @@ pub struct Page<T> {
 }
 
 /// A list that can be asked for by cursor. A cursor of one list is refused by every other one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum List {
     /// All users.
     Users,
+    /// The users who have that number.
+    UsersOfNumber(PhoneNumber),
     /// All blocked numbers.
     BlockedNumbers,
     /// The calls of one user, all or those of one status.
@@ -62,12 +64,14 @@ pub enum List {
 }
 
 /// Which calls a list of everybody's has: those of which all of this is true.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallFilter {
     /// Whose they are.
     pub user: Option<UserId>,
     /// Where they stand.
     pub status: Option<CallStatus>,
+    /// The number that they are to, as it was sent.
+    pub to_number: Option<PhoneNumber>,
     /// They were created then or later.
     pub from: Option<DateTime>,
     /// They were created before.
@@ -75,9 +79,10 @@ pub struct CallFilter {
 }
 
 impl List {
-    fn name(self) -> String {
+    fn name(&self) -> String {
         match self {
             Self::Users => "users".to_owned(),
+            Self::UsersOfNumber(number) => format!("users/{}", number.as_str()),
             Self::BlockedNumbers => "blocked-numbers".to_owned(),
             Self::UserCalls(user, status) => {
                 format!(
@@ -88,19 +93,25 @@ impl List {
             Self::Calls(CallFilter {
                 user,
                 status,
+                to_number,
                 from,
                 to,
             }) => {
                 let user = user.map(|user| user.to_string()).unwrap_or_default();
                 let status = status.map_or("", CallStatus::as_str);
                 let [from, to] = [from, to].map(|at| at.map(DateTime::timestamp_millis));
-                format!("calls/{user}/{status}/{from:?}/{to:?}")
+                let mut name = format!("calls/{user}/{status}/{from:?}/{to:?}");
+                // Without a number the name is that of earlier versions, whose cursors stay good.
+                if let Some(number) = to_number {
+                    name.extend(["/", number.as_str()]);
+                }
+                name
             }
         }
     }
 
     /// The filter of its items that were created within these bounds.
-    fn created(self, mut bounds: Document) -> Document {
+    fn created(&self, mut bounds: Document) -> Document {
         if let Self::Calls(filter) = self {
             if let Some(from) = filter.from {
                 // As `$gte`, for times are whole milliseconds; the embedded database loses what equals an inclusive bound.
@@ -145,12 +156,12 @@ impl Cursor {
     /// # Errors
     ///
     /// When it is of another list, or was not made by us.
-    pub fn parse(text: &str, list: List) -> Result<Self, InvalidValue> {
+    pub fn parse(text: &str, list: &List) -> Result<Self, InvalidValue> {
         Self::read(text, list)
             .ok_or_else(|| InvalidValue("must be the next_cursor of this very list".to_owned()))
     }
 
-    fn read(text: &str, list: List) -> Option<Self> {
+    fn read(text: &str, list: &List) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (checksum, place) = bytes.split_at_checked(CHECKSUM_LEN)?;
         let (millis, id) = place.split_at_checked(MILLIS_LEN)?;
@@ -163,7 +174,7 @@ impl Cursor {
 
     /// The text that [`Cursor::parse`] reads.
     #[must_use]
-    pub fn write(self, list: List) -> String {
+    pub fn write(self, list: &List) -> String {
         let bytes = [&self.checksum(list)[..], &self.place()].concat();
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -195,7 +206,7 @@ impl Cursor {
     }
 
     /// Tells our cursors from others; it is no secret, for a cursor grants nothing.
-    fn checksum(self, list: List) -> [u8; CHECKSUM_LEN] {
+    fn checksum(self, list: &List) -> [u8; CHECKSUM_LEN] {
         let bytes = [list.name().as_bytes(), &self.place()].concat();
         let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
         let mut checksum = [0; CHECKSUM_LEN];
@@ -205,12 +216,14 @@ impl Cursor {
 }
 
 /// Reads a part of the list that `equal` picks, a filter of equalities: an index has its fields, then `created_at` and
-/// `_id`, both descending. `beside` is asked at the same time. What cannot be read is reported and passed over; the next page
-/// begins behind it all the same.
+/// `_id`, both descending. `also` are further conditions, which the server compares in the documents that the index finds.
+/// `beside` is asked at the same time. What cannot be read is reported and passed over; the next page begins behind it all the
+/// same.
 pub(super) async fn find_page<T, B>(
     collection: &Collection<T>,
     equal: Document,
-    list: List,
+    also: Document,
+    list: &List,
     request: &PageRequest,
     beside: impl Future<Output = Result<B, DaoError>>,
 ) -> Result<(Page<T>, B), DaoError>
@@ -225,6 +238,7 @@ where
     let wanted = request.size as usize + 1;
     let range = |begin: Document, skip: u64, limit: usize| {
         let mut filter = equal.clone();
+        filter.extend(also.clone());
         filter.extend(begin);
         find(collection, filter, sort.clone(), skip, limit)
     };
@@ -264,13 +278,14 @@ where
     Ok((page, beside))
 }
 
-/// How many there are in all, for a page by number.
+/// How many the filter finds in all, for a page by number.
 pub(super) async fn total<T: Send + Sync>(
     collection: &Collection<T>,
+    filter: Document,
     request: &PageRequest,
 ) -> Result<Option<u64>, DaoError> {
     Ok(match request.from {
-        Position::Page(_) => Some(collection.count_documents(doc! {}).await?),
+        Position::Page(_) => Some(collection.count_documents(filter).await?),
         Position::Cursor(_) => None,
     })
 }
@@ -287,6 +302,8 @@ async fn find<T: Send + Sync>(
         .sort(sort)
         .skip(skip)
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        // A database that lacks the index of a new list must not scan on for a caller who has gone.
+        .max_time(MAX_TIME)
         .await?;
     let mut documents = Vec::new();
     while found.advance().await? {
@@ -306,21 +323,41 @@ mod tests {
         }
     }
 
+    fn number() -> PhoneNumber {
+        "+12125550123".parse().unwrap()
+    }
+
+    /// A client may page on with a new version.
+    #[test]
+    fn a_cursor_of_an_earlier_version_stays_good() {
+        let filter = CallFilter {
+            status: Some(CallStatus::Busy),
+            ..CallFilter::default()
+        };
+        for (list, text) in [
+            (List::Users, "fPVwCAAAAaHuVl57BwcHBwcHBwcHBwcH"),
+            (List::Calls(filter), "WhT6bwAAAaHuVl57BwcHBwcHBwcHBwcH"),
+        ] {
+            assert_eq!(cursor().write(&list), text);
+        }
+    }
+
     #[test]
     fn a_cursor_is_read_back_by_its_list_alone() {
         let user = UserId::generate();
         let list = List::UserCalls(user, None);
-        let text = cursor().write(list);
+        let text = cursor().write(&list);
         assert_eq!(text.len(), 32);
-        assert_eq!(Cursor::parse(&text, list), Ok(cursor()));
+        assert_eq!(Cursor::parse(&text, &list), Ok(cursor()));
         for foreign in [
             List::Users,
+            List::UsersOfNumber(number()),
             List::BlockedNumbers,
             List::UserCalls(UserId::generate(), None),
             List::UserCalls(user, Some(CallStatus::Busy)),
             List::Calls(CallFilter::default()),
         ] {
-            assert!(Cursor::parse(&text, foreign).is_err());
+            assert!(Cursor::parse(&text, &foreign).is_err());
         }
     }
 
@@ -333,21 +370,18 @@ mod tests {
             to,
             ..CallFilter::default()
         });
-        let others = filters.iter().flat_map(|&filter| {
-            [
-                filter,
-                CallFilter { user, ..filter },
-                CallFilter { status, ..filter },
-                CallFilter {
-                    from: at(1),
-                    ..filter
-                },
-            ]
+        let others = filters.iter().flat_map(|filter| {
+            let mut changed = [(); 5].map(|()| filter.clone());
+            changed[1].user = user;
+            changed[2].status = status;
+            changed[3].from = at(1);
+            changed[4].to_number = Some(number());
+            changed
         });
         let lists: Vec<_> = others.map(List::Calls).collect();
-        for (place, &list) in lists.iter().enumerate() {
+        for (place, list) in lists.iter().enumerate() {
             let text = cursor().write(list);
-            for (other_place, &other) in lists.iter().enumerate() {
+            for (other_place, other) in lists.iter().enumerate() {
                 let is_own = Cursor::parse(&text, other).is_ok();
                 assert_eq!(is_own, place == other_place, "{list:?} {other:?}");
             }
@@ -356,11 +390,11 @@ mod tests {
 
     #[test]
     fn a_broken_cursor_is_refused() {
-        let text = cursor().write(List::Users);
+        let text = cursor().write(&List::Users);
         let altered = text.replace(text.chars().next_back().unwrap(), "_");
         let long = format!("{text}AAAA");
         for broken in ["", "x", "=", "😀", &text[..31], &altered, &long] {
-            assert!(Cursor::parse(broken, List::Users).is_err(), "{broken}");
+            assert!(Cursor::parse(broken, &List::Users).is_err(), "{broken}");
         }
     }
 }

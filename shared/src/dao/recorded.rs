@@ -19,11 +19,11 @@ pub(super) struct OfCall {
 pub(super) fn of_recording(call: OfCall, update: &RecordingUpdate) -> Document {
     let branches: Vec<_> = ALL
         .into_iter()
-        .map(|status| doc! { "case": { "$eq": ["$status", word(status)] }, "then": status.rank() })
+        .map(|status| doc! { "case": { "$eq": ["$status", status.as_str()] }, "then": status.rank() })
         .collect();
     let stored_rank = bson!({ "$switch": { "branches": branches, "default": -1 } });
     let wins = bson!({ "$gt": [update.status.rank(), stored_rank] });
-    let is_deleted = bson!({ "$eq": ["$status", word(RecordingStatus::Deleted)] });
+    let is_deleted = bson!({ "$eq": ["$status", RecordingStatus::Deleted.as_str()] });
     let mut is_new = vec![wins.clone()];
     let told = [
         (
@@ -49,7 +49,7 @@ pub(super) fn of_recording(call: OfCall, update: &RecordingUpdate) -> Document {
     let mut changes = doc! {
         "call_id": of_call("call_id", call.object_id.to_hex()),
         "call_uuid": of_call("call_uuid", call.id.to_string()),
-        "status": if_else(wins.clone(), word(update.status), "$status"),
+        "status": if_else(wins.clone(), update.status.as_str(), "$status"),
         "created_at": { "$ifNull": ["$created_at", "$$NOW"] },
     };
     for (name, value) in told {
@@ -146,17 +146,6 @@ const ALL: [RecordingStatus; 5] = [
     RecordingStatus::Deleted,
 ];
 
-/// The word that serde writes, too.
-pub(super) fn word(status: RecordingStatus) -> &'static str {
-    match status {
-        RecordingStatus::Processing => "processing",
-        RecordingStatus::Completed => "completed",
-        RecordingStatus::Failed => "failed",
-        RecordingStatus::Absent => "absent",
-        RecordingStatus::Deleted => "deleted",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,7 +153,7 @@ mod tests {
     #[test]
     fn the_words_are_those_that_serde_writes() {
         for status in ALL {
-            assert_eq!(serde_json::to_value(status).unwrap(), word(status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }
     }
 }

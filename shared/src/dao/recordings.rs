@@ -5,7 +5,7 @@ use super::{
     Applied, CALLS, Dao, DaoError, DuplicateKey, ERASED_AT, RECORDINGS,
     calls::by_id,
     expr::if_else,
-    recorded::{self, OfCall, word},
+    recorded::{self, OfCall},
     status,
     stored::{self, find_one},
     together,
@@ -277,10 +277,10 @@ impl Dao {
     ) -> Result<Option<Recording>, DaoError> {
         let changes = bson!({ "$not": [{ "$in": [
             "$status",
-            [word(RecordingStatus::Deleted), word(status)],
+            [RecordingStatus::Deleted.as_str(), status.as_str()],
         ] }] });
         let change = vec![doc! { "$set": {
-            "status": if_else(changes.clone(), word(status), "$status"),
+            "status": if_else(changes.clone(), status.as_str(), "$status"),
             "updated_at": if_else(changes, "$$NOW", "$updated_at"),
         } }];
         self.limited(|| async {

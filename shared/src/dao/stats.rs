@@ -1,10 +1,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use mongodb::bson::{DateTime, Document, RawDocumentBuf, deserialize_from_slice, doc};
+use mongodb::bson::{Bson, DateTime, RawDocumentBuf, deserialize_from_slice, doc};
 use serde::Deserialize;
 
-use super::{COUNTERS, Dao, DaoError, counters::day, stored};
-use crate::domain::{CallStatus, Span};
+use super::{Dao, DaoError};
+use crate::domain::{CallStatus, DialOutcome, Span};
 
 /// How the calls of a span of time went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,21 +98,14 @@ struct Place {
     status: CallStatus,
 }
 
-/// The refusals of a day.
-#[derive(Deserialize)]
-struct Refused {
-    by_code: BTreeMap<String, u64>,
-}
-
 /// The server gives up a little before we do, so that nothing is counted in vain.
-const MAX_TIME: Duration = Duration::from_millis(3_500);
+pub(super) const MAX_TIME: Duration = Duration::from_millis(3_500);
 /// More seconds than any call lasts; beyond that a stored number may be too large for the server to convert.
 const MAX_DURATION: i32 = i32::MAX;
-/// As long as somebody may ask for them: a year, and a month more.
-const REFUSALS_KEPT: Duration = Duration::from_hours(400 * 24);
 
 impl Dao {
-    /// How the calls went that were created in the span; of more than [`CallStats::MAX_CALLS`] the newest.
+    /// How the calls went that were created in the span; of more than [`CallStats::MAX_CALLS`] the newest. A
+    /// call that Twilio refused is not among them: [`Dao::refusals`] has it.
     ///
     /// # Errors
     ///
@@ -121,7 +114,14 @@ impl Dao {
         let bucket = span.bucket_seconds() * 1_000;
         let past = doc! { "$mod": [{ "$toLong": "$created_at" }, bucket] };
         let stages = [
-            doc! { "$match": { "created_at": { "$gte": span.from(), "$lt": span.to() } } },
+            doc! { "$match": {
+                "created_at": { "$gte": span.from(), "$lt": span.to() },
+                // One that Twilio was not reached for has no status of an answer.
+                "$or": [
+                    { "dial_outcome": { "$ne": DialOutcome::Refused.as_str() } },
+                    { "error_status": Bson::Null },
+                ],
+            } },
             doc! { "$sort": { "created_at": -1, "_id": -1 } },
             doc! { "$limit": CallStats::MAX_CALLS },
             doc! { "$project": { "_id": 0, "created_at": 1, "status": 1, "duration_seconds": 1 } },
@@ -168,57 +168,6 @@ impl Dao {
         })
         .await
     }
-
-    /// Counts a call that was refused by the rule of that code, on the UTC day of `now`.
-    ///
-    /// # Errors
-    ///
-    /// When the database is away. Where an answer of it was lost, it may or may not be counted.
-    pub async fn count_refusal(&self, code: &str, now: DateTime) -> Result<(), DaoError> {
-        let count = doc! {
-            "$inc": { format!("by_code.{code}"): 1_i64 },
-            "$setOnInsert": { "expires_at": now.saturating_add_duration(REFUSALS_KEPT) },
-        };
-        self.limited(|| async {
-            let counters = self.counters().await?;
-            let this = doc! { "_id": refusals_of(now) };
-            counters
-                .update_one(this, count.clone())
-                .upsert(true)
-                .await?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// How often each rule has refused a call, by its code, on the UTC days of the span.
-    ///
-    /// # Errors
-    ///
-    /// When the database is away.
-    pub async fn refusals(&self, span: &Span) -> Result<BTreeMap<String, u64>, DaoError> {
-        let days: Vec<_> = span.days().map(refusals_of).collect();
-        let of_these: Document = doc! { "_id": { "$in": days } };
-        self.limited(|| async {
-            let counters = self.counters().await?;
-            let mut found = counters.find(of_these.clone()).await?;
-            let mut sums = BTreeMap::new();
-            while found.advance().await? {
-                let Ok(refused) = stored::read::<Refused>(COUNTERS, found.current()) else {
-                    continue;
-                };
-                for (code, count) in refused.by_code {
-                    *sums.entry(code).or_default() += count;
-                }
-            }
-            Ok(sums)
-        })
-        .await
-    }
-}
-
-fn refusals_of(at: DateTime) -> String {
-    format!("refused:{}", day(at))
 }
 
 #[cfg(test)]

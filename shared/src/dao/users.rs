@@ -5,7 +5,7 @@ use super::{
     page::{find_page, total},
     stored::find_one,
 };
-use crate::domain::{Email, TimeZone, User, UserId, UserUpdate};
+use crate::domain::{Email, PhoneNumber, TimeZone, User, UserId, UserUpdate};
 
 /// How the wish to delete a user ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,16 +64,27 @@ impl Dao {
             .await
     }
 
-    /// A part of all users, newest first.
+    /// A part of all users, or of those who have the number, newest first.
     ///
     /// # Errors
     ///
     /// When the database is away.
-    pub async fn list_users(&self, request: &PageRequest) -> Result<Page<User>, DaoError> {
+    pub async fn list_users(
+        &self,
+        number: Option<&PhoneNumber>,
+        request: &PageRequest,
+    ) -> Result<Page<User>, DaoError> {
+        let (list, filter) = match number {
+            Some(number) => (
+                List::UsersOfNumber(number.clone()),
+                doc! { "phone_number": number.as_str() },
+            ),
+            None => (List::Users, doc! {}),
+        };
         self.limited(|| async {
             let users = self.users().await?;
-            let total = total(&users, request);
-            let found = find_page(&users, doc! {}, List::Users, request, total).await;
+            let total = total(&users, filter.clone(), request);
+            let found = find_page(&users, filter.clone(), doc! {}, &list, request, total).await;
             found.map(|(page, total)| Page { total, ..page })
         })
         .await

@@ -33,6 +33,18 @@ impl RecordingStatus {
         }
     }
 
+    /// The word that is stored, and that the API shows.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Absent => "absent",
+            Self::Deleted => "deleted",
+        }
+    }
+
     /// A later callback changes a recording only to a higher rank: callbacks come in any order.
     #[must_use]
     pub fn rank(self) -> i32 {

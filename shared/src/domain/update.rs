@@ -99,6 +99,34 @@ pub struct Refusal {
     pub message: String,
 }
 
+impl Refusal {
+    /// Whether Twilio refuses the number that is called, which the client chose. Refusals of our own number, URLs,
+    /// credentials and limits are the operator's to settle.
+    #[must_use]
+    pub fn is_of_called_number(&self) -> bool {
+        self.code
+            .is_some_and(|code| OF_CALLED_NUMBER.contains(&code))
+    }
+}
+
+/// Twilio's codes that are about `To`, of the Calls resource and of `<Dial>`, from its error dictionary
+/// (<https://www.twilio.com/docs/api/errors>).
+const OF_CALLED_NUMBER: [i32; 13] = [
+    21202, // a premium-rate number
+    21203, // international calls are not enabled
+    21211, // not a valid number
+    21214, // cannot be reached
+    21215, // no geographic permission
+    21216, // on Twilio's block list
+    21217, // does not appear to be valid
+    21219, // not verified, which a trial account needs
+    13223, // not in the format of a number
+    13224, // not a valid number
+    13225, // on Twilio's block list
+    13226, // not a valid country code
+    13227, // no geographic permission
+];
+
 impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {

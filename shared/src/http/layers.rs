@@ -125,6 +125,13 @@ fn log(status: http::StatusCode, problem: Option<&Problem>, begun: Instant) {
             twilio_code,
             "answered"
         ),
+        Some(problem) if twilio_code.is_some() => tracing::warn!(
+            status,
+            elapsed_ms,
+            code = problem.code(),
+            twilio_code,
+            "answered"
+        ),
         problem => tracing::info!(
             status,
             elapsed_ms,

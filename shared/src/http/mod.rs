@@ -11,6 +11,7 @@ pub mod openapi;
 mod paging;
 mod path;
 mod problem;
+mod query;
 mod webhook;
 
 pub use answer::{
@@ -27,4 +28,5 @@ pub use layers::{finish, on_own_route};
 pub use paging::PageQuery;
 pub use path::Id;
 pub use problem::{FieldError, Problem, ProblemBody};
+pub use query::NoParameters;
 pub use webhook::{Inbox, SignatureCheck, SignedForm};

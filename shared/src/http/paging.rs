@@ -3,24 +3,20 @@ use chrono::DateTime as Instant;
 use http::request::Parts;
 use mongodb::bson::DateTime;
 
-use super::{FieldError, Problem};
+use super::{
+    FieldError, Problem,
+    query::{Parameters, QueryReader, with_leading_plus, with_offset_plus},
+};
 use crate::{
     dao::{CallFilter, Cursor, List, PageRequest, Position},
-    domain::{CallStatus, Email, InvalidValue, Span, UserId},
+    domain::{CallStatus, Email, InvalidValue, PhoneNumber, Span, UserId},
 };
 
-/// The query of a list or of statistics, as it was sent: `page` and `page_size`, or `cursor`; and what is wanted of all.
+/// The query of a list or of statistics: `page` and `page_size`, or `cursor`; and the filters of the list.
+///
+/// Each list knows its own parameters. Others, and those that come twice, are refused by name.
 #[derive(Default)]
-pub struct PageQuery {
-    page: Option<String>,
-    page_size: Option<String>,
-    cursor: Option<String>,
-    status: Option<String>,
-    email: Option<String>,
-    user_id: Option<String>,
-    from: Option<String>,
-    to: Option<String>,
-}
+pub struct PageQuery(Parameters);
 
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100;
 /// How many items a page has that does not say how many it wants.
@@ -34,45 +30,28 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let mut query = Self::default();
-        for (name, value) in
-            form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-        {
-            let field = match &*name {
-                "page" => &mut query.page,
-                "page_size" => &mut query.page_size,
-                "cursor" => &mut query.cursor,
-                "status" => &mut query.status,
-                "email" => &mut query.email,
-                "user_id" => &mut query.user_id,
-                "from" => &mut query.from,
-                "to" => &mut query.to,
-                _ => continue,
-            };
-            *field = Some(value.into_owned());
-        }
-        Ok(query)
+        Ok(Self(Parameters::of(parts)))
     }
 }
 
 impl PageQuery {
-    /// The page that is asked for of all users, and the address that the one user must have who is looked for.
+    /// The page that is asked for of all users, and the address and the number that they must have.
     ///
     /// # Errors
     ///
     /// 422 that names every parameter at fault.
-    pub fn of_users(&self) -> Result<(Option<Email>, PageRequest), Problem> {
-        let mut errors = Vec::new();
-        let email = parsed(self.email.as_deref(), "email", str::parse, &mut errors);
-        let request = self.read(List::Users, &mut errors);
-        if self.email.is_some() && self.cursor.is_some() {
-            errors.push(error(
-                "email",
-                "must not come with cursor: send one of them",
-            ));
+    pub fn of_users(&self) -> Result<(Option<Email>, Option<PhoneNumber>, PageRequest), Problem> {
+        let names = ["page", "page_size", "cursor", "email", "phone_number"];
+        let mut query = self.0.read(&names);
+        let email = query.parsed("email", email);
+        let number = query.parsed("phone_number", number);
+        let list = number.clone().map_or(List::Users, List::UsersOfNumber);
+        let request = page(&mut query, &list);
+        if query.has("email") && query.has("cursor") {
+            query.refuse("email", "must not come with cursor: send one of them");
         }
-        refuse(errors)?;
-        Ok((email, request))
+        query.finish()?;
+        Ok((email, number, request))
     }
 
     /// The page that is asked for of all blocked numbers.
@@ -81,9 +60,9 @@ impl PageQuery {
     ///
     /// 422 that names every parameter at fault.
     pub fn of_blocked_numbers(&self) -> Result<PageRequest, Problem> {
-        let mut errors = Vec::new();
-        let request = self.read(List::BlockedNumbers, &mut errors);
-        refuse(errors)?;
+        let mut query = self.0.read(&["page", "page_size", "cursor"]);
+        let request = page(&mut query, &List::BlockedNumbers);
+        query.finish()?;
         Ok(request)
     }
 
@@ -93,10 +72,10 @@ impl PageQuery {
     ///
     /// 422 that names every parameter at fault.
     pub fn of_calls(&self, user: UserId) -> Result<(Option<CallStatus>, PageRequest), Problem> {
-        let mut errors = Vec::new();
-        let status = parsed(self.status.as_deref(), "status", status, &mut errors);
-        let request = self.read(List::UserCalls(user, status), &mut errors);
-        refuse(errors)?;
+        let mut query = self.0.read(&["page", "page_size", "cursor", "status"]);
+        let status = query.parsed("status", status);
+        let request = page(&mut query, &List::UserCalls(user, status));
+        query.finish()?;
         Ok((status, request))
     }
 
@@ -106,30 +85,36 @@ impl PageQuery {
     ///
     /// 422 that names every parameter at fault; 404 where `user_id` can be nobody's.
     pub fn of_all_calls(&self) -> Result<(CallFilter, PageRequest), Problem> {
-        let mut errors = Vec::new();
-        let status = parsed(self.status.as_deref(), "status", status, &mut errors);
-        let from = parsed(self.from.as_deref(), "from", time, &mut errors);
-        let to = parsed(self.to.as_deref(), "to", time, &mut errors);
+        let names = [
+            "page_size",
+            "cursor",
+            "status",
+            "user_id",
+            "to_number",
+            "from",
+            "to",
+        ];
+        let mut query = self.0.read(&names);
+        let status = query.parsed("status", status);
+        let from = query.parsed("from", time);
+        let to = query.parsed("to", time);
         if from.zip(to).is_some_and(|(from, to)| to <= from) {
-            errors.push(error("from", "must be earlier than to"));
+            query.refuse("from", "must be earlier than to");
         }
-        let user = self.user_id.as_deref().map(str::parse).transpose();
+        let user = query.text("user_id").map(str::parse).transpose();
         let filter = CallFilter {
             user: *user.as_ref().unwrap_or(&None),
             status,
+            to_number: query.parsed("to_number", number),
             from,
             to,
         };
-        if self.page.is_some() {
-            errors.push(error("page", "must not come here: pages follow by cursor"));
-        }
         let request = PageRequest {
-            size: self.size(&mut errors),
-            from: self
-                .cursor(List::Calls(filter), &mut errors)
+            size: size(&mut query),
+            from: cursor(&mut query, &List::Calls(filter.clone()))
                 .map_or(Position::Page(1), Position::Cursor),
         };
-        refuse(errors)?;
+        query.finish()?;
         match user {
             Ok(_) => Ok((filter, request)),
             Err(_) => Err(Problem::not_found("user")),
@@ -143,67 +128,41 @@ impl PageQuery {
     ///
     /// 422 that names every parameter at fault.
     pub fn of_stats(&self, now: DateTime) -> Result<Span, Problem> {
-        let mut errors = Vec::new();
-        let from = parsed(self.from.as_deref(), "from", time, &mut errors);
-        let to = parsed(self.to.as_deref(), "to", time, &mut errors);
-        refuse(errors)?;
+        let mut query = self.0.read(&["from", "to"]);
+        let from = query.parsed("from", time);
+        let to = query.parsed("to", time);
+        query.finish()?;
         let next_minute = (now.timestamp_millis() / MINUTE + 1) * MINUTE;
         let to = to.unwrap_or(DateTime::from_millis(next_minute));
         let day_before = to.timestamp_millis().saturating_sub(DAY);
         let from = from.unwrap_or(DateTime::from_millis(day_before));
-        Span::new(from, to)
-            .map_err(|refused| Problem::invalid_fields(vec![error("from", refused.to_string())]))
-    }
-
-    fn read(&self, list: List, errors: &mut Vec<FieldError>) -> PageRequest {
-        let size = self.size(errors);
-        let page = number(self.page.as_deref(), "page", 1, &PAGES, errors);
-        let from = match &self.cursor {
-            None => Position::Page(page),
-            Some(_) if self.page.is_some() => {
-                errors.push(error("cursor", "must not come with page: send one of them"));
-                Position::Page(page)
-            }
-            Some(_) => self
-                .cursor(list, errors)
-                .map_or(Position::Page(page), Position::Cursor),
-        };
-        PageRequest { size, from }
-    }
-
-    fn size(&self, errors: &mut Vec<FieldError>) -> u32 {
-        number(
-            self.page_size.as_deref(),
-            "page_size",
-            PAGE_SIZE_DEFAULT,
-            &PAGE_SIZES,
-            errors,
-        )
-    }
-
-    fn cursor(&self, list: List, errors: &mut Vec<FieldError>) -> Option<Cursor> {
-        let parse = |text: &str| Cursor::parse(text, list);
-        parsed(self.cursor.as_deref(), "cursor", parse, errors)
+        Span::new(from, to).map_err(|refused| {
+            Problem::invalid_fields(vec![FieldError {
+                field: "from".to_owned(),
+                message: refused.to_string(),
+            }])
+        })
     }
 }
 
-fn refuse(errors: Vec<FieldError>) -> Result<(), Problem> {
-    if errors.is_empty() {
-        Ok(())
+fn page(query: &mut QueryReader, list: &List) -> PageRequest {
+    let size = size(query);
+    let page = whole_number(query, "page", 1, &PAGES);
+    let from = if query.has("cursor") && query.has("page") {
+        query.refuse("cursor", "must not come with page: send one of them");
+        Position::Page(page)
     } else {
-        Err(Problem::invalid_fields(errors))
-    }
+        cursor(query, list).map_or(Position::Page(page), Position::Cursor)
+    };
+    PageRequest { size, from }
 }
 
-fn parsed<T>(
-    text: Option<&str>,
-    field: &str,
-    parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
-    errors: &mut Vec<FieldError>,
-) -> Option<T> {
-    parse(text?)
-        .map_err(|refused| errors.push(error(field, refused.to_string())))
-        .ok()
+fn size(query: &mut QueryReader) -> u32 {
+    whole_number(query, "page_size", PAGE_SIZE_DEFAULT, &PAGE_SIZES)
+}
+
+fn cursor(query: &mut QueryReader, list: &List) -> Option<Cursor> {
+    query.parsed("cursor", |text| Cursor::parse(text, list))
 }
 
 fn status(word: &str) -> Result<CallStatus, InvalidValue> {
@@ -213,9 +172,18 @@ fn status(word: &str) -> Result<CallStatus, InvalidValue> {
     })
 }
 
+/// A blank that no address can have is its `+`, which was not escaped.
+fn email(text: &str) -> Result<Email, InvalidValue> {
+    text.parse().or_else(|_| text.replace(' ', "+").parse())
+}
+
+fn number(text: &str) -> Result<PhoneNumber, InvalidValue> {
+    with_leading_plus(text).parse()
+}
+
 /// To the millisecond, as times are stored.
 fn time(text: &str) -> Result<DateTime, InvalidValue> {
-    Instant::parse_from_rfc3339(text)
+    Instant::parse_from_rfc3339(&with_offset_plus(text))
         .map(|at| DateTime::from_millis(at.timestamp_millis()))
         .map_err(|_| {
             let example = "must be a time in RFC 3339 form, such as 2026-01-02T03:04:05Z";
@@ -223,34 +191,20 @@ fn time(text: &str) -> Result<DateTime, InvalidValue> {
         })
 }
 
-fn number(
-    text: Option<&str>,
-    field: &str,
+fn whole_number(
+    query: &mut QueryReader,
+    name: &str,
     default: u32,
     range: &std::ops::RangeInclusive<u32>,
-    errors: &mut Vec<FieldError>,
 ) -> u32 {
-    let Some(text) = text else { return default };
     // A sign, which the parser would take, is no digit.
-    match text.parse() {
-        Ok(number) if range.contains(&number) && !text.starts_with('+') => number,
-        _ => {
-            errors.push(error(
-                field,
-                format!(
-                    "must be a whole number from {} to {}",
-                    range.start(),
-                    range.end()
-                ),
-            ));
-            default
-        }
-    }
-}
-
-fn error(field: &str, message: impl Into<String>) -> FieldError {
-    FieldError {
-        field: field.to_owned(),
-        message: message.into(),
-    }
+    let parse = |text: &str| match text.parse() {
+        Ok(number) if range.contains(&number) && !text.starts_with('+') => Ok(number),
+        _ => Err(InvalidValue(format!(
+            "must be a whole number from {} to {}",
+            range.start(),
+            range.end()
+        ))),
+    };
+    query.parsed(name, parse).unwrap_or(default)
 }

@@ -243,6 +243,19 @@ impl Problem {
         }
     }
 
+    /// 422: Twilio refused the number that the client wants called. The answer has Twilio's code and words.
+    #[must_use]
+    pub fn number_refused(refusal: Refusal) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            errors: vec![FieldError {
+                field: "to_number".to_owned(),
+                message: format!("was refused by Twilio: {}", refusal.message),
+            }],
+            ..Self::twilio_refused(refusal)
+        }
+    }
+
     /// 503: something that this needs is away for now.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>, cause: impl fmt::Display) -> Self {

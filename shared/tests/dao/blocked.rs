@@ -80,7 +80,7 @@ async fn blocked_numbers_are_listed_newest_first_and_by_cursor() {
                 .unwrap();
             seen.extend(page.items);
             let Some(next) = page.next_cursor else { break };
-            from = Position::Cursor(Cursor::parse(&next, List::BlockedNumbers).unwrap());
+            from = Position::Cursor(Cursor::parse(&next, &List::BlockedNumbers).unwrap());
         }
         assert_eq!(seen.len(), 5);
         assert!(

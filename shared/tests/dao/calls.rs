@@ -123,7 +123,7 @@ async fn a_users_calls_are_listed_by_status_newest_first() {
                 listed.extend(page.items);
                 let Some(next) = page.next_cursor else { break };
                 let list = List::UserCalls(user, status);
-                from = Position::Cursor(Cursor::parse(&next, list).unwrap());
+                from = Position::Cursor(Cursor::parse(&next, &list).unwrap());
             }
             assert_eq!(listed, expected, "{status:?}");
         }

@@ -335,14 +335,22 @@ async fn of_lists(dao: &Dao, ada: &User) {
         size: 2,
         from: Position::Page(2),
     };
-    let behind = |cursor: Option<String>, list| PageRequest {
+    let behind = |cursor: Option<String>, list: &List| PageRequest {
         size: 2,
         from: Position::Cursor(Cursor::parse(&cursor.unwrap(), list).unwrap()),
     };
-    let users = dao.list_users(&page).await.unwrap();
-    dao.list_users(&behind(users.next_cursor, List::Users))
+    let users = dao.list_users(None, &page).await.unwrap();
+    dao.list_users(None, &behind(users.next_cursor, &List::Users))
         .await
         .unwrap();
+    let number = &ada.phone_number;
+    let first = PageRequest {
+        size: 2,
+        from: Position::Page(1),
+    };
+    let users = dao.list_users(Some(number), &first).await.unwrap();
+    let next = behind(users.next_cursor, &List::UsersOfNumber(number.clone()));
+    dao.list_users(Some(number), &next).await.unwrap();
     for status in [None, Some(CallStatus::Initiated)] {
         let list = List::UserCalls(ada.user_id(), status);
         let first = PageRequest {
@@ -353,13 +361,19 @@ async fn of_lists(dao: &Dao, ada: &User) {
             .list_user_calls(ada.user_id(), status, &first)
             .await
             .unwrap();
-        let next = behind(calls.unwrap().next_cursor, list);
+        let next = behind(calls.unwrap().next_cursor, &list);
         dao.list_user_calls(ada.user_id(), status, &next)
             .await
             .unwrap();
         let day = Duration::from_hours(24);
         let now = DateTime::now();
-        for user in [None, Some(ada.user_id())] {
+        let number: PhoneNumber = "+12125550123".parse().unwrap();
+        for (user, to_number) in [
+            (None, None),
+            (Some(ada.user_id()), None),
+            (None, Some(number.clone())),
+            (Some(ada.user_id()), Some(number)),
+        ] {
             for [from, to] in [
                 [None, None],
                 [
@@ -370,12 +384,13 @@ async fn of_lists(dao: &Dao, ada: &User) {
                 let filter = CallFilter {
                     user,
                     status,
+                    to_number: to_number.clone(),
                     from,
                     to,
                 };
                 let first = PageRequest { size: 1, ..first };
                 let calls = dao.list_calls(&filter, &first).await.unwrap();
-                let next = behind(calls.unwrap().next_cursor, List::Calls(filter));
+                let next = behind(calls.unwrap().next_cursor, &List::Calls(filter.clone()));
                 dao.list_calls(&filter, &next).await.unwrap();
             }
         }
@@ -449,7 +464,7 @@ async fn of_blocked_numbers(dao: &Dao, ada: &User) {
     let page = |from| PageRequest { size: 2, from };
     let first = page(Position::Page(2));
     let cursor = dao.list_blocked_numbers(&first).await.unwrap().next_cursor;
-    let cursor = Cursor::parse(&cursor.unwrap(), List::BlockedNumbers).unwrap();
+    let cursor = Cursor::parse(&cursor.unwrap(), &List::BlockedNumbers).unwrap();
     dao.list_blocked_numbers(&page(Position::Cursor(cursor)))
         .await
         .unwrap();

@@ -70,7 +70,7 @@ async fn the_earlier_services_indexes_are_replaced_or_kept() {
                 .contains(&"calls.twilio_sid_unique".to_owned())
         );
         assert!(!check.missing.contains(&"users.email_1".to_owned()));
-        assert_eq!(check.replaced.len(), 6, "{check:?}");
+        assert_eq!(check.replaced.len(), 7, "{check:?}");
         assert!(check.replaced.contains(&"calls.status_1".to_owned()));
         let report = indexes::ensure(database).await.unwrap();
         assert!(report.is_complete(), "{report}");
@@ -82,7 +82,7 @@ async fn the_earlier_services_indexes_are_replaced_or_kept() {
                 "email_1",
                 "email_lower_unique",
                 "idempotency_scope_unique",
-                "phone_number_1"
+                "phone_number_created_at"
             ]
         );
         assert_eq!(
@@ -96,6 +96,7 @@ async fn the_earlier_services_indexes_are_replaced_or_kept() {
                 "open_ends",
                 "open_recordings",
                 "status_created_at",
+                "to_number_created_at",
                 "twilio_sid_unique",
                 "user_id_created_at",
                 "user_id_status_created_at"

@@ -110,7 +110,7 @@ async fn a_duration_of_whatever_number_counts_and_what_is_none_does_not() {
 }
 
 #[tokio::test]
-async fn refusals_are_counted_by_rule_and_day_however_many_come_at_once() {
+async fn refusals_are_counted_by_rule_and_slot_however_many_come_at_once() {
     with_dao(async |dao| {
         let day = 24 * 3_600;
         join_all((0..20).map(async |_| dao.count_refusal("daily_cap", at(0)).await.unwrap())).await;
@@ -123,13 +123,20 @@ async fn refusals_are_counted_by_rule_and_day_however_many_come_at_once() {
         }
         for (from, to, expected) in [
             (0, day, &[("daily_cap", 20), ("number_blocked", 1)][..]),
-            // The days of which there is a part, whole.
-            (
-                day - 1,
-                day + 1,
-                &[("daily_cap", 21), ("number_blocked", 1)],
-            ),
+            // The slots of which there is a part, whole.
+            (day - 1, day + 1, &[("daily_cap", 1), ("number_blocked", 1)]),
+            (299, 300, &[("daily_cap", 20)]),
+            (299, day - 300, &[("daily_cap", 20)]),
+            (299, day - 299, &[("daily_cap", 20), ("number_blocked", 1)]),
+            (300, day - 300, &[]),
+            (-300, 1, &[("daily_cap", 20), ("own_number", 1)]),
+            (-300, 0, &[("own_number", 1)]),
             (-day, 0, &[("own_number", 1)]),
+            (
+                -day,
+                2 * day,
+                &[("daily_cap", 21), ("number_blocked", 1), ("own_number", 1)],
+            ),
             (2 * day, 3 * day, &[]),
         ] {
             let told = dao.refusals(&span(from, to)).await.unwrap();
@@ -150,6 +157,82 @@ async fn refusals_are_kept_for_as_long_as_they_may_be_asked_for() {
         assert_eq!(stored.get_str("_id").unwrap(), "refused:2099-11-22");
         let expires_at = *stored.get_datetime("expires_at").unwrap();
         assert_eq!(expires_at, at(400 * 24 * 3_600));
+    })
+    .await;
+}
+
+/// Earlier versions run beside this one during a deployment.
+#[tokio::test]
+async fn refusals_without_a_slot_count_for_the_whole_day_alone() {
+    with_dao(async |dao| {
+        let day = 24 * 3_600;
+        dao.count_refusal("daily_cap", at(3_600)).await.unwrap();
+        let counters = dao.database().await.unwrap().collection("counters");
+        let this = doc! { "_id": "refused:2099-11-22" };
+        let earlier = doc! { "$inc": { "by_code.daily_cap": 1_i64, "by_code.own_number": 1_i64 } };
+        counters
+            .clone_with_type::<Document>()
+            .update_one(this.clone(), earlier)
+            .await
+            .unwrap();
+        for (from, to, expected) in [
+            (0, day, &[("daily_cap", 2), ("own_number", 1)][..]),
+            (-day, day, &[("daily_cap", 2), ("own_number", 1)]),
+            (0, day - 300, &[("daily_cap", 1)]),
+            (300, day, &[("daily_cap", 1)]),
+            (0, 3_600, &[]),
+        ] {
+            let told = dao.refusals(&span(from, to)).await.unwrap();
+            let expected = expected.iter().map(|&(code, n)| (code.to_owned(), n));
+            assert_eq!(told, expected.collect(), "{from} to {to}");
+        }
+        // What the earlier version reads.
+        let stored: Document = counters.find_one(this).await.unwrap().unwrap();
+        let by_code = stored.get_document("by_code").unwrap();
+        assert_eq!(by_code, &doc! { "daily_cap": 2_i64, "own_number": 1_i64 });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_counter_of_a_day_is_bounded() {
+    with_dao(async |dao| {
+        for nth in 0..400 {
+            dao.count_refusal("daily_cap", at(nth * 2)).await.unwrap();
+        }
+        let database = dao.database().await.unwrap();
+        let counters = database.collection::<Document>("counters");
+        let stored = counters.find_one(doc! {}).await.unwrap().unwrap();
+        let slots = stored.get_document("slots").unwrap();
+        let names: Vec<_> = slots.keys().collect();
+        assert_eq!(names, ["00:00", "00:05", "00:10"]);
+        assert_eq!(counters.count_documents(doc! {}).await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_twilio_refused_is_left_to_the_refusals() {
+    with_dao(async |dao| {
+        let calls = dao.database().await.unwrap().collection("calls");
+        for (nth, outcome) in (0..).zip([
+            doc! { "dial_outcome": "refused", "error_status": 400_i32, "error_code": 21_217_i32 },
+            doc! { "dial_outcome": "refused", "error_status": 429_i32 },
+            // Twilio was not reached.
+            doc! { "dial_outcome": "refused" },
+            doc! { "dial_outcome": "refused", "error_status": null },
+            doc! { "dial_outcome": "accepted" },
+            doc! { "dial_outcome": "unknown" },
+            doc! {},
+        ]) {
+            let mut call: Document = doc! {
+                "call_id": nth.to_string(), "status": "failed", "created_at": at(nth),
+            };
+            call.extend(outcome);
+            calls.insert_one(call).await.unwrap();
+        }
+        let stats = dao.call_stats(&span(0, 100)).await.unwrap();
+        assert_eq!(stats.total(), 5);
     })
     .await;
 }

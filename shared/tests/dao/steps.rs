@@ -179,7 +179,7 @@ async fn a_page_of_a_users_calls_is_read_in_one_step() {
                 assert_eq!((listed.items.len(), listed.total), (items, total));
                 assert_eq!((steps, commands.len()), (1, 2), "{commands:?}");
                 if let Some(next) = listed.next_cursor {
-                    from = Position::Cursor(Cursor::parse(&next, list).unwrap());
+                    from = Position::Cursor(Cursor::parse(&next, &list).unwrap());
                 }
             }
         }
@@ -196,12 +196,12 @@ async fn a_page_of_the_users_is_read_in_one_step() {
         }
         let page = |from| PageRequest { size: 2, from };
         let first = page(Position::Page(1));
-        let (users, steps, _) = sent.during(dao.list_users(&first)).await;
+        let (users, steps, _) = sent.during(dao.list_users(None, &first)).await;
         let users = users.unwrap();
         assert_eq!((users.total, steps), (Some(3), 1));
-        let cursor = Cursor::parse(&users.next_cursor.unwrap(), List::Users).unwrap();
+        let cursor = Cursor::parse(&users.next_cursor.unwrap(), &List::Users).unwrap();
         let rest = page(Position::Cursor(cursor));
-        let (users, steps, _) = sent.during(dao.list_users(&rest)).await;
+        let (users, steps, _) = sent.during(dao.list_users(None, &rest)).await;
         assert_eq!((users.unwrap().items.len(), steps), (1, 1));
     })
     .await;

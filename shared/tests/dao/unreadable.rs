@@ -160,7 +160,7 @@ async fn insert(dao: &Dao, collection: &str, document: Document) {
 
 /// The ids of all items, page by page, and how many pages there were.
 async fn walk(dao: &Dao, filter: CallFilter, size: u32) -> (Vec<CallId>, usize) {
-    let list = List::Calls(filter);
+    let list = List::Calls(filter.clone());
     let (mut ids, mut pages) = (Vec::new(), 0);
     let mut from = Position::Page(1);
     loop {
@@ -172,7 +172,7 @@ async fn walk(dao: &Dao, filter: CallFilter, size: u32) -> (Vec<CallId>, usize) 
         let Some(cursor) = page.next_cursor else {
             return (ids, pages);
         };
-        from = Position::Cursor(Cursor::parse(&cursor, list).unwrap());
+        from = Position::Cursor(Cursor::parse(&cursor, &list).unwrap());
     }
 }
 
@@ -255,11 +255,11 @@ async fn other_lists_pass_over_what_is_unreadable() {
             size: 1,
             from: Position::Page(1),
         };
-        let first = dao.list_users(&request).await.unwrap();
+        let first = dao.list_users(None, &request).await.unwrap();
         assert_eq!((first.items.len(), first.total), (0, Some(2)));
-        let cursor = Cursor::parse(&first.next_cursor.unwrap(), List::Users).unwrap();
+        let cursor = Cursor::parse(&first.next_cursor.unwrap(), &List::Users).unwrap();
         let from = Position::Cursor(cursor);
-        let second = dao.list_users(&PageRequest { size: 1, from }).await.unwrap();
+        let second = dao.list_users(None, &PageRequest { size: 1, from }).await.unwrap();
         assert_eq!(second.items, [ada]);
 
         let blocked = BlockedNumber {

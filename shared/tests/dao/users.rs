@@ -126,7 +126,7 @@ async fn pages_and_cursors_tell_every_user_once_newest_first() {
                 size: 4,
                 from: Position::Page(page),
             };
-            let page = dao.list_users(&request).await.unwrap();
+            let page = dao.list_users(None, &request).await.unwrap();
             assert_eq!(page.total, Some(11));
             by_page.extend(page.items);
         }
@@ -135,7 +135,7 @@ async fn pages_and_cursors_tell_every_user_once_newest_first() {
             size: 100,
             from: Position::Page(u32::MAX),
         };
-        let behind = dao.list_users(&behind).await.unwrap();
+        let behind = dao.list_users(None, &behind).await.unwrap();
         assert_eq!((behind.items, behind.total), (vec![], Some(11)));
     })
     .await;
@@ -145,11 +145,14 @@ async fn by_cursor(dao: &Dao, size: u32) -> Vec<User> {
     let mut from = Position::Page(1);
     let mut users = Vec::new();
     loop {
-        let page = dao.list_users(&PageRequest { size, from }).await.unwrap();
+        let page = dao
+            .list_users(None, &PageRequest { size, from })
+            .await
+            .unwrap();
         users.extend(page.items);
         let Some(cursor) = page.next_cursor else {
             return users;
         };
-        from = Position::Cursor(Cursor::parse(&cursor, List::Users).unwrap());
+        from = Position::Cursor(Cursor::parse(&cursor, &List::Users).unwrap());
     }
 }

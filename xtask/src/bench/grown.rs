@@ -96,12 +96,12 @@ pub async fn grow(scene: &Scene, size: usize) -> Result<Grown> {
     );
     let list = List::UserCalls(id, None);
     let completed = List::UserCalls(id, Some(CallStatus::Completed));
-    let query = |cursor: Cursor, list| format!("?cursor={}", cursor.write(list));
+    let query = |cursor: Cursor, list: &List| format!("?cursor={}", cursor.write(list));
     Ok(Grown {
-        first: query(newest, list),
-        deepest: query(deepest, list),
-        deepest_completed: format!("{}&status=completed", query(deepest, completed)),
-        deepest_users: query(of_users, List::Users),
+        first: query(newest, &list),
+        deepest: query(deepest, &list),
+        deepest_completed: format!("{}&status=completed", query(deepest, &completed)),
+        deepest_users: query(of_users, &List::Users),
         stage: {
             let name = stage.variable("MONGO_DB").unwrap_or_default().to_owned();
             let own = scene.stage.variables();

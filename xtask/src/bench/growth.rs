@@ -361,6 +361,7 @@ fn lists_of_calls(user: &str) -> Vec<Asked> {
     let time = "from=2026-01-01T00:00:00Z&to=9999-01-01T00:00:00Z";
     let user = format!("user_id={user}");
     let status = "status=completed";
+    let number = "to_number=%2B12125550123";
     let lists = [
         ("GET /calls?from&to", time.to_owned()),
         ("GET /calls?status", status.to_owned()),
@@ -369,6 +370,11 @@ fn lists_of_calls(user: &str) -> Vec<Asked> {
         (
             "GET /calls?user_id&status&from&to",
             format!("{user}&{status}&{time}"),
+        ),
+        ("GET /calls?to_number", number.to_owned()),
+        (
+            "GET /calls?to_number&status&from&to",
+            format!("{number}&{status}&{time}"),
         ),
     ];
     let lists = lists.into_iter();

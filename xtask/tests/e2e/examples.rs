@@ -58,6 +58,8 @@ async fn each_example_does_what_it_says_and_repeats_what_is_to_be_repeated() {
             "{told}"
         );
         assert_eq!(lines("listed "), 2, "one call a page: {told}");
+        assert!(lines("user ") >= 1, "who has the number: {told}");
+        assert_eq!(lines("called "), 2, "the newest to the number: {told}");
         assert!(told.contains("refused: email_taken\n"), "{told}");
         assert!(
             told.contains("refused: validation_failed script to_number\n")

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use mongodb::bson::Bson;
+use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 use testkit::{Stage, Twilio, new_sid};
 use tokio::{
@@ -17,14 +17,10 @@ async fn with_faults(rest: Value) -> Api {
 }
 
 /// The one call that is stored.
-async fn the_call(api: &Api) -> mongodb::bson::Document {
+async fn the_call(api: &Api) -> Document {
     assert_eq!(api.stage.count("calls").await, 1);
     let calls = api.stage.database().collection("calls");
-    calls
-        .find_one(mongodb::bson::doc! {})
-        .await
-        .unwrap()
-        .unwrap()
+    calls.find_one(doc! {}).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -37,7 +33,8 @@ async fn twilio_refuses_its_test_numbers_and_its_code_is_told() {
         ("+15005550004", 21216),
     ] {
         let answer = api.post(&api.body_to(number)).await;
-        answer.assert_problem(502, "twilio_refused");
+        answer.assert_problem(422, "twilio_refused");
+        assert_eq!(answer.fields(), ["to_number"]);
         let body = answer.json();
         assert_eq!(body["twilio_code"], code);
         let message = text(&body["twilio_message"]);
@@ -55,14 +52,14 @@ async fn a_refused_call_is_stored_as_failed_with_twilios_code() {
         with_faults(json!([{ "on": "create", "action": "refuse", "status": 400, "code": 21216 }]))
             .await;
     let answer = api.post(&api.body()).await;
-    answer.assert_problem(502, "twilio_refused");
+    answer.assert_problem(422, "twilio_refused");
     let stored = the_call(&api).await;
     for (field, value) in [
         ("status", Bson::from("failed")),
         ("dial_outcome", "refused".into()),
         ("error_code", 21216.into()),
         ("error_message", "Refused by the fault plan".into()),
-        ("answered_status", 502.into()),
+        ("answered_status", 422.into()),
     ] {
         assert_eq!(stored.get(field), Some(&value), "{field}");
     }
@@ -77,6 +74,75 @@ async fn a_refused_call_is_stored_as_failed_with_twilios_code() {
     );
     assert_eq!(api.twilio.dials().await.len(), 1);
     api.assert_counted(0).await;
+}
+
+#[tokio::test]
+async fn only_a_refusal_of_the_number_is_the_clients_fault() {
+    for (code, status) in [
+        (21202, 422),
+        (21203, 422),
+        (21211, 422),
+        (21219, 422),
+        (13223, 422),
+        (13224, 422),
+        (13225, 422),
+        (13226, 422),
+        (13227, 422),
+        (21201, 502),
+        (21210, 502),
+        (21212, 502),
+        (21205, 502),
+        (13214, 502),
+        (20403, 502),
+        (10004, 502),
+    ] {
+        let api = with_faults(
+            json!([{ "on": "create", "action": "refuse", "status": 400, "code": code }]),
+        )
+        .await;
+        let answer = api.post(&api.body()).await;
+        answer.assert_problem(status, "twilio_refused");
+        assert_eq!(answer.json()["twilio_code"], code);
+        let named = answer.fields();
+        assert_eq!(!named.is_empty(), status == 422, "{code}: {named:?}");
+        let stored = the_call(&api).await;
+        assert_eq!(stored.get_i32("answered_status").ok(), Some(status.into()));
+        api.assert_counted(0).await;
+    }
+}
+
+/// Earlier versions answered 502 to every refusal of Twilio's.
+#[tokio::test]
+async fn the_stored_answer_of_an_earlier_version_is_replayed_as_it_was_given() {
+    let api =
+        with_faults(json!([{ "on": "create", "action": "refuse", "status": 400, "code": 21216 }]))
+            .await;
+    api.post_with_key("k", &api.body()).await;
+    let calls = api.stage.database().collection::<Document>("calls");
+    for (stored, told) in [
+        (Bson::from(502), 502),
+        (Bson::from(422), 422),
+        (Bson::Null, 502),
+    ] {
+        let answered = doc! { "$set": { "answered_status": stored } };
+        calls.update_one(doc! {}, answered).await.unwrap();
+        let repeat = api.post_with_key("k", &api.body()).await;
+        repeat.assert_problem(told, "twilio_refused");
+        assert_eq!(repeat.header("idempotent-replayed"), "true");
+        assert_eq!(repeat.json()["twilio_code"], 21216);
+        assert_eq!(repeat.fields().is_empty(), told == 502);
+    }
+    assert_eq!(api.twilio.dials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_busy_twilio_leaves_the_key_free_whatever_its_code() {
+    let api =
+        with_faults(json!([{ "on": "create", "action": "refuse", "status": 429, "code": 21211 }]))
+            .await;
+    let answer = api.post_with_key("k", &api.body()).await;
+    answer.assert_problem(502, "twilio_refused");
+    assert_eq!(answer.header("retry-after"), "5");
 }
 
 #[tokio::test]

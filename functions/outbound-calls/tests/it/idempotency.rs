@@ -210,13 +210,13 @@ async fn a_repeat_of_a_refused_call_is_refused_alike() {
         json!({ "rest": [{ "on": "create", "action": "refuse", "status": 400, "code": 21216 }] });
     api.twilio.faults(&plan).await;
     let first = api.post_with_key("k", &api.body()).await;
-    first.assert_problem(502, "twilio_refused");
+    first.assert_problem(422, "twilio_refused");
     api.twilio.faults(&json!({})).await;
     let second = api.post_with_key("k", &api.body()).await;
-    second.assert_problem(502, "twilio_refused");
-    assert_replayed(&second, 502);
+    second.assert_problem(422, "twilio_refused");
+    assert_replayed(&second, 422);
     assert_eq!(second.header("retry-after"), "");
-    for field in ["twilio_code", "twilio_message", "detail"] {
+    for field in ["twilio_code", "twilio_message", "detail", "errors"] {
         assert_eq!(second.json()[field], first.json()[field]);
     }
     assert_eq!(api.twilio.dials().await.len(), 1);

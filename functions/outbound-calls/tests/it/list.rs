@@ -168,7 +168,7 @@ async fn the_calls_of_nobody_are_not_found() {
 async fn a_cursor_of_calls_serves_its_own_filter_alone() {
     let api = Api::new().await;
     for at in 1..=2 {
-        store(&api, &api.user, CallStatus::Busy, at).await;
+        store_to(&api, "+12125550123", CallStatus::Busy, at).await;
     }
     let filters = [
         String::new(),
@@ -176,6 +176,8 @@ async fn a_cursor_of_calls_serves_its_own_filter_alone() {
         format!("&user_id={}", api.user),
         format!("&from={}", time(1)),
         format!("&to={}", time(3)),
+        "&to_number=%2B12125550123".to_owned(),
+        "&to_number=%2B12125550123&status=busy".to_owned(),
     ];
     for own in &filters {
         let page = api.get(&format!("/calls?page_size=1{own}")).await.json();
@@ -206,4 +208,76 @@ async fn calls_are_listed_for_those_who_may_read_them_alone() {
     let other_method = Request::new("DELETE", "/calls").with_key(testkit::API_KEY);
     let refused = other_method.send(&api.router).await;
     refused.assert_problem(405, "method_not_allowed");
+}
+
+/// Stores a call to the number.
+async fn store_to(api: &Api, to: &str, status: CallStatus, at: i64) -> Call {
+    let call = api.stage.call(|call| {
+        api.user.clone_into(&mut call.user_id);
+        call.to_number = to.parse().unwrap();
+        call.status = status;
+        call.created_at = DateTime::from_millis(at);
+    });
+    call.await
+}
+
+#[tokio::test]
+async fn the_calls_to_a_number_are_listed_with_every_other_filter() {
+    let api = Api::new().await;
+    let other_user = api.stage.user().await;
+    let mut calls = Vec::new();
+    for at in [1_000, 2_000, 2_000, 3_000] {
+        for to in ["+12125550123", "+12125550124"] {
+            for status in [CallStatus::Completed, CallStatus::Busy] {
+                calls.push(store_to(&api, to, status, at).await);
+            }
+        }
+    }
+    calls.sort_by_key(|call| Reverse((call.created_at, call.id)));
+    let user = format!("&user_id={}", api.user);
+    let other_user = format!("&user_id={other_user}");
+    for number in ["%2B12125550123", "+12125550123", "%2012125550123"] {
+        for (query, status, from, owned) in [
+            ("", None, 0, true),
+            ("&status=busy", Some(CallStatus::Busy), 0, true),
+            ("&from=1970-01-01T00:00:02Z", None, 2_000, true),
+            (&user, None, 0, true),
+            (&other_user, None, 0, false),
+        ] {
+            let shown = calls.iter().filter(|call| {
+                owned
+                    && call.to_number.as_str() == "+12125550123"
+                    && status.is_none_or(|status| call.status == status)
+                    && call.created_at.timestamp_millis() >= from
+            });
+            let expected: Vec<_> = shown.map(|call| call.call_id.to_string()).collect();
+            let query = format!("&to_number={number}{query}");
+            for page_size in [1, 3, 100] {
+                let walked = walk(&api, &query, page_size).await;
+                assert_eq!(walked, expected, "{query} by {page_size}");
+            }
+        }
+    }
+    let nobody = walk(&api, "&to_number=%2B12125550199", 20).await;
+    assert_eq!(nobody, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_number_that_is_no_e164_is_named() {
+    let api = Api::new().await;
+    for number in [
+        "",
+        "12125550123",
+        "+0125550123",
+        "++12125550123",
+        "%2B1%20212%20555%200123",
+        "+12125550123+",
+        "0800",
+    ] {
+        let path = format!("/calls?to_number={number}&status=ended");
+        let answer = api.get(&path).await;
+        answer.assert_problem(422, "validation_failed");
+        assert_eq!(answer.fields(), ["status", "to_number"], "{number}");
+        assert!(answer.text().contains("E.164"), "{}", answer.text());
+    }
 }

@@ -16,6 +16,7 @@ mod known;
 mod life;
 mod list;
 mod notes;
+mod query;
 mod read;
 mod recordings;
 mod rotation;

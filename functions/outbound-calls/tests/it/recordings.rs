@@ -279,3 +279,31 @@ async fn a_recording_that_twilio_does_not_delete_stays() {
     let deleted = serde_json::to_value(RecordingStatus::Deleted).unwrap();
     assert_eq!(stored.get_str("status").ok(), deleted.as_str());
 }
+
+#[tokio::test]
+async fn a_refusal_names_the_status_that_the_recording_is_listed_with() {
+    let api = Api::new().await;
+    let call = api.stage.call(|call| call.recording_enabled = true).await;
+    for (nth, word) in ["in-progress", "paused", "stopped", "absent", "failed"]
+        .into_iter()
+        .enumerate()
+    {
+        let sid = format!("RE{nth:032}");
+        told(&api, &call, &sid, word).await;
+        let recordings = listed(&api, &call).await;
+        let recording = recordings
+            .iter()
+            .find(|one| one["twilio_sid"] == sid)
+            .unwrap();
+        let refused = api
+            .get(&format!("/recordings/{}/media", text(&recording["id"])))
+            .await;
+        refused.assert_problem(409, "recording_not_ready");
+        let detail = text(&refused.json()["detail"]);
+        let status = text(&recording["status"]);
+        assert!(
+            detail.contains(&format!(" {status}.")),
+            "{status}: {detail}"
+        );
+    }
+}

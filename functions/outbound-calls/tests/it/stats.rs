@@ -184,7 +184,7 @@ async fn a_repeat_of_a_refused_request_is_no_other_refusal() {
     let refused = api.body_to("+15005550001");
     for _ in 0..3 {
         let answer = api.post_with_key("k", &refused).await;
-        answer.assert_problem(502, "twilio_refused");
+        answer.assert_problem(422, "twilio_refused");
     }
     assert_eq!(
         stats(&api, "").await["refused"],
@@ -202,5 +202,84 @@ async fn a_refusal_that_cannot_be_counted_is_answered_all_the_same() {
     let answer = api.post(&api.body_to(testkit::FROM_NUMBER)).await;
     answer.assert_problem(422, "own_number");
     let answer = api.post(&api.body_to("+15005550001")).await;
-    answer.assert_problem(502, "twilio_refused");
+    answer.assert_problem(422, "twilio_refused");
+}
+
+/// The stored refusals of the day.
+fn day_counter(day: &str, by_code: Document) -> Document {
+    doc! { "_id": format!("refused:{day}"), "by_code": by_code }
+}
+
+#[tokio::test]
+async fn refusals_of_another_time_of_the_day_are_not_of_this_one() {
+    let api = Api::new().await;
+    let answer = api.post(&api.body_to(testkit::FROM_NUMBER)).await;
+    answer.assert_problem(422, "own_number");
+    let now = DateTime::now().timestamp_millis();
+    let minute = |minutes: i64| {
+        let at = DateTime::from_millis(now + minutes * 60_000);
+        at.try_to_rfc3339_string().unwrap()
+    };
+    for (from, to, expected) in [
+        (-1, 1, json!({ "own_number": 1 })),
+        (-120, 1, json!({ "own_number": 1 })),
+        (-1_440, 1, json!({ "own_number": 1 })),
+        (-7 * 1_440, 1, json!({ "own_number": 1 })),
+        // Of the same day, at most hours of it.
+        (-120, -10, json!({})),
+        (10, 120, json!({})),
+        (-1_440, -10, json!({})),
+    ] {
+        let query = format!("?from={}&to={}", minute(from), minute(to));
+        assert_eq!(stats(&api, &query).await["refused"], expected, "{query}");
+    }
+}
+
+/// Such a document does not tell at which time of its day a call was refused.
+#[tokio::test]
+async fn the_refusals_of_an_earlier_version_count_for_whole_days() {
+    let api = Api::new().await;
+    let counters = api.stage.database().collection::<Document>("counters");
+    let stored = day_counter(
+        "2026-01-02",
+        doc! { "own_number": 2_i64, "daily_cap": 1_i64 },
+    );
+    counters.insert_one(stored).await.unwrap();
+    let all = json!({ "own_number": 2, "daily_cap": 1 });
+    for (from, to, expected) in [
+        ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z", &all),
+        ("2026-01-01T12:00:00Z", "2026-01-03T12:00:00Z", &all),
+        ("2026-01-02T06:00:00Z", "2026-01-03T06:00:00Z", &json!({})),
+    ] {
+        let query = format!("?from={from}&to={to}");
+        assert_eq!(&stats(&api, &query).await["refused"], expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_twilio_refused_counts_as_refused_and_not_as_failed_too() {
+    let api = Api::new().await;
+    let answer = api.post(&api.body_to("+15005550001")).await;
+    answer.assert_problem(422, "twilio_refused");
+    let told = stats(&api, "").await;
+    assert_eq!(told["refused"], json!({ "twilio_refused": 1 }));
+    assert_eq!(
+        (&told["total"], &told["by_status"]),
+        (&json!(0), &json!({}))
+    );
+    assert_eq!(told["answer_rate"], Value::Null);
+    let buckets = told["buckets"].as_array().unwrap();
+    assert!(
+        buckets
+            .iter()
+            .all(|bucket| bucket["by_status"] == json!({}))
+    );
+    // A call that failed otherwise is no refusal.
+    let unreachable = Api::with(|stage| stage.set("TWILIO_API_BASE_URL", "http://127.0.0.1:1"));
+    let unreachable = unreachable.await;
+    let answer = unreachable.post(&unreachable.body()).await;
+    answer.assert_problem(502, "twilio_unreachable");
+    let told = stats(&unreachable, "").await;
+    assert_eq!(told["by_status"], json!({ "failed": 1 }));
+    assert_eq!(told["refused"], json!({}));
 }

@@ -197,3 +197,123 @@ async fn an_address_that_is_none_is_named_among_the_other_faults() {
     );
     assert_eq!(get(&function, &with_cursor).await.fields(), ["email"]);
 }
+
+/// Users of two numbers in turns; the first number's, newest first.
+async fn create_users_of_two_numbers(function: &Router) -> Vec<String> {
+    let mut ids = Vec::new();
+    for nth in 0..6 {
+        let email = format!("user{nth}@example.com");
+        let number = ["+12125550123", "+12125550124"][nth % 2];
+        let body = json!({"name": "U", "email": email, "phone_number": number});
+        let user = create(function, &body).await;
+        if nth % 2 == 0 {
+            ids.push(text(&user, "id").to_owned());
+        }
+    }
+    ids.reverse();
+    ids
+}
+
+#[tokio::test]
+async fn users_are_found_by_number_newest_first() {
+    let (_stage, function) = start().await;
+    let found = create_users_of_two_numbers(&function).await;
+    for number in ["%2B12125550123", "+12125550123", "%2012125550123"] {
+        let body = get(&function, &format!("?phone_number={number}")).await;
+        let body = body.json();
+        assert_eq!(ids(&body), found, "{number}");
+        assert_eq!(
+            (&body["total"], &body["next_cursor"]),
+            (&json!(3), &json!(null))
+        );
+    }
+    let nobody = get(&function, "?phone_number=%2B12125550199").await.json();
+    assert_eq!(
+        (&nobody["users"], &nobody["total"]),
+        (&json!([]), &json!(0))
+    );
+    let second = get(&function, "?phone_number=%2B12125550123&page=2&page_size=2").await;
+    assert_eq!(ids(&second.json()), found[2..]);
+}
+
+#[tokio::test]
+async fn a_cursor_of_the_users_of_a_number_serves_that_list_alone() {
+    let (_stage, function) = start().await;
+    let found = create_users_of_two_numbers(&function).await;
+    let query = "?phone_number=%2B12125550123&page_size=2";
+    let first = get(&function, query).await.json();
+    assert_eq!(ids(&first), found[..2]);
+    let cursor = text(&first, "next_cursor");
+    let rest = get(&function, &format!("{query}&cursor={cursor}"))
+        .await
+        .json();
+    assert_eq!(
+        (ids(&rest), &rest["next_cursor"]),
+        (found[2..].to_vec(), &json!(null))
+    );
+    assert!(!rest.as_object().unwrap().contains_key("total"), "{rest}");
+    for other in ["?", "?phone_number=%2B12125550124&"] {
+        let refused = get(&function, &format!("{other}cursor={cursor}")).await;
+        refused.assert_problem(422, "validation_failed");
+        assert_eq!(refused.fields(), ["cursor"], "{other}");
+    }
+    let all = get(&function, "?page_size=2").await.json();
+    let of_all = text(&all, "next_cursor");
+    let refused = get(&function, &format!("{query}&cursor={of_all}")).await;
+    assert_eq!(refused.fields(), ["cursor"]);
+}
+
+#[tokio::test]
+async fn a_user_has_both_the_address_and_the_number_that_are_asked_for() {
+    let (_stage, function) = start().await;
+    create_users_of_two_numbers(&function).await;
+    for (number, count) in [("%2B12125550123", 1), ("%2B12125550124", 0)] {
+        let query = format!("?email=user0@example.com&phone_number={number}");
+        let body = get(&function, &query).await.json();
+        assert_eq!((ids(&body).len(), &body["total"]), (count, &json!(count)));
+    }
+}
+
+#[tokio::test]
+async fn a_blank_in_an_address_is_its_plus() {
+    let (_stage, function) = start().await;
+    let email = "ada+calls@example.com";
+    let body = json!({"name": "U", "email": email, "phone_number": "+12125550123"});
+    let id = text(&create(&function, &body).await, "id").to_owned();
+    for written in [
+        "ada+calls@example.com",
+        "ada%20calls@example.com",
+        "ada%2Bcalls@example.com",
+    ] {
+        let body = get(&function, &format!("?email={written}")).await.json();
+        assert_eq!(ids(&body), std::slice::from_ref(&id), "{written}");
+    }
+    // An address may have a blank in quotation marks.
+    let quoted =
+        json!({"name": "U", "email": "\"ada b\"@example.com", "phone_number": "+12125550123"});
+    let id = text(&create(&function, &quoted).await, "id").to_owned();
+    let body = get(&function, "?email=%22ada+b%22@example.com")
+        .await
+        .json();
+    assert_eq!(ids(&body), [id]);
+}
+
+#[tokio::test]
+async fn a_number_that_is_none_is_named() {
+    let (_stage, function) = start().await;
+    for number in [
+        "",
+        "12125550123",
+        "%2B0125550123",
+        "%2B1%20212%20555%200123",
+        "++12125550123",
+        "%2B%2B12125550123",
+        "+12125550123+",
+        "(212)%20555-0123",
+    ] {
+        let answer = get(&function, &format!("?phone_number={number}&page=0")).await;
+        answer.assert_problem(422, "validation_failed");
+        assert_eq!(answer.fields(), ["page", "phone_number"], "{number}");
+        assert!(answer.text().contains("E.164"), "{}", answer.text());
+    }
+}

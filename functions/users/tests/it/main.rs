@@ -12,5 +12,6 @@ mod idempotency;
 mod init;
 mod list;
 mod outage;
+mod query;
 mod routes;
 mod support;

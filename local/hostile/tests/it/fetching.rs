@@ -83,15 +83,18 @@ impl Baited {
         }
     }
 
-    /// A request with a key, the URL in its query and its headers.
+    /// A request with a key and the URL in its headers.
     fn request(&self, method: &str, path: &str) -> Request {
-        let request = Request::new(method, &self.trap.in_query(path));
+        let request = Request::new(method, path);
         self.trap.baited(request.with_key(API_KEY))
     }
 
+    /// The answer of a route that refuses the URL in its query.
     async fn get(&self, path: &str) -> Answer {
-        let request = self.request("GET", path);
-        request.send(&self.functions.outbound_calls).await
+        let function = &self.functions.outbound_calls;
+        let in_query = self.request("GET", &self.trap.in_query(path));
+        assert_eq!(in_query.send(function).await.status, 422, "{path}");
+        self.request("GET", path).send(function).await
     }
 
     /// Webhooks whose every field that could be a URL is this one, signed and not.
@@ -138,7 +141,7 @@ impl Baited {
         assert_eq!(signed.status, 307);
         let signed = signed.header("location");
         let signed = signed.strip_prefix(testkit::BASE_URL).expect("our URL");
-        let audio = self.request("GET", signed);
+        let audio = self.request("GET", &self.trap.in_query(signed));
         let audio = audio.send(&self.functions.media).await;
         assert_eq!(audio.status, 200);
         assert!(audio.body.starts_with(b"RIFF"));
@@ -170,14 +173,18 @@ async fn no_request_makes_a_function_fetch_what_the_caller_has_chosen() {
         ("GET", format!("/{url}")),
         ("CONNECT", url.replace("http:", "")),
     ] {
-        let request = baited.request(method, &path);
-        let answer = request.send(&baited.functions.outbound_calls).await;
-        assert!(answer.status.as_u16() < 500, "{path}: {}", answer.text());
+        for path in [baited.trap.in_query(&path), path] {
+            let request = baited.request(method, &path);
+            let answer = request.send(&baited.functions.outbound_calls).await;
+            assert!(answer.status.as_u16() < 500, "{path}: {}", answer.text());
+        }
     }
     let functions = &baited.functions;
     for function in [&functions.users, &functions.media, &functions.health] {
         for path in ["/users", "/media", "/health", "/docs", &format!("/{url}")] {
-            baited.request("GET", path).send(function).await;
+            for path in [path, &baited.trap.in_query(path)] {
+                baited.request("GET", path).send(function).await;
+            }
         }
     }
     let schedule = reconcile::App::from_settings(&stage.settings()).unwrap();

@@ -88,6 +88,12 @@ pub async fn check(database: &Database) -> Result<Check, DaoError> {
     Ok(check)
 }
 
+const USERS_OF_NUMBER: Index = index(
+    USERS,
+    "phone_number_created_at",
+    &[("phone_number", 1), ("created_at", -1), ("_id", -1)],
+    Kind::Plain,
+);
 const CALL_SID: Index = index(
     CALLS,
     "twilio_sid_unique",
@@ -130,7 +136,7 @@ const RECORDINGS_OF_CALL: Index = index(
 
 const INDEXES: &[Index] = &[
     index(USERS, "email_1", &[("email", 1)], Kind::Unique),
-    index(USERS, "phone_number_1", &[("phone_number", 1)], Kind::Plain),
+    USERS_OF_NUMBER,
     index(
         USERS,
         "email_lower_unique",
@@ -171,6 +177,12 @@ const INDEXES: &[Index] = &[
     ),
     CALLS_BY_AGE,
     CALLS_BY_STATUS,
+    index(
+        CALLS,
+        "to_number_created_at",
+        &[("to_number", 1), ("created_at", -1), ("_id", -1)],
+        Kind::Plain,
+    ),
     OPEN_DIALS,
     OPEN_ENDS,
     OPEN_RECORDINGS,
@@ -214,6 +226,7 @@ const fn old(collection: &'static str, keys: &'static [(&'static str, i32)]) -> 
 }
 
 const REPLACED: &[(Old, &Index)] = &[
+    (old(USERS, &[("phone_number", 1)]), &USERS_OF_NUMBER),
     (old(CALLS, &[("user_id", 1)]), &CALLS_OF_USER),
     (old(CALLS, &[("twilio_sid", 1)]), &CALL_SID),
     (old(CALLS, &[("created_at", 1)]), &CALLS_BY_AGE),

@@ -77,7 +77,12 @@ pub(super) fn complete(operation: &mut Operation, components: &Components) {
         (
             has_json,
             "422",
-            "Invalid fields, all of them listed (`validation_failed`)",
+            "Invalid fields or parameters, all of them listed (`validation_failed`)",
+        ),
+        (
+            secured && !has_json,
+            "422",
+            "Unknown parameters, all of them listed (`validation_failed`)",
         ),
         (!speaks, "500", "An unexpected error (`internal`)"),
         (
@@ -130,7 +135,11 @@ fn fault(operation: &Operation, components: &Components) -> FieldError {
         _ if has_query(operation, "page_size") => {
             ("page_size", "must be a whole number from 1 to 100")
         }
-        _ => ("from", "must be earlier than to"),
+        _ if has_query(operation, "from") => ("from", "must be earlier than to"),
+        _ => (
+            "page_size",
+            "is not a parameter of this route, which has none",
+        ),
     };
     FieldError {
         field: field.to_owned(),
@@ -204,9 +213,9 @@ fn problem(status: u16, description: &str, fault: &FieldError) -> Value {
     })
 }
 
-/// What Twilio says of a number that it does not call.
-const TWILIO_CODE: i32 = 21217;
-const TWILIO_MESSAGE: &str = "The number cannot be called.";
+/// A refusal that the client cannot settle: a number of the operator's is at fault.
+const TWILIO_CODE: i32 = 21210;
+const TWILIO_MESSAGE: &str = "The number that calls is not verified.";
 
 /// Adds the gateway's own answer to too many requests.
 pub(super) fn throttle(operation: &mut Operation) {

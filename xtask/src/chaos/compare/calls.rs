@@ -176,7 +176,7 @@ fn answers(story: &KeyStory, records: &HashMap<&str, &Record>) -> Vec<Violation>
                     );
                 }
             }
-            (502, _) if code.starts_with("twilio_") => {}
+            (422 | 502, _) if code.starts_with("twilio_") => {}
             (status, _) => note(
                 Kind::WrongAnswer,
                 "201, 202 or Twilio's refusal",

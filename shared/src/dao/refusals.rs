@@ -1,0 +1,138 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use mongodb::bson::{Bson, DateTime, bson, doc};
+use serde::Deserialize;
+
+use super::{COUNTERS, Dao, DaoError, counters::day, expr::if_else, stored};
+use crate::domain::Span;
+
+/// The refusals of a UTC day.
+#[derive(Deserialize)]
+struct Refused {
+    #[serde(rename = "_id")]
+    id: String,
+    /// All of the day's. Earlier versions counted these alone.
+    by_code: BTreeMap<String, u64>,
+    /// By slot, and then by code. Null where the whole day is wanted.
+    slots: Option<BTreeMap<String, BTreeMap<String, u64>>>,
+}
+
+/// The slots of one day that a span touches, from the first to the last, both included.
+struct DayPart {
+    first: String,
+    last: String,
+}
+
+/// How long a slot is, in milliseconds. A slot's name is the time of day when it begins, UTC: `13:05`.
+const SLOT: i64 = 5 * 60_000;
+const DAY: i64 = 24 * 60 * 60_000;
+/// As long as somebody may ask for them: a year, and a month more.
+const KEPT: Duration = Duration::from_hours(400 * 24);
+
+impl Dao {
+    /// Counts a call that was refused by the rule of that code, in the slot of `now`.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away. Where an answer of it was lost, it may or may not be counted.
+    pub async fn count_refusal(&self, code: &str, now: DateTime) -> Result<(), DaoError> {
+        let count = doc! {
+            "$inc": {
+                format!("by_code.{code}"): 1_i64,
+                format!("slots.{}.{code}", slot(now)): 1_i64,
+            },
+            "$setOnInsert": { "expires_at": now.saturating_add_duration(KEPT) },
+        };
+        self.limited(|| async {
+            let counters = self.counters().await?;
+            let this = doc! { "_id": counter_of(now) };
+            counters
+                .update_one(this, count.clone())
+                .upsert(true)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// How often each rule has refused a call, by its code, in the slots that the span touches. A refusal that an earlier
+    /// version counted has no slot: it counts where the span touches all slots of its day.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn refusals(&self, span: &Span) -> Result<BTreeMap<String, u64>, DaoError> {
+        let parts: BTreeMap<_, _> = span
+            .days()
+            .map(|day| (counter_of(day), DayPart::of(day, span)))
+            .collect();
+        let names = |is_wanted: fn(&DayPart) -> bool| -> Vec<&String> {
+            let wanted = parts.iter().filter(|(_, part)| is_wanted(part));
+            wanted.map(|(name, _)| name).collect()
+        };
+        let is_partial = bson!({ "$in": ["$_id", names(|part| !part.is_whole())] });
+        let stages = [
+            doc! { "$match": { "_id": { "$in": names(|_| true) } } },
+            // The slots of whole days would be sent for nothing.
+            doc! { "$project": {
+                "by_code": 1,
+                "slots": if_else(is_partial, bson!({ "$ifNull": ["$slots", {}] }), Bson::Null),
+            } },
+        ];
+        self.limited(|| async {
+            let counters = self.counters().await?;
+            let mut found = counters.aggregate(stages.clone()).await?;
+            let mut sums = BTreeMap::new();
+            while found.advance().await? {
+                let Ok(refused) = stored::read::<Refused>(COUNTERS, found.current()) else {
+                    continue;
+                };
+                if let Some(part) = parts.get(&refused.id) {
+                    for (code, count) in part.counted(refused) {
+                        *sums.entry(code).or_default() += count;
+                    }
+                }
+            }
+            Ok(sums)
+        })
+        .await
+    }
+}
+
+impl DayPart {
+    /// The part of the day that begins then.
+    fn of(day: DateTime, span: &Span) -> Self {
+        let last = |end: i64| DateTime::from_millis(end.saturating_sub(1));
+        let day_end = day.timestamp_millis().saturating_add(DAY);
+        Self {
+            first: slot(day.max(span.from())),
+            last: slot(last(day_end.min(span.to().timestamp_millis()))),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.first == "00:00" && self.last == "23:55"
+    }
+
+    fn counted(&self, refused: Refused) -> Vec<(String, u64)> {
+        let Some(slots) = refused.slots else {
+            return refused.by_code.into_iter().collect();
+        };
+        let touched = slots
+            .into_iter()
+            .filter(|(slot, _)| (&self.first..=&self.last).contains(&slot));
+        touched.flat_map(|(_, by_code)| by_code).collect()
+    }
+}
+
+fn counter_of(at: DateTime) -> String {
+    format!("refused:{}", day(at))
+}
+
+fn slot(at: DateTime) -> String {
+    let at = at.timestamp_millis();
+    chrono::DateTime::from_timestamp_millis(at - at.rem_euclid(SLOT))
+        .unwrap_or_default()
+        .format("%H:%M")
+        .to_string()
+}
