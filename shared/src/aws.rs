@@ -46,6 +46,20 @@ pub fn endpoint(service: Service) -> Option<String> {
     variable(name).or_else(|| variable("AWS_ENDPOINT_URL"))
 }
 
+/// Why a request never got to `service`, as far as the environment tells.
+pub(crate) fn unreachable(service: &str) -> String {
+    const NEEDED: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let missing: Vec<_> = NEEDED
+        .into_iter()
+        .filter(|name| variable(name).is_none())
+        .collect();
+    if missing.is_empty() {
+        format!("{service} could not be reached")
+    } else {
+        format!("no AWS region or credentials: set {}", missing.join(", "))
+    }
+}
+
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

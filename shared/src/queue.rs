@@ -218,12 +218,7 @@ fn describe<E: ProvideErrorMetadata>(error: &SdkError<E>) -> QueueError {
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             "no answer in time".to_owned()
         }
-        SdkError::DispatchFailure(_) => {
-            "SQS could not be reached, or there are no AWS credentials".to_owned()
-        }
-        SdkError::ConstructionFailure(_) => {
-            "the request could not be made: is AWS_REGION set?".to_owned()
-        }
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => aws::unreachable("SQS"),
         _ => "its answer could not be read".to_owned(),
     })
 }

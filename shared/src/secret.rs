@@ -274,11 +274,8 @@ fn describe(error: &SdkError<GetSecretValueError>) -> String {
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             "no answer in time".to_owned()
         }
-        SdkError::DispatchFailure(_) => {
-            "Secrets Manager could not be reached, or there are no AWS credentials".to_owned()
-        }
-        SdkError::ConstructionFailure(_) => {
-            "the request could not be made: is AWS_REGION set?".to_owned()
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => {
+            aws::unreachable("Secrets Manager")
         }
         _ => "its answer could not be read".to_owned(),
     }

@@ -2,8 +2,6 @@
 
 mod rebuild;
 
-use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -13,6 +11,7 @@ use crate::output::Output;
 use crate::prerequisites;
 use crate::stack::database::Storage;
 use crate::stack::environment::Twilio;
+use crate::stack::secrets::write_for_owner;
 use crate::stack::{self, Plan, Stack};
 use crate::steps::Steps;
 use crate::venv::{self, Venv};
@@ -22,7 +21,11 @@ use rebuild::Changes;
 const DATABASE: &str = "outdial_dev";
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  cargo xtask dev\n  cargo xtask dev --port 9100 --speed 5")]
+#[command(after_help = "\
+The database, the key, and the simulated calls with their recordings are kept in target/dev for the next start on the same port. A call
+that is under way at the end is broken off.
+
+Examples:\n  cargo xtask dev\n  cargo xtask dev --port 9100 --speed 5")]
 pub struct Arguments {
     /// Where the API listens on 127.0.0.1
     #[arg(long, default_value_t = 9000)]
@@ -78,13 +81,7 @@ struct VariablesFile(PathBuf);
 impl VariablesFile {
     fn write(workspace: &Workspace, port: u16, stack: &Stack) -> Result<Self> {
         let path = variables_file(workspace, port);
-        let file = File::options()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&path)?;
-        serde_json::to_writer(&file, &stack.variables)?;
+        write_for_owner(&path, &stack.variables)?;
         Ok(Self(path))
     }
 }

@@ -2,6 +2,8 @@
 
 mod cancel;
 
+use std::process::Command;
+
 use clap::{Args, ValueEnum};
 use outdial::dao::Dao;
 use rustix::process::getuid;
@@ -114,11 +116,19 @@ fn one_line<'a>(what: &str, text: Option<&'a str>, longest: usize) -> Result<Opt
     Ok(Some(text))
 }
 
+/// The name of the user who runs this, as the system's user database has it.
+fn login_name() -> Option<String> {
+    let output = Command::new("id").arg("-un").output().ok()?;
+    let name = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !name.is_empty()).then_some(name)
+}
+
 /// The user and the machine that run this.
 fn user_at_host() -> String {
     let user = ["USER", "LOGNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .or_else(login_name)
         .unwrap_or_else(|| format!("uid {}", getuid().as_raw()));
     let host = uname().nodename().to_string_lossy().into_owned();
     let name: String = format!("{user}@{host}")

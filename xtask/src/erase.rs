@@ -54,7 +54,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let user = person.user().await?;
     let calls = person.count_calls().await?;
     if user.is_none() && calls == 0 {
-        println!("nothing is there of {}", person.id);
+        println!("no user with id {}", person.id);
         return Ok(());
     }
     match &user {
@@ -101,7 +101,7 @@ fn told(value: Option<impl ToString>) -> String {
 
 fn confirmed() -> Result<bool> {
     if !io::stdin().is_terminal() {
-        return Err("nobody can be asked here: confirm with --yes".into());
+        return Err("standard input is not a terminal: confirm with --yes".into());
     }
     print!("All of it is erased, at Twilio too, and cannot be brought back. Type yes to go on: ");
     io::stdout().flush()?;

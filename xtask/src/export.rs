@@ -73,7 +73,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         [] => &Collection::ALL,
         some => some,
     };
-    std::fs::create_dir_all(&folder)?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| format!("{} must be a folder: {error}", folder.display()))?;
     for &collection in collections {
         let path = folder.join(format!("{}.jsonl", collection.name()));
         continue_file(&database, collection, span, &path)

@@ -1,38 +1,54 @@
-//! `cargo xtask import`: users from a CSV file.
+//! `cargo xtask import`: users from a CSV file, or from the JSON lines that `cargo xtask export users` writes.
 
-mod lines;
+mod cells;
+mod exported;
+mod header;
+mod report;
 mod store;
+mod table;
+mod text;
 
-use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use indicatif::ProgressBar;
+use outdial::domain::User;
 use outdial::http::FieldError;
 
 use crate::Result;
+use crate::input;
 use crate::progress;
 use crate::target;
 use crate::variables::Variables;
-use lines::Lines;
-use store::{Outcome, Store};
+use report::Report;
+use store::{Ids, Store};
+use table::Table;
+use text::Lines;
 
 #[derive(Args)]
 #[command(after_help = "\
-Each line is held to the rules of POST /users. One whose address is there already, with the same name, number and time zone, is passed
-over: so the command may be repeated, after an interruption too. It ends with 1 where a line was refused.
+CSV: the header names the columns name, email, phone_number and, optionally, time_zone, in any order and in capitals or not. Commas,
+semicolons, tabs or | separate the cells; a first line such as sep=; may say which. The encoding is UTF-8, or UTF-16 with a byte order
+mark: choose `CSV UTF-8` where a spreadsheet asks. Format the column of numbers as Text, or the spreadsheet removes the +. Blanks around
+cells are removed, and rows without a value are skipped.
+
+JSON lines: the users.jsonl of `cargo xtask export`. Users keep their ids and times.
+
+Each row must obey the rules of POST /users. The command skips a user who is already stored with the same values, and never changes a
+stored user. So you can run it again, also after an interruption. It exits with 1 if it refused a row, or could not read the file to
+its end.
 
 Examples:
   MONGO_URI='mongodb+srv://…' cargo xtask import users.csv --dry-run
   MONGO_URI='mongodb+srv://…' cargo xtask import users.csv --refused refused.csv
-  cargo xtask import users.csv --local")]
+  cargo xtask import backup/users.jsonl --local")]
 pub struct Arguments {
-    /// A CSV file in UTF-8 with a header of `name`, `email`, `phone_number` and, if you like, `time_zone`, in any order
+    /// A CSV file with a header, or the users.jsonl of an export
     file: PathBuf,
-    /// Write what was refused to this CSV file: line, field, reason. Else it is shown
+    /// Write the refused rows to this CSV file: line, field, reason. Without it, they are printed
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
-    /// Check every line, look up who is there already, and store nothing
+    /// Check every row, look up who is already stored, and store nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -43,112 +59,97 @@ pub struct Arguments {
 const BATCH: usize = 500;
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let file = File::open(&arguments.file).map_err(|error| named(&arguments.file, &error))?;
-    let bar = progress::bytes(file.metadata()?.len())?;
-    let mut lines = Lines::read(file)?;
+    let path = &arguments.file;
+    let (file, length) = input::open(path, "a CSV file or an exported users.jsonl")?;
+    let bar = progress::bytes(length)?;
+    let mut users = Users::open(path, bar.wrap_read(file))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    if let Some(refused) = &arguments.refused
+        && refused
+            .canonicalize()
+            .is_ok_and(|refused| path.canonicalize().is_ok_and(|path| path == refused))
+    {
+        return Err(format!("--refused would overwrite {}", path.display()).into());
+    }
     let settings = target::settings(&arguments.variables).await?;
     let database = target::dao(&settings).await?.database().await?;
-    let store = Store::open(&database, arguments.dry_run).await?;
-    let mut report = Report::new(arguments.refused.as_deref(), bar.clone())?;
+    let store = Store::open(&database, users.ids(), arguments.dry_run).await?;
+    let mut report = Report::new(arguments.refused.as_deref(), bar)?;
     let mut batch = Vec::with_capacity(BATCH);
     loop {
-        let line = lines.next().transpose()?;
-        let is_last = line.is_none();
-        if let Some(line) = line {
-            report.lines += 1;
-            match line.user {
-                Ok(user) => batch.push((line.number, user)),
-                Err(faults) => report.refuse(line.number, &faults)?,
-            }
+        let row = users.next();
+        let is_last = !matches!(row, Ok(Some(_)));
+        match row {
+            Ok(Some(row)) => match row.content {
+                Content::Blank => report.count_blank(),
+                Content::Refused(faults) => report.refuse(row.line, &faults)?,
+                Content::User(user) => batch.push((row.line, *user)),
+            },
+            Ok(None) => {}
+            Err(error) => report.stop(format!("{}: {error}", path.display())),
         }
         if batch.len() == BATCH || is_last {
-            for (number, outcome) in store.take(&batch).await? {
-                report.tell(number, &outcome)?;
+            for (line, outcome) in store.take(&batch).await? {
+                report.count(line, &outcome)?;
             }
             batch.clear();
-            bar.set_position(lines.bytes_read());
         }
         if is_last {
-            break;
-        }
-    }
-    bar.finish_and_clear();
-    report.end(arguments.dry_run)
-}
-
-/// What has become of the lines.
-struct Report {
-    lines: u64,
-    created: u64,
-    known: u64,
-    refused: u64,
-    file: Option<csv::Writer<File>>,
-    bar: ProgressBar,
-}
-
-impl Report {
-    fn new(file: Option<&Path>, bar: ProgressBar) -> Result<Self> {
-        let file = file.map(|path| {
-            let file = File::create(path).map_err(|error| named(path, &error))?;
-            let mut writer = csv::Writer::from_writer(file);
-            writer.write_record(["line", "field", "reason"])?;
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(writer)
-        });
-        Ok(Self {
-            lines: 0,
-            created: 0,
-            known: 0,
-            refused: 0,
-            file: file.transpose()?,
-            bar,
-        })
-    }
-
-    fn tell(&mut self, line: u64, outcome: &Outcome) -> Result<()> {
-        match outcome {
-            Outcome::Created => self.created += 1,
-            Outcome::Known => self.known += 1,
-            Outcome::Refused(fault) => self.refuse(line, std::slice::from_ref(fault))?,
-        }
-        Ok(())
-    }
-
-    /// A refusal tells the field and the rule, and never the value.
-    fn refuse(&mut self, line: u64, faults: &[FieldError]) -> Result<()> {
-        self.refused += 1;
-        for FieldError { field, message } in faults {
-            match &mut self.file {
-                Some(file) => file.write_record([&line.to_string(), field, message])?,
-                None => self
-                    .bar
-                    .suspend(|| eprintln!("line {line}: {field} {message}")),
-            }
-        }
-        Ok(())
-    }
-
-    fn end(mut self, dry_run: bool) -> Result<()> {
-        if let Some(file) = &mut self.file {
-            file.flush()?;
-        }
-        let Self {
-            lines,
-            created,
-            known,
-            refused,
-            ..
-        } = self;
-        let created_word = if dry_run { "to create" } else { "created" };
-        println!(
-            "{lines} lines: {created} {created_word}, {known} there already, {refused} refused"
-        );
-        match refused {
-            0 => Ok(()),
-            refused => Err(format!("lines that were refused: {refused}").into()),
+            return report.end(arguments.dry_run);
         }
     }
 }
 
-fn named(path: &Path, error: &std::io::Error) -> String {
-    format!("{}: {error}", path.display())
+/// A row of the file.
+struct Row {
+    /// The line on which it begins, from 1.
+    line: u64,
+    content: Content,
+}
+
+enum Content {
+    User(Box<User>),
+    Refused(Vec<FieldError>),
+    Blank,
+}
+
+fn fault(field: &str, message: impl Into<String>) -> FieldError {
+    FieldError {
+        field: field.to_owned(),
+        message: message.into(),
+    }
+}
+
+/// The rows of a file of either format.
+enum Users<R: Read> {
+    Table(Table<R>),
+    Exported(Lines<R>),
+}
+
+impl<R: Read> Users<R> {
+    /// JSON lines go by their name, or by their first character, with which no header begins.
+    fn open(path: &Path, file: R) -> Result<Self> {
+        let mut lines = Lines::new(file);
+        let is_json = path.extension().is_some_and(|end| end == "jsonl")
+            || matches!(lines.peek()?, Some(b'{' | b'['));
+        if is_json {
+            Ok(Self::Exported(lines))
+        } else {
+            Table::open(lines).map(Self::Table)
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Row>> {
+        match self {
+            Self::Table(table) => table.next(),
+            Self::Exported(lines) => exported::next(lines),
+        }
+    }
+
+    fn ids(&self) -> Ids {
+        match self {
+            Self::Table(_) => Ids::New,
+            Self::Exported(_) => Ids::Kept,
+        }
+    }
 }

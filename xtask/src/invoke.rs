@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mongodb::bson::Document;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Result;
+use crate::input;
 use crate::output::Output;
 use crate::prerequisites;
 use crate::stack::database::{self, Database, Storage};
@@ -40,7 +43,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     prerequisites::check()?;
     let workspace = Workspace::find()?;
     let (logical_id, name) = both_names(&arguments.name);
-    let mut environments: Environments = serde_json::from_str(&read(&workspace, &arguments.env)?)?;
+    let mut environments: Environments = read(
+        &workspace,
+        &arguments.env,
+        "a JSON object with an object of texts for each function, such as events/env.json",
+    )?;
     let mut variables = environments.remove(&logical_id).ok_or_else(|| {
         let known: Vec<_> = environments.keys().map(String::as_str).collect();
         format!(
@@ -49,12 +56,21 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             known.join(", ")
         )
     })?;
-    let mut event: Value = serde_json::from_str(&read(&workspace, &arguments.event)?)?;
+    let mut event: Value = read(
+        &workspace,
+        &arguments.event,
+        "a JSON event, such as events/users-create.json",
+    )?;
+    let seed: Document = read(
+        &workspace,
+        &arguments.seed,
+        "a JSON object with an array of documents for each collection, such as events/seed.json",
+    )?;
 
     stack::build(&workspace).await?;
     let output = Output::Stderr;
     let database = if variables.contains_key("MONGO_URI") {
-        Some(database_for(&workspace, &arguments.seed, &variables, &output).await?)
+        Some(database_for(&workspace, &seed, &variables, &output).await?)
     } else {
         None
     };
@@ -78,7 +94,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 /// The caller's database, else a fresh one with the indexes and the seed.
 async fn database_for(
     workspace: &Workspace,
-    seed: &Path,
+    seed: &Document,
     variables: &BTreeMap<String, String>,
     output: &Output,
 ) -> Result<Database> {
@@ -93,7 +109,7 @@ async fn database_for(
     let database = Database::start(&venv, output, Storage::Throwaway(storage)).await?;
     let name = variables.get("MONGO_DB").map_or("atlas", String::as_str);
     database.make_indexes(name).await?;
-    database.load(name, &read(workspace, seed)?).await?;
+    database.load(name, seed).await?;
     Ok(database)
 }
 
@@ -121,15 +137,13 @@ async fn twilio_for(
     Ok(url)
 }
 
-/// A path as the caller gave it, else below the workspace's root.
-fn read(workspace: &Workspace, path: &Path) -> Result<String> {
-    let path = if path.exists() {
-        path.to_path_buf()
-    } else {
-        workspace.root.join(path)
-    };
-    std::fs::read_to_string(&path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()).into())
+/// Reads a JSON file by the path that the caller gave, or else below the workspace's root.
+fn read<T: DeserializeOwned>(workspace: &Workspace, path: &Path, expected: &str) -> Result<T> {
+    let below_root = workspace.root.join(path);
+    if !path.exists() && below_root.exists() {
+        return input::json(&below_root, expected);
+    }
+    input::json(path, expected)
 }
 
 /// `outbound-calls` and `OutboundCalls` name the same function.

@@ -2,6 +2,7 @@
 //! environments as they are needed, and a gateway before them. Environments can be killed in mid-request, by plan.
 
 mod gateway;
+mod home;
 mod idle;
 mod kills;
 mod runtime_api;

@@ -1,6 +1,7 @@
 //! What a person does with this project: `cargo xtask demo`, `dev`, `test`, and their smaller siblings.
 
 mod api;
+mod aws;
 mod bench;
 mod browser;
 mod chaos;
@@ -20,6 +21,7 @@ mod host;
 mod http;
 mod import;
 mod indexes;
+mod input;
 mod invoke;
 mod key;
 mod lambda;
@@ -90,7 +92,7 @@ enum Command {
     Key(key::Arguments),
     /// Checks a stack: what the functions are configured with, and what they depend on
     Doctor(doctor::Arguments),
-    /// Creates users from a CSV file
+    /// Creates users from a CSV file, or from an export
     Import(import::Arguments),
     /// Writes users, calls and recordings as JSON lines
     Export(export::Arguments),

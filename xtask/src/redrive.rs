@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use chrono::{DateTime, Utc};
 use clap::Args;
-use outdial::aws::Transport;
 use outdial::queue::Webhook;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::Result;
+use crate::aws;
 use crate::variables::Variables;
 
 #[derive(Args)]
@@ -48,21 +46,6 @@ struct Queues {
     to: String,
 }
 
-impl Queues {
-    async fn find(arguments: &Arguments, values: &Values, client: &Client) -> Result<Self> {
-        let to = arguments.to.clone();
-        let to = to.or_else(|| value(values, "WEBHOOK_QUEUE_URL"));
-        let to =
-            to.ok_or("no queue: name it with --to, or in WEBHOOK_QUEUE_URL of the variables")?;
-        let from = arguments.from.clone();
-        let from = match from.or_else(|| value(values, "WEBHOOK_DEAD_LETTERS_URL")) {
-            Some(url) => url,
-            None => dead_letters_of(client, &to).await?,
-        };
-        Ok(Self { from, to })
-    }
-}
-
 type Values = HashMap<String, SecretString>;
 
 fn value(values: &Values, name: &str) -> Option<String> {
@@ -72,27 +55,27 @@ fn value(values: &Values, name: &str) -> Option<String> {
 
 /// A local stack's variables say where its queues are, and what they take; a function's, which are in a file, do not.
 async fn connect(values: &Values) -> Result<Client> {
-    let value = |name| value(values, name);
-    let mut config = aws_config::defaults(BehaviorVersion::latest()).http_client(Transport::new()?);
+    let value = |name: &str| value(values, name);
+    let config = aws::configuration(value).await?;
+    let mut config = aws_sdk_sqs::config::Builder::from(&config);
     if let Some(url) = value("AWS_ENDPOINT_URL_SQS").or_else(|| value("AWS_ENDPOINT_URL")) {
         config = config.endpoint_url(url);
     }
-    if let Some(region) = value("AWS_REGION") {
-        config = config.region(Region::new(region));
-    }
-    if let (Some(key), Some(secret)) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"))
-    {
-        let token = value("AWS_SESSION_TOKEN");
-        config =
-            config.credentials_provider(Credentials::new(key, secret, token, None, "variables"));
-    }
-    Ok(Client::new(&config.load().await))
+    Ok(Client::from_conf(config.build()))
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
     let values = arguments.variables.values()?;
+    let to = arguments.to.clone();
+    let to = to.or_else(|| value(&values, "WEBHOOK_QUEUE_URL"));
+    let to = to.ok_or("no queue: name it with --to, or in WEBHOOK_QUEUE_URL of the variables")?;
     let client = connect(&values).await?;
-    let queues = Queues::find(&arguments, &values, &client).await?;
+    let from = arguments.from.clone();
+    let from = match from.or_else(|| value(&values, "WEBHOOK_DEAD_LETTERS_URL")) {
+        Some(url) => url,
+        None => dead_letters_of(&client, &to).await?,
+    };
+    let queues = Queues { from, to };
     let origin = arguments.variables.origin();
     eprintln!(
         "queue {}, dead letters {}; stack: {origin}",
@@ -213,11 +196,5 @@ fn described(letter: &Message) -> String {
 }
 
 fn failed<E: std::error::Error + 'static>(what: &str, url: &str, error: &E) -> String {
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        reason = error.to_string();
-        cause = error.source();
-    }
-    format!("cannot {what} {url}: {reason}")
+    format!("cannot {what} {url}: {}", aws::cause(error))
 }

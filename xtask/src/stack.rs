@@ -4,6 +4,7 @@ pub mod database;
 pub mod environment;
 pub mod functions;
 pub mod queue;
+pub mod secrets;
 pub mod simulator;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::venv::Venv;
 use crate::workspace::{PROFILE, Workspace, cargo};
 use database::{Database, Storage};
 use environment::{Environment, Twilio};
+use secrets::Secrets;
 
 /// What to start.
 pub struct Plan<'a> {
@@ -61,6 +63,10 @@ impl Stack {
         storage: Storage,
         mut announce: impl FnMut(String),
     ) -> Result<Self> {
+        let (secrets, calls) = (
+            storage.kept_file("secrets.json"),
+            storage.kept_file("calls.jsonl"),
+        );
         announce(format!("starting the database: {}", database::choice()));
         let database = Database::start(plan.venv, &plan.output, storage).await?;
         announce(format!(
@@ -75,13 +81,23 @@ impl Stack {
         let gateway = Gateway::bind(plan.port).await?;
         let url = gateway.url().to_owned();
         let public_url = plan.public_url.as_deref().unwrap_or(&url);
-        let mut environment = Environment::new(&database.uri, plan.database_name, public_url);
+        let (uri, name) = (&database.uri, plan.database_name);
+        let mut environment = match secrets {
+            Some(file) => Environment::with(Secrets::kept_in(&file)?, uri, name, public_url),
+            None => Environment::new(uri, name, public_url),
+        };
         let simulator = match &plan.twilio {
             Twilio::Simulated { speed } => {
                 announce(format!("starting the Twilio simulator, at {speed}x speed"));
                 let credentials = environment.invent_twilio_account();
-                let simulator =
-                    simulator::start(plan.workspace, &plan.output, &credentials, *speed).await?;
+                let (workspace, output) = (plan.workspace, &plan.output);
+                let simulator = match calls {
+                    Some(file) => {
+                        simulator::start_kept(workspace, output, &credentials, *speed, &file)
+                            .await?
+                    }
+                    None => simulator::start(workspace, output, &credentials, *speed).await?,
+                };
                 environment.set("TWILIO_API_BASE_URL", &simulator);
                 Some(simulator)
             }

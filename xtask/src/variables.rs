@@ -1,7 +1,7 @@
 //! Whose variables a verb works with: what the functions have, in the environment, in a file, or in a local stack.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use outdial::config::Settings;
@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::Result;
 use crate::dev;
+use crate::input;
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -79,15 +80,14 @@ impl Variables {
     }
 }
 
-fn read(file: &PathBuf, local: Option<u16>) -> Result<HashMap<String, SecretString>> {
-    let text = std::fs::read_to_string(file).map_err(|error| match local {
-        Some(port) => format!(
-            "no `cargo xtask dev` runs on port {port}: {}: {error}",
+fn read(file: &Path, local: Option<u16>) -> Result<HashMap<String, SecretString>> {
+    let values = input::json(file, "a JSON object of texts");
+    values.map_err(|error| match local {
+        Some(port) if !file.exists() => format!(
+            "no `cargo xtask dev` runs on port {port}: {} is missing",
             file.display()
-        ),
-        None => format!("{}: {error}", file.display()),
-    })?;
-    // serde's own words may repeat what stands in the file.
-    let values = serde_json::from_str(&text);
-    values.map_err(|_| format!("{} must be a JSON object of texts", file.display()).into())
+        )
+        .into(),
+        _ => error,
+    })
 }

@@ -4,6 +4,7 @@
 //! What happens to a call is told by the number that it goes to; what goes wrong is told by a fault plan.
 
 pub mod clock;
+pub mod data;
 pub mod faults;
 pub mod log;
 pub mod model;
@@ -46,11 +47,15 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// Where the address can't be listened on, or TLS not be set up.
+    /// Where the address can't be listened on, TLS not be set up, or the file of an earlier run not be taken over.
     pub async fn bind(config: Config) -> io::Result<Self> {
-        let door = Door(TcpListener::bind(config.listen).await?);
+        let listen = config.listen;
+        let listener = TcpListener::bind(listen).await.map_err(|error| {
+            io::Error::new(error.kind(), format!("can't listen on {listen}: {error}"))
+        })?;
+        let door = Door(listener);
         let address = door.address()?;
-        let sim = Sim::new(config, format!("http://{address}")).map_err(io::Error::other)?;
+        let sim = Sim::new(config, format!("http://{address}"))?;
         Ok(Self {
             address,
             door,

@@ -51,6 +51,9 @@ struct Args {
     /// Dial no more calls than this in a second of call time, and queue the others; Twilio's default is 1, ours is no limit
     #[arg(long, value_name = "N", value_parser = rate)]
     max_calls_per_second: Option<f64>,
+    /// Keep calls and recordings in this file, and go on with those that an earlier run has left there
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
     /// Refuse webhook URLs that are not https or are on this machine (21205), as Twilio does
     #[arg(long)]
     strict_urls: bool,
@@ -89,11 +92,11 @@ async fn run(args: Args) -> Result<(), String> {
         verbose: args.verbose,
         max_calls_per_second: args.max_calls_per_second,
         strict_urls: args.strict_urls,
+        data: args.data,
     };
-    let listen = config.listen;
     let simulator = Simulator::bind(config)
         .await
-        .map_err(|error| format!("can't listen on {listen}: {error}"))?;
+        .map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     // Standard output is line-buffered, so that this line is out at once.

@@ -1,8 +1,10 @@
 //! Calls and recordings, as they stand.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -17,7 +19,8 @@ pub fn new_sid(prefix: &str) -> String {
 }
 
 /// Where a call stands. Twilio's REST API says `queued` of a call that has been initiated but doesn't ring yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Accepted, not dialled yet.
     Queued,
@@ -77,7 +80,8 @@ impl Status {
 }
 
 /// What ended a call that was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndedBy {
     /// Its instructions: they hung up, or came to their end.
     Instructions,
@@ -106,7 +110,7 @@ impl EndedBy {
 }
 
 /// A webhook as the application configured it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hook {
     /// As given, with its fragment.
     pub url: String,
@@ -115,7 +119,7 @@ pub struct Hook {
 }
 
 /// What was asked for when the call was made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// The called number.
     pub to: String,
@@ -140,7 +144,7 @@ pub struct Request {
 }
 
 /// How to record.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordingOptions {
     /// 1 or 2.
     pub channels: u16,
@@ -153,7 +157,7 @@ pub struct RecordingOptions {
 }
 
 /// Answering machine detection, as asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Detection {
     /// Wait for the end of a machine's greeting.
     pub message_end: bool,
@@ -186,7 +190,7 @@ pub enum Order {
 }
 
 /// A call and what is known about it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Call {
     /// `CA…`.
     pub sid: String,
@@ -209,7 +213,7 @@ pub struct Call {
     /// Whole seconds from answer to end.
     pub duration: Option<u64>,
     /// What machine detection found.
-    pub answered_by: Option<&'static str>,
+    pub answered_by: Option<Cow<'static, str>>,
     /// What ended it after it was answered.
     pub ended_by: Option<EndedBy>,
     /// What the called party heard to its end, sentence by sentence.
@@ -222,19 +226,24 @@ pub struct Call {
     pub callbacks_delivered: u64,
     /// The requests made on behalf of this call and their answers, as the Events resource tells them.
     pub events: Vec<Value>,
-    /// Reaches whoever plays the call.
+    /// Reaches whoever plays the call, if anybody does.
+    #[serde(skip, default = "nobody")]
     pub commands: mpsc::UnboundedSender<Command>,
 }
 
+fn nobody() -> mpsc::UnboundedSender<Command> {
+    mpsc::unbounded_channel().0
+}
+
 /// A recording.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Recording {
     /// `RE…`.
     pub sid: String,
     /// The call it is of.
     pub call_sid: String,
     /// in-progress, processing, completed or absent.
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     /// When it was made.
     pub created: DateTime<Utc>,
     /// When it last changed.
@@ -246,7 +255,7 @@ pub struct Recording {
     /// 1 or 2.
     pub channels: u16,
     /// `OutboundAPI` or `RecordVerb`.
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
     /// `both`, `inbound` or `outbound`.
     pub track: String,
     /// Why it is absent: 16101 too short, 16102 silent.
@@ -256,6 +265,12 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Decides what a stopped recording has become: completed, or absent.
+    pub fn process(&mut self) {
+        let is_absent = self.error_code.is_some();
+        self.status = if is_absent { "absent" } else { "completed" }.into();
+    }
+
     /// Its audio, once it has been completed.
     #[must_use]
     pub fn audio(&self) -> Option<Wav> {

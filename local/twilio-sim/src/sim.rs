@@ -1,6 +1,8 @@
 //! The parts that everything else works on.
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,6 +43,8 @@ pub struct Config {
     pub max_calls_per_second: Option<f64>,
     /// Refuse URLs that Twilio's servers couldn't reach.
     pub strict_urls: bool,
+    /// Where calls and recordings are kept for the next run; nowhere by default.
+    pub data: Option<PathBuf>,
 }
 
 /// The account SID where none is given.
@@ -65,6 +69,7 @@ impl Default for Config {
             verbose: false,
             max_calls_per_second: None,
             strict_urls: false,
+            data: None,
         }
     }
 }
@@ -115,21 +120,26 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// A Twilio without calls that serves `origin`.
+    /// A Twilio that serves `origin`, without calls but for those of an earlier run.
     ///
     /// # Errors
     ///
-    /// Where TLS can't be set up.
-    pub fn new(config: Config, origin: String) -> Result<Self, rustls::Error> {
+    /// Where TLS can't be set up, or the file of an earlier run not be taken over.
+    pub fn new(config: Config, origin: String) -> io::Result<Self> {
+        let store = match &config.data {
+            Some(path) => Store::kept_in(path)?,
+            None => Store::default(),
+        };
         let log = Arc::new(Log::new(config.verbose));
         Ok(Self {
             origin,
             started: Utc::now(),
             numbers: Owned::all(&config.numbers),
             caller_ids: Owned::all(&config.caller_ids),
-            store: Store::default(),
+            store,
             faults: Faults::new(config.faults.clone(), config.seed),
-            webhooks: Webhooks::new(config.auth_token.clone(), Arc::clone(&log))?,
+            webhooks: Webhooks::new(config.auth_token.clone(), Arc::clone(&log))
+                .map_err(io::Error::other)?,
             log,
             in_flight: AtomicUsize::new(0),
             next_dial: Mutex::default(),

@@ -1,8 +1,13 @@
 //! All calls and recordings, in the order in which they were made.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
+
+use crate::data::{self, Entry, Journal};
 use crate::model::{Call, Recording};
 
 /// How many calls are kept; beyond that the oldest ended ones are forgotten together with their recordings.
@@ -21,9 +26,44 @@ pub struct Tables {
     call_keys: HashMap<String, u64>,
     recordings: BTreeMap<u64, Recording>,
     recording_keys: HashMap<String, u64>,
+    journal: Option<Journal>,
 }
 
 impl Store {
+    /// Takes over what an earlier run has left in the file, and keeps there what changes from now on. What was under way then
+    /// has been broken off.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read or written, or isn't such a file.
+    pub fn kept_in(path: &Path) -> io::Result<Self> {
+        let mut tables = Tables::default();
+        for entry in data::read(path)? {
+            match entry {
+                Entry::Call(call) => match tables.call_mut(&call.sid) {
+                    Some(known) => *known = *call,
+                    None => _ = tables.add_call(*call),
+                },
+                Entry::Recording(recording) => match tables.recording_mut(&recording.sid) {
+                    Some(known) => *known = *recording,
+                    None => tables.add_recording(*recording),
+                },
+                Entry::CallDeleted(sid) => tables.delete_call(&sid),
+                Entry::RecordingDeleted(sid) => _ = tables.delete_recording(&sid),
+            }
+        }
+        tables.calls.values_mut().for_each(Call::break_off);
+        tables
+            .recordings
+            .values_mut()
+            .for_each(Recording::break_off);
+        let calls = tables.calls.values().map(data::call);
+        let recordings = tables.recordings.values().map(data::recording);
+        let journal = Journal::create(path, calls.chain(recordings))?;
+        tables.journal = Some(journal);
+        Ok(Self(Mutex::new(tables)))
+    }
+
     /// Exclusive access; never held across an await.
     pub fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -45,6 +85,7 @@ impl Tables {
     pub fn add_call(&mut self, call: Call) -> u64 {
         self.next += 1;
         self.calls_made += 1;
+        self.note(|| data::call(&call));
         self.call_keys.insert(call.sid.clone(), self.next);
         self.calls.insert(self.next, call);
         self.forget_the_oldest();
@@ -71,12 +112,14 @@ impl Tables {
     pub fn delete_call(&mut self, sid: &str) {
         if let Some(key) = self.call_keys.remove(sid) {
             self.calls.remove(&key);
+            self.note(|| data::call_deleted(sid));
         }
     }
 
     /// Adds a recording.
     pub fn add_recording(&mut self, recording: Recording) {
         self.next += 1;
+        self.note(|| data::recording(&recording));
         self.recording_keys.insert(recording.sid.clone(), self.next);
         self.recordings.insert(self.next, recording);
     }
@@ -100,7 +143,35 @@ impl Tables {
     /// Deletes a recording and its audio; false if there was none.
     pub fn delete_recording(&mut self, sid: &str) -> bool {
         let key = self.recording_keys.remove(sid);
-        key.and_then(|key| self.recordings.remove(&key)).is_some()
+        let was_there = key.and_then(|key| self.recordings.remove(&key)).is_some();
+        if was_there {
+            self.note(|| data::recording_deleted(sid));
+        }
+        was_there
+    }
+
+    /// Keeps a call as it stands.
+    pub fn save_call(&mut self, sid: &str) {
+        if self.journal.is_some()
+            && let Some(entry) = self.call(sid).map(data::call)
+        {
+            self.note(|| entry);
+        }
+    }
+
+    /// Keeps a recording as it stands.
+    pub fn save_recording(&mut self, sid: &str) {
+        if self.journal.is_some()
+            && let Some(entry) = self.recording(sid).map(data::recording)
+        {
+            self.note(|| entry);
+        }
+    }
+
+    fn note(&mut self, entry: impl FnOnce() -> Value) {
+        if let Some(journal) = &mut self.journal {
+            journal.write(&entry());
+        }
     }
 
     fn forget_the_oldest(&mut self) {
@@ -116,6 +187,7 @@ impl Tables {
             return;
         };
         self.call_keys.remove(&call.sid);
+        self.note(|| data::call_deleted(&call.sid));
         let recordings: Vec<String> = self
             .recordings
             .values()

@@ -7,13 +7,16 @@ use std::f64::consts::TAU;
 use std::ops::Range;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Samples a second, in each channel.
 pub const SAMPLE_RATE: u32 = 8_000;
 const HEADER: u64 = 44;
 const SAMPLE_BYTES: u64 = 2;
 
 /// Who is heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Voice {
     /// What Twilio plays on behalf of the application.
     Application,
@@ -22,7 +25,7 @@ pub enum Voice {
 }
 
 /// A stretch of sound, from the start of the recording.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sound {
     /// Who is heard.
     pub voice: Voice,

@@ -90,7 +90,7 @@ impl Collection {
 
     /// Where the document of that public name is.
     pub async fn place(self, database: &Database, id: &str) -> Result<Place> {
-        let none = || format!("there is no {id} among the {}", self.name());
+        let none = || format!("no {} with id {id}", self.name().trim_end_matches('s'));
         let this = match self {
             Self::Calls => {
                 let id: CallId = id.parse().map_err(|_| none())?;

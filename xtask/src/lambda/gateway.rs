@@ -15,7 +15,7 @@ use chrono::Utc;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Failure, Host};
+use super::{Failure, Host, home};
 
 /// What the gateway takes.
 const BODY_MAX: usize = 10 * 1024 * 1024;
@@ -72,6 +72,9 @@ async fn handle(
     head: Parts,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    if home::is_asked_for(&head) {
+        return home::page();
+    }
     let body = match body {
         Ok(body) => body,
         Err(rejection) => return message(rejection.status(), "the body cannot be read"),

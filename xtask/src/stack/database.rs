@@ -32,6 +32,14 @@ pub enum Storage {
 }
 
 impl Storage {
+    /// The file of this kind beside the folder, if both are kept for the next time.
+    pub fn kept_file(&self, kind: &str) -> Option<PathBuf> {
+        match self {
+            Self::Kept(folder) => Some(folder.with_extension(kind)),
+            Self::Throwaway(_) => None,
+        }
+    }
+
     fn folder(&self) -> &Path {
         match self {
             Self::Kept(folder) | Self::Throwaway(folder) => folder,
@@ -173,9 +181,8 @@ impl Database {
     }
 
     /// Stores documents in extended JSON: an object of collections, each a list.
-    pub async fn load(&self, name: &str, documents: &str) -> Result<()> {
-        let collections: Document = serde_json::from_str(documents)?;
-        for (collection, documents) in &collections {
+    pub async fn load(&self, name: &str, collections: &Document) -> Result<()> {
+        for (collection, documents) in collections {
             let documents = documents.as_array().into_iter().flatten();
             let documents: Vec<_> = documents.filter_map(Bson::as_document).cloned().collect();
             let collection = self

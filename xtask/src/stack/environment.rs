@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ring::digest::{SHA256, digest};
-use uuid::Uuid;
+
+pub use super::secrets::Credentials;
+use super::secrets::Secrets;
 
 /// Every variable that a function reads. The caller's own values of them must not leak into a local stack.
 const READ_BY_FUNCTIONS: [&str; 43] = [
@@ -70,32 +72,34 @@ pub enum Twilio {
     Real,
 }
 
-/// An account of the simulator.
-#[derive(Clone)]
-pub struct Credentials {
-    /// `AC` and 32 hex digits.
-    pub account_sid: String,
-    /// 32 hex digits.
-    pub auth_token: String,
-}
-
 /// Variables for every function of one run.
 pub struct Environment {
     variables: BTreeMap<&'static str, String>,
     keep_callers: bool,
     /// The key whose hash is in `API_KEYS`.
     pub api_key: String,
+    account: Credentials,
 }
 
 impl Environment {
     /// For functions that use this database and are reached at `public_url`. The caller's own variables show through
     /// until [`Environment::invent_twilio_account`] is called.
     pub fn new(mongo_uri: &str, database: &str, public_url: &str) -> Self {
-        let api_key = format!("local_{}", secret());
+        Self::with(Secrets::invent(), mongo_uri, database, public_url)
+    }
+
+    /// The same, with secrets of an earlier run.
+    pub fn with(secrets: Secrets, mongo_uri: &str, database: &str, public_url: &str) -> Self {
+        let Secrets {
+            api_key,
+            media_signing_key,
+            account,
+        } = secrets;
         let mut environment = Self {
             variables: BTreeMap::new(),
             keep_callers: true,
             api_key,
+            account,
         };
         let hash = hex(digest(&SHA256, environment.api_key.as_bytes()).as_ref());
         environment.set("API_KEYS", format!("local:{hash}"));
@@ -105,7 +109,7 @@ impl Environment {
             "LOG_LEVEL",
             std::env::var("LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned()),
         );
-        environment.set("MEDIA_SIGNING_KEY", secret());
+        environment.set("MEDIA_SIGNING_KEY", media_signing_key);
         environment.set("MONGO_DB", database);
         environment.set("MONGO_URI", mongo_uri);
         environment.set("STACK_NAME", "local");
@@ -118,6 +122,7 @@ impl Environment {
             variables: BTreeMap::new(),
             keep_callers: true,
             api_key: String::new(),
+            account: Credentials::invent(),
         }
     }
 
@@ -126,12 +131,9 @@ impl Environment {
         self.variables.insert(name, value.into());
     }
 
-    /// Makes up an account for the simulator, and hides the caller's own settings.
+    /// Uses an account of the simulator, and hides the caller's own settings.
     pub fn invent_twilio_account(&mut self) -> Credentials {
-        let credentials = Credentials {
-            account_sid: format!("AC{}", secret()),
-            auth_token: secret(),
-        };
+        let credentials = self.account.clone();
         self.keep_callers = false;
         self.set("TWILIO_ACCOUNT_SID", &credentials.account_sid);
         self.set("TWILIO_AUTH_TOKEN", &credentials.auth_token);
@@ -166,11 +168,6 @@ pub fn hide_callers_settings(command: &mut tokio::process::Command) {
 pub fn missing_account_variables() -> Vec<&'static str> {
     let is_missing = |name: &&str| std::env::var(name).unwrap_or_default().is_empty();
     TWILIO_ACCOUNT.into_iter().filter(is_missing).collect()
-}
-
-/// 32 hex digits that nobody can guess.
-fn secret() -> String {
-    Uuid::new_v4().simple().to_string()
 }
 
 /// Two lower-case digits for each byte.

@@ -1,9 +1,11 @@
 //! The Twilio that plays calls on this machine.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
 
 use super::environment::{Credentials, hide_callers_settings};
 use crate::Result;
@@ -23,9 +25,26 @@ pub async fn start(
     account: &Credentials,
     speed: u32,
 ) -> Result<String> {
+    launch(command(workspace, account, speed), output).await
+}
+
+/// The same, with the calls that an earlier run has kept in the file.
+pub async fn start_kept(
+    workspace: &Workspace,
+    output: &Output,
+    account: &Credentials,
+    speed: u32,
+    file: &Path,
+) -> Result<String> {
+    let mut command = command(workspace, account, speed);
+    command.arg("--data").arg(file);
+    launch(command, output).await
+}
+
+fn command(workspace: &Workspace, account: &Credentials, speed: u32) -> Command {
     let mut command = processes::command(workspace.binary("twilio-sim"));
     hide_callers_settings(&mut command);
-    let mut child = command
+    command
         .args([
             "--listen",
             "127.0.0.1:0",
@@ -38,7 +57,12 @@ pub async fn start(
             &account.account_sid,
             "--auth-token",
             &account.auth_token,
-        ])
+        ]);
+    command
+}
+
+async fn launch(mut command: Command, output: &Output) -> Result<String> {
+    let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -61,13 +61,93 @@ async fn the_local_api_answers_as_the_deployed_one_does() {
     }
 }
 
+#[tokio::test]
+async fn a_browser_finds_the_pages_of_the_local_api() {
+    let dev = Dev::start();
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    let page = |path| dev.request(Method::GET, path).header("accept", browser);
+    let home = send(page("/")).await;
+    assert_eq!(home.status(), StatusCode::OK);
+    assert_eq!(home.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = home.headers()["content-security-policy"].to_str();
+    assert!(policy.expect("text").starts_with("default-src 'none'"));
+    let text = home.text().await.expect("a page");
+    let links: Vec<_> = text
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(links, ["/console", "/docs", "/health"]);
+    for link in links {
+        assert_eq!(send(page(link)).await.status(), StatusCode::OK, "{link}");
+    }
+    assert_problem(send(page("/nowhere")).await, 404, "not_found").await;
+    assert_problem(send(dev.request(Method::GET, "/")).await, 404, "not_found").await;
+}
+
+#[tokio::test]
+async fn the_key_the_calls_and_the_recordings_outlive_a_restart() {
+    let port = testkit::free_port().expect("a free port");
+    let dev = Dev::start_at(port, &["--speed", "100"]);
+    let user = json!({ "name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+14155552671" });
+    let user = json_of(dev.request(Method::POST, "/users").json(&user)).await;
+    let call = json!({
+        "user_id": user["id"], "to_number": "+14155552671", "script": "Hello! Your order is ready.", "recording_enabled": true,
+    });
+    let call = json_of(dev.request(Method::POST, "/calls/outbound").json(&call)).await;
+    let path = format!("/calls/{}", call["call_id"].as_str().expect("a name"));
+    let recordings = format!("{path}/recordings");
+    let finished = async {
+        loop {
+            let found = json_of(dev.request(Method::GET, &recordings)).await;
+            if found["recordings"][0]["status"] == "completed" {
+                break found["recordings"][0]["id"]
+                    .as_str()
+                    .expect("a name")
+                    .to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let recording = tokio::time::timeout(Duration::from_secs(30), finished).await;
+    let recording = recording.expect("a recording in time");
+    let media = format!("/recordings/{recording}/media");
+    let audio = bytes_of(dev.request(Method::GET, &media)).await;
+    assert!(audio.starts_with(b"RIFF"));
+    let call = json_of(dev.request(Method::GET, &path)).await;
+    assert_eq!(call["status"], "completed");
+    let key = dev.api_key().to_owned();
+
+    let dev = dev.restart(port);
+    assert_eq!(dev.api_key(), key);
+    assert_eq!(json_of(dev.request(Method::GET, &path)).await, call);
+    assert_eq!(bytes_of(dev.request(Method::GET, &media)).await, audio);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        for file in KEPT.map(|kind| dev.kept(kind)) {
+            let metadata = std::fs::metadata(&file).expect("it is kept");
+            assert_eq!(
+                metadata.permissions().mode() & 0o777,
+                0o600,
+                "{}",
+                file.display()
+            );
+        }
+    }
+}
+
+/// What `dev` keeps beside the database.
+const KEPT: [&str; 2] = ["secrets.json", "calls.jsonl"];
+
 /// A running `cargo xtask dev`, ended with the test.
 pub struct Dev {
     pub child: Child,
     pub mark: String,
     address: String,
     api_key: String,
-    storage: PathBuf,
+    /// The folder of the database, deleted with the test; `None` if the next run goes on with it.
+    storage: Option<PathBuf>,
     client: Client,
 }
 
@@ -78,6 +158,19 @@ impl Dev {
 
     /// With more options.
     pub fn start_with(options: &[&str]) -> Self {
+        Self::start_at(testkit::free_port().expect("a free port"), options)
+    }
+
+    /// Ends it as a person does, and starts it again where it was.
+    fn restart(mut self, port: u16) -> Self {
+        signal(&self.child, Signal::INT);
+        let ended = self.child.wait().expect("it ends");
+        assert!(ended.success(), "{ended}");
+        self.storage = None;
+        Self::start_at(port, &[])
+    }
+
+    fn start_at(port: u16, options: &[&str]) -> Self {
         let tls = outdial::tls::client_config().expect("TLS");
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -85,7 +178,6 @@ impl Dev {
             .build()
             .expect("a client");
         let mark = Uuid::new_v4().to_string();
-        let port = testkit::free_port().expect("a free port");
         let mut child = xtask(&["dev", "--port", &port.to_string()])
             .args(options)
             .env(MARK, &mark)
@@ -110,7 +202,7 @@ impl Dev {
             mark,
             address: format!("127.0.0.1:{port}"),
             api_key: api_key.unwrap_or_default(),
-            storage: storage(port),
+            storage: Some(storage(port)),
             client,
         };
         assert!(greeted, "dev ended early:\n{}", shown.join("\n"));
@@ -130,7 +222,13 @@ impl Dev {
 
     /// Where its variables are, for other verbs.
     pub fn variables_file(&self) -> PathBuf {
-        self.storage.with_extension("json")
+        self.kept("json")
+    }
+
+    /// A file of this kind beside the database's folder.
+    fn kept(&self, kind: &str) -> PathBuf {
+        let folder = self.storage.as_ref().expect("it runs");
+        folder.with_extension(kind)
     }
 
     /// With its key.
@@ -161,7 +259,12 @@ impl Drop for Dev {
             signal(&self.child, Signal::TERM);
             let _ = self.child.wait();
         }
-        let _ = std::fs::remove_dir_all(&self.storage);
+        if let Some(folder) = &self.storage {
+            let _ = std::fs::remove_dir_all(folder);
+            for kind in KEPT {
+                let _ = std::fs::remove_file(folder.with_extension(kind));
+            }
+        }
     }
 }
 
@@ -175,6 +278,21 @@ pub fn signal(child: &Child, signal: Signal) {
 
 async fn send(request: RequestBuilder) -> Response {
     request.send().await.expect("the gateway answers")
+}
+
+async fn json_of(request: RequestBuilder) -> Value {
+    let answer = send(request).await;
+    let status = answer.status();
+    let value = answer.json().await.expect("JSON");
+    assert!(status.is_success(), "{status}: {value}");
+    value
+}
+
+/// Redirects are followed.
+async fn bytes_of(request: RequestBuilder) -> Vec<u8> {
+    let answer = send(request).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.bytes().await.expect("a body").to_vec()
 }
 
 async fn assert_problem(answer: Response, status: u16, code: &str) {

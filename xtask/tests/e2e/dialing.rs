@@ -43,6 +43,11 @@ async fn dialling_is_off_at_the_next_request_until_it_is_on_again() {
 
     let on = succeed(dialing(&stage, &["on"]).env("USER", "grace"));
     assert!(on.contains(" by grace@"), "{on}");
+    let mut nameless = dialing(&stage, &["on"]);
+    let on = succeed(nameless.env_remove("USER").env_remove("LOGNAME"));
+    let own = Command::new("id").arg("-un").output().expect("id runs");
+    let own = String::from_utf8_lossy(&own.stdout).trim().to_owned();
+    assert!(on.contains(&format!(" by {own}@")), "{on}");
     assert_eq!(place.send(&router).await.status, 201);
 }
 

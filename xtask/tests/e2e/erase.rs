@@ -185,7 +185,7 @@ async fn nothing_is_left_of_a_person_but_facts_that_name_nobody() {
         .assert_problem(404, "not_found");
 
     let told = succeed(&mut xtask_on(&stage, &["erase", &user, "--yes"]));
-    assert_eq!(told, format!("nothing is there of {user}\n"));
+    assert_eq!(told, format!("no user with id {user}\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

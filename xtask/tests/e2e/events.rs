@@ -8,7 +8,7 @@ use mongodb::bson::{Bson, Document};
 use serde_json::Value;
 use testkit::Stage;
 
-use crate::{Folder, succeed, xtask};
+use crate::{Folder, fail, succeed, xtask};
 
 /// The status that is answered; 0 where the event is no request.
 const EXPECTED: [(&str, &str, u16); 25] = [
@@ -38,6 +38,36 @@ const EXPECTED: [(&str, &str, u16); 25] = [
     ("voice", "voice", 200),
     ("voice", "voice-forged", 403),
 ];
+
+#[test]
+fn a_file_that_is_no_event_is_named() {
+    let folder = Folder::new();
+    let (text, missing) = (folder.file("README.md"), folder.file("missing.json"));
+    fs::write(&text, "# outdial\n").expect("it can be written");
+    for (arguments, said) in [
+        (
+            vec![&*text],
+            format!(
+                "error: {text} must be a JSON event, such as events/users-create.json: it is not JSON (line 1, column 1)"
+            ),
+        ),
+        (
+            vec![&missing],
+            format!("error: cannot read {missing}, which must be a JSON event"),
+        ),
+        (
+            vec!["events/users-list.json", "--env", &text],
+            format!("error: {text} must be a JSON object"),
+        ),
+        (
+            vec!["events/users-list.json", "--seed", &missing],
+            format!("error: cannot read {missing}, which must be a JSON object"),
+        ),
+    ] {
+        let (_, stderr) = fail(&mut xtask(&[&["invoke", "users"], &arguments[..]].concat()));
+        assert!(stderr.contains(&said), "{said}: {stderr}");
+    }
+}
 
 #[tokio::test]
 async fn events_of_console() {

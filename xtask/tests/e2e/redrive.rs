@@ -8,7 +8,7 @@ use outdial::aws::Transport;
 use serde_json::json;
 use testkit::Queue;
 
-use crate::{Folder, succeed, xtask};
+use crate::{Folder, fail, succeed, xtask};
 
 fn redrive(from: &Queue, to: &Queue, more: &[&str]) -> String {
     let endpoint = std::env::var("OUTDIAL_TEST_SQS_ENDPOINT").expect("`cargo xtask test` sets it");
@@ -140,6 +140,52 @@ fn a_queue_that_cannot_be_reached_is_named() {
     .expect("xtask runs");
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("error: cannot look into http://127.0.0.1:1/1/dead"),
+        "{said}"
+    );
+}
+
+#[test]
+fn missing_region_and_credentials_are_named_by_their_variables() {
+    let redrive = |more: &[(&str, &str)]| {
+        let mut command = xtask(&["redrive", "--to", "http://127.0.0.1:1/1/q", "--dry-run"]);
+        command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
+        let (_, said) = fail(command.envs(more.iter().copied()));
+        assert!(!said.contains("IMDS"), "{said}");
+        said
+    };
+    let said = redrive(&[]);
+    assert!(said.contains("no AWS region: set AWS_REGION"), "{said}");
+    let region = ("AWS_REGION", "us-east-1");
+    for profile in ["", "nobody"] {
+        let said = redrive(&[region, ("AWS_PROFILE", profile)]);
+        let wanted = "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+        assert!(said.contains(wanted), "{said}");
+    }
+}
+
+#[test]
+fn credentials_of_a_profile_are_used() {
+    let folder = Folder::new();
+    let (profiles, keys) = (folder.file("config"), folder.file("credentials"));
+    std::fs::write(&profiles, "[profile ops]\nregion = us-east-1\n").expect("it can be written");
+    let secret = "[ops]\naws_access_key_id = tests\naws_secret_access_key = tests\n";
+    std::fs::write(&keys, secret).expect("it can be written");
+    let mut command = xtask(&[
+        "redrive",
+        "--from",
+        "http://127.0.0.1:1/1/dead",
+        "--to",
+        "http://127.0.0.1:1/1/q",
+    ]);
+    command
+        .env_clear()
+        .env("AWS_CONFIG_FILE", profiles)
+        .env("AWS_SHARED_CREDENTIALS_FILE", keys)
+        .env("AWS_PROFILE", "ops")
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    let (_, said) = fail(&mut command);
     assert!(
         said.contains("error: cannot look into http://127.0.0.1:1/1/dead"),
         "{said}"

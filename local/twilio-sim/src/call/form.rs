@@ -76,10 +76,10 @@ pub(super) fn recording(sim: &Sim, recording: &Recording) -> Form {
         ("CallSid", &recording.call_sid),
         ("RecordingSid", &recording.sid),
         ("RecordingUrl", &sim.recording_url(&recording.sid)),
-        ("RecordingStatus", recording.status),
+        ("RecordingStatus", &*recording.status),
         ("RecordingChannels", &recording.channels.to_string()),
         ("RecordingStartTime", &rfc2822(recording.started)),
-        ("RecordingSource", recording.source),
+        ("RecordingSource", &recording.source),
         ("RecordingTrack", &recording.track),
         (
             "ErrorCode",

@@ -143,6 +143,7 @@ impl Outbox {
             )),
             Err(trouble) => Some((trouble.code, trouble.message.clone())),
         };
+        self.sim.store.lock().save_call(&self.sid);
         if let Some((code, message)) = warning {
             self.sim.log.write(
                 "warning",

@@ -193,7 +193,7 @@ impl Player {
         self.wait(time).await?;
         self.sim
             .store
-            .call(&self.sid, |call| call.answered_by = Some(word));
+            .call(&self.sid, |call| call.answered_by = Some(word.into()));
         self.sim
             .log
             .write("amd", Some(&self.sid), json!({ "answered_by": word }));

@@ -32,13 +32,13 @@ impl Player {
         let recording = Recording {
             sid: new_sid("RE"),
             call_sid: self.sid.clone(),
-            status: "in-progress",
+            status: "in-progress".into(),
             created: now,
             updated: now,
             started: now,
             seconds: None,
             channels: options.channels,
-            source,
+            source: source.into(),
             track: options.track.clone(),
             error_code: None,
             sounds: Vec::new(),
@@ -78,12 +78,13 @@ impl Player {
         };
         let now = self.clock.now();
         self.sim.store.recording(&tape.sid, |recording| {
-            recording.status = "processing";
+            recording.status = "processing".into();
             recording.seconds = Some(seconds);
             recording.error_code = error_code;
             recording.updated = now;
             recording.sounds = std::mem::take(&mut tape.sounds);
         });
+        self.sim.store.lock().save_recording(&tape.sid);
     }
 
     /// What a status callback or an action says about a recording that has one.
@@ -101,13 +102,10 @@ impl Player {
     pub(super) fn process(&mut self, tape: &Tape) {
         let now = self.clock.now();
         self.sim.store.recording(&tape.sid, |recording| {
-            recording.status = if recording.error_code.is_some() {
-                "absent"
-            } else {
-                "completed"
-            };
+            recording.process();
             recording.updated = now;
         });
+        self.sim.store.lock().save_recording(&tape.sid);
         self.tell_recording(&tape.sid, &tape.options);
     }
 
@@ -116,7 +114,10 @@ impl Player {
         let Some(recording) = tables.recording(sid) else {
             return;
         };
-        let (status, form) = (recording.status, form::recording(&self.sim, recording));
+        let (status, form) = (
+            recording.status.clone(),
+            form::recording(&self.sim, recording),
+        );
         let detail = json!({
             "recording_sid": sid,
             "status": status,
@@ -126,9 +127,9 @@ impl Player {
         drop(tables);
         self.sim.log.write("recording", Some(&self.sid), detail);
         if let Some(hook) = &options.callback
-            && options.events.iter().any(|event| event == status)
+            && options.events.iter().any(|event| *event == status)
         {
-            let (event, hook) = (status.to_owned(), hook.clone());
+            let (event, hook) = (status.into_owned(), hook.clone());
             self.enqueue(Callback {
                 kind: CallbackKind::Recording,
                 event,

@@ -52,6 +52,7 @@ impl Player {
                 _ => {}
             }
         });
+        self.sim.store.lock().save_call(&self.sid);
         let detail = json!({ "status": status.word(), "call_time_ms": u64::try_from(self.clock.passed().as_millis()).ok() });
         self.sim.log.write("call.status", Some(&self.sid), detail);
     }
@@ -68,10 +69,10 @@ impl Player {
         if let Some(word) = self
             .sim
             .store
-            .call(&self.sid, |call| call.answered_by)
+            .call(&self.sid, |call| call.answered_by.clone())
             .flatten()
         {
-            form.extend(form::pairs([("AnsweredBy", word)]));
+            form.extend(form::pairs([("AnsweredBy", &*word)]));
         }
         form
     }
@@ -93,7 +94,7 @@ impl Player {
             tokio::time::sleep(sim.config.speed.wall(time)).await;
             let live = sim.store.call(&sid, |call| {
                 let live = !call.status.has_ended();
-                call.answered_by = live.then_some(word);
+                call.answered_by = live.then_some(word.into());
                 live
             });
             if live != Some(true) {

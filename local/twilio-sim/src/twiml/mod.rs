@@ -8,6 +8,8 @@ mod xml;
 pub use verb::{Action, Gather, Play, Prompt, Record, Say, Verb};
 pub use xml::{Element, MAX_DEPTH, Node};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Hook;
 
 /// The longest document that is fetched, in bytes.
@@ -16,7 +18,8 @@ pub const MAX_DOCUMENT: usize = 64 * 1024;
 pub const MAX_INLINE: usize = 4_000;
 
 /// Where instructions come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Asked for over HTTP.
     Url(Hook),

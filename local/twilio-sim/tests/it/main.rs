@@ -4,6 +4,7 @@
 
 mod calls;
 mod command_line;
+mod data;
 mod faults;
 mod gather_and_record;
 mod hangup;

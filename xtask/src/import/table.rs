@@ -1,0 +1,228 @@
+//! The rows of a CSV file as users, one at a time.
+
+use std::io::Read;
+use std::str::FromStr;
+
+use mongodb::bson::{DateTime, oid::ObjectId};
+use outdial::domain::{Email, PhoneNumber, User};
+use outdial::http::FieldError;
+
+use super::cells::Splitter;
+use super::header::{self, COLUMNS, Header};
+use super::text::{Line, Lines, ROW_MAX};
+use super::{Content, Row, fault};
+use crate::Result;
+
+pub struct Table<R: Read> {
+    lines: Lines<R>,
+    delimiter: char,
+    header: Header,
+}
+
+/// The cells of a row, which is several lines if a quoted cell has line breaks.
+struct Record {
+    first: u64,
+    last: u64,
+    cells: Vec<String>,
+    is_malformed: bool,
+}
+
+impl<R: Read> Table<R> {
+    /// Finds the delimiter and reads the header.
+    ///
+    /// # Errors
+    ///
+    /// When the file is not text, or its header is not one of users.
+    pub fn open(mut lines: Lines<R>) -> Result<Self> {
+        let mut hint = None;
+        let first = loop {
+            let line = lines.next()?.unwrap_or_else(|| Line {
+                number: 1,
+                text: String::new(),
+                is_damaged: false,
+            });
+            if line.text.contains(['\0', char::REPLACEMENT_CHARACTER]) {
+                return Err(NOT_TEXT.into());
+            }
+            if hint.is_none() {
+                hint = header::hint(&line)?;
+                if hint.is_some() {
+                    continue;
+                }
+            }
+            if !header::is_blank_line(&line) || lines.peek()?.is_none() {
+                break line;
+            }
+        };
+        let delimiter = hint.unwrap_or_else(|| header::delimiter_of(&first));
+        let record = record(&mut lines, delimiter, first)?;
+        let header = Header::read(&record.cells)?;
+        Ok(Self {
+            lines,
+            delimiter,
+            header,
+        })
+    }
+
+    /// Returns the next row, or `None` at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read on: a quote is never closed, or a row is too long.
+    pub fn next(&mut self) -> Result<Option<Row>> {
+        let Some(first) = self.lines.next()? else {
+            return Ok(None);
+        };
+        let record = record(&mut self.lines, self.delimiter, first)?;
+        Ok(Some(Row {
+            line: record.first,
+            content: self.content(record),
+        }))
+    }
+
+    fn content(&self, mut record: Record) -> Content {
+        let width = header::used_width(&record.cells);
+        if width == 0 {
+            return Content::Blank;
+        }
+        // Spreadsheets add empty cells at the end.
+        record.cells.truncate(width.max(self.header.width));
+        let mut faults = Vec::new();
+        if let Some(message) = self.misshapen(&record) {
+            faults.push(fault("the line", message));
+        }
+        let user = if faults.is_empty() {
+            self.user(&record.cells, &mut faults)
+        } else {
+            None
+        };
+        if !faults.is_empty() && record.last > record.first {
+            let message = format!("goes on to line {}, in quotes", record.last);
+            faults.push(fault("the line", message));
+        }
+        match user {
+            Some(user) if faults.is_empty() => Content::User(Box::new(user)),
+            _ => Content::Refused(faults),
+        }
+    }
+
+    fn misshapen(&self, record: &Record) -> Option<String> {
+        let (count, width) = (record.cells.len(), self.header.width);
+        let has = |letter| record.cells.iter().any(|cell| cell.contains(letter));
+        if has(char::REPLACEMENT_CHARACTER) {
+            Some(
+                "is not UTF-8, or was damaged when it was made UTF-8: save the file as \"CSV UTF-8\", and import it again"
+                    .to_owned(),
+            )
+        } else if record.is_malformed {
+            Some("has text behind a closing quote: write a quote in a value twice".to_owned())
+        } else if count != width {
+            Some(format!("has {count} fields, and the header {width}"))
+        } else {
+            None
+        }
+    }
+
+    fn user(&self, cells: &[String], faults: &mut Vec<FieldError>) -> Option<User> {
+        let cell = |column: usize| {
+            let place = self.header.places[column];
+            place
+                .and_then(|place| cells.get(place))
+                .map_or("", String::as_str)
+        };
+        let name = field(0, cell(0), faults);
+        let email: Option<Email> = field(1, cell(1), faults);
+        let number = phone_number(cell(2));
+        let number = number.map_err(|message| faults.push(fault(COLUMNS[2], message)));
+        let time_zone = match cell(3) {
+            "" => None,
+            text => field(3, text, faults),
+        };
+        let email = email?;
+        let now = DateTime::now();
+        Some(User {
+            id: ObjectId::new(),
+            name: name?,
+            email_lower: email.lower(),
+            email,
+            phone_number: number.ok()?,
+            time_zone,
+            idempotency_scope: None,
+            request_hash: None,
+            created_by: None,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+}
+
+const NOT_TEXT: &str =
+    "the file is not text in UTF-8, nor in UTF-16 with a byte order mark: save it as \"CSV UTF-8\"";
+
+/// Reads the row that begins with this line.
+fn record<R: Read>(lines: &mut Lines<R>, delimiter: char, first: Line) -> Result<Record> {
+    let mut splitter = Splitter::new(delimiter);
+    let mut length = first.text.len();
+    let (first, mut line) = (first.number, first);
+    while !splitter.take(line.number, &line.text) {
+        let opened = splitter.opened_on();
+        line = lines.next()?.ok_or_else(|| {
+            let last = lines.number();
+            format!("line {opened}: a quote opens here and is never closed: lines {first} to {last} were not imported")
+        })?;
+        length += line.text.len();
+        if length > ROW_MAX {
+            return Err(format!(
+                "line {opened}: a quote opens here and is not closed within {ROW_MAX} bytes: no line from {first} on was imported"
+            )
+            .into());
+        }
+    }
+    Ok(Record {
+        first,
+        last: line.number,
+        is_malformed: splitter.is_malformed(),
+        cells: splitter.into_cells(),
+    })
+}
+
+fn field<T: FromStr<Err: ToString>>(
+    column: usize,
+    text: &str,
+    faults: &mut Vec<FieldError>,
+) -> Option<T> {
+    let value = text.parse().map_err(|error: T::Err| error.to_string());
+    value
+        .map_err(|message| faults.push(fault(COLUMNS[column], message)))
+        .ok()
+}
+
+/// A number, or what is wrong with it and what a spreadsheet has to do with that.
+fn phone_number(text: &str) -> Result<PhoneNumber, String> {
+    text.parse().map_err(|error: outdial::domain::InvalidValue| {
+        let digits = text.strip_suffix(".0").unwrap_or(text);
+        if is_scientific(text) {
+            "is in scientific notation, such as 1.21256E+10: Excel has rounded the number. Format the column as Text, enter \
+             the numbers again, and save the file anew"
+                .to_owned()
+        } else if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("{error}: it lacks the +, which spreadsheets remove unless the column is formatted as Text")
+        } else {
+            error.to_string()
+        }
+    })
+}
+
+/// Whether Excel has written the number, in any language: `1.21256E+10`, `1,21256E+10`, `4e11`.
+fn is_scientific(text: &str) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else {
+        return false;
+    };
+    let mantissa = mantissa.trim_start_matches(['+', '-']);
+    let exponent = exponent.trim_start_matches(['+', '-']);
+    is_digits(exponent) && mantissa.split(['.', ',']).all(is_digits)
+}
+
+#[cfg(test)]
+mod tests;
