@@ -10,6 +10,8 @@ use aws_sdk_secretsmanager::config::SharedCredentialsProvider;
 
 pub use transport::Transport;
 
+use crate::config::variable;
+
 /// The AWS services that the functions use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
@@ -58,8 +60,4 @@ pub(crate) fn unreachable(service: &str) -> String {
     } else {
         format!("no AWS region or credentials: set {}", missing.join(", "))
     }
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -17,7 +17,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, variable};
 
 /// The crates whose spans and events follow `LOG_LEVEL`. All others are capped at INFO: the runtime logs whole
 /// events, with personal data in them, below it.
@@ -64,12 +64,10 @@ where
 ///
 /// When `LOG_LEVEL` is malformed; then INFO is logged.
 pub(crate) fn begin(function: &str) -> Result<(), ConfigError> {
-    let level = match std::env::var("LOG_LEVEL") {
-        Ok(text) if !text.is_empty() => text
-            .parse::<Level>()
-            .map_err(|_| ConfigError::malformed("LOG_LEVEL", "TRACE, DEBUG, INFO, WARN or ERROR")),
-        _ => Ok(Level::INFO),
-    };
+    let level = variable("LOG_LEVEL").map_or(Ok(Level::INFO), |text| {
+        text.parse::<Level>()
+            .map_err(|_| ConfigError::malformed("LOG_LEVEL", "TRACE, DEBUG, INFO, WARN or ERROR"))
+    });
     let chosen = *level.as_ref().unwrap_or(&Level::INFO);
     let targets = Targets::new()
         .with_default(chosen.min(Level::INFO))

@@ -3,7 +3,6 @@
 //! outcome: all of them of a few known values.
 
 use std::{
-    env::VarError,
     io::{self, Write},
     sync::OnceLock,
 };
@@ -13,7 +12,10 @@ use metrics::Unit;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use mongodb::bson::DateTime;
 
-use crate::{config::ConfigError, domain::DialOutcome};
+use crate::{
+    config::{ConfigError, variable},
+    domain::DialOutcome,
+};
 
 static COLLECTOR: OnceLock<&Collector> = OnceLock::new();
 
@@ -55,7 +57,7 @@ pub enum Count {
 }
 
 /// The codes of the answers that are a rule's.
-const RULES: [&str; 11] = [
+const RULES: [&str; 13] = [
     "number_not_valid",
     "number_type_not_allowed",
     "country_not_allowed",
@@ -67,6 +69,8 @@ const RULES: [&str; 11] = [
     "number_daily_cap",
     "daily_cap",
     "dialing_off",
+    "voice_not_allowed",
+    "language_not_supported",
 ];
 
 const WEBHOOK_LAG: &str = "WebhookLag";
@@ -185,14 +189,12 @@ fn stack_name() -> Result<Option<String>, ConfigError> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    match std::env::var("STACK_NAME") {
-        Err(VarError::NotPresent) => Ok(None),
-        Ok(name) if name.is_empty() => Ok(None),
-        Ok(name) if is_valid(&name) => Ok(Some(name)),
-        _ => Err(ConfigError::malformed(
+    match variable("STACK_NAME") {
+        Some(name) if !is_valid(&name) => Err(ConfigError::malformed(
             "STACK_NAME",
             "at most 128 letters, digits and hyphens",
         )),
+        name => Ok(name),
     }
 }
 

@@ -143,7 +143,8 @@ const CREDENTIALS: [(&str, &str); 4] = [
     ("AWS_SECRET_ACCESS_KEY", "secret-of-the-key"),
 ];
 
-const ENVIRONMENT: [(&str, &str); 3] = [
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("ENVIRONMENT", "development"),
     ("MONGO_URI", "mongodb://environment.example/"),
     ("MONGO_DB", "environment"),
     ("TWILIO_ACCOUNT_SID", "ACeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"),
@@ -198,7 +199,7 @@ async fn the_secret_wins_over_the_environment() {
     let secret = json!({
         "MONGO_URI": "mongodb://secret.example/",
         "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-        "TWILIO_AUTH_TOKEN": "token of the secret",
+        "TWILIO_AUTH_TOKEN": "token-of-the-secret",
         "MONGO_DB": "not a secret variable",
         "NOTE": 7,
     });
@@ -206,9 +207,56 @@ async fn the_secret_wins_over_the_environment() {
     assert_eq!(
         ended.message(),
         format!(
-            "account {ACCOUNT_SID} token token of the secret uri mongodb://secret.example/ database environment"
+            "account {ACCOUNT_SID} token token-of-the-secret uri mongodb://secret.example/ database environment"
         )
     );
+}
+
+#[tokio::test]
+async fn a_member_of_the_secret_is_trimmed_and_a_blank_inside_is_refused_by_name() {
+    let with_token = |token: &str| {
+        json!({
+            "MONGO_URI": " mongodb://secret.example/\n",
+            "TWILIO_ACCOUNT_SID": format!("{ACCOUNT_SID}\r\n"),
+            "TWILIO_AUTH_TOKEN": token,
+        })
+        .to_string()
+    };
+    let ended = run_with(&holding(&with_token("\ttoken ")).await).await;
+    assert_eq!(
+        ended.message(),
+        format!(
+            "account {ACCOUNT_SID} token token uri mongodb://secret.example/ database environment"
+        )
+    );
+    let ended = run_with(&holding(&with_token("pa55word\npa55word")).await).await;
+    let message = ended.message();
+    assert!(
+        message.starts_with("TWILIO_AUTH_TOKEN is malformed: it must be one word"),
+        "{message}"
+    );
+    assert!(!message.contains("pa55word"));
+}
+
+#[tokio::test]
+async fn variables_that_the_aws_client_reads_are_trimmed_too() {
+    let secret = json!({ "MONGO_URI": "mongodb://secret.example/", "TWILIO_AUTH_TOKEN": "token" });
+    let endpoint = holding(&secret.to_string()).await;
+    let padded = format!(" {endpoint}\n");
+    let mut variables = [&CREDENTIALS[..], &ENVIRONMENT[..]].concat();
+    variables.push(("AWS_ENDPOINT_URL", &padded));
+    variables.retain(|(name, _)| *name != "AWS_REGION");
+    variables.push(("AWS_REGION", "us-east-1\n"));
+    variables.push(("LOG_LEVEL", "INFO\n"));
+    let ended = run(&variables).await;
+    assert!(ended.message().contains("token token"), "{:?}", ended.lines);
+    for (name, value) in [("AWS_REGION", "us east-1"), ("LOG_LEVEL", "IN FO")] {
+        let mut variables = variables.clone();
+        variables.push((name, value));
+        let ended = run(&variables).await;
+        let expected = format!("{name} is malformed");
+        assert!(ended.message().starts_with(&expected), "{:?}", ended.lines);
+    }
 }
 
 #[tokio::test]

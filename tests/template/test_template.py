@@ -75,6 +75,9 @@ READS = {
         "MAX_CALLS_PER_DAY",
         "CALL_TIME_LIMIT_SECONDS",
         "CALL_RING_TIMEOUT_SECONDS",
+        "VOICE",
+        "LANGUAGE",
+        "ALLOWED_VOICES",
     },
     "Inbox::new(": {"WEBHOOK_QUEUE_URL"},
     "WebhookQueue::from_settings(": {"WEBHOOK_QUEUE_URL"},
@@ -100,6 +103,7 @@ DEFAULTS = {
     "CALL_RING_TIMEOUT_SECONDS": 30,
     "RECONCILE_UNKNOWN_AFTER_SECONDS": 600,
     "RECONCILE_PAGE": 100,
+    "ALLOWED_VOICES": "basic,standard,neural",
     "VOICE": "woman",
     "LANGUAGE": "en-US",
 }
@@ -407,8 +411,9 @@ def test_the_secret_is_named_by_its_whole_arn(written):
         assert not pattern.search(bad), bad
 
 
-def test_calling_hours_and_blocked_numbers_are_checked_before_they_are_deployed(written):
+def test_lists_hours_and_zones_are_checked_before_they_are_deployed(written):
     for name, good, bad in [
+        ("AllowedVoices", ["basic", "basic,standard", "neural, Polly.Joanna-Generative"], ["", "basic,", "basic;neural", "Polly Joanna"]),
         ("CallingHours", ["", "08:00-21:00", "22:00-06:00", "00:00-24:00"], ["8-21", "24:00-08:00", "08:60-21:00", "08:00-24:01"]),
         ("BlockedNumbers", ["", "+12125550123", "+12125550123,+442079460018"], ["12125550123", "+12125550123,", "+0125550123"]),
         ("DefaultTimeZone", ["UTC", "America/New_York", "America/Argentina/Buenos_Aires", "Etc/GMT+6"], ["", "America/", "../UTC", "New York"]),

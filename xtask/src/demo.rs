@@ -205,7 +205,7 @@ fn public_url() -> Result<String> {
     if !missing.is_empty() {
         return Err(format!("--real-twilio needs {}", missing.join(", ")).into());
     }
-    let url = std::env::var("BASE_URL").unwrap_or_default();
+    let url = outdial::config::variable("BASE_URL").unwrap_or_default();
     let url = url.trim_end_matches('/');
     if !url.starts_with("https://") {
         return Err("--real-twilio needs BASE_URL, the public https origin that leads to --port on this machine".into());

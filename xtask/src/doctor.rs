@@ -39,7 +39,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let values = arguments.variables.values()?;
     let value = |name: &str| {
-        let value = values.get(name).map(ExposeSecret::expose_secret);
+        let value = values.get(name).map(|value| value.expose_secret().trim());
         value.filter(|value| !value.is_empty())
     };
     let api = arguments.api_url.as_ref().map(Url::as_str);

@@ -120,7 +120,7 @@ async fn twilio_for(
     event: &mut Value,
     output: &Output,
 ) -> Result<String> {
-    if let Ok(url) = std::env::var("TWILIO_API_BASE_URL") {
+    if let Some(url) = outdial::config::variable("TWILIO_API_BASE_URL") {
         return Ok(url);
     }
     let variable = |name: &str| variables.get(name).cloned().unwrap_or_default();

@@ -50,7 +50,7 @@ type Values = HashMap<String, SecretString>;
 
 fn value(values: &Values, name: &str) -> Option<String> {
     let value = values.get(name)?.expose_secret();
-    Some(value.to_owned()).filter(|value| !value.is_empty())
+    Some(value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 /// A local stack's variables say where its queues are, and what they take; a function's, which are in a file, do not.

@@ -14,7 +14,7 @@ use outdial::twilio::TwilioClient;
 use secrecy::ExposeSecret;
 
 use crate::Result;
-use crate::variables::Variables;
+use crate::variables::{Variables, of_operator};
 
 /// The stack of [`Variables`], with a database of it that the command line may name.
 #[derive(Args)]
@@ -37,12 +37,13 @@ impl Target {
         if let Some(uri) = &self.uri {
             values.insert("MONGO_URI".to_owned(), uri.as_str().into());
             values.remove("SECRET_ID");
+            values.remove("ENVIRONMENT");
             "the connection string in --uri".clone_into(&mut origin);
         }
         if let Some(database) = &self.database {
             values.insert("MONGO_DB".to_owned(), database.as_str().into());
         }
-        let settings = Settings::with_secret(values, Pauses::default()).await;
+        let settings = Settings::with_secret(of_operator(values), Pauses::default()).await;
         let settings = settings.map_err(|error| {
             format!("{error}; the database's connection string in --uri needs no secret")
         })?;

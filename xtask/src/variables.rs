@@ -37,7 +37,8 @@ pub struct Variables {
 impl Variables {
     /// The settings by them, and by the secret that they name.
     pub async fn settings(&self) -> Result<Settings> {
-        Ok(Settings::with_secret(self.values()?, Pauses::default()).await?)
+        let values = of_operator(self.values()?);
+        Ok(Settings::with_secret(values, Pauses::default()).await?)
     }
 
     /// Where they come from, in words: which stack it is.
@@ -66,18 +67,23 @@ impl Variables {
         };
         let mut values = match file {
             Some(file) => read(&file, self.local)?,
-            None => std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
-                .map(|(name, value)| (name, value.into()))
-                .collect(),
+            None => outdial::config::environment()?,
         };
         if let Some(id) = &self.secret {
             values.insert("SECRET_ID".to_owned(), id.as_str().into());
         }
         Ok(values)
     }
+}
+
+/// The variables of a command on a database. A stack's variables have `ENVIRONMENT`; without it the operator has named the
+/// database, which may be one without TLS on this machine.
+pub fn of_operator(mut values: HashMap<String, SecretString>) -> HashMap<String, SecretString> {
+    let environment = values.get("ENVIRONMENT").map(ExposeSecret::expose_secret);
+    if environment.is_none_or(|name| name.trim().is_empty()) {
+        values.insert("ENVIRONMENT".to_owned(), "development".into());
+    }
+    values
 }
 
 fn read(file: &Path, local: Option<u16>) -> Result<HashMap<String, SecretString>> {

@@ -31,6 +31,8 @@ const RULES = {
   number_daily_cap: "The number's calls of the day used up",
   daily_cap: "All calls of the day used up",
   dialing_off: "Dialling switched off",
+  voice_not_allowed: "Voice not allowed",
+  language_not_supported: "Language not supported",
   twilio_refused: "Refused by Twilio",
 };
 

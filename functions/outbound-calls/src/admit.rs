@@ -50,7 +50,8 @@ pub(crate) async fn admit(
         return Ok(Admission::Repeat(response));
     }
     let callee = callee.ok_or_else(|| Problem::not_found("user"))?;
-    if let Err(refused) = app.rules.check(&line, &callee, Utc::now()) {
+    let speech = app.rules.check_speech(&request);
+    if let Err(refused) = speech.and_then(|()| app.rules.check(&line, &callee, Utc::now())) {
         return Ok(Admission::Refused(refused));
     }
 

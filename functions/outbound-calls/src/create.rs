@@ -35,7 +35,7 @@ use crate::{
         (status = 404, description = "There is no such user"),
         (status = 409, description = "The first request with this key is still under way (`request_in_progress`)",
             headers(("Retry-After" = u32, description = "Seconds"))),
-        (status = 422, description = "Fields at fault (`validation_failed`), or a rule: `number_not_valid`, \
+        (status = 422, description = "Fields at fault (`validation_failed`), or a rule: `language_not_supported`, `voice_not_allowed`, `number_not_valid`, \
             `number_type_not_allowed`, `country_not_allowed`, `own_number`, `number_blocked`, `outside_calling_hours` \
             (with `next_allowed_at`), `no_calling_hours`, `idempotency_key_reused`, or Twilio refused the number (`twilio_refused`)",
             headers(("Retry-After" = Option<u32>, description = "Seconds, outside the calling hours"))),
@@ -77,7 +77,9 @@ pub(crate) async fn create(
 }
 
 /// The refusals that are counted: the rules', and Twilio's own.
-const COUNTED: [&str; 12] = [
+const COUNTED: [&str; 14] = [
+    "language_not_supported",
+    "voice_not_allowed",
     "own_number",
     "number_not_valid",
     "number_type_not_allowed",

@@ -3,6 +3,7 @@
 mod hours;
 mod line;
 mod plan;
+mod speech;
 mod zones;
 
 use std::sync::OnceLock;
@@ -11,7 +12,7 @@ use chrono::{DateTime, Utc};
 use outdial::{
     config::{CallConfig, ConfigError},
     dao::Callee,
-    domain::PhoneNumber,
+    domain::{AllowedVoices, PhoneNumber, Speech},
     http::Problem,
 };
 use rlibphonenumber::Region;
@@ -29,6 +30,9 @@ pub(crate) struct Rules {
     /// The configured numbers, and the valid ones that are meant by those that are not.
     blocked: OnceLock<Vec<PhoneNumber>>,
     hours: Option<Hours>,
+    /// The configured voice and language.
+    speech: Speech,
+    allowed_voices: AllowedVoices,
 }
 
 impl Rules {
@@ -54,6 +58,8 @@ impl Rules {
                 hours,
                 default_zone: config.default_time_zone.clone(),
             }),
+            speech: config.speech.clone(),
+            allowed_voices: config.allowed_voices.clone(),
         })
     }
 

@@ -14,7 +14,7 @@ use axum::{
 use outdial::{
     config::{Settings, SpeechConfig, WebhookKind},
     dao::{Asking, Dao},
-    domain::{Call, CallSid},
+    domain::{Call, CallSid, Speech},
     http::{SignatureCheck, SignedForm, finish, twiml},
     metrics::{self, Count},
     queue::WebhookQueue,
@@ -54,9 +54,7 @@ impl App {
     }
 
     fn say(&self, text: &str) -> Response {
-        let SpeechConfig {
-            voice, language, ..
-        } = &*self.speech;
+        let Speech { voice, language } = &self.speech.speech;
         twiml(twilio::say_and_hang_up(
             text,
             voice.as_str(),
@@ -171,15 +169,21 @@ fn answer(app: &App, call: &Call) -> Response {
     if call.hangup_requested {
         return twiml(twilio::hangup());
     }
-    let speech = &app.speech;
-    let notice = speech
+    let config = &app.speech;
+    let notice = config
         .recording_notice
         .as_deref()
         .filter(|_| call.recording_enabled);
+    let (voice, language) = (call.voice.as_ref(), call.language.as_ref());
+    // Only a call that an earlier version stored names a language that no voice is known to speak.
+    let speech = config.speech.of_call(voice, language).unwrap_or(Speech {
+        voice: config.speech.voice.clone(),
+        language: language.unwrap_or(&config.speech.language).clone(),
+    });
     twiml(twilio::generate_twiml_response(
         &call.script,
-        call.voice.as_ref().unwrap_or(&speech.voice).as_str(),
-        call.language.as_ref().unwrap_or(&speech.language).as_str(),
+        speech.voice.as_str(),
+        speech.language.as_str(),
         notice,
     ))
 }
@@ -193,6 +197,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_ends_in_an_apology_and_the_next_request_is_answered() {
         let settings = Settings::from_pairs([
+            ("ENVIRONMENT", "development"),
             ("MONGO_URI", "mongodb://127.0.0.1:1"),
             ("TWILIO_AUTH_TOKEN", "token"),
             ("APOLOGY", "Sorry."),

@@ -165,7 +165,7 @@ impl Functions {
             ),
             ("BASE_URL", "https://calls.example.com"),
             ("MEDIA_SIGNING_KEY", "b2a1c7f05a3e4d2f9f5b7c0d1e8a6f34"),
-            ("MONGO_URI", "mongodb://127.0.0.1:1"),
+            ("MONGO_URI", "mongodb://127.0.0.1:1/?tls=true"),
             ("TWILIO_ACCOUNT_SID", "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
             ("TWILIO_API_BASE_URL", "https://127.0.0.1:1"),
             ("TWILIO_AUTH_TOKEN", "5f0c2f7de1a94b8e9d3c6a7b8190f2e4"),

@@ -63,14 +63,29 @@ fn said(document: &str, texts: &[&str], voice: &str, language: &str) {
         panic!("a response without verbs");
     };
     assert!(hangup.has_tag_name("Hangup") && !hangup.has_children());
-    assert_eq!(says.len(), texts.len());
-    for (say, text) in says.iter().zip(texts) {
+    if says.len() == texts.len() {
+        for (say, text) in says.iter().zip(texts) {
+            assert_eq!(content(*say), allowed(text));
+        }
+    } else {
+        let spoken: String = says.iter().map(|say| content(*say)).collect();
+        let texts: String = texts.iter().map(|text| allowed(text)).collect();
+        assert_eq!(
+            without_blanks(&spoken),
+            without_blanks(&texts),
+            "a long text is spoken in parts"
+        );
+    }
+    for say in says {
         assert!(say.has_tag_name("Say"));
-        assert_eq!(content(*say), allowed(text));
         assert_eq!(say.attribute("voice"), Some(&*allowed(voice)));
         assert_eq!(say.attribute("language"), Some(&*allowed(language)));
         assert_eq!(say.attributes().len(), 2);
     }
+}
+
+fn without_blanks(text: &str) -> String {
+    text.split_whitespace().collect()
 }
 
 fn parsed(document: &str) -> Document<'_> {

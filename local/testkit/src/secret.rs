@@ -78,7 +78,7 @@ impl Stage {
 pub fn secret_with(changes: &Value) -> Value {
     let mut variables = json!({
         "API_KEYS": crate::api_key("tester", crate::API_KEY, ""),
-        "MEDIA_SIGNING_KEY": "signs media in tests",
+        "MEDIA_SIGNING_KEY": "signs-media-in-tests",
         "TWILIO_AUTH_TOKEN": crate::AUTH_TOKEN,
     });
     for (name, value) in changes.as_object().into_iter().flatten() {

@@ -63,7 +63,7 @@ impl Stage {
             ("TWILIO_FROM_NUMBER", FROM_NUMBER),
             ("BASE_URL", BASE_URL),
             ("API_KEYS", &api_key("tester", API_KEY, "")),
-            ("MEDIA_SIGNING_KEY", "signs media in tests"),
+            ("MEDIA_SIGNING_KEY", "signs-media-in-tests"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self {

@@ -1,7 +1,7 @@
 use ring::digest;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use super::{ConfigError, Environment};
+use super::{ConfigError, Environment, Settings, variables::entries};
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,21 @@ pub struct ApiKeys {
     keys: Vec<ApiKey>,
 }
 
+impl Settings {
+    /// The keys that open the API.
+    ///
+    /// # Errors
+    ///
+    /// When an entry is malformed, or production has none.
+    pub fn api_keys(&self) -> Result<ApiKeys, ConfigError> {
+        let keys = ApiKeys::parse(self.get("API_KEYS")?, self.environment)?;
+        if keys.is_open() {
+            tracing::warn!("API_KEYS is not set: in development the API is open to everybody");
+        }
+        Ok(keys)
+    }
+}
+
 const EXPECTED: &str = "comma-separated entries name:sha256-hex[:scope+scope], such as backend:9f86…0a08 (the SHA-256 of the key in 64 hexadecimal digits)";
 
 impl ApiKeys {
@@ -74,8 +89,8 @@ impl ApiKeys {
             };
         };
         let mut keys: Vec<ApiKey> = Vec::new();
-        for (at, entry) in text.split(',').enumerate() {
-            let key = parse_key(entry.trim()).ok_or_else(|| {
+        for (at, entry) in entries(text).enumerate() {
+            let key = parse_key(entry).ok_or_else(|| {
                 ConfigError::new(format!(
                     "API_KEYS is malformed in entry {}: it must be {EXPECTED}",
                     at + 1

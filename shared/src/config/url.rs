@@ -83,7 +83,7 @@ impl Settings {
 ///
 /// When the variable is malformed.
 pub fn webhook_url(settings: &Settings, kind: WebhookKind) -> Result<Option<String>, ConfigError> {
-    if let Some(url) = settings.get(kind.variable()) {
+    if let Some(url) = settings.get(kind.variable())? {
         check(
             settings,
             kind.variable(),
@@ -92,7 +92,7 @@ pub fn webhook_url(settings: &Settings, kind: WebhookKind) -> Result<Option<Stri
         )?;
         return Ok(Some(url.to_owned()));
     }
-    let Some(origin) = settings.get("BASE_URL") else {
+    let Some(origin) = settings.get("BASE_URL")? else {
         return Ok(None);
     };
     check(

@@ -7,12 +7,14 @@ mod call;
 mod contact;
 mod hours;
 mod id;
+mod languages;
 mod recording;
 mod request;
 mod span;
 mod text;
 mod update;
 mod user;
+mod voices;
 
 pub use blocked::{BlockReason, BlockedNumber, BlockedNumberCreate};
 pub use call::{Call, CallEvent, CallStatus, Delivery, DialOutcome, EventSource};
@@ -25,6 +27,7 @@ pub use span::Span;
 pub use text::{Language, Metadata, Script, Voice, is_xml_char};
 pub use update::{DialResult, RecordingUpdate, Refusal, StatusUpdate};
 pub use user::User;
+pub use voices::{AllowedVoices, Speech, VoiceClass};
 
 /// Why a value was refused, as a sentence without its subject: `must be …`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -92,11 +92,11 @@ pub struct OutboundCallRequest {
     #[deserr(default)]
     #[schema(value_type = RecordingEnabled, required = false)]
     pub recording_enabled: bool,
-    /// The voice; the configured one where none is given.
+    /// The voice, of an allowed class; without it, one that speaks the language.
     #[deserr(default)]
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "Polly.Joanna-Neural")]
     pub voice: Option<Voice>,
-    /// The language; the configured one where none is given.
+    /// The language: a tag of Twilio's. Without it, the configured language if the voice speaks it, else the voice's own.
     #[deserr(default)]
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9-]{1,64}$", example = "en-US")]
     pub language: Option<Language>,

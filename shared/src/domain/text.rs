@@ -60,7 +60,7 @@ macro_rules! token {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(pub(super) String);
 
         impl $name {
             /// The value as text.

@@ -6,6 +6,7 @@ mod dial;
 mod lookup;
 mod rest;
 mod signature;
+mod speech_parts;
 mod twiml;
 mod webhook;
 mod webhook_url;

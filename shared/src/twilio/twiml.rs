@@ -7,9 +7,12 @@ use quick_xml::{
     name::QName,
 };
 
+use super::speech_parts::speech_parts;
 use crate::domain::{Script, is_xml_char};
 
 /// What a call is told to do: the notice, if there is one, and the script are spoken; then it hangs up.
+///
+/// A text that is too long for one `<Say>` becomes several.
 #[must_use]
 pub fn generate_twiml_response(
     script: &Script,
@@ -20,15 +23,15 @@ pub fn generate_twiml_response(
     let spoken = notice.into_iter().chain([script.as_str()]);
     response(
         spoken
-            .map(|text| say(text, voice, language))
+            .flat_map(|text| say(text, voice, language))
             .chain([Element::new("Hangup")]),
     )
 }
 
-/// Speaks one sentence, and hangs up: a goodbye, an apology.
+/// Speaks a text, and hangs up: a goodbye, an apology.
 #[must_use]
 pub fn say_and_hang_up(text: &str, voice: &str, language: &str) -> String {
-    response([say(text, voice, language), Element::new("Hangup")])
+    response(say(text, voice, language).chain([Element::new("Hangup")]))
 }
 
 /// Waits a second, then asks that URL for instructions.
@@ -144,11 +147,13 @@ impl<'a> Element<'a> {
     }
 }
 
-fn say<'a>(text: &'a str, voice: &'a str, language: &'a str) -> Element<'a> {
-    Element::new("Say")
-        .attribute("language", language)
-        .attribute("voice", voice)
-        .text(text)
+fn say<'a>(text: &'a str, voice: &'a str, language: &'a str) -> impl Iterator<Item = Element<'a>> {
+    speech_parts(text).map(move |part| {
+        Element::new("Say")
+            .attribute("language", language)
+            .attribute("voice", voice)
+            .text(part)
+    })
 }
 
 /// A reader would take a bare `\r` for the end of a line, and lose it.

@@ -273,9 +273,7 @@ impl Drop for Database {
 
 /// `MONGO_URI`, where the caller has set it.
 pub fn callers_uri() -> Option<String> {
-    std::env::var("MONGO_URI")
-        .ok()
-        .filter(|uri| !uri.is_empty())
+    outdial::config::variable("MONGO_URI")
 }
 
 fn mongod_is_installed() -> bool {

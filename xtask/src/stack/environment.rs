@@ -2,55 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use outdial::config::{VARIABLES, variable};
 use ring::digest::{SHA256, digest};
 
 pub use super::secrets::Credentials;
 use super::secrets::Secrets;
 
-/// Every variable that a function reads. The caller's own values of them must not leak into a local stack.
-const READ_BY_FUNCTIONS: [&str; 43] = [
-    "ALLOWED_COUNTRIES",
-    "API_KEYS",
-    "APOLOGY",
+/// The variables of Lambda and the AWS SDK that must not leak into a local stack either.
+const OF_AWS: [&str; 5] = [
     "AWS_ACCESS_KEY_ID",
-    "AWS_ENDPOINT_URL",
     "AWS_PROFILE",
-    "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
-    "BASE_URL",
-    "BLOCKED_NUMBERS",
-    "CALLING_HOURS",
-    "CALL_RING_TIMEOUT_SECONDS",
-    "CALL_TIME_LIMIT_SECONDS",
-    "DEFAULT_TIME_ZONE",
-    "ENVIRONMENT",
-    "LANGUAGE",
-    "LOG_LEVEL",
-    "MAX_CALLS_PER_DAY",
-    "MAX_CALLS_PER_NUMBER_PER_DAY",
-    "MAX_CALLS_PER_USER_PER_DAY",
-    "MEDIA_SIGNING_KEY",
-    "MEDIA_URL",
-    "MONGO_DB",
-    "MONGO_URI",
-    "RECONCILE_PAGE",
-    "RECONCILE_UNKNOWN_AFTER_SECONDS",
-    "RECORDING_NOTICE",
-    "RECORDING_URL",
-    "SECRET_ID",
-    "STACK_NAME",
-    "STATUS_URL",
-    "TWILIO_ACCOUNT_SID",
-    "TWILIO_API_BASE_URL",
-    "TWILIO_API_KEY_SECRET",
-    "TWILIO_API_KEY_SID",
-    "TWILIO_AUTH_TOKEN",
-    "TWILIO_AUTH_TOKEN_SECONDARY",
-    "TWILIO_FROM_NUMBER",
-    "VOICE",
-    "VOICE_URL",
-    "WEBHOOK_QUEUE_URL",
     "_X_AMZN_TRACE_ID",
 ];
 
@@ -107,7 +70,7 @@ impl Environment {
         environment.set("ENVIRONMENT", "development");
         environment.set(
             "LOG_LEVEL",
-            std::env::var("LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned()),
+            variable("LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
         );
         environment.set("MEDIA_SIGNING_KEY", media_signing_key);
         environment.set("MONGO_DB", database);
@@ -158,7 +121,7 @@ impl Environment {
 
 /// Keeps the caller's service settings from a child process, and proxies off this machine's own addresses.
 pub fn hide_callers_settings(command: &mut tokio::process::Command) {
-    for name in READ_BY_FUNCTIONS {
+    for name in VARIABLES.into_iter().chain(OF_AWS) {
         command.env_remove(name);
     }
     command.env("NO_PROXY", "127.0.0.1,localhost");
@@ -166,7 +129,7 @@ pub fn hide_callers_settings(command: &mut tokio::process::Command) {
 
 /// The variables of [`TWILIO_ACCOUNT`] that the caller has not set.
 pub fn missing_account_variables() -> Vec<&'static str> {
-    let is_missing = |name: &&str| std::env::var(name).unwrap_or_default().is_empty();
+    let is_missing = |name: &&str| variable(name).is_none();
     TWILIO_ACCOUNT.into_iter().filter(is_missing).collect()
 }
 

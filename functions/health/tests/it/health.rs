@@ -118,7 +118,7 @@ async fn a_twilio_that_is_away_is_named_and_not_asked_again_at_once() {
 #[tokio::test]
 async fn a_twilio_that_refuses_our_credentials_is_down() {
     let twilio = Twilio::start().await;
-    let stage = at(Stage::new().await, twilio.url()).set("TWILIO_AUTH_TOKEN", "another token");
+    let stage = at(Stage::new().await, twilio.url()).set("TWILIO_AUTH_TOKEN", "another-token");
     let (status, body, _) = ask(&function(&stage)).await;
     assert_eq!((status, &body["twilio"]), (503, &json!("down")));
 }
@@ -279,19 +279,22 @@ async fn a_key_that_is_not_known_is_refused_and_learns_nothing() {
 
 #[tokio::test]
 async fn without_readable_keys_health_is_told_and_nobody_is_known() {
-    // Production takes no Twilio on this machine, so there it is down.
+    // Production takes neither a Twilio nor a database on this machine, so there they are down.
     let nowhere = "https://127.0.0.1:1";
     let malformed = Stage::with_twilio().await.set("API_KEYS", "a:b");
-    let production = Stage::new().await.set("ENVIRONMENT", "production");
+    let production = Stage::new()
+        .await
+        .set("ENVIRONMENT", "production")
+        .set("MONGO_URI", "mongodb://127.0.0.1:1/?tls=true");
     let production = at(production, nowhere);
-    for (stage, expected) in [
-        (malformed, 200),
-        (production.clone().set("API_KEYS", "a:b"), 503),
-        (production.set("API_KEYS", ""), 503),
+    for (stage, expected, database) in [
+        (malformed, 200, "up"),
+        (production.clone().set("API_KEYS", "a:b"), 503, "down"),
+        (production.set("API_KEYS", ""), 503, "down"),
     ] {
         let function = function(&stage);
         let (status, body, _) = ask(&function).await;
-        assert_eq!((status, &body["database"]), (expected, &json!("up")));
+        assert_eq!((status, &body["database"]), (expected, &json!(database)));
         assert_eq!(body.get("dialing"), None, "{body}");
         let answer = send(&function, Request::get("/health")).await;
         answer.assert_problem(401, "unauthorized");

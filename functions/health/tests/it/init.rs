@@ -4,7 +4,7 @@ use testkit::ACCOUNT_SID;
 
 fn refusal(changed: (&str, &str)) -> String {
     let mut variables = [
-        ("MONGO_URI", "mongodb://127.0.0.1:1/"),
+        ("MONGO_URI", "mongodb://127.0.0.1:1/?tls=true"),
         ("MONGO_DB", "db"),
         ("TWILIO_ACCOUNT_SID", ACCOUNT_SID),
         ("TWILIO_AUTH_TOKEN", "token"),

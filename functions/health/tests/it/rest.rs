@@ -7,6 +7,7 @@ use testkit::{ACCOUNT_SID, Request};
 /// The function where neither the database nor Twilio is.
 pub fn alone() -> Router {
     let settings = Settings::from_pairs([
+        ("ENVIRONMENT", "development"),
         ("MONGO_URI", "mongodb://127.0.0.1:1/"),
         ("TWILIO_ACCOUNT_SID", ACCOUNT_SID),
         ("TWILIO_AUTH_TOKEN", "token"),

@@ -4,7 +4,7 @@ use outdial::{config::Settings, http::media::MediaSigner};
 use testkit::{ACCOUNT_SID, AUTH_TOKEN, Answer, Request, Twilio};
 use twilio_sim::clock::Speed;
 
-const KEY: &str = "signs media in tests";
+const KEY: &str = "signs-media-in-tests";
 
 /// A Twilio that has made one recording, and the function before it.
 pub struct Theatre {

@@ -74,9 +74,9 @@ async fn a_url_that_is_signed_with_a_new_key_of_the_secret_is_ours() {
     let secret = Secret::holding(&secret_with(&json!({}))).await;
     let settings = stage.settings_by(&secret).await;
     let function = media::router(media::App::from_settings(&settings).unwrap());
-    let new = secret_with(&json!({ "MEDIA_SIGNING_KEY": "a key of the secret" }));
+    let new = secret_with(&json!({ "MEDIA_SIGNING_KEY": "a-key-of-the-secret" }));
     secret.rotate(&new).await;
-    let url = signed_by("a key of the secret", &theatre.sid, 0);
+    let url = signed_by("a-key-of-the-secret", &theatre.sid, 0);
     let answer = Request::new("GET", &url).send(&function).await;
     assert_eq!(answer.status, 200);
     let old = Request::new("GET", &signed(&theatre.sid, 0));

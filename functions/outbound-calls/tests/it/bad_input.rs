@@ -151,7 +151,7 @@ async fn what_is_just_within_the_limits_is_taken() {
         json!({ "script": "tab\tline\r\n<Say>&amp;]]>\u{85}\u{FFFD}" }),
         json!({ "metadata": { "k": "v".repeat(2_047) } }),
         json!({ "machine_detection": "Enable" }),
-        json!({ "voice": "a".repeat(64) }),
+        json!({ "voice": format!("Polly.{}", "a".repeat(58)) }),
         json!({ "to_number": "+14165550109" }),
     ] {
         let answer = changed(&api, changes.clone()).await;

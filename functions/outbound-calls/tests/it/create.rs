@@ -224,6 +224,29 @@ async fn functions_with_urls_of_their_own_are_named_to_twilio_by_them() {
 }
 
 #[tokio::test]
+async fn twilio_gets_configured_values_without_the_blanks_at_their_ends() {
+    let api = Api::with(|stage| {
+        stage
+            .set("BASE_URL", " https://calls.example.com \n")
+            .set("VOICE_URL", "https://v.example.com/twilio/voice\r\n")
+            .set("TWILIO_FROM_NUMBER", "\t+12125550100\u{a0}")
+            .set("TWILIO_ACCOUNT_SID", &format!("{} ", testkit::ACCOUNT_SID))
+            .set("TWILIO_AUTH_TOKEN", &format!("{}\n", testkit::AUTH_TOKEN))
+    })
+    .await;
+    let answer = api.post(&api.body()).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let dials = api.twilio.dials().await;
+    for (name, beginning) in [
+        ("Url", "https://v.example.com/twilio/voice?"),
+        ("StatusCallback", "https://calls.example.com/twilio/status?"),
+    ] {
+        assert!(sent(&dials[0], name)[0].starts_with(beginning), "{name}");
+    }
+    assert_eq!(sent(&dials[0], "From"), ["+12125550100"]);
+}
+
+#[tokio::test]
 async fn a_body_in_base64_and_a_user_id_in_capitals_work_like_any_other() {
     let api = Api::new().await;
     let mut body = api.body();

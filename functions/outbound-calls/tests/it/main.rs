@@ -23,3 +23,4 @@ mod rotation;
 mod stats;
 mod support;
 mod switch;
+mod voices;

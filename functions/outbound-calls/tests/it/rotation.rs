@@ -89,7 +89,7 @@ async fn a_secret_that_becomes_malformed_changes_nothing() {
 #[tokio::test]
 async fn a_call_is_dialled_once_with_the_token_that_twilio_takes_by_now() {
     let api = Api::new().await;
-    let old = secret_with(&json!({ "TWILIO_AUTH_TOKEN": "the token before" }));
+    let old = secret_with(&json!({ "TWILIO_AUTH_TOKEN": "the-token-before" }));
     let router = rotated(&api, &old, &secret_with(&json!({}))).await;
     let answer = Request::post("/calls/outbound", &api.body_to(QUEUED))
         .send(&router)
@@ -109,7 +109,7 @@ async fn a_call_is_dialled_once_with_the_token_that_twilio_takes_by_now() {
 #[tokio::test]
 async fn a_token_that_twilio_refuses_for_good_is_told_as_a_refusal() {
     let api = Api::new().await;
-    let wrong = secret_with(&json!({ "TWILIO_AUTH_TOKEN": "the token before" }));
+    let wrong = secret_with(&json!({ "TWILIO_AUTH_TOKEN": "the-token-before" }));
     let router = rotated(&api, &wrong, &wrong).await;
     let answer = Request::post("/calls/outbound", &api.body_to(QUEUED))
         .send(&router)
@@ -142,7 +142,7 @@ async fn a_login_that_the_database_takes_by_now_serves_the_request_that_was_refu
 async fn a_webhook_signed_with_a_new_token_is_applied_and_a_forged_one_is_not() {
     let stage = Stage::new().await;
     let call = stage.call(|_| ()).await;
-    let old = secret_with(&json!({ "TWILIO_AUTH_TOKEN": "the token before" }));
+    let old = secret_with(&json!({ "TWILIO_AUTH_TOKEN": "the-token-before" }));
     let secret = Secret::holding(&old).await;
     let settings = stage.settings_by(&secret).await;
     let router = status::router(status::App::from_settings(&settings).unwrap());

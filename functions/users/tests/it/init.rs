@@ -11,7 +11,7 @@ fn refusal<const N: usize>(variables: [(&str, &str); N]) -> String {
         .unwrap_or_default()
 }
 
-const URI: (&str, &str) = ("MONGO_URI", "mongodb://user:pa55word@127.0.0.1:1/");
+const URI: (&str, &str) = ("MONGO_URI", "mongodb://user:pa55word@127.0.0.1:1/?tls=true");
 
 #[tokio::test]
 async fn a_variable_that_is_missing_is_named() {

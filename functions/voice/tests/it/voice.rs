@@ -50,6 +50,88 @@ async fn the_voice_and_language_are_the_calls_else_the_configured_ones() {
 }
 
 #[tokio::test]
+async fn a_language_without_a_voice_is_spoken_by_a_voice_that_speaks_it() {
+    let stage = Stage::new().await;
+    for (language, attributes) in [
+        ("ja-JP", r#"language="ja-JP" voice="Polly.Mizuki""#),
+        ("ja", r#"language="ja-JP" voice="Polly.Mizuki""#),
+        (
+            "uk-UA",
+            r#"language="uk-UA" voice="Google.uk-UA-Standard-A""#,
+        ),
+        ("de-DE", r#"language="de-DE" voice="woman""#),
+        // No voice is known to speak it: an earlier version has stored the call.
+        ("tlh", r#"language="tlh" voice="woman""#),
+    ] {
+        let call = stage
+            .call(|call| call.language = Some(language.parse().unwrap()))
+            .await;
+        let spoken = asked(&stage, &call).await;
+        assert!(
+            spoken.starts_with(&format!("<Say {attributes}>")),
+            "{spoken}"
+        );
+    }
+    let neural = stage.clone().set("VOICE", "Polly.Takumi-Neural");
+    let call = stage
+        .call(|call| call.language = Some("ja-JP".parse().unwrap()))
+        .await;
+    let spoken = asked(&neural, &call).await;
+    let attributes = r#"<Say language="ja-JP" voice="Polly.Takumi-Neural">"#;
+    assert!(spoken.starts_with(attributes), "{spoken}");
+}
+
+#[tokio::test]
+async fn a_voice_without_a_language_speaks_its_own() {
+    let stage = Stage::new().await;
+    let call = stage
+        .call(|call| call.voice = Some("Polly.Mizuki".parse().unwrap()))
+        .await;
+    let spoken = asked(&stage, &call).await;
+    let attributes = r#"<Say language="ja-JP" voice="Polly.Mizuki">"#;
+    assert!(spoken.starts_with(attributes), "{spoken}");
+}
+
+#[tokio::test]
+async fn a_long_script_is_spoken_sentence_by_sentence() {
+    let stage = Stage::new().await;
+    let sentence = "您的訂單已經準備好了。";
+    let script = sentence.repeat(200);
+    let call = stage
+        .call(|call| {
+            call.script = script.parse().unwrap();
+            call.language = Some("zh-CN".parse().unwrap());
+        })
+        .await;
+    let twiml = asked(&stage, &call).await;
+    let says: Vec<_> = twiml
+        .strip_suffix("<Hangup></Hangup>")
+        .unwrap()
+        .split("</Say>")
+        .filter_map(|say| say.strip_prefix(r#"<Say language="zh-CN" voice="Polly.Zhiyu">"#))
+        .collect();
+    assert!(says.len() > 4, "{}", says.len());
+    let fits = |say: &&str| say.ends_with('。') && say.chars().count() * 9 <= 4_400;
+    assert!(says.iter().all(fits));
+    assert_eq!(says.concat(), script);
+}
+
+#[tokio::test]
+async fn a_long_notice_and_a_long_apology_are_spoken_in_parts() {
+    let long = "Это важно. ".repeat(200);
+    let stage = Stage::new()
+        .await
+        .set("RECORDING_NOTICE", &long)
+        .set("APOLOGY", &long);
+    let call = stage.call(|call| call.recording_enabled = true).await;
+    let of_call = asked(&stage, &call).await;
+    let says = |twiml: &str| twiml.matches("<Say ").count();
+    assert_eq!(says(&of_call), 4, "three of the notice, one of the script");
+    let nobodys = ask(&stage, "/twilio/voice", "").await;
+    assert_eq!(says(&twiml(&nobodys)), 3);
+}
+
+#[tokio::test]
 async fn a_notice_is_spoken_before_the_script_of_a_recorded_call_alone() {
     let stage = Stage::new()
         .await
@@ -200,7 +282,7 @@ async fn a_forged_request_is_refused_without_a_look_into_the_database() {
             .body(&form(&pairs).replace("2125550123", "2125550124")),
         good.clone().body(&format!("{}&Extra=1", form(&pairs))),
         good.clone().header("content-type", "application/json"),
-        Request::signed_by("another token", path, &pairs),
+        Request::signed_by("another-token", path, &pairs),
         signed(
             "/twilio/voice?call_id=6ba7b810-9dad-11d1-80b4-00c04fd430c9",
             sid.as_str(),
@@ -225,7 +307,7 @@ async fn a_forged_request_is_refused_without_a_look_into_the_database() {
 async fn a_token_that_is_being_rotated_in_is_taken_too() {
     let stage = Stage::new()
         .await
-        .set("TWILIO_AUTH_TOKEN_SECONDARY", "the next token");
+        .set("TWILIO_AUTH_TOKEN_SECONDARY", "the-next-token");
     let call = stage.call(|_| ()).await;
     let params = params(call.twilio_sid.as_ref().unwrap().as_str());
     let pairs: Vec<_> = params
@@ -234,7 +316,7 @@ async fn a_token_that_is_being_rotated_in_is_taken_too() {
         .collect();
     let path = format!("/twilio/voice?call_id={}", call.call_id);
     for (token, status) in [
-        ("the next token", 200),
+        ("the-next-token", 200),
         (AUTH_TOKEN, 200),
         ("an older token", 403),
     ] {

@@ -9,6 +9,9 @@ use super::{TwimlError, schema};
 /// The longest text of one Say: of a basic voice, and of one whose name has a provider in front (`Polly.`, `Google.`).
 const MAX_SAY: (usize, usize) = (4_096, 3_000);
 
+/// Twilio takes a Say whose URL-encoded text has fewer bytes.
+const MAX_ENCODED_SAY: usize = 4_500;
+
 /// The verbs in a Response.
 pub(super) fn verbs(root: &Element, warnings: &mut Vec<String>) -> Result<Vec<Verb>, TwimlError> {
     if root.name != "Response" {
@@ -21,11 +24,12 @@ pub(super) fn verbs(root: &Element, warnings: &mut Vec<String>) -> Result<Vec<Ve
     schema::check_attributes(root, &[], warnings);
     elements(root)?
         .into_iter()
-        .map(|element| verb(element, warnings))
+        .filter_map(|element| verb(element, warnings).transpose())
         .collect()
 }
 
-fn verb(element: &Element, warnings: &mut Vec<String>) -> Result<Verb, TwimlError> {
+/// `None` for a verb that Twilio passes over with a warning.
+fn verb(element: &Element, warnings: &mut Vec<String>) -> Result<Option<Verb>, TwimlError> {
     let name = element.name.as_str();
     let Some(known) = schema::attributes(name) else {
         return Err(wrong(format!(
@@ -42,8 +46,11 @@ fn verb(element: &Element, warnings: &mut Vec<String>) -> Result<Verb, TwimlErro
         return Err(wrong(format!("<{name}> can't have elements in it")));
     }
     let mut attrs = Attrs { element, warnings };
-    Ok(match name {
-        "Say" => Verb::Say(say(&mut attrs)?),
+    Ok(Some(match name {
+        "Say" => match say(&mut attrs)? {
+            Some(say) => Verb::Say(say),
+            None => return Ok(None),
+        },
         "Play" => Verb::Play(play(&mut attrs)?),
         "Pause" => Verb::Pause(attrs.seconds("length", 1)),
         "Record" => Verb::Record(record(&mut attrs)),
@@ -57,10 +64,12 @@ fn verb(element: &Element, warnings: &mut Vec<String>) -> Result<Verb, TwimlErro
         }
         "Reject" => Verb::Reject,
         _ => Verb::Hangup,
-    })
+    }))
 }
 
-fn say(attrs: &mut Attrs<'_>) -> Result<Say, TwimlError> {
+/// A Say, or `None` if its text is too long once it is URL-encoded. What Twilio does with the rest of the document then is
+/// not documented; here the call goes on without the text.
+fn say(attrs: &mut Attrs<'_>) -> Result<Option<Say>, TwimlError> {
     let mut breaks = Duration::ZERO;
     check_ssml(attrs.element, &mut breaks)?;
     let text = attrs
@@ -79,11 +88,26 @@ fn say(attrs: &mut Attrs<'_>) -> Result<Say, TwimlError> {
             message: format!("a Say of more than {limit} characters"),
         });
     }
-    Ok(Say {
+    let encoded = url_encoded_length(&text);
+    if encoded >= MAX_ENCODED_SAY {
+        attrs.warnings.push(format!(
+            "13521: a Say of {encoded} URL-encoded bytes is not spoken, the limit is {MAX_ENCODED_SAY}"
+        ));
+        return Ok(None);
+    }
+    Ok(Some(Say {
         text,
         breaks,
         times: attrs.count("loop", 1),
-    })
+    }))
+}
+
+fn url_encoded_length(text: &str) -> usize {
+    let is_kept =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    text.bytes()
+        .map(|byte| if is_kept(byte) { 1 } else { 3 })
+        .sum()
 }
 
 fn check_ssml(element: &Element, breaks: &mut Duration) -> Result<(), TwimlError> {
@@ -153,10 +177,11 @@ fn gather(attrs: &mut Attrs<'_>) -> Result<Gather, TwimlError> {
     let mut prompts = Vec::new();
     for element in elements(attrs.element)? {
         prompts.push(match verb(element, attrs.warnings)? {
-            Verb::Say(say) => Prompt::Say(say),
-            Verb::Play(play) => Prompt::Play(play),
-            Verb::Pause(length) => Prompt::Pause(length),
-            _ => return Err(wrong(format!("<{}> can't stand in <Gather>", element.name))),
+            None => continue,
+            Some(Verb::Say(say)) => Prompt::Say(say),
+            Some(Verb::Play(play)) => Prompt::Play(play),
+            Some(Verb::Pause(length)) => Prompt::Pause(length),
+            Some(_) => return Err(wrong(format!("<{}> can't stand in <Gather>", element.name))),
         });
     }
     let input = attrs.element.attr("input").unwrap_or("dtmf");

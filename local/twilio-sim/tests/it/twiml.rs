@@ -115,6 +115,30 @@ fn a_say_of_more_than_its_limit_is_refused() {
 }
 
 #[test]
+fn a_say_that_is_too_long_once_it_is_encoded_is_passed_over_with_a_warning() {
+    let say = |text: &str| {
+        let document = format!("<Response><Say>{text}</Say><Hangup/></Response>");
+        read(&document).unwrap()
+    };
+    for text in [
+        "日".repeat(499),
+        "ю".repeat(749),
+        "a".repeat(4_096),
+        "\u{1F600}".repeat(374),
+    ] {
+        let document = say(&text);
+        assert!(matches!(document.verbs[..], [Verb::Say(_), Verb::Hangup]));
+        assert!(document.warnings.is_empty());
+    }
+    for text in ["日".repeat(500), "ю".repeat(750), "\u{1F600}".repeat(375)] {
+        let document = say(&text);
+        assert!(matches!(document.verbs[..], [Verb::Hangup]));
+        let warnings = document.warnings;
+        assert!(warnings[0].contains("13521"), "{warnings:?}");
+    }
+}
+
+#[test]
 fn nesting_is_bounded() {
     let nested = |depth: usize| {
         format!(

@@ -91,22 +91,47 @@ fn answered(evidence: &Evidence) -> impl Iterator<Item = (&Dialled, &Record, Cou
 /// `has_failed` says that the last request for instructions to reach the service was not answered 200.
 fn course(call: &Dialled, record: &Record, ended_by: &str, has_failed: bool) -> Course {
     let script = record.script.as_str();
-    let is_in = |sentences: &[String], text: &str| sentences.iter().any(|it| it == text);
-    let is_spoken = is_in(&call.spoken, script);
     let is_told = record.delivery.as_deref() == Some("none");
-    if is_told && (is_spoken || is_in(&call.interrupted, script)) {
+    if is_told && is_begun(call, script) {
         return Course::Denied;
     }
-    if is_spoken {
+    if is_spoken(&call.spoken, script) {
         return Course::Spoken;
     }
     match ended_by {
         "instructions" if record.hangup_requested => Course::CutOff,
-        "instructions" if is_told && is_in(&call.spoken, DEFAULT_APOLOGY) => Course::Told,
+        "instructions" if is_told && is_spoken(&call.spoken, DEFAULT_APOLOGY) => Course::Told,
         "error" if !has_failed => Course::NotAsked,
         "instructions" | "error" => Course::NotSpoken,
         _ => Course::CutOff,
     }
+}
+
+/// Whether consecutive sentences make up the whole text: a long text is spoken in parts.
+fn is_spoken(sentences: &[String], text: &str) -> bool {
+    let text = without_blanks(text);
+    (0..sentences.len()).any(|first| {
+        let mut rest = text.as_str();
+        for sentence in &sentences[first..] {
+            match rest.strip_prefix(&without_blanks(sentence)) {
+                Some("") => return true,
+                Some(left) => rest = left,
+                None => return false,
+            }
+        }
+        false
+    })
+}
+
+/// Whether a part of the text was spoken, to its end or not.
+fn is_begun(call: &Dialled, text: &str) -> bool {
+    let text = without_blanks(text);
+    let mut sentences = call.spoken.iter().chain(&call.interrupted);
+    sentences.any(|it| text.contains(&without_blanks(it)))
+}
+
+fn without_blanks(text: &str) -> String {
+    text.split_whitespace().collect()
 }
 
 fn found(call: &Dialled, record: &Record) -> String {

@@ -347,6 +347,27 @@ fn a_script_that_was_not_spoken_and_not_told_is_found() {
 }
 
 #[test]
+fn a_script_that_was_spoken_in_parts_was_spoken() {
+    let parts = |it: &mut Evidence| {
+        it.records[0].script = "One. Two.\nThree.".into();
+        it.dialled[0].spoken = ["A notice.", "One. Two.", "Three."]
+            .map(Into::into)
+            .to_vec();
+    };
+    assert_eq!(after(parts), []);
+    let unfinished = |it: &mut Evidence| {
+        parts(it);
+        it.dialled[0].spoken.pop();
+    };
+    assert_eq!(after(unfinished), [Kind::ScriptNotSpoken]);
+    let denied = |it: &mut Evidence| {
+        unfinished(it);
+        it.records[0].delivery = Some("none".into());
+    };
+    assert_eq!(after(denied), [Kind::DeliveryDenied]);
+}
+
+#[test]
 fn a_script_that_was_spoken_and_told_as_not_is_found() {
     let denied = |it: &mut Evidence| it.records[0].delivery = Some("none".into());
     assert_eq!(after(denied), [Kind::DeliveryDenied]);

@@ -1,0 +1,148 @@
+//! Twilio's account, its tokens and its API key.
+
+use secrecy::SecretString;
+
+use super::{ConfigError, Settings};
+
+/// How Twilio is reached, and how its webhooks are told from forgeries.
+#[derive(Debug, Clone)]
+pub struct TwilioConfig {
+    /// `TWILIO_ACCOUNT_SID`.
+    pub account_sid: String,
+    /// `TWILIO_AUTH_TOKEN`, and `TWILIO_AUTH_TOKEN_SECONDARY` where it is set: each of them may sign a webhook.
+    pub auth_tokens: Vec<SecretString>,
+    /// `TWILIO_API_KEY_SID` and `TWILIO_API_KEY_SECRET`: they go before the auth token at the REST API.
+    pub api_key: Option<(String, SecretString)>,
+    /// `TWILIO_API_BASE_URL`.
+    pub api_base_url: ::url::Url,
+}
+
+impl Settings {
+    /// The account, its tokens and its API key.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or malformed.
+    pub fn twilio(&self) -> Result<TwilioConfig, ConfigError> {
+        const SID: &str = "an account SID: AC and 32 hexadecimal digits";
+        let account_sid = self.required("TWILIO_ACCOUNT_SID", SID)?;
+        if !is_sid(account_sid, "AC") {
+            return Err(ConfigError::malformed("TWILIO_ACCOUNT_SID", SID));
+        }
+        let api_key = match (
+            self.get("TWILIO_API_KEY_SID")?,
+            self.get("TWILIO_API_KEY_SECRET")?,
+        ) {
+            (None, None) => None,
+            (Some(sid), Some(secret)) if is_sid(sid, "SK") => Some((sid.to_owned(), secret.into())),
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::malformed(
+                    "TWILIO_API_KEY_SID",
+                    "an API key's SID: SK and 32 hexadecimal digits",
+                ));
+            }
+            (Some(_), None) => {
+                return Err(ConfigError::missing(
+                    "TWILIO_API_KEY_SECRET",
+                    "the secret of the key in TWILIO_API_KEY_SID",
+                ));
+            }
+            (None, Some(_)) => {
+                return Err(ConfigError::missing(
+                    "TWILIO_API_KEY_SID",
+                    "the SID of the key whose secret is in TWILIO_API_KEY_SECRET",
+                ));
+            }
+        };
+        let base_url: ::url::Url = self.parsed(
+            "TWILIO_API_BASE_URL",
+            "https://api.twilio.com",
+            "an https URL, such as https://api.twilio.com",
+        )?;
+        if base_url.host().is_none() || !self.scheme_is_allowed(base_url.scheme()) {
+            return Err(ConfigError::malformed(
+                "TWILIO_API_BASE_URL",
+                "an https URL, such as https://api.twilio.com",
+            ));
+        }
+        Ok(TwilioConfig {
+            account_sid: account_sid.to_owned(),
+            auth_tokens: self.webhook_tokens()?,
+            api_key,
+            api_base_url: base_url,
+        })
+    }
+
+    /// The tokens that may sign a webhook.
+    ///
+    /// # Errors
+    ///
+    /// When `TWILIO_AUTH_TOKEN` is missing.
+    pub fn webhook_tokens(&self) -> Result<Vec<SecretString>, ConfigError> {
+        let first = self.required(
+            "TWILIO_AUTH_TOKEN",
+            "the auth token of the account in TWILIO_ACCOUNT_SID",
+        )?;
+        let second = self.get("TWILIO_AUTH_TOKEN_SECONDARY")?;
+        Ok([Some(first), second]
+            .into_iter()
+            .flatten()
+            .map(SecretString::from)
+            .collect())
+    }
+}
+
+fn is_sid(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix)
+        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    fn settings<const N: usize>(pairs: [(&str, &str); N]) -> Settings {
+        Settings::from_pairs(pairs).unwrap()
+    }
+
+    #[test]
+    fn a_variable_that_is_set_to_nothing_is_not_set() {
+        let twilio = settings([
+            ("TWILIO_ACCOUNT_SID", SID),
+            ("TWILIO_AUTH_TOKEN", "t"),
+            ("TWILIO_AUTH_TOKEN_SECONDARY", ""),
+            ("TWILIO_API_KEY_SID", ""),
+        ])
+        .twilio()
+        .unwrap();
+        assert_eq!(twilio.auth_tokens.len(), 1);
+        assert!(twilio.api_key.is_none());
+        assert_eq!(twilio.api_base_url.as_str(), "https://api.twilio.com/");
+    }
+
+    #[test]
+    fn twilio_needs_an_account_a_token_and_whole_api_keys() {
+        let base = [("TWILIO_ACCOUNT_SID", SID), ("TWILIO_AUTH_TOKEN", "t")];
+        assert!(settings(base).twilio().is_ok());
+        let error = |more: (&'static str, &'static str)| {
+            settings([base[0], base[1], more])
+                .twilio()
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(
+            error(("TWILIO_ACCOUNT_SID", "AC1")).starts_with("TWILIO_ACCOUNT_SID is malformed")
+        );
+        assert!(error(("TWILIO_AUTH_TOKEN", "")).starts_with("TWILIO_AUTH_TOKEN is missing"));
+        assert!(
+            error(("TWILIO_API_KEY_SID", "SK1")).starts_with("TWILIO_API_KEY_SECRET is missing")
+        );
+        assert!(error(("TWILIO_API_KEY_SECRET", "s")).starts_with("TWILIO_API_KEY_SID is missing"));
+        assert!(
+            error(("TWILIO_API_BASE_URL", "http://api.twilio.com"))
+                .starts_with("TWILIO_API_BASE_URL is malformed")
+        );
+    }
+}
