@@ -2,6 +2,7 @@
 //!
 //! Reading a stored document does not validate again: the database may hold what an earlier service wrote.
 
+mod allowed_voices;
 mod blocked;
 mod call;
 mod contact;
@@ -11,11 +12,13 @@ mod languages;
 mod recording;
 mod request;
 mod span;
+mod speech;
 mod text;
 mod update;
 mod user;
 mod voices;
 
+pub use allowed_voices::AllowedVoices;
 pub use blocked::{BlockReason, BlockedNumber, BlockedNumberCreate};
 pub use call::{Call, CallEvent, CallStatus, Delivery, DialOutcome, EventSource};
 pub use contact::{Email, PhoneNumber, UserName};
@@ -24,10 +27,11 @@ pub use id::{CallId, CallSid, RecordingId, RecordingSid, UserId};
 pub use recording::{Recording, RecordingStatus};
 pub use request::{Changed, MachineDetection, OutboundCallRequest, UserCreate, UserUpdate};
 pub use span::Span;
+pub use speech::Speech;
 pub use text::{Language, Metadata, Script, Voice, is_xml_char};
 pub use update::{DialResult, RecordingUpdate, Refusal, StatusUpdate};
 pub use user::User;
-pub use voices::{AllowedVoices, Speech, VoiceClass};
+pub use voices::VoiceClass;
 
 /// Why a value was refused, as a sentence without its subject: `must be …`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

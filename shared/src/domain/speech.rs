@@ -1,0 +1,195 @@
+//! How a text is spoken: the voice and the language, and what a call that names one of them gets.
+
+use super::{
+    Language, Voice,
+    languages::{self, Spoken},
+    voices::Form,
+};
+
+/// How a text is spoken: the attributes of `<Say>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Speech {
+    /// The voice.
+    pub voice: Voice,
+    /// The language.
+    pub language: Language,
+}
+
+impl Speech {
+    /// The configured voice and language. A basic voice that does not speak the language gives way to one that does.
+    #[must_use]
+    pub fn configured(voice: Voice, language: Language) -> Self {
+        match languages::find(language.as_str()) {
+            Some(spoken) if matches!(voice.form(), Form::Basic) && !voice.speaks(&language) => {
+                Self::by_default(spoken)
+            }
+            _ => Self { voice, language },
+        }
+    }
+
+    /// How a call that names these is spoken, where `self` is the configured way.
+    ///
+    /// A language without a voice gets the configured voice if that speaks it, else the language's default voice. A voice
+    /// without a language speaks the configured language if it can, else its own. Returns `None` for a language without a
+    /// voice that no voice is known to speak.
+    #[must_use]
+    pub fn of_call(&self, voice: Option<&Voice>, language: Option<&Language>) -> Option<Self> {
+        match (voice, language) {
+            (None, None) => Some(self.clone()),
+            (Some(voice), Some(language)) => Some(Self {
+                voice: voice.clone(),
+                language: language.clone(),
+            }),
+            (Some(voice), None) => Some(self.with_voice(voice)),
+            (None, Some(language)) => self.with_language(language),
+        }
+    }
+
+    fn with_voice(&self, voice: &Voice) -> Self {
+        let speaks = same(voice.as_str(), self.voice.as_str()) || voice.speaks(&self.language);
+        let own = voice.own_language().filter(|_| !speaks);
+        Self {
+            voice: voice.clone(),
+            language: own.map_or_else(|| self.language.clone(), |tag| Language(tag.to_owned())),
+        }
+    }
+
+    fn with_language(&self, language: &Language) -> Option<Self> {
+        if same(language.as_str(), self.language.as_str()) {
+            return Some(self.clone());
+        }
+        let spoken = languages::find(language.as_str());
+        if self.voice.speaks(language) {
+            let tag = spoken.map_or(language.as_str(), |spoken| spoken.tag);
+            return Some(Self {
+                voice: self.voice.clone(),
+                language: Language(tag.to_owned()),
+            });
+        }
+        spoken.map(Self::by_default)
+    }
+
+    fn by_default(spoken: &Spoken) -> Self {
+        Self {
+            voice: Voice(spoken.voice.to_owned()),
+            language: Language(spoken.tag.to_owned()),
+        }
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn voice(name: &str) -> Voice {
+        name.parse().unwrap()
+    }
+
+    fn language(tag: &str) -> Language {
+        tag.parse().unwrap()
+    }
+
+    #[test]
+    fn a_language_without_a_voice_gets_a_voice_that_speaks_it() {
+        let by = |configured: &str, tag: &str| {
+            let speech = Speech::configured(voice(configured), language("en-US"));
+            let speech = speech.of_call(None, Some(&language(tag)))?;
+            Some((
+                speech.voice.as_str().to_owned(),
+                speech.language.as_str().to_owned(),
+            ))
+        };
+        for (configured, tag, voice, spoken) in [
+            ("woman", "ja-JP", "Polly.Mizuki", "ja-JP"),
+            ("woman", "ja", "Polly.Mizuki", "ja-JP"),
+            ("woman", "cmn-CN", "Polly.Zhiyu", "cmn-CN"),
+            ("woman", "uk-UA", "Google.uk-UA-Standard-A", "uk-UA"),
+            ("woman", "en-AU", "Polly.Nicole", "en-AU"),
+            ("woman", "EN-us", "woman", "en-US"),
+            ("man", "de-DE", "man", "de-DE"),
+            ("man", "de", "man", "de-DE"),
+            ("Polly.Joanna", "en-GB", "woman", "en-GB"),
+            ("Polly.Joanna", "en", "Polly.Joanna", "en-US"),
+            (
+                "Polly.Takumi-Neural",
+                "ja-JP",
+                "Polly.Takumi-Neural",
+                "ja-JP",
+            ),
+            ("Polly.Kajal-Neural", "hi-IN", "Polly.Kajal-Neural", "hi-IN"),
+            (
+                "Google.pt-BR-Neural2-A",
+                "pt-BR",
+                "Google.pt-BR-Neural2-A",
+                "pt-BR",
+            ),
+            (
+                "Google.xx-YY-Standard-A",
+                "xx-YY",
+                "Google.xx-YY-Standard-A",
+                "xx-YY",
+            ),
+            ("ElevenLabs.abc", "pl-PL", "Polly.Ewa", "pl-PL"),
+        ] {
+            assert_eq!(
+                by(configured, tag),
+                Some((voice.to_owned(), spoken.to_owned())),
+                "{configured} {tag}"
+            );
+        }
+        assert_eq!(by("woman", "tlh"), None);
+    }
+
+    #[test]
+    fn a_voice_without_a_language_speaks_one_that_it_knows() {
+        let of = |name: &str| {
+            let speech = Speech::configured(voice("Polly.Joanna"), language("en-US"));
+            let speech = speech.of_call(Some(&voice(name)), None).unwrap();
+            assert_eq!(speech.voice.as_str(), name);
+            speech.language.as_str().to_owned()
+        };
+        for (name, tag) in [
+            ("Polly.Mizuki", "ja-JP"),
+            ("Polly.Matthew-Neural", "en-US"),
+            ("Google.fr-CA-Wavenet-B", "fr-CA"),
+            ("man", "en-US"),
+            ("Polly.Nobody", "en-US"),
+            ("ElevenLabs.abc", "en-US"),
+        ] {
+            assert_eq!(of(name), tag, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_names_both_is_spoken_as_it_says() {
+        let speech = Speech::configured(voice("woman"), language("en-US"));
+        let spoken = speech
+            .of_call(Some(&voice("man")), Some(&language("xx")))
+            .unwrap();
+        assert_eq!(
+            (spoken.voice.as_str(), spoken.language.as_str()),
+            ("man", "xx")
+        );
+    }
+
+    #[test]
+    fn a_basic_voice_gives_way_where_it_does_not_speak_the_configured_language() {
+        for (configured, tag, spoken) in [
+            ("woman", "ja-JP", "Polly.Mizuki"),
+            ("man", "fr-FR", "man"),
+            ("woman", "en-CA", "woman"),
+            ("Polly.Joanna", "ja-JP", "Polly.Joanna"),
+            ("woman", "tlh", "woman"),
+        ] {
+            let speech = Speech::configured(voice(configured), language(tag));
+            assert_eq!(
+                (speech.voice.as_str(), speech.language.as_str()),
+                (spoken, tag)
+            );
+        }
+    }
+}
