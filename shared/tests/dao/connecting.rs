@@ -12,7 +12,11 @@ async fn a_function_that_no_stranger_reaches_makes_both_connections_in_the_backg
             let _ = hear.send((command.command_name, command.connection.id));
         }
     });
-    let variables = [("MONGO_URI", &*server()), ("MONGO_DB", "test_connecting")];
+    let variables = [
+        ("ENVIRONMENT", "development"),
+        ("MONGO_URI", &*server()),
+        ("MONGO_DB", "test_connecting"),
+    ];
     let settings = Settings::from_pairs(variables)
         .unwrap()
         .observed_by(observer);
