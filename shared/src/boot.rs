@@ -189,8 +189,8 @@ where
 /// anything into the headers, the query and the body. False where it still could not; what was at fault is gone then.
 ///
 /// The headers that a URI would be made from are taken out; the gateway's own account of the request is in its context.
-/// A query with characters that no URI may have gets them percent-encoded; every other one stays as it is, for
-/// signatures are over it. A path that does not begin with `/` would become part of the host: it is taken out, and
+/// A query with characters that no URI may have gets them percent-encoded, a `#` too, which would cut it; every other
+/// query stays as it is, for signatures are over it. A path that does not begin with `/` would become part of the host: it is taken out, and
 /// [`finish`] answers 404.
 fn make_readable(event: &mut LambdaRequest) -> bool {
     let LambdaRequest::ApiGatewayV2(request) = event else {
@@ -199,7 +199,7 @@ fn make_readable(event: &mut LambdaRequest) -> bool {
     request.headers.remove(http::header::HOST);
     request.headers.remove("x-forwarded-proto");
     if let Some(query) = &mut request.raw_query_string
-        && format!("/?{query}").parse::<PathAndQuery>().is_err()
+        && !is_query(query)
     {
         *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
     }
@@ -213,6 +213,13 @@ fn make_readable(event: &mut LambdaRequest) -> bool {
     request.raw_query_string = None;
     request.body = None;
     false
+}
+
+/// Whether a URI can have the query, whole.
+fn is_query(query: &str) -> bool {
+    format!("/?{query}")
+        .parse::<PathAndQuery>()
+        .is_ok_and(|uri| uri.query() == Some(query))
 }
 
 /// Whether the host and the path make a URL, and this and the query a URI: the runtime wants both, and no longer than a
@@ -248,6 +255,7 @@ const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS
 #[cfg(test)]
 mod tests {
     use axum::routing::any as any_method;
+    use percent_encoding::percent_decode_str;
     use proptest::prelude::{
         Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
     };
@@ -298,6 +306,16 @@ mod tests {
     fn a_well_formed_query_stays_as_it_is() {
         for query in ["a=1&b=%20+&c=%zz", "call_id=1&x=[]{}|^'é", "", "%"] {
             assert_eq!(uri("/users", query).query().unwrap_or_default(), query);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_handler_sees_the_whole_query(query in "(\\PC|[#?&=%+ \\x00-\\x7f]){0,40}") {
+            let uri = uri("/users", &query);
+            let seen = uri.query().unwrap_or_default();
+            let decoded = |text| percent_decode_str(text).collect::<Vec<_>>();
+            prop_assert_eq!(decoded(seen), decoded(&query));
         }
     }
 

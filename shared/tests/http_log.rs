@@ -1,5 +1,5 @@
-//! What every function's router logs. The other tests of the router are elsewhere: without a subscriber of their own they would
-//! race with these to register what is logged.
+//! What every function's router logs, and the DAO of the kill switch. The other tests of these are elsewhere: without a subscriber
+//! of their own they would race with these to register what is logged.
 
 #![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
 
@@ -123,4 +123,28 @@ async fn a_panic_says_nothing_of_its_words_in_the_log() {
             && !text.contains("ada@"),
         "{text}"
     );
+}
+
+/// Its 503 is the kill switch's, which raises no alarm.
+#[tokio::test]
+async fn a_kill_switch_that_cannot_be_read_is_reported_and_one_that_is_off_is_not() {
+    let stage = testkit::Stage::new().await;
+    let switch = stage.database().collection("counters");
+    let dao = outdial::dao::Dao::new(&stage.settings().mongo().unwrap()).unwrap();
+    for (on, reports) in [(json!("no"), 1), (json!(false), 0)] {
+        let lines = Lines::default();
+        let subscriber =
+            tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let stored = json!({ "_id": "dialing", "on": on });
+        let this = mongodb::bson::doc! { "_id": "dialing" };
+        let replaced = switch.replace_one(this, stored).upsert(true);
+        replaced.await.unwrap();
+        assert!(!dao.dialing().await.unwrap().on);
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let report = text.lines().filter(|line| {
+            line.contains("a stored document cannot be read") && line.contains("\"counters\"")
+        });
+        assert_eq!(report.count(), reports, "{text}");
+    }
 }

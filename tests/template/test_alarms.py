@@ -247,7 +247,7 @@ def test_what_the_functions_count_raises_an_alarm_under_the_names_that_they_coun
         "SuspectedDoubleDials": everywhere | {"outbound-calls", "reconcile"},
         "OrphanWebhooks": everywhere,
         "BadSignatures": everywhere - {"replay"} | {"media"},
-        "UnauthorizedRequests": {"users", "outbound-calls"},
+        "UnauthorizedRequests": {"users", "outbound-calls", "health"},
         "UnreadableDocuments": everywhere - {"status"} | {"users", "outbound-calls", "reconcile"},
         "Apologies": {"voice"},
         "DialsLeftUnknown": {"reconcile"},

@@ -134,7 +134,7 @@ export function overviewView(main, { query, head, go }) {
     setText(tiles.median.value, median === null || median === undefined ? "–" : inWords(median));
     setText(tiles.median.note, "of answered calls");
     setText(tiles.refused.value, count(refusedTotal));
-    setText(tiles.refused.note, "by a rule or by Twilio, on these days (UTC)");
+    setText(tiles.refused.note, "by a rule or by Twilio");
     for (const [group, statuses] of GROUPS) setText(counts.get(group), count(sum(stats.by_status, statuses)));
     picture.update(stats);
     note.hidden = !stats.truncated;

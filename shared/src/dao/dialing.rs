@@ -1,8 +1,9 @@
 use std::fmt;
 
 use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, doc};
+use serde::Deserialize;
 
-use super::{Dao, DaoError};
+use super::{COUNTERS, Dao, DaoError, stored};
 
 /// Whether calls are placed, as an operator has switched it last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +21,14 @@ pub struct DialingSwitch {
 /// In `counters`, without the field by which counters expire.
 pub(super) const SWITCH: &str = "dialing";
 
+/// What a stored switch must have.
+#[derive(Deserialize)]
+struct Stored {
+    on: bool,
+}
+
 impl DialingSwitch {
-    /// A switch that cannot be read counts as off.
+    /// A switch that cannot be read counts as off. That is reported, for nobody has switched it.
     pub(super) fn of(stored: Option<&RawDocument>) -> Self {
         let Some(stored) = stored else {
             return Self {
@@ -32,7 +39,7 @@ impl DialingSwitch {
             };
         };
         let text = |field| stored.get_str(field).ok().map(str::to_owned);
-        let on = stored.get_bool("on");
+        let on = stored::read::<Stored>(COUNTERS, stored).map(|stored| stored.on);
         let reason = match &on {
             Ok(_) => text("reason"),
             Err(_) => Some("the stored switch cannot be read".to_owned()),

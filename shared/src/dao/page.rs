@@ -285,7 +285,10 @@ pub(super) async fn total<T: Send + Sync>(
     request: &PageRequest,
 ) -> Result<Option<u64>, DaoError> {
     Ok(match request.from {
-        Position::Page(_) => Some(collection.count_documents(filter).await?),
+        Position::Page(_) => {
+            let counted = collection.count_documents(filter).max_time(MAX_TIME);
+            Some(counted.await?)
+        }
         Position::Cursor(_) => None,
     })
 }

@@ -198,6 +198,23 @@ async fn a_call_is_placed_by_the_route_of_its_own_alone() {
     }
 }
 
+/// A parser of URLs drops what follows a `#`, and a filter with it.
+#[tokio::test]
+async fn parameters_behind_a_hash_are_refused_as_unknown() {
+    let functions = Functions::of(&Stage::new().await);
+    for (function, path) in [
+        (&functions.outbound_calls, "/calls"),
+        (&functions.users, "/users"),
+    ] {
+        for query in ["#", "#to_number=%2B12125550109", "page_size=1&#to_number=x"] {
+            let mut event = Request::get(path).event().clone();
+            event["rawQueryString"] = query.into();
+            let answer = answer(function, &event).await;
+            assert_eq!(answer["statusCode"], 422, "{path} {query}: {answer}");
+        }
+    }
+}
+
 /// The gateway puts a named stage before the path, and so does Lambda's runtime.
 #[tokio::test]
 async fn a_named_stage_hides_no_other_path() {
