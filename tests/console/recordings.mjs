@@ -45,7 +45,7 @@ test("a call that talks is being recorded, and its recording is there once it ha
   await page.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Delete recording" }).click();
   await page.locator(".wave").waitFor({ state: "detached" });
-  await until(async () => ["none", "not there yet"].includes(await fact(page, "Recording")), "nothing is available");
+  await says(page, "Recording", "none");
   await open(page, "/calls");
   await row.waitFor();
   assert.equal(await dot(page, call).count(), 0, "it was deleted");

@@ -120,6 +120,26 @@ def test_only_one_environment_of_one_repository_becomes_the_role_that_deploys(de
     }
 
 
+def decide(node, given):
+    """What a rule's function says of these parameters."""
+    if not isinstance(node, dict):
+        return node
+    ((function, of),) = node.items()
+    if function == "Ref":
+        return given[of]
+    values = [decide(it, given) for it in of]
+    return {"Fn::Equals": lambda: values[0] == values[1], "Fn::Not": lambda: not values[0], "Fn::And": lambda: all(values), "Fn::Or": lambda: any(values)}[function]()
+
+
+@pytest.mark.parametrize(("owner", "repository", "is_taken"), [("", "", True), ("11", "22", True), ("11", "", False), ("", "22", False)])
+def test_one_number_without_the_other_is_refused(deployer, owner, repository, is_taken):
+    (rule,) = deployer.document["Rules"].values()
+    assert "RuleCondition" not in rule
+    (assertion,) = rule["Assertions"]
+    assert decide(assertion["Assert"], {"OwnerId": owner, "RepositoryId": repository}) is is_taken
+    assert "OwnerId and RepositoryId" in assertion["AssertDescription"]
+
+
 def test_the_roles_that_deploy_reach_no_further_than_the_stack(deployer):
     for name in ("DeployRole", "ExecutionRole"):
         (policy,) = deployer.resources[name]["Properties"]["Policies"]

@@ -3,10 +3,13 @@
 mod rebuild;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
+use serde_json::json;
 
 use crate::Result;
+use crate::lambda::Host;
 use crate::output::Output;
 use crate::prerequisites;
 use crate::stack::database::Storage;
@@ -20,10 +23,13 @@ use rebuild::Changes;
 
 const DATABASE: &str = "outdial_dev";
 
+/// As in the template.
+const RECONCILED_EVERY: Duration = Duration::from_mins(5);
+
 #[derive(Args)]
 #[command(after_help = "\
 The database, the key, and the simulated calls with their recordings are kept in target/dev for the next start on the same port. A call
-that is under way at the end is broken off.
+that is under way at the end is broken off, and the next start tells the API of it.
 
 Examples:\n  cargo xtask dev\n  cargo xtask dev --port 9100 --speed 5")]
 pub struct Arguments {
@@ -64,9 +70,24 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let stack = Stack::start(plan, storage, |what| steps.next(what)).await?;
     let _variables = VariablesFile::write(&workspace, arguments.port, &stack)?;
     greet(&stack, &storage_folder);
+    let rebuilt = async {
+        loop {
+            changes.next().await;
+            rebuild::functions(&workspace, &output, &stack.host).await?;
+        }
+    };
+    tokio::select! {
+        failed = rebuilt => failed,
+        () = reconcile(&stack.host) => Ok(()),
+    }
+}
+
+/// Settles what no webhook has told of, and so also what an earlier run has left.
+async fn reconcile(host: &Host) {
     loop {
-        changes.next().await;
-        rebuild::functions(&workspace, &output, &stack.host).await?;
+        // What goes wrong is in the function's log.
+        let _ = host.invoke("reconcile", &json!({})).await;
+        tokio::time::sleep(RECONCILED_EVERY).await;
     }
 }
 

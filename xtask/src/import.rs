@@ -82,7 +82,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         match row {
             Ok(Some(row)) => match row.content {
                 Content::Blank => report.count_blank(),
-                Content::Refused(faults) => report.refuse(row.line, &faults)?,
+                Content::Refused(faults) => report.refuse(row.line, row.count, &faults)?,
                 Content::User(user) => batch.push((row.line, *user)),
             },
             Ok(None) => {}
@@ -104,6 +104,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 struct Row {
     /// The line on which it begins, from 1.
     line: u64,
+    /// As how many rows it counts: as one, or as each line that an open quote may have made a part of it.
+    count: u64,
     content: Content,
 }
 

@@ -4,7 +4,7 @@ import { get, post, segment } from "./api.js";
 import { badge, maskedNumber, setBadge } from "./calls.js";
 import { h, icon, say, setText, toast } from "./dom.js";
 import { confirmDialog, twilioWords } from "./forms.js";
-import { LIVE, inWords, isErased, length, masked, statusWord, talked, took, when, wholeTime } from "./format.js";
+import { LIVE, inWords, isErased, length, masked, now, statusWord, talked, took, when, wholeTime } from "./format.js";
 import { withName } from "./names.js";
 import { Poller } from "./poll.js";
 import { isRunning, recordingView, recordingWords } from "./recording.js";
@@ -118,6 +118,7 @@ export function callView(main, { id, head }) {
 
   let call = null;
   let recordings = [];
+  let wasRecorded = false;
   let isShown = false;
   const players = new Map();
   const stamp = { fault: "", facts: "" };
@@ -197,8 +198,8 @@ export function callView(main, { id, head }) {
       audio.append(player.element);
     }
   };
-  /** Whether the call has ended so recently that its recording may not be there. */
-  const isFresh = () => Date.now() - Date.parse(call.updated_at) < AWAITED_FOR_MS;
+  /** Whether the call has ended so recently that its recording may not be there. One that was there has been deleted. */
+  const isFresh = () => !wasRecorded && now() - Date.parse(call.updated_at) < AWAITED_FOR_MS;
   const awaitsRecording = () =>
     call.recording_enabled &&
     call.status === "completed" &&
@@ -210,6 +211,7 @@ export function callView(main, { id, head }) {
       const latest = await get(path, signal);
       if (latest.recording_enabled && (latest.status === "completed" || took(latest, "in-progress"))) {
         ({ recordings } = await get(`${path}/recordings`, signal));
+        wasRecorded ||= recordings.some((one) => one.status === "completed");
       }
       if (call && call.status !== latest.status) say(`The call is ${statusWord(latest.status).toLowerCase()}`);
       call = latest;

@@ -1,7 +1,8 @@
 //! The file that keeps calls and recordings for the next run: JSON lines, of which the last about a SID holds.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,8 @@ use crate::model::{Call, Recording, Status};
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
+    /// Where the run listened that wrote the file: its first line.
+    Address(SocketAddr),
     /// A call as it stands.
     Call(Box<Call>),
     /// A recording as it stands.
@@ -22,6 +25,12 @@ pub enum Entry {
     CallDeleted(String),
     /// The SID of a recording that is gone.
     RecordingDeleted(String),
+}
+
+/// The line of an address.
+#[must_use]
+pub fn address(address: SocketAddr) -> Value {
+    json!({ "address": address })
 }
 
 /// The line of a call.
@@ -48,20 +57,35 @@ pub fn recording_deleted(sid: &str) -> Value {
     json!({ "recording_deleted": sid })
 }
 
+/// Where the run listened that wrote the file, if there is one and it says so.
+#[must_use]
+pub fn earlier_address(path: &Path) -> Option<SocketAddr> {
+    let mut line = String::new();
+    let file = File::open(path).ok()?;
+    BufReader::new(file).read_line(&mut line).ok()?;
+    match serde_json::from_str(&line) {
+        Ok(Entry::Address(address)) => Some(address),
+        _ => None,
+    }
+}
+
 /// Reads the file, if there is one. A last line that was cut off is passed over.
 ///
 /// # Errors
 ///
 /// Where it can't be read, or another line isn't an entry. The error names the file.
 pub fn read(path: &Path) -> io::Result<Vec<Entry>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(named(path, &error)),
     };
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let entries = whole.lines().zip(1..).map(|(line, number)| {
-        serde_json::from_str(line).map_err(|_| {
+    let end = bytes.iter().rposition(|&byte| byte == b'\n');
+    let whole = &bytes[..end.unwrap_or_default()];
+    let lines = whole.split(|&byte| byte == b'\n').zip(1..);
+    let entries = lines.filter(|(line, _)| !line.is_empty());
+    let entries = entries.map(|(line, number)| {
+        serde_json::from_slice(line).map_err(|_| {
             let what = format!("line {number} isn't an entry of twilio-sim");
             named(path, &io::Error::new(ErrorKind::InvalidData, what))
         })
@@ -70,10 +94,11 @@ pub fn read(path: &Path) -> io::Result<Vec<Entry>> {
 }
 
 impl Call {
-    /// Ends a call that nobody plays any more, at its last change: completed if it was answered, otherwise failed.
-    pub fn break_off(&mut self) {
+    /// Ends a call that nobody plays any more, at its last change: completed if it was answered, otherwise failed. Returns whether
+    /// it was under way.
+    pub fn break_off(&mut self) -> bool {
         if self.status.has_ended() {
-            return;
+            return false;
         }
         let answered = self.answered.unwrap_or(self.updated);
         let lasted = (self.updated - answered).num_seconds();
@@ -84,17 +109,20 @@ impl Call {
         };
         self.duration = Some(u64::try_from(lasted).unwrap_or_default());
         self.ended = Some(self.updated);
+        true
     }
 }
 
 impl Recording {
-    /// Ends a recording of a call that nobody plays any more. One that still ran has no audio.
-    pub fn break_off(&mut self) {
+    /// Ends a recording of a call that nobody plays any more. One that still ran has no audio. Returns whether it
+    /// was under way.
+    pub fn break_off(&mut self) -> bool {
         match &*self.status {
             "processing" => self.process(),
             "in-progress" => self.status = "absent".into(),
-            _ => {}
+            _ => return false,
         }
+        true
     }
 }
 

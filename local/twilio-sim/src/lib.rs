@@ -50,12 +50,15 @@ impl Simulator {
     /// Where the address can't be listened on, TLS not be set up, or the file of an earlier run not be taken over.
     pub async fn bind(config: Config) -> io::Result<Self> {
         let listen = config.listen;
-        let listener = TcpListener::bind(listen).await.map_err(|error| {
-            io::Error::new(error.kind(), format!("can't listen on {listen}: {error}"))
-        })?;
+        let listener = match again(&config).await {
+            Some(listener) => listener,
+            None => TcpListener::bind(listen).await.map_err(|error| {
+                io::Error::new(error.kind(), format!("can't listen on {listen}: {error}"))
+            })?,
+        };
         let door = Door(listener);
         let address = door.address()?;
-        let sim = Sim::new(config, format!("http://{address}"))?;
+        let sim = Sim::new(config, address)?;
         Ok(Self {
             address,
             door,
@@ -75,6 +78,7 @@ impl Simulator {
     ///
     /// Where the socket fails.
     pub async fn run(self) -> io::Result<()> {
+        call::resume(&self.sim);
         let router: Router = inspect::router().fallback(rest::serve).with_state(self.sim);
         axum::serve(
             self.door,
@@ -82,4 +86,15 @@ impl Simulator {
         )
         .await
     }
+}
+
+/// Listens where the earlier run of the same file did, so that the URLs that it told stay true. `None` if that isn't free any more,
+/// or the port was chosen.
+async fn again(config: &Config) -> Option<TcpListener> {
+    let earlier = data::earlier_address(config.data.as_deref()?)?;
+    let is_free_to_choose = config.listen.port() == 0 && config.listen.ip() == earlier.ip();
+    if !is_free_to_choose {
+        return None;
+    }
+    TcpListener::bind(earlier).await.ok()
 }

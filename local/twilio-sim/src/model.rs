@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::faults::CallbackKind;
 use crate::twiml::Source;
 use crate::wav::{Sound, Wav};
 
@@ -189,6 +190,21 @@ pub enum Order {
     Limit(Duration),
 }
 
+/// A request to the application about a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Callback {
+    /// What it is for.
+    pub kind: CallbackKind,
+    /// The status that it tells.
+    pub event: String,
+    /// Where it goes.
+    pub hook: Hook,
+    /// Its parameters.
+    pub form: Vec<(String, String)>,
+    /// Its `I-Twilio-Idempotency-Token`, which tells a duplicate from another callback.
+    pub token: String,
+}
+
 /// A call and what is known about it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Call {
@@ -224,6 +240,9 @@ pub struct Call {
     pub callbacks_sent: u64,
     /// Callbacks answered with 2xx.
     pub callbacks_delivered: u64,
+    /// Callbacks that nobody has answered yet, where they are kept for the next run.
+    #[serde(default)]
+    pub unanswered: Vec<Callback>,
     /// The requests made on behalf of this call and their answers, as the Events resource tells them.
     pub events: Vec<Value>,
     /// Reaches whoever plays the call, if anybody does.

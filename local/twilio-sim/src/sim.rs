@@ -120,19 +120,19 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// A Twilio that serves `origin`, without calls but for those of an earlier run.
+    /// A Twilio that serves `address`, without calls but for those of an earlier run.
     ///
     /// # Errors
     ///
     /// Where TLS can't be set up, or the file of an earlier run not be taken over.
-    pub fn new(config: Config, origin: String) -> io::Result<Self> {
+    pub fn new(config: Config, address: SocketAddr) -> io::Result<Self> {
         let store = match &config.data {
-            Some(path) => Store::kept_in(path)?,
+            Some(path) => Store::kept_in(path, address)?,
             None => Store::default(),
         };
         let log = Arc::new(Log::new(config.verbose));
         Ok(Self {
-            origin,
+            origin: format!("http://{address}"),
             started: Utc::now(),
             numbers: Owned::all(&config.numbers),
             caller_ids: Owned::all(&config.caller_ids),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,16 +31,16 @@ pub struct Tables {
 }
 
 impl Store {
-    /// Takes over what an earlier run has left in the file, and keeps there what changes from now on. What was under way then
-    /// has been broken off.
+    /// Takes over what an earlier run has left in the file, and keeps there what changes from now on.
     ///
     /// # Errors
     ///
     /// When the file can't be read or written, or isn't such a file.
-    pub fn kept_in(path: &Path) -> io::Result<Self> {
+    pub fn kept_in(path: &Path, address: SocketAddr) -> io::Result<Self> {
         let mut tables = Tables::default();
         for entry in data::read(path)? {
             match entry {
+                Entry::Address(_) => {}
                 Entry::Call(call) => match tables.call_mut(&call.sid) {
                     Some(known) => *known = *call,
                     None => _ = tables.add_call(*call),
@@ -52,14 +53,10 @@ impl Store {
                 Entry::RecordingDeleted(sid) => _ = tables.delete_recording(&sid),
             }
         }
-        tables.calls.values_mut().for_each(Call::break_off);
-        tables
-            .recordings
-            .values_mut()
-            .for_each(Recording::break_off);
         let calls = tables.calls.values().map(data::call);
         let recordings = tables.recordings.values().map(data::recording);
-        let journal = Journal::create(path, calls.chain(recordings))?;
+        let entries = std::iter::once(data::address(address));
+        let journal = Journal::create(path, entries.chain(calls).chain(recordings))?;
         tables.journal = Some(journal);
         Ok(Self(Mutex::new(tables)))
     }
@@ -148,6 +145,18 @@ impl Tables {
             self.note(|| data::recording_deleted(sid));
         }
         was_there
+    }
+
+    /// Ends the calls and recordings that nobody plays any more, and returns their SIDs, oldest first.
+    pub fn break_off(&mut self) -> (Vec<String>, Vec<String>) {
+        let calls = self.calls.values_mut();
+        let calls = calls.filter_map(|call| call.break_off().then(|| call.sid.clone()));
+        let calls = calls.collect();
+        let recordings = self.recordings.values_mut();
+        let recordings = recordings
+            .filter_map(|recording| recording.break_off().then(|| recording.sid.clone()))
+            .collect();
+        (calls, recordings)
     }
 
     /// Keeps a call as it stands.

@@ -33,6 +33,7 @@ pub fn next<R: Read>(lines: &mut Lines<R>) -> Result<Option<Row>> {
     let line = lines.next()?;
     Ok(line.map(|line| Row {
         line: line.number,
+        count: 1,
         content: content(&line),
     }))
 }

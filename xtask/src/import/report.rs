@@ -44,7 +44,7 @@ impl Report {
         match outcome {
             Outcome::Created => self.created += 1,
             Outcome::Known => self.known += 1,
-            Outcome::Refused(fault) => self.refuse(line, std::slice::from_ref(fault))?,
+            Outcome::Refused(fault) => self.refuse(line, 1, std::slice::from_ref(fault))?,
         }
         Ok(())
     }
@@ -53,9 +53,9 @@ impl Report {
         self.blank += 1;
     }
 
-    /// Writes the field and the rule, and never the value.
-    pub fn refuse(&mut self, line: u64, faults: &[FieldError]) -> Result<()> {
-        self.refused += 1;
+    /// Writes the field and the rule, and never the value. The row counts as `count` rows.
+    pub fn refuse(&mut self, line: u64, count: u64, faults: &[FieldError]) -> Result<()> {
+        self.refused += count;
         for FieldError { field, message } in faults {
             match &mut self.file {
                 Some(file) => file.write_record([&line.to_string(), field, message])?,

@@ -74,27 +74,33 @@ impl<R: Read> Table<R> {
             return Ok(None);
         };
         let record = record(&mut self.lines, self.delimiter, first)?;
-        Ok(Some(Row {
-            line: record.first,
-            content: self.content(record),
-        }))
+        Ok(Some(self.row(record)))
     }
 
-    fn content(&self, mut record: Record) -> Content {
+    fn row(&self, mut record: Record) -> Row {
         let width = header::used_width(&record.cells);
-        if width == 0 {
-            return Content::Blank;
-        }
         // Spreadsheets add empty cells at the end.
         record.cells.truncate(width.max(self.header.width));
-        let mut faults = Vec::new();
-        if let Some(message) = self.misshapen(&record) {
-            faults.push(fault("the line", message));
+        let misshapen = self.misshapen(&record).filter(|_| width > 0);
+        let lines = record.last - record.first + 1;
+        Row {
+            line: record.first,
+            count: if misshapen.is_some() { lines } else { 1 },
+            content: match width {
+                0 => Content::Blank,
+                _ => self.content(&record, misshapen),
+            },
         }
-        let user = if faults.is_empty() {
-            self.user(&record.cells, &mut faults)
-        } else {
-            None
+    }
+
+    fn content(&self, record: &Record, misshapen: Option<String>) -> Content {
+        let mut faults = Vec::new();
+        let user = match misshapen {
+            Some(message) => {
+                faults.push(fault("the line", message));
+                None
+            }
+            None => self.user(&record.cells, &mut faults),
         };
         if !faults.is_empty() && record.last > record.first {
             let message = format!("goes on to line {}, in quotes", record.last);

@@ -137,6 +137,44 @@ async fn the_key_the_calls_and_the_recordings_outlive_a_restart() {
     }
 }
 
+#[tokio::test]
+async fn a_call_that_a_stop_breaks_off_has_ended_after_the_restart() {
+    let port = testkit::free_port().expect("a free port");
+    let dev = Dev::start_at(port, &[]);
+    let user = json!({ "name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+14155552671" });
+    let user = json_of(dev.request(Method::POST, "/users").json(&user)).await;
+    let call = json!({
+        "user_id": user["id"], "to_number": "+14155552671", "script": "Your order is ready. ".repeat(50), "recording_enabled": true,
+    });
+    let call = json_of(dev.request(Method::POST, "/calls/outbound").json(&call)).await;
+    let path = format!("/calls/{}", call["call_id"].as_str().expect("a name"));
+    let recordings = format!("{path}/recordings");
+    let shown = |dev: &Dev, wanted: [&'static str; 2]| {
+        let (call, recordings) = (
+            dev.request(Method::GET, &path),
+            dev.request(Method::GET, &recordings),
+        );
+        let again = move |request: &RequestBuilder| json_of(request.try_clone().expect("no body"));
+        let all = async move {
+            loop {
+                let found = again(&recordings).await;
+                let status = again(&call).await["status"].clone();
+                if [&status, &found["recordings"][0]["recording_status"]] == wanted {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), all)
+    };
+    let running = shown(&dev, ["in-progress", "in-progress"]).await;
+    running.expect("a recording in time");
+
+    let dev = dev.restart(port);
+    let ended = shown(&dev, ["completed", "absent"]).await;
+    ended.expect("its end in time");
+}
+
 /// What `dev` keeps beside the database.
 const KEPT: [&str; 2] = ["secrets.json", "calls.jsonl"];
 

@@ -125,6 +125,27 @@ async fn a_line_that_is_refused_is_told_by_its_number_and_without_a_value() {
 }
 
 #[tokio::test]
+async fn every_line_that_a_quote_has_swallowed_is_counted() {
+    let (stage, folder) = (Stage::new().await, Folder::new());
+    let file = written(
+        &folder,
+        "name,email,phone_number\n\
+         Ada,ada@example.com,+12125550123\n\
+         \"Eve,eve@example.com,+12125550124\n\
+         Bob,bob@example.com,+12125550125\n\
+         \"Cy\",cy@example.com,+12125550126\n\
+         Dan,dan@example.com,+12125550127\n",
+    );
+    let (told, said) = fail(&mut xtask_on(&stage, &["import", &file]));
+    assert_eq!(told, "5 lines: 2 created, 0 there already, 3 refused\n");
+    assert!(
+        said.contains("line 3: the line goes on to line 5, in quotes\n"),
+        "{said}"
+    );
+    assert!(said.contains("error: lines that were refused: 3"), "{said}");
+}
+
+#[tokio::test]
 async fn nothing_is_imported_without_the_index_that_keeps_addresses_apart() {
     let (stage, folder) = (Stage::new().await, Folder::new());
     let users = stage.database().collection::<Document>("users");

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::form::{self, Form};
-use super::outbox::{Callback, ask, new_token, tell_fault};
+use super::outbox::{ask, new_token, tell_fault};
 use super::player::{Ending, Player, Stop};
 use crate::faults::{About, CallbackAction, CallbackKind};
-use crate::model::{EndedBy, Hook};
+use crate::model::{Callback, EndedBy, Hook};
 use crate::twiml::{self, Document, MAX_DOCUMENT, Say, Source, TwimlError, Verb};
 use crate::webhook::Answer;
 
@@ -127,9 +127,9 @@ impl Player {
             event,
             hook,
             form,
+            token: new_token(),
         };
         let asked = self.during(async move {
-            let token = new_token();
             match fault {
                 Some((CallbackAction::Drop, _)) => {
                     return Err(error(11205, "the fault plan dropped the request"));
@@ -137,9 +137,9 @@ impl Player {
                 Some((CallbackAction::Delay, delay)) => tokio::time::sleep(delay).await,
                 _ => {}
             }
-            let answer = ask(&sim, &sid, &request, &token).await;
+            let answer = ask(&sim, &sid, &request).await;
             if matches!(fault, Some((CallbackAction::Duplicate, _))) {
-                let _ = ask(&sim, &sid, &request, &token).await;
+                let _ = ask(&sim, &sid, &request).await;
             }
             answer.map_err(|trouble| error(trouble.code, trouble.message))
         });

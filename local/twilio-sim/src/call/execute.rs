@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::document::Loaded;
 use super::form::{self, Form};
-use super::outbox::Callback;
+use super::outbox::new_token;
 use super::player::{Player, Stop};
 use crate::faults::CallbackKind;
-use crate::model::{Hook, RecordingOptions};
+use crate::model::{Callback, Hook, RecordingOptions};
 use crate::twiml::{Action, Gather, Prompt, Record, Source, Verb};
 use crate::wav::Voice;
 use crate::webhook::resolve;
@@ -179,6 +179,7 @@ impl Player {
             event: "completed".to_owned(),
             hook,
             form,
+            token: new_token(),
         });
     }
 

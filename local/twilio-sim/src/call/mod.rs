@@ -6,6 +6,7 @@ mod form;
 mod outbox;
 mod player;
 mod recorder;
+mod resume;
 mod speak;
 mod telling;
 mod waiting;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use crate::model::{Call, Hook, Request, Status, new_sid};
 use crate::sim::Sim;
 use player::Player;
+pub use resume::resume;
 
 /// Accepts a call and starts to play it. Returns its SID.
 ///
@@ -49,6 +51,7 @@ pub fn place(
         interrupted: Vec::new(),
         callbacks_sent: 0,
         callbacks_delivered: 0,
+        unanswered: Vec::new(),
         events: vec![asked],
         commands,
     };

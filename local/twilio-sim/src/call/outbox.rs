@@ -8,22 +8,12 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::form::Form;
 use crate::clock::rfc2822;
 use crate::events;
 use crate::faults::{About, CallbackAction, CallbackKind};
-use crate::model::Hook;
+use crate::model::Callback;
 use crate::sim::Sim;
 use crate::webhook::{Answer, Ask, Trouble};
-
-/// A callback to be sent.
-#[derive(Clone, Debug)]
-pub(super) struct Callback {
-    pub(super) kind: CallbackKind,
-    pub(super) event: String,
-    pub(super) hook: Hook,
-    pub(super) form: Form,
-}
 
 /// Whose callbacks they are.
 #[derive(Clone, Debug)]
@@ -58,7 +48,6 @@ impl Outbox {
         let mut ordinal = 0;
         while let Some(callback) = callbacks.recv().await {
             ordinal += 1;
-            let token = new_token();
             let about = About {
                 kind: callback.kind,
                 event: &callback.event,
@@ -78,18 +67,21 @@ impl Outbox {
                 );
             }
             match fault {
-                None => self.send(&callback, &token).await,
-                Some((CallbackAction::Drop, _)) => continue,
+                None => self.send(&callback).await,
+                Some((CallbackAction::Drop, _)) => {
+                    self.settle(&callback);
+                    continue;
+                }
                 Some((CallbackAction::Duplicate, delay)) => {
-                    self.send(&callback, &token).await;
+                    self.send(&callback).await;
                     if delay.is_zero() {
-                        self.send(&callback, &token).await;
+                        self.send(&callback).await;
                     } else {
-                        self.send_later(&callback, token, delay);
+                        self.send_later(&callback, delay);
                     }
                 }
                 Some((CallbackAction::Delay, delay)) => {
-                    self.send_later(&callback, token, delay);
+                    self.send_later(&callback, delay);
                     continue;
                 }
                 Some((CallbackAction::Reorder, _)) => {
@@ -98,29 +90,38 @@ impl Outbox {
                 }
             }
             for late in held.extract_if(.., |late| late.kind == callback.kind) {
-                self.send(&late, &new_token()).await;
+                self.send(&late).await;
             }
         }
         for late in held {
-            self.send(&late, &new_token()).await;
+            self.send(&late).await;
         }
     }
 
+    /// The next run does not send it again.
+    fn settle(&self, callback: &Callback) {
+        let mut tables = self.sim.store.lock();
+        if let Some(call) = tables.call_mut(&self.sid) {
+            let is_other = |other: &Callback| other.token != callback.token;
+            call.unanswered.retain(is_other);
+        }
+        tables.save_call(&self.sid);
+    }
+
     /// The others go on meanwhile.
-    fn send_later(&self, callback: &Callback, token: String, delay: Duration) {
+    fn send_later(&self, callback: &Callback, delay: Duration) {
         let (later, callback) = (self.clone(), callback.clone());
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
-            later.send(&callback, &token).await;
+            later.send(&callback).await;
         });
     }
 
-    /// `token` tells one delivery from another, and a duplicate from a new one.
-    async fn send(&self, callback: &Callback, token: &str) {
+    async fn send(&self, callback: &Callback) {
         self.sim
             .store
             .call(&self.sid, |call| call.callbacks_sent += 1);
-        let result = ask(&self.sim, &self.sid, callback, token).await;
+        let result = ask(&self.sim, &self.sid, callback).await;
         let warning = match &result {
             Ok(answer) if answer.status.is_success() => {
                 self.sim
@@ -143,7 +144,11 @@ impl Outbox {
             )),
             Err(trouble) => Some((trouble.code, trouble.message.clone())),
         };
-        self.sim.store.lock().save_call(&self.sid);
+        if result.is_ok() {
+            self.settle(callback);
+        } else {
+            self.sim.store.lock().save_call(&self.sid);
+        }
         if let Some((code, message)) = warning {
             self.sim.log.write(
                 "warning",
@@ -154,18 +159,32 @@ impl Outbox {
     }
 }
 
-/// Sends a webhook and notes it among the call's events.
-pub(super) async fn ask(
+/// Hands a callback over for delivery, by this run or, where calls are kept, the next.
+pub(super) fn queue(
     sim: &Sim,
     sid: &str,
-    callback: &Callback,
-    token: &str,
-) -> Result<Answer, Trouble> {
+    outbox: &mpsc::UnboundedSender<Callback>,
+    callback: Callback,
+) {
+    if sim.config.data.is_some() {
+        let mut tables = sim.store.lock();
+        if let Some(call) = tables.call_mut(sid) {
+            call.unanswered.push(callback.clone());
+        }
+        tables.save_call(sid);
+    }
+    // The outbox lives as long as the player.
+    let _ = outbox.send(callback);
+}
+
+/// Sends a webhook and notes it among the call's events.
+pub(super) async fn ask(sim: &Sim, sid: &str, callback: &Callback) -> Result<Answer, Trouble> {
     let Callback {
         kind,
         event,
         hook,
         form,
+        token,
     } = callback;
     let (asked_at, started) = (rfc2822(Utc::now()), Instant::now());
     let asked = Ask {

@@ -8,10 +8,10 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::form::{self, Form};
-use super::outbox::{Callback, Outbox};
+use super::outbox::Outbox;
 use super::recorder::{PROCESSING, Tape};
 use crate::clock::CallClock;
-use crate::model::{Command, EndedBy, Request, Status};
+use crate::model::{Callback, Command, EndedBy, Request, Status};
 use crate::numbers::{Callee, Outcome, callee};
 use crate::sim::Sim;
 use crate::twiml::Source;

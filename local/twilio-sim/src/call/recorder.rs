@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::outbox::Callback;
+use super::outbox::new_token;
 use super::player::Player;
 use super::{form, form::Form};
 use crate::faults::CallbackKind;
-use crate::model::{Recording, RecordingOptions, new_sid};
+use crate::model::{Callback, Recording, RecordingOptions, new_sid};
 use crate::wav::{Sound, Voice};
 
 /// A recording that runs.
@@ -135,6 +135,7 @@ impl Player {
                 event,
                 hook,
                 form,
+                token: new_token(),
             });
         }
     }

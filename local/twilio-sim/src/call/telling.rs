@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::form::{self, Form};
-use super::outbox::Callback;
+use super::outbox::{self, new_token};
 use super::player::Player;
 use crate::faults::CallbackKind;
-use crate::model::{Detection, Status};
+use crate::model::{Callback, Detection, Status};
 
 impl Player {
     /// Enters a status and tells the application, if it asked for that event.
@@ -36,6 +36,7 @@ impl Player {
                 event: status.word().to_owned(),
                 hook,
                 form,
+                token: new_token(),
             });
         }
     }
@@ -79,8 +80,7 @@ impl Player {
 
     /// Hands a callback over for delivery.
     pub(super) fn enqueue(&self, callback: Callback) {
-        // The outbox lives as long as the player.
-        let _ = self.outbox.send(callback);
+        outbox::queue(&self.sim, &self.sid, &self.outbox, callback);
     }
 
     pub(super) fn detect_in_background(
@@ -112,12 +112,14 @@ impl Player {
                 ("MachineDetectionDuration", &time.as_millis().to_string()),
             ]);
             if let Some(hook) = detection.callback {
-                let _ = outbox.send(Callback {
+                let callback = Callback {
                     kind: CallbackKind::Amd,
                     event: word.to_owned(),
                     hook,
                     form,
-                });
+                    token: new_token(),
+                };
+                outbox::queue(&sim, &sid, &outbox, callback);
             }
         });
     }
