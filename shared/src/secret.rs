@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     aws,
-    config::{ConfigError, SECRET_VARIABLES, Settings},
+    config::{ConfigError, SECRET_VARIABLES, Settings, trimmed},
 };
 
 /// How long the init phase waits for the secret, in all its attempts.
@@ -284,8 +284,9 @@ fn describe(error: &SdkError<GetSecretValueError>) -> String {
 fn parse(text: &str) -> Result<HashMap<String, SecretString>, ConfigError> {
     const EXPECTED: &str =
         "a secret that is one JSON object of texts, such as {\"MONGO_URI\": \"mongodb+srv://…\"}";
-    let object: HashMap<String, serde_json::Value> =
-        serde_json::from_str(text).map_err(|_| ConfigError::malformed("SECRET_ID", EXPECTED))?;
+    // JSON takes no byte order mark, which some editors write.
+    let object: HashMap<String, serde_json::Value> = serde_json::from_str(trimmed(text))
+        .map_err(|_| ConfigError::malformed("SECRET_ID", EXPECTED))?;
     let mut variables = HashMap::new();
     for (name, value) in object {
         if !SECRET_VARIABLES.contains(&name.as_str()) {
@@ -313,6 +314,8 @@ mod tests {
         let variables = parse(r#"{"MONGO_URI": "mongodb://h", "somebody's": 1}"#).unwrap();
         assert_eq!(variables.len(), 1);
         assert_eq!(variables["MONGO_URI"].expose_secret(), "mongodb://h");
+        let with_mark = parse("\u{feff}{\"MONGO_URI\": \"mongodb://h\"}\r\n").unwrap();
+        assert_eq!(with_mark["MONGO_URI"].expose_secret(), "mongodb://h");
         for bad in ["", "[]", "pw-marked", r#"{"MONGO_URI": 1}"#] {
             let error = parse(bad).unwrap_err().to_string();
             assert!(error.starts_with("SECRET_ID is malformed"), "{error}");

@@ -8,7 +8,7 @@ mod twilio;
 mod webhooks;
 
 use clap::Args;
-use outdial::config::{ConfigError, Settings};
+use outdial::config::{ConfigError, Settings, trimmed};
 use outdial::secret::Pauses;
 use secrecy::ExposeSecret;
 use url::Url;
@@ -39,7 +39,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let values = arguments.variables.values()?;
     let value = |name: &str| {
-        let value = values.get(name).map(|value| value.expose_secret().trim());
+        let value = values.get(name).map(|value| trimmed(value.expose_secret()));
         value.filter(|value| !value.is_empty())
     };
     let api = arguments.api_url.as_ref().map(Url::as_str);

@@ -22,7 +22,7 @@ use crate::target;
 use crate::variables::Variables;
 use report::Report;
 use store::{Ids, Store};
-use table::Table;
+use table::{OpenQuote, Table};
 use text::Lines;
 
 #[derive(Args)]
@@ -86,7 +86,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
                 Content::User(user) => batch.push((row.line, *user)),
             },
             Ok(None) => {}
-            Err(error) => report.stop(format!("{}: {error}", path.display())),
+            Err(error) => {
+                let taken_in = error.downcast_ref::<OpenQuote>().map_or(0, |it| it.lines);
+                report.stop(format!("{}: {error}", path.display()), taken_in);
+            }
         }
         if batch.len() == BATCH || is_last {
             for (line, outcome) in store.take(&batch).await? {

@@ -6,6 +6,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use chrono::{DateTime, Utc};
 use clap::Args;
+use outdial::config::trimmed;
 use outdial::queue::Webhook;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -50,7 +51,7 @@ type Values = HashMap<String, SecretString>;
 
 fn value(values: &Values, name: &str) -> Option<String> {
     let value = values.get(name)?.expose_secret();
-    Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+    Some(trimmed(value).to_owned()).filter(|value| !value.is_empty())
 }
 
 /// A local stack's variables say where its queues are, and what they take; a function's, which are in a file, do not.

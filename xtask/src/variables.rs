@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use outdial::config::Settings;
+use outdial::config::{Settings, trimmed};
 use outdial::secret::Pauses;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -80,7 +80,7 @@ impl Variables {
 /// database, which may be one without TLS on this machine.
 pub fn of_operator(mut values: HashMap<String, SecretString>) -> HashMap<String, SecretString> {
     let environment = values.get("ENVIRONMENT").map(ExposeSecret::expose_secret);
-    if environment.is_none_or(|name| name.trim().is_empty()) {
+    if environment.is_none_or(|name| trimmed(name).is_empty()) {
         values.insert("ENVIRONMENT".to_owned(), "development".into());
     }
     values

@@ -27,7 +27,7 @@ pub use self::{
     speech::{DEFAULT_APOLOGY, SpeechConfig},
     twilio::TwilioConfig,
     url::{PublicUrls, WebhookKind, webhook_url},
-    variables::{VARIABLES, environment, variable},
+    variables::{VARIABLES, environment, trimmed, variable},
 };
 use crate::secret::{Pauses, Secret};
 
@@ -134,7 +134,7 @@ impl Settings {
     pub fn from_values(values: HashMap<String, SecretString>) -> Result<Self, ConfigError> {
         let values: HashMap<_, SecretString> = values
             .into_iter()
-            .map(|(name, value)| (name, variables::trimmed(value.expose_secret()).into()))
+            .map(|(name, value)| (name, trimmed(value.expose_secret()).into()))
             .collect();
         let environment = match values.get("ENVIRONMENT").map(ExposeSecret::expose_secret) {
             None | Some("" | "production") => Environment::Production,

@@ -71,7 +71,8 @@ const WITH_BLANKS: [&str; 6] = [
 ];
 
 /// The value without the blanks and line ends at its ends, such as a copy from a terminal or a file has.
-pub(super) fn trimmed(value: &str) -> &str {
+#[must_use]
+pub fn trimmed(value: &str) -> &str {
     value.trim_matches(is_blank)
 }
 
@@ -98,9 +99,12 @@ pub(super) fn check(name: &str, value: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// White space, and the zero-width characters that editors and web pages leave behind.
+/// White space, and the characters without width that editors and web pages leave behind: soft hyphens, joiners, marks of
+/// direction and of byte order.
 fn is_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}')
+    c.is_whitespace()
+        || matches!(c, '\u{AD}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 /// The process's variable without the blanks at its ends; `None` if it is not set, or blank.
@@ -220,7 +224,7 @@ mod tests {
                 "SKaaaaaaaaaaaaaaaa aaaaaaaaaaaaaaa",
             ),
             ("TWILIO_AUTH_TOKEN", "token", "to\u{200b}ken"),
-            ("TWILIO_AUTH_TOKEN_SECONDARY", "other", "oth er"),
+            ("TWILIO_AUTH_TOKEN_SECONDARY", "other", "oth\u{200e}er"),
             ("TWILIO_FROM_NUMBER", "+12125550100", "+1 2125550100"),
             ("VOICE", "Polly.Joanna", "Polly. Joanna"),
             ("VOICE_URL", "https://v.example/v", "https://v.example/v v"),
@@ -292,6 +296,7 @@ mod tests {
                 ("\t", "\r\n"),
                 ("\u{feff}", "\u{a0}"),
                 ("", " \u{200b}\u{2028}"),
+                ("\u{202a}", "\u{200e}\u{202c}"),
             ] {
                 let padded = with(name, &format!("{before}{good}{after}"));
                 assert_eq!(parsed(&padded).as_ref(), Ok(&plain), "{name}");

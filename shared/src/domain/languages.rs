@@ -2,6 +2,8 @@
 //!
 //! As of Twilio's page on text-to-speech and its Node SDK 6.3.1.
 
+use std::iter;
+
 /// A language of Twilio's `<Say>`.
 pub(super) struct Spoken {
     /// Twilio's tag.
@@ -12,29 +14,24 @@ pub(super) struct Spoken {
     pub(super) polly: &'static [&'static str],
 }
 
-/// Returns the language with this tag, else the one that stands first for the same primary language: `es-AR` is spoken as
-/// `es-ES`, and `ja` as `ja-JP`.
+/// Returns the language with this tag, or with its longest beginning: `en-GB-oed` is spoken as `en-GB`. Else returns the
+/// one that stands first for the same primary language: `es-AR` is spoken as `es-ES`, and `ja` as `ja-JP`.
 pub(super) fn find(tag: &str) -> Option<&'static Spoken> {
-    let is = |wanted: &str| {
-        LANGUAGES
-            .iter()
-            .find(|it| it.tag.eq_ignore_ascii_case(wanted))
-    };
-    let primary = primary(tag);
-    let renamed = |tag: &str| {
-        let mut names = OTHER_NAMES.iter();
-        names.find(|(other, _)| other.eq_ignore_ascii_case(tag))
-    };
-    is(tag)
+    iter::successors(Some(tag), |tag| Some(tag.rsplit_once('-')?.0))
+        .find_map(named)
         .or_else(|| {
-            renamed(tag)
-                .or_else(|| renamed(primary))
-                .and_then(|(_, tag)| is(tag))
-        })
-        .or_else(|| {
+            let primary = primary(tag);
             let mut all = LANGUAGES.iter();
             all.find(|it| self::primary(it.tag).eq_ignore_ascii_case(primary))
         })
+}
+
+/// Returns the language with this tag, in any case, or with this other name.
+pub(super) fn named(tag: &str) -> Option<&'static Spoken> {
+    let mut names = OTHER_NAMES.iter();
+    let renamed = names.find(|(other, _)| other.eq_ignore_ascii_case(tag));
+    let tag = renamed.map_or(tag, |(_, tag)| tag);
+    LANGUAGES.iter().find(|it| it.tag.eq_ignore_ascii_case(tag))
 }
 
 /// Returns the first language that the Polly voice of this name speaks.
@@ -47,20 +44,34 @@ impl Spoken {
     pub(super) fn has_polly(&self, name: &str) -> bool {
         self.polly.iter().any(|it| it.eq_ignore_ascii_case(name))
     }
+
+    /// Whether the basic voice `alice` speaks the language.
+    pub(super) fn has_alice(&self) -> bool {
+        OF_ALICE.contains(&self.tag)
+    }
 }
 
 fn primary(tag: &str) -> &str {
     tag.split_once('-').map_or(tag, |(primary, _)| primary)
 }
 
+/// What `alice` speaks, by Twilio's page on `<Say>` while that listed her.
+const OF_ALICE: [&str; 23] = [
+    "ca-ES", "da-DK", "de-DE", "en-AU", "en-GB", "en-IN", "en-US", "es-ES", "es-MX", "fi-FI",
+    "fr-CA", "fr-FR", "it-IT", "ja-JP", "ko-KR", "nb-NO", "nl-NL", "pl-PL", "pt-BR", "pt-PT",
+    "ru-RU", "sv-SE", "zh-CN",
+];
+
 /// Tags that Twilio does not list, or lists without a voice.
-const OTHER_NAMES: [(&str, &str); 7] = [
+const OTHER_NAMES: [(&str, &str); 9] = [
+    ("cmn-Hant", "cmn-TW"),
     ("en-UK", "en-GB"),
     ("iw", "he-IL"),
     ("no", "nb-NO"),
     ("tl", "fil-PH"),
     ("zh-HK", "yue-HK"),
     ("zh-Hant", "cmn-TW"),
+    ("zh-Hant-HK", "yue-HK"),
     ("zh-TW", "cmn-TW"),
 ];
 
@@ -216,6 +227,12 @@ mod tests {
             ("zh", "zh-CN"),
             ("zh-TW", "cmn-TW"),
             ("zh-HK", "yue-HK"),
+            ("zh-Hant-TW", "cmn-TW"),
+            ("zh-Hant-HK", "yue-HK"),
+            ("cmn-Hant-TW", "cmn-TW"),
+            ("cmn-Hans-CN", "cmn-CN"),
+            ("en-GB-oed", "en-GB"),
+            ("fr-CA-x-own", "fr-CA"),
         ] {
             assert_eq!(find(tag).map(|it| it.tag), Some(found), "{tag}");
         }

@@ -3,7 +3,7 @@
 use super::{
     Language, Voice,
     languages::{self, Spoken},
-    voices::Form,
+    voices::VoiceClass,
 };
 
 /// How a text is spoken: the attributes of `<Say>`.
@@ -20,7 +20,9 @@ impl Speech {
     #[must_use]
     pub fn configured(voice: Voice, language: Language) -> Self {
         match languages::find(language.as_str()) {
-            Some(spoken) if matches!(voice.form(), Form::Basic) && !voice.speaks(&language) => {
+            Some(spoken)
+                if voice.class() == Some(VoiceClass::Basic) && !voice.speaks(&language) =>
+            {
                 Self::by_default(spoken)
             }
             _ => Self { voice, language },
@@ -156,11 +158,33 @@ mod tests {
             ("Polly.Mizuki", "ja-JP"),
             ("Polly.Matthew-Neural", "en-US"),
             ("Google.fr-CA-Wavenet-B", "fr-CA"),
+            ("google.fr-ca-wavenet-b", "fr-CA"),
+            ("Google.fil-ph-Neural2-A", "fil-PH"),
+            ("Google.xx-YY-Standard-A", "xx-YY"),
             ("man", "en-US"),
             ("Polly.Nobody", "en-US"),
             ("ElevenLabs.abc", "en-US"),
         ] {
             assert_eq!(of(name), tag, "{name}");
+        }
+    }
+
+    #[test]
+    fn alice_speaks_more_languages_than_the_other_basic_voices() {
+        let speech = |name: &str, tag: &str| Speech::configured(voice(name), language(tag));
+        let configured = speech("alice", "ja-JP");
+        assert_eq!(configured.voice.as_str(), "alice");
+        for (tag, spoken) in [
+            ("pt-BR", "alice"),
+            ("sv", "alice"),
+            ("tr-TR", "Polly.Filiz"),
+        ] {
+            let of_call = configured.of_call(None, Some(&language(tag))).unwrap();
+            assert_eq!(of_call.voice.as_str(), spoken, "{tag}");
+        }
+        for (tag, spoken) in [("ja-JP", "ja-JP"), ("tr-TR", "en-US")] {
+            let of_call = speech("Polly.Joanna", tag).of_call(Some(&voice("Alice")), None);
+            assert_eq!(of_call.unwrap().language.as_str(), spoken);
         }
     }
 

@@ -1,6 +1,9 @@
 //! Voices: what they cost, and which languages they speak.
 
-use super::{Language, Voice, languages};
+use super::{
+    Language, Voice,
+    languages::{self, Spoken},
+};
 
 /// The price class of a voice. Each class costs a few times as much as the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +35,10 @@ impl VoiceClass {
 
 /// The form of a voice's name. Twilio's names are compared without regard to case.
 pub(super) enum Form<'a> {
+    /// `man` and `woman`.
     Basic,
+    /// The third basic voice, which Twilio lists no longer.
+    Alice,
     /// `Polly.NAME`, `Polly.NAME-Neural`, `Polly.NAME-Generative`.
     Polly(&'a str),
     /// `Google.LANGUAGE-KIND-LETTER`.
@@ -45,7 +51,8 @@ impl Voice {
         let name = self.as_str();
         let Some((provider, voice)) = name.split_once('.') else {
             return match name.to_ascii_lowercase().as_str() {
-                "man" | "woman" | "alice" => Form::Basic,
+                "man" | "woman" => Form::Basic,
+                "alice" => Form::Alice,
                 _ => Form::Other,
             };
         };
@@ -60,7 +67,7 @@ impl Voice {
     #[must_use]
     pub fn class(&self) -> Option<VoiceClass> {
         match self.form() {
-            Form::Basic => Some(VoiceClass::Basic),
+            Form::Basic | Form::Alice => Some(VoiceClass::Basic),
             Form::Polly(voice) => {
                 let voice = voice.to_ascii_lowercase();
                 let (name, class) = match voice.split_once('-') {
@@ -92,6 +99,7 @@ impl Voice {
             Form::Basic => {
                 languages::find(language.as_str()).is_some_and(|spoken| is_basic(spoken.voice))
             }
+            Form::Alice => languages::find(language.as_str()).is_some_and(Spoken::has_alice),
             Form::Polly(voice) => languages::find(language.as_str())
                 .is_some_and(|spoken| spoken.has_polly(polly_name(voice))),
             Form::Google(voice) => google_language(voice).is_some_and(|of_voice| {
@@ -106,9 +114,11 @@ impl Voice {
     /// Returns the tag of the first language that the voice speaks, if it is known.
     pub(super) fn own_language(&self) -> Option<&str> {
         match self.form() {
-            Form::Basic => Some("en-US"),
+            Form::Basic | Form::Alice => Some("en-US"),
             Form::Polly(voice) => languages::of_polly(polly_name(voice)).map(|spoken| spoken.tag),
-            Form::Google(voice) => google_language(voice),
+            Form::Google(voice) => {
+                google_language(voice).map(|tag| languages::named(tag).map_or(tag, |it| it.tag))
+            }
             Form::Other => None,
         }
     }

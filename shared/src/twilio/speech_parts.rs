@@ -11,7 +11,8 @@ const MAX_CHARACTERS: usize = 2_900;
 
 /// Returns the text as it is if one `<Say>` takes it, else its parts in order, without the white space between them.
 ///
-/// A part ends with a sentence if it can, else at a blank or a comma of a script without blanks, else between two characters.
+/// A part ends with a sentence if it can, else with a line, else at a blank or a comma of a script without blanks, else
+/// between two characters.
 pub(super) fn speech_parts(text: &str) -> impl Iterator<Item = &str> {
     let whole = match fitting(text) {
         None => text,
@@ -52,6 +53,7 @@ fn encoded_bytes(c: char) -> usize {
 /// Where to cut a text that begins with a character other than white space, `fitting` bytes from its start at most.
 fn cut(text: &str, fitting: usize) -> usize {
     sentence_end(text, fitting)
+        .or_else(|| line_end(text, fitting))
         .or_else(|| word_end(text, fitting))
         .or_else(|| character_end(text, fitting))
         .unwrap_or(fitting)
@@ -62,7 +64,7 @@ fn cut(text: &str, fitting: usize) -> usize {
 enum Mark {
     /// It ends one.
     Ends,
-    /// It ends one if white space follows: the point of `3.5` does not.
+    /// It ends one if white space or a script without blanks follows: the point of `3.5` does not.
     EndsBeforeBlank,
     /// It belongs to the sentence that a mark before it ends.
     Closes,
@@ -71,13 +73,20 @@ enum Mark {
 
 fn mark(c: char) -> Mark {
     match c {
-        '。' | '！' | '？' | '｡' | '।' | '॥' | '؟' | '۔' | '።' | '፧' | '։' | '။' | '។' | '\n'
-        | '\r' | '\u{2028}' | '\u{2029}' => Mark::Ends,
-        '.' | '!' | '?' | '…' | '‥' | '‽' => Mark::EndsBeforeBlank,
+        '。' | '！' | '？' | '｡' | '।' | '॥' | '؟' | '۔' | '።' | '፧' | '։' | '။' | '។' => {
+            Mark::Ends
+        }
+        '.' | '!' | '?' | '…' | '‥' | '‽' | '．' => Mark::EndsBeforeBlank,
         '"' | '\'' | ')' | ']' | '}' | '”' | '’' | '»' | '›' | '」' | '』' | '）' | '】' | '》'
         | '〉' => Mark::Closes,
         _ => Mark::None,
     }
+}
+
+/// Whether the script of the character has no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese.
+fn has_no_blanks(c: char) -> bool {
+    matches!(c, '\u{E00}'..='\u{EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}'
+        | '\u{2E80}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
 }
 
 /// The end of the last sentence that fits.
@@ -88,7 +97,7 @@ fn sentence_end(text: &str, fitting: usize) -> Option<usize> {
             (Mark::None, Mark::Closes) => {}
             (_, Mark::Closes) => continue,
             (Mark::Ends, _) => last = Some(at),
-            (Mark::EndsBeforeBlank, _) if c.is_whitespace() => last = Some(at),
+            (Mark::EndsBeforeBlank, _) if c.is_whitespace() || has_no_blanks(c) => last = Some(at),
             _ => {}
         }
         ended = match mark(c) {
@@ -97,6 +106,13 @@ fn sentence_end(text: &str, fitting: usize) -> Option<usize> {
         };
     }
     last
+}
+
+/// The end of the last line that fits.
+fn line_end(text: &str, fitting: usize) -> Option<usize> {
+    let ends = text.match_indices(['\n', '\r', '\u{2028}', '\u{2029}']);
+    let ends = ends.map(|(at, _)| at);
+    ends.take_while(|at| *at <= fitting).last()
 }
 
 /// The last blank that fits, or the end of the last comma of a script that has no blanks.
@@ -166,6 +182,11 @@ mod tests {
             "आपका ऑर्डर तैयार है।",
             "هل أنت هناك؟ ",
             "A line\n",
+            "您的訂單已經準備好了!",
+            "準備ができました．",
+            "「你在吗?」",
+            "កម្មង់របស់អ្នករួចរាល់ហើយ។",
+            "A sentence\nof two lines. ",
         ] {
             let text = sentence.repeat(3_000 / sentence.chars().count());
             let parts = parts(&text);
@@ -204,6 +225,14 @@ mod tests {
         );
         let accents = "e\u{301}".repeat(1_000);
         assert!(parts(&accents).iter().all(|part| part.starts_with('e')));
+    }
+
+    #[test]
+    fn a_point_inside_a_number_or_an_address_ends_no_sentence() {
+        let text = "第3.5版在a.example?x=1，".repeat(100);
+        for part in parts(&text) {
+            assert!(part.starts_with('第') && part.ends_with('，'), "{part}");
+        }
     }
 
     #[test]

@@ -67,8 +67,9 @@ impl Report {
         Ok(())
     }
 
-    /// The rest of the file cannot be read.
-    pub fn stop(&mut self, reason: String) {
+    /// The rest of the file cannot be read: that many lines are refused.
+    pub fn stop(&mut self, reason: String, lines: u64) {
+        self.refused += lines;
         self.stopped = Some(reason);
     }
 

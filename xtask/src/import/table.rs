@@ -165,6 +165,15 @@ impl<R: Read> Table<R> {
 const NOT_TEXT: &str =
     "the file is not text in UTF-8, nor in UTF-16 with a byte order mark: save it as \"CSV UTF-8\"";
 
+/// A quote that is never closed, or too late: the rest of the file is one row.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct OpenQuote {
+    message: String,
+    /// How many lines the quote has taken in.
+    pub lines: u64,
+}
+
 /// Reads the row that begins with this line.
 fn record<R: Read>(lines: &mut Lines<R>, delimiter: char, first: Line) -> Result<Record> {
     let mut splitter = Splitter::new(delimiter);
@@ -172,17 +181,27 @@ fn record<R: Read>(lines: &mut Lines<R>, delimiter: char, first: Line) -> Result
     let (first, mut line) = (first.number, first);
     while !splitter.take(line.number, &line.text) {
         let opened = splitter.opened_on();
-        line = lines.next()?.ok_or_else(|| {
+        let next = lines.next()?.filter(|next| {
+            length += next.text.len();
+            length <= ROW_MAX
+        });
+        let Some(next) = next else {
+            let end = if length > ROW_MAX {
+                format!("not closed within {ROW_MAX} bytes")
+            } else {
+                "never closed".to_owned()
+            };
+            while lines.next()?.is_some() {}
             let last = lines.number();
-            format!("line {opened}: a quote opens here and is never closed: lines {first} to {last} were not imported")
-        })?;
-        length += line.text.len();
-        if length > ROW_MAX {
-            return Err(format!(
-                "line {opened}: a quote opens here and is not closed within {ROW_MAX} bytes: no line from {first} on was imported"
-            )
+            return Err(OpenQuote {
+                message: format!(
+                    "line {opened}: a quote opens here and is {end}: lines {first} to {last} were not imported"
+                ),
+                lines: last - first + 1,
+            }
             .into());
-        }
+        };
+        line = next;
     }
     Ok(Record {
         first,
