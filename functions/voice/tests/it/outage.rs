@@ -9,7 +9,7 @@ use serde_json::Value;
 use testkit::{ACCOUNT_SID, AUTH_TOKEN, Answer, BASE_URL, Proxy, Queue, Request, Stage, new_sid};
 use tokio::net::TcpListener;
 
-use crate::support::{APOLOGY, GOODBYE, ask, asked, params, router, say, signed, twiml};
+use crate::support::{APOLOGY, GOODBYE, ask, asked, pairs, params, router, say, signed, twiml};
 
 /// Twilio gives one request up after 6.5 s.
 const PROMISED: Duration = Duration::from_millis(6_500);
@@ -160,10 +160,7 @@ async fn a_redirect_leads_to_the_url_that_was_signed() {
         line.cut();
         let query = format!("call_id={}&x=a+b%20c", call.call_id);
         let params = params(sid(&call));
-        let pairs: Vec<_> = params
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
+        let pairs = pairs(&params);
         let signature = sign(&format!("{expected}?{query}"), &pairs, AUTH_TOKEN);
         let request = signed(&format!("/twilio/voice?{query}"), sid(&call))
             .header("x-twilio-signature", &signature);

@@ -7,6 +7,12 @@ pub fn router(stage: &Stage) -> Router {
     voice::router(app)
 }
 
+/// The parameters as the signature takes them.
+pub fn pairs<'a>(params: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    let pairs = params.iter();
+    pairs.map(|(name, value)| (*name, value.as_str())).collect()
+}
+
 /// What Twilio sends, empty values and all.
 pub fn params(sid: &str) -> Vec<(&'static str, String)> {
     [

@@ -6,7 +6,7 @@ use outdial::{
 };
 use testkit::{ACCOUNT_SID, AUTH_TOKEN, BASE_URL, Request, Stage, form, new_sid};
 
-use crate::support::{GOODBYE, ask, asked, params, router, say, signed, twiml};
+use crate::support::{GOODBYE, ask, asked, pairs, params, router, say, signed, twiml};
 
 #[tokio::test]
 async fn a_call_speaks_its_script_and_hangs_up() {
@@ -268,10 +268,7 @@ async fn a_forged_request_is_refused_without_a_look_into_the_database() {
     );
     let good = signed(path, sid.as_str());
     let params = params(sid.as_str());
-    let pairs: Vec<_> = params
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let pairs = pairs(&params);
     let forged = [
         good.clone().without("x-twilio-signature"),
         good.clone().header("x-twilio-signature", ""),
@@ -310,10 +307,7 @@ async fn a_token_that_is_being_rotated_in_is_taken_too() {
         .set("TWILIO_AUTH_TOKEN_SECONDARY", "the-next-token");
     let call = stage.call(|_| ()).await;
     let params = params(call.twilio_sid.as_ref().unwrap().as_str());
-    let pairs: Vec<_> = params
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let pairs = pairs(&params);
     let path = format!("/twilio/voice?call_id={}", call.call_id);
     for (token, status) in [
         ("the-next-token", 200),
@@ -333,10 +327,7 @@ async fn the_signed_url_is_the_configured_one_else_the_gateways_and_never_the_ho
     let call = stage.call(|_| ()).await;
     let sid = call.twilio_sid.as_ref().unwrap().to_string();
     let params = params(&sid);
-    let pairs: Vec<_> = params
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let pairs = pairs(&params);
     let path = format!("/twilio/voice?call_id={}", call.call_id);
     let own = "https://abc.lambda-url.us-east-1.on.aws/twilio/voice";
     for (base_url, voice_url, signed_origin) in [
@@ -395,10 +386,7 @@ async fn a_form_in_base64_is_a_form() {
     let stage = Stage::new().await;
     let call = stage.call(|_| ()).await;
     let params = params(call.twilio_sid.as_ref().unwrap().as_str());
-    let pairs: Vec<_> = params
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let pairs = pairs(&params);
     let path = format!("/twilio/voice?call_id={}", call.call_id);
     let request = Request::webhook(&path, &pairs).bytes(form(&pairs).as_bytes());
     assert_eq!(twiml(&request.send(&router(&stage)).await), say("Hello."));
