@@ -21,7 +21,7 @@ use url::{Host, Url};
 
 use crate::{
     config::Settings,
-    http::{Problem, finish},
+    http::{Problem, with_common_layers},
     logs, metrics,
     secret::Secret,
     tls,
@@ -113,8 +113,8 @@ where
     PFut: Future<Output = Result<(), Error>>,
 {
     let begun = async {
-        logs::begin(function)?;
-        metrics::begin(function)?;
+        logs::start(function)?;
+        metrics::start(function)?;
         tls::install_provider();
         let settings = Settings::load().await?;
         let secret = settings.secret().cloned();
@@ -173,7 +173,7 @@ where
     let refuse = async || {
         Problem::malformed_request("No request can be made of what the gateway has handed over.")
     };
-    let refusal = finish(Router::new().route("/", any(refuse)));
+    let refusal = with_common_layers(Router::new().route("/", any(refuse)));
     // An adapter cannot go to another thread, as requests do that are handled at the same time; a router can.
     move |mut event| {
         let router = if make_readable(&mut event.payload) {
@@ -191,7 +191,7 @@ where
 /// The headers that a URI would be made from are taken out; the gateway's own account of the request is in its context.
 /// A query with characters that no URI may have gets them percent-encoded, a `#` too, which would cut it; every other
 /// query stays as it is, for signatures are over it. A path that does not begin with `/` would become part of the host: it is taken out, and
-/// [`finish`] answers 404.
+/// [`with_common_layers`] answers 404.
 fn make_readable(event: &mut LambdaRequest) -> bool {
     let LambdaRequest::ApiGatewayV2(request) = event else {
         return true;
@@ -290,7 +290,7 @@ mod tests {
     /// What a router answers to the event that says `read` at `/users`.
     async fn answer(event: Value) -> Value {
         answer_of(
-            finish(Router::new().route("/users", any_method(async || "read"))),
+            with_common_layers(Router::new().route("/users", any_method(async || "read"))),
             event,
         )
         .await
@@ -390,7 +390,7 @@ mod tests {
             let mut event = event(&path, "a=b");
             event["requestContext"]["stage"] = stage.into();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let answer = runtime.block_on(answer_of(finish(router), event));
+            let answer = runtime.block_on(answer_of(with_common_layers(router), event));
             if answer["statusCode"] == 200 {
                 prop_assert_eq!(&answer["body"], &path);
             } else {

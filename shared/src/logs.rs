@@ -63,7 +63,7 @@ where
 /// # Errors
 ///
 /// When `LOG_LEVEL` is malformed; then INFO is logged.
-pub(crate) fn begin(function: &str) -> Result<(), ConfigError> {
+pub(crate) fn start(function: &str) -> Result<(), ConfigError> {
     let level = variable("LOG_LEVEL").map_or(Ok(Level::INFO), |text| {
         text.parse::<Level>()
             .map_err(|_| ConfigError::malformed("LOG_LEVEL", "TRACE, DEBUG, INFO, WARN or ERROR"))

@@ -163,7 +163,7 @@ pub(crate) fn webhook_applied(told_at: DateTime) {
 /// # Errors
 ///
 /// When `STACK_NAME` is malformed.
-pub(crate) fn begin(function: &str) -> Result<(), ConfigError> {
+pub(crate) fn start(function: &str) -> Result<(), ConfigError> {
     let mut builder = Builder::new().cloudwatch_namespace("outdial");
     if let Some(stack) = stack_name()? {
         builder = builder.with_dimension("Stack", stack);

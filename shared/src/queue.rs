@@ -144,7 +144,7 @@ impl WebhookQueue {
     /// When the queue refuses, or has not answered within [`SEND_TIMEOUT`].
     pub async fn send(&self, webhook: &Webhook) -> Result<(), QueueError> {
         let body = serde_json::to_string(webhook).map_err(|error| QueueError(error.to_string()))?;
-        self.limited(async |client, url| {
+        self.with_timeout(async |client, url| {
             let sent = client.send_message().queue_url(url).message_body(body);
             sent.send()
                 .await
@@ -160,7 +160,7 @@ impl WebhookQueue {
     ///
     /// When the queue refuses, or has not answered within [`SEND_TIMEOUT`].
     pub async fn postpone(&self, receipt_handle: &str, seconds: i32) -> Result<(), QueueError> {
-        self.limited(async |client, url| {
+        self.with_timeout(async |client, url| {
             let changed = client
                 .change_message_visibility()
                 .queue_url(url)
@@ -175,7 +175,7 @@ impl WebhookQueue {
         .await
     }
 
-    async fn limited(
+    async fn with_timeout(
         &self,
         ask: impl AsyncFnOnce(&Client, &str) -> Result<(), QueueError>,
     ) -> Result<(), QueueError> {

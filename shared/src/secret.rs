@@ -30,18 +30,18 @@ const AGAIN_TIME_OUT: Duration = Duration::from_millis(500);
 
 /// How often the secret is read again. The defaults are what the functions run with.
 #[derive(Debug, Clone, Copy)]
-pub struct Pauses {
+pub struct RefreshPolicy {
     /// A request does not rely on a reading that is older: five minutes.
     pub max_age: Duration,
     /// Between two tries to renew a reading that is too old, where the first has failed: a minute.
     pub after_failure: Duration,
-    /// Between two readings for [`Doubt::Unknown`]: a minute.
+    /// Between two readings for [`RefreshReason::Unknown`]: a minute.
     pub unknown: Duration,
-    /// Between two readings for [`Doubt::Refused`]: a second.
+    /// Between two readings for [`RefreshReason::Refused`]: a second.
     pub refused: Duration,
 }
 
-impl Default for Pauses {
+impl Default for RefreshPolicy {
     fn default() -> Self {
         Self {
             max_age: Duration::from_mins(5),
@@ -54,7 +54,7 @@ impl Default for Pauses {
 
 /// Why the secret may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
+pub enum RefreshReason {
     /// A stranger has shown something that is not known here, as anybody can at any time.
     Unknown,
     /// What the secret holds was refused by whoever it was shown to.
@@ -67,7 +67,7 @@ pub struct Secret(Arc<Shared>);
 
 struct Shared {
     id: String,
-    pauses: Pauses,
+    pauses: RefreshPolicy,
     /// The variables that the secret wins over.
     environment: HashMap<String, SecretString>,
     client: OnceCell<Client>,
@@ -100,7 +100,7 @@ impl Secret {
     pub(crate) async fn read(
         id: &str,
         environment: HashMap<String, SecretString>,
-        pauses: Pauses,
+        pauses: RefreshPolicy,
     ) -> Result<Self, ConfigError> {
         let client = OnceCell::new();
         let secret = fetch(&client, id, TIME_OUT).await?;
@@ -144,13 +144,13 @@ impl Secret {
         }
     }
 
-    /// Reads the secret again, unless it was read for the same `doubt` a short while ago.
-    pub(crate) async fn read_again(&self, doubt: Doubt) {
+    /// Reads the secret again, unless it was read for the same `reason` a short while ago.
+    pub(crate) async fn read_again(&self, reason: RefreshReason) {
         let mut tries = self.0.tries.lock().await;
         let pauses = &self.0.pauses;
-        let (last, pause) = match doubt {
-            Doubt::Unknown => (&mut tries.unknown, pauses.unknown),
-            Doubt::Refused => (&mut tries.refused, pauses.refused),
+        let (last, pause) = match reason {
+            RefreshReason::Unknown => (&mut tries.unknown, pauses.unknown),
+            RefreshReason::Refused => (&mut tries.refused, pauses.refused),
         };
         if is_due(last, pause) {
             self.update().await;

@@ -16,7 +16,7 @@ use crate::{
 
 /// What a webhook tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum WebhookEvent {
     /// Of a call.
     Status(StatusUpdate),
     /// Of a recording.
@@ -25,7 +25,7 @@ pub enum News {
     Undelivered(Option<CallSid>),
 }
 
-impl News {
+impl WebhookEvent {
     /// Reads a form. `token` is the header `I-Twilio-Idempotency-Token`; `received_at` stands in for a time that the form
     /// does not tell.
     ///
@@ -73,26 +73,28 @@ impl Webhooks {
         }
     }
 
-    /// Applies the news to the call that the webhook's URL names, else to the one that Twilio names. News of a call that is
+    /// Applies the news to the call that the webhook's URL names, else to the one that Twilio names. An event of a call that is
     /// not known here, or that goes by another `CallSid`, change nothing and are no error.
     ///
     /// # Errors
     ///
     /// When the database is away, or does not take it; a part may have been stored then: repeat it.
-    pub async fn apply(&self, id: Option<CallId>, news: &News) -> Result<(), DaoError> {
+    pub async fn apply(&self, id: Option<CallId>, news: &WebhookEvent) -> Result<(), DaoError> {
         let (applied, hangup_waits) = match news {
-            News::Status(update) => {
+            WebhookEvent::Status(update) => {
                 let told = self.dao.apply_status(id, update).await?;
                 (told.applied, told.hangup_waits)
             }
-            News::Recording(update) => (self.dao.apply_recording(id, update).await?, false),
-            News::Undelivered(sid) => (self.dao.record_undelivered(id, sid.as_ref()).await?, false),
+            WebhookEvent::Recording(update) => (self.dao.apply_recording(id, update).await?, false),
+            WebhookEvent::Undelivered(sid) => {
+                (self.dao.record_undelivered(id, sid.as_ref()).await?, false)
+            }
         };
         let call_sid = news.call_sid();
         match (applied, news) {
-            (Applied::Changed, News::Status(update)) => metrics::webhook_applied(update.at),
+            (Applied::Changed, WebhookEvent::Status(update)) => metrics::webhook_applied(update.at),
             // These do not tell when they were sent.
-            (Applied::Changed, News::Recording(_) | News::Undelivered(_)) => {}
+            (Applied::Changed, WebhookEvent::Recording(_) | WebhookEvent::Undelivered(_)) => {}
             (Applied::Duplicate, _) => metrics::count(Count::DuplicateWebhook),
             (Applied::UnknownCall, _) => self.tell_unknown(id, call_sid).await?,
             (Applied::OtherCall, _) => {

@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{Request, Response, StatusCode, header};
 use lambda_http::RequestExt;
-use outdial::http::{Problem, finish, tagged};
+use outdial::http::{Problem, with_common_layers, with_etags};
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -30,7 +30,7 @@ fn router() -> Router {
             "/not-found",
             get(async || Problem::not_found("a").into_response()),
         );
-    finish(tagged(router))
+    with_common_layers(with_etags(router))
 }
 
 async fn send(method: &str, path: &str, known: Option<&str>) -> Response<Bytes> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use axum::{Router, body::Body, routing::get};
 use http::Request;
 use lambda_http::RequestExt;
-use outdial::http::{Problem, finish};
+use outdial::http::{Problem, with_common_layers};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt};
@@ -53,7 +53,7 @@ async fn each_request_is_one_line_that_tells_the_cause_of_a_failure() {
     let subscriber =
         tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
     let _guard = tracing::subscriber::set_default(subscriber);
-    let router = finish(Router::new().route(
+    let router = with_common_layers(Router::new().route(
         "/things/{id}",
         get(async || Problem::unavailable("Away.", "the cause")),
     ));
@@ -91,7 +91,7 @@ async fn a_path_that_the_gateway_has_not_routed_is_logged_without_a_route() {
     let subscriber =
         tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
     let _guard = tracing::subscriber::set_default(subscriber);
-    let router = finish(Router::new().route("/things", get(async || "read")));
+    let router = with_common_layers(Router::new().route("/things", get(async || "read")));
     get_as(router, "/things", "/pa55word/../things").await;
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let line: Value = serde_json::from_str(&text).unwrap();
@@ -113,7 +113,7 @@ async fn a_panic_says_nothing_of_its_words_in_the_log() {
     let _guard = tracing::subscriber::set_default(subscriber);
     outdial::logs::tell_of_panics();
     let broken = get(async || -> &str { panic!("ada@example.com") });
-    get_from(finish(Router::new().route("/", broken)), "/").await;
+    get_from(with_common_layers(Router::new().route("/", broken)), "/").await;
     drop(std::panic::take_hook());
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(

@@ -16,7 +16,7 @@ use axum::{Router, body::Bytes, routing::post};
 use http::{HeaderMap, StatusCode};
 use outdial::{
     config::Settings,
-    secret::{Doubt, Pauses},
+    secret::{RefreshPolicy, RefreshReason},
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -54,16 +54,19 @@ async fn function() {
 async fn doubter() {
     let zero = Duration::ZERO;
     let (pauses, doubts) = match std::env::var(ROLE).as_deref() {
-        Ok("stranger") => (Pauses::default(), &[Doubt::Unknown][..]),
-        Ok("everybody") => (Pauses::default(), &[Doubt::Unknown, Doubt::Refused][..]),
+        Ok("stranger") => (RefreshPolicy::default(), &[RefreshReason::Unknown][..]),
+        Ok("everybody") => (
+            RefreshPolicy::default(),
+            &[RefreshReason::Unknown, RefreshReason::Refused][..],
+        ),
         Ok("impatient") => (
-            Pauses {
+            RefreshPolicy {
                 max_age: zero,
                 after_failure: zero,
                 unknown: zero,
                 refused: zero,
             },
-            &[Doubt::Unknown, Doubt::Refused][..],
+            &[RefreshReason::Unknown, RefreshReason::Refused][..],
         ),
         _ => return,
     };
@@ -72,7 +75,7 @@ async fn doubter() {
     let settings = Settings::with_secret(variables.collect(), pauses)
         .await
         .unwrap();
-    let tokens = settings.live(Settings::webhook_tokens).unwrap();
+    let tokens = settings.reloadable(Settings::webhook_tokens).unwrap();
     for _ in 0..ROUNDS {
         settings.secret().unwrap().keep_fresh().await;
         for doubt in doubts {

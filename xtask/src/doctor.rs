@@ -9,7 +9,7 @@ mod webhooks;
 
 use clap::Args;
 use outdial::config::{ConfigError, Settings, trimmed};
-use outdial::secret::Pauses;
+use outdial::secret::RefreshPolicy;
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -45,7 +45,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let api = arguments.api_url.as_ref().map(Url::as_str);
     let api = api.or(value("BASE_URL"));
     let mut findings = Vec::new();
-    let settings = Settings::with_secret(values.clone(), Pauses::default()).await;
+    let settings = Settings::with_secret(values.clone(), RefreshPolicy::default()).await;
     let config = settings.clone().and_then(|settings| settings.mongo());
     target::announce(&config, &arguments.variables.origin());
     match settings {

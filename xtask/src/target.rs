@@ -9,7 +9,7 @@ use mongodb::options::{ConnectionString, HostInfo};
 use outdial::config::{ConfigError, MongoConfig, Settings};
 use outdial::dao::Dao;
 use outdial::dao::admin::{self, Presence};
-use outdial::secret::Pauses;
+use outdial::secret::RefreshPolicy;
 use outdial::twilio::TwilioClient;
 use secrecy::ExposeSecret;
 
@@ -43,7 +43,7 @@ impl Target {
         if let Some(database) = &self.database {
             values.insert("MONGO_DB".to_owned(), database.as_str().into());
         }
-        let settings = Settings::with_secret(of_operator(values), Pauses::default()).await;
+        let settings = Settings::with_secret(of_operator(values), RefreshPolicy::default()).await;
         let settings = settings.map_err(|error| {
             format!("{error}; the database's connection string in --uri needs no secret")
         })?;

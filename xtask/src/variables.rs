@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use outdial::config::{Settings, trimmed};
-use outdial::secret::Pauses;
+use outdial::secret::RefreshPolicy;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::Result;
@@ -38,7 +38,7 @@ impl Variables {
     /// The settings by them, and by the secret that they name.
     pub async fn settings(&self) -> Result<Settings> {
         let values = of_operator(self.values()?);
-        Ok(Settings::with_secret(values, Pauses::default()).await?)
+        Ok(Settings::with_secret(values, RefreshPolicy::default()).await?)
     }
 
     /// Where they come from, in words: which stack it is.

@@ -9,7 +9,7 @@ let key = "";
 /** The last answers to GET, by path, for `If-None-Match`. */
 const kept = new Map();
 
-/** Told of `unauthorized`, `away` and `back`; the first two bring the problem as `detail`. */
+/** StatusOutcome of `unauthorized`, `away` and `back`; the first two bring the problem as `detail`. */
 export const events = new EventTarget();
 
 function tell(name, detail) {

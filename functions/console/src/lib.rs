@@ -14,7 +14,7 @@ use axum::{
 use http::HeaderMap;
 use outdial::{
     config::{ConfigError, Settings, WebhookKind, webhook_url},
-    http::{Problem, finish},
+    http::{Problem, with_common_layers},
 };
 use url::Url;
 
@@ -34,7 +34,7 @@ pub fn router(settings: &Settings) -> Result<Router, ConfigError> {
         .route("/console", get(page))
         .route("/console/", get(page))
         .route("/console/{version}/{file}", get(file));
-    Ok(finish(routes.with_state(files)))
+    Ok(with_common_layers(routes.with_state(files)))
 }
 
 async fn page(State(files): State<Arc<Files>>, headers: HeaderMap) -> Response {

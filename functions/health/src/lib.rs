@@ -5,9 +5,9 @@ mod health;
 
 use axum::{Router, extract::FromRef, routing::get};
 use outdial::{
-    config::{ApiKeys, Live, Settings},
+    config::{ApiKeys, Reloadable, Settings},
     dao::Dao,
-    http::finish,
+    http::with_common_layers,
     twilio::TwilioClient,
 };
 use utoipa::OpenApi;
@@ -19,10 +19,10 @@ use self::health::Checks;
 pub struct App {
     checks: Checks,
     /// `None` if they are missing or malformed: the function tells how the service is all the same, and knows nobody.
-    keys: Option<Live<ApiKeys>>,
+    keys: Option<Reloadable<ApiKeys>>,
 }
 
-impl FromRef<App> for Option<Live<ApiKeys>> {
+impl FromRef<App> for Option<Reloadable<ApiKeys>> {
     fn from_ref(app: &App) -> Self {
         app.keys.clone()
     }
@@ -37,11 +37,11 @@ impl App {
     pub fn from_settings(
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
+        let twilio = TwilioClient::new(settings.reloadable(Settings::twilio)?)?;
         let dao = Dao::from_settings(settings)?;
         Ok(Self {
             checks: Checks::new(dao, twilio),
-            keys: settings.live(Settings::api_keys).ok(),
+            keys: settings.reloadable(Settings::api_keys).ok(),
         })
     }
 }
@@ -55,7 +55,7 @@ pub fn router(app: App) -> Router {
     let with_files = docs::FILES.into_iter().fold(routes, |routes, file| {
         routes.route(file.path, get(async move || file))
     });
-    finish(with_files.with_state(app))
+    with_common_layers(with_files.with_state(app))
 }
 
 #[derive(OpenApi)]

@@ -16,10 +16,10 @@ use axum::{
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use mongodb::bson::DateTime;
 use outdial::{
-    config::{Live, Settings},
+    config::{Reloadable, Settings},
     domain::RecordingSid,
-    http::{Problem, finish, media::MediaSigner},
-    secret::Doubt,
+    http::{Problem, media::MediaSigner, with_common_layers},
+    secret::RefreshReason,
     twilio::{TwilioClient, TwilioError},
 };
 use utoipa::{OpenApi, ToSchema};
@@ -29,7 +29,7 @@ use crate::range::Ranges;
 /// What the handlers need.
 #[derive(Clone)]
 pub struct App {
-    signer: Live<MediaSigner>,
+    signer: Reloadable<MediaSigner>,
     twilio: Arc<TwilioClient>,
 }
 
@@ -43,8 +43,8 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
-            signer: settings.live(MediaSigner::from_settings)?,
-            twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
+            signer: settings.reloadable(MediaSigner::from_settings)?,
+            twilio: TwilioClient::new(settings.reloadable(Settings::twilio)?)?.into(),
         })
     }
 }
@@ -56,7 +56,7 @@ impl App {
         if let Some(sid) = signer.check(query, now) {
             return Some(sid);
         }
-        let renewed = self.signer.renewed(&signer, Doubt::Unknown).await?;
+        let renewed = self.signer.renewed(&signer, RefreshReason::Unknown).await?;
         renewed.check(query, now)
     }
 
@@ -85,7 +85,7 @@ impl App {
 pub fn router(app: App) -> Router {
     let methods = get(media).options(cors::preflight);
     let routes = Router::new().route("/media", methods);
-    finish(
+    with_common_layers(
         routes
             .route_layer(middleware::from_fn(cors::readable_by_pages))
             .with_state(app),

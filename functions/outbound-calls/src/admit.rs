@@ -4,9 +4,9 @@ use axum::response::Response;
 use chrono::Utc;
 use mongodb::bson::DateTime;
 use outdial::{
-    dao::{Callee, DailyCaps, DaoError, DuplicateKey, Taken, within},
+    dao::{Callee, CapCheck, DailyCaps, DaoError, DuplicateKey, within},
     domain::{Call, CallId, CallStatus, DialOutcome, OutboundCallRequest, UserId},
-    http::{Problem, Repeatable},
+    http::{Idempotency, Problem},
 };
 use tokio::time::Instant;
 
@@ -35,17 +35,17 @@ pub(crate) enum Admission {
 pub(crate) async fn admit(
     app: &App,
     request: OutboundCallRequest,
-    repeatable: Option<&Repeatable>,
+    idempotency: Option<&Idempotency>,
     created_by: Option<String>,
     deadline: Instant,
 ) -> Result<Admission, Problem> {
     let line = Line::of(&request.to_number);
     let (first, callee) = tokio::try_join!(
-        within(deadline, find_first(app, repeatable)),
+        within(deadline, find_first(app, idempotency)),
         within(deadline, find_callee(app, &request, &line)),
     )?;
-    if let (Some(repeatable), Some(first)) = (repeatable, first)
-        && let Some(response) = replay_or_free(app, repeatable, first, deadline).await?
+    if let (Some(idempotency), Some(first)) = (idempotency, first)
+        && let Some(response) = replay_or_free(app, idempotency, first, deadline).await?
     {
         return Ok(Admission::Repeat(response));
     }
@@ -56,8 +56,14 @@ pub(crate) async fn admit(
     }
 
     let user_id = callee.user.user_id();
-    let call = stored_form(
-        app, request, &line, user_id, repeatable, created_by, deadline,
+    let call = new_call(
+        app,
+        request,
+        &line,
+        user_id,
+        idempotency,
+        created_by,
+        deadline,
     );
     tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
     let caps = DailyCaps {
@@ -66,29 +72,32 @@ pub(crate) async fn admit(
         in_all: app.calls.max_calls_per_day,
     };
     let admitted = app.dao.admit_call(&call, caps, deadline);
-    match (admitted.await, repeatable) {
-        (Ok(Taken::Taken), None) => Ok(Admission::New(call.into())),
-        (Ok(Taken::Taken), Some(repeatable)) => {
+    match (admitted.await, idempotency) {
+        (Ok(CapCheck::Admitted), None) => Ok(Admission::New(call.into())),
+        (Ok(CapCheck::Admitted), Some(idempotency)) => {
             let dial_deadline = DateTime::now().saturating_add_duration(DIAL_DEADLINE);
             match app.dao.begin_dial(&call, dial_deadline, deadline).await? {
                 Some(begun) => Ok(Admission::New(begun.into())),
-                None => repeat_of_another(app, repeatable, deadline).await,
+                None => repeat_of_another(app, idempotency, deadline).await,
             }
         }
         (Ok(reached), _) => Ok(Admission::Refused(cap_reached(reached, call.created_at))),
-        (Err(DaoError::Duplicate(DuplicateKey::IdempotencyScope)), Some(repeatable)) => {
-            repeat_of_another(app, repeatable, deadline).await
+        (Err(DaoError::Duplicate(DuplicateKey::IdempotencyScope)), Some(idempotency)) => {
+            repeat_of_another(app, idempotency, deadline).await
         }
         (Err(error), _) => Err(error.into()),
     }
 }
 
 /// The call that was stored with the request's key.
-async fn find_first(app: &App, repeatable: Option<&Repeatable>) -> Result<Option<Call>, DaoError> {
-    match repeatable {
-        Some(repeatable) => {
+async fn find_first(
+    app: &App,
+    idempotency: Option<&Idempotency>,
+) -> Result<Option<Call>, DaoError> {
+    match idempotency {
+        Some(idempotency) => {
             app.dao
-                .get_call_by_idempotency_scope(&repeatable.scope)
+                .get_call_by_idempotency_scope(&idempotency.scope)
                 .await
         }
         None => Ok(None),
@@ -109,26 +118,26 @@ async fn find_callee(
 /// Another request with the same key was faster.
 async fn repeat_of_another(
     app: &App,
-    repeatable: &Repeatable,
+    idempotency: &Idempotency,
     deadline: Instant,
 ) -> Result<Admission, Problem> {
-    let first = app.dao.get_call_by_idempotency_scope(&repeatable.scope);
+    let first = app.dao.get_call_by_idempotency_scope(&idempotency.scope);
     // One that is gone again was over the caps; this one may not be.
     let first = within(deadline, first).await?.ok_or_else(in_progress)?;
-    replay(repeatable, first).map(Admission::Repeat)
+    replay(idempotency, first).map(Admission::Repeat)
 }
 
-fn cap_reached(taken: Taken, now: DateTime) -> Problem {
+fn cap_reached(taken: CapCheck, now: DateTime) -> Problem {
     const DAY_SECONDS: i64 = 86_400;
     let left = DAY_SECONDS - (now.timestamp_millis() / 1_000).rem_euclid(DAY_SECONDS);
     let left = u32::try_from(left).unwrap_or(u32::MAX);
     match taken {
-        Taken::UserCapReached => Problem::too_many(
+        CapCheck::UserCapReached => Problem::too_many(
             "user_daily_cap",
             "This user's calls of today are used up. Days are UTC.",
             left,
         ),
-        Taken::NumberCapReached => Problem::too_many(
+        CapCheck::NumberCapReached => Problem::too_many(
             "number_daily_cap",
             "The calls of today to this number are used up. Days are UTC.",
             left,
@@ -141,18 +150,18 @@ fn cap_reached(taken: Taken, now: DateTime) -> Problem {
     }
 }
 
-fn stored_form(
+fn new_call(
     app: &App,
     request: OutboundCallRequest,
     line: &Line,
     user_id: UserId,
-    repeatable: Option<&Repeatable>,
+    idempotency: Option<&Idempotency>,
     created_by: Option<String>,
     deadline: Instant,
 ) -> Call {
     let now = DateTime::now();
     // A request with a key sets it anew once it begins to dial.
-    let may_take = match repeatable {
+    let may_take = match idempotency {
         Some(_) => deadline.saturating_duration_since(Instant::now()),
         None => DIAL_DEADLINE,
     };
@@ -176,7 +185,7 @@ fn stored_form(
         recording_url: None,
         dial_outcome: Some(DialOutcome::Pending),
         dial_deadline: Some(now.saturating_add_duration(may_take)),
-        announces_dial: repeatable.is_some(),
+        announces_dial: idempotency.is_some(),
         dial_begun_at: None,
         answered_status: None,
         hangup_requested: false,
@@ -189,8 +198,8 @@ fn stored_form(
         delivery: None,
         events: Vec::new(),
         events_dropped: 0,
-        idempotency_scope: repeatable.map(|repeatable| repeatable.scope.clone()),
-        request_hash: repeatable.map(|repeatable| repeatable.request_hash.clone()),
+        idempotency_scope: idempotency.map(|idempotency| idempotency.scope.clone()),
+        request_hash: idempotency.map(|idempotency| idempotency.request_hash.clone()),
         created_by,
         created_at: now,
         updated_at: now,

@@ -4,7 +4,7 @@ use mongodb::bson::DateTime;
 use outdial::{
     dao,
     domain::OutboundCallRequest,
-    http::{CallBody, Caller, CallsWrite, Json, NoParameters, Problem, Repeatable},
+    http::{CallBody, Caller, CallsWrite, Idempotency, Json, NoParameters, Problem},
 };
 use tokio::time::Instant;
 
@@ -59,14 +59,14 @@ pub(crate) async fn create(
     Json(request): Json<OutboundCallRequest>,
 ) -> Result<Response, Problem> {
     tracing::Span::current().record("to", tracing::field::display(&request.to_number));
-    let repeatable = Repeatable::of(
+    let idempotency = Idempotency::of(
         &headers,
         caller.name.as_deref(),
         "POST /calls/outbound",
         &request,
     )?;
     let deadline = Instant::now() + dao::CALL_TIMEOUT;
-    match admit(&app, request, repeatable.as_ref(), caller.name, deadline).await? {
+    match admit(&app, request, idempotency.as_ref(), caller.name, deadline).await? {
         Admission::New(call) => dial(&app, *call).await,
         Admission::Repeat(response) => Ok(response),
         Admission::Refused(refused) => {

@@ -4,7 +4,7 @@ use mongodb::bson::DateTime;
 use outdial::{
     dao::within,
     domain::{Call, DialOutcome, Refusal},
-    http::{Problem, Repeatable, replayed},
+    http::{Idempotency, Problem, replayed},
 };
 use tokio::time::Instant;
 
@@ -21,14 +21,14 @@ use crate::{
 /// As [`replay`]; or when the database is away.
 pub(crate) async fn replay_or_free(
     app: &App,
-    repeatable: &Repeatable,
+    idempotency: &Idempotency,
     first: Call,
     deadline: Instant,
 ) -> Result<Option<Response>, Problem> {
     if !first.is_undialled() || may_be_under_way(&first) {
-        return replay(repeatable, first).map(Some);
+        return replay(idempotency, first).map(Some);
     }
-    repeatable.is_repeat_of(first.request_hash.as_deref())?;
+    idempotency.is_repeat_of(first.request_hash.as_deref())?;
     // Where another repeat withdraws it at the same moment, or the first request dials after all, the insert finds the key taken.
     if within(deadline, app.dao.withdraw_undialled(&first)).await? {
         tracing::warn!(withdrawn_call_id = %first.call_id, "undialled call withdrawn: its key is free again");
@@ -41,9 +41,9 @@ pub(crate) async fn replay_or_free(
 /// # Errors
 ///
 /// 422 for another request, 409 while the first is under way.
-pub(crate) fn replay(repeatable: &Repeatable, call: Call) -> Result<Response, Problem> {
+pub(crate) fn replay(idempotency: &Idempotency, call: Call) -> Result<Response, Problem> {
     tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
-    repeatable.is_repeat_of(call.request_hash.as_deref())?;
+    idempotency.is_repeat_of(call.request_hash.as_deref())?;
     // A webhook may be faster than the answer of the first request, which is under way all the same; hardly so where the
     // call has ended.
     let is_unanswered = call.answered_status.is_none() && !call.status.is_terminal();

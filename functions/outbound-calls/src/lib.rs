@@ -20,9 +20,9 @@ use axum::{
     routing::{get, post},
 };
 use outdial::{
-    config::{ApiKeys, CallConfig, Live, PublicUrls, Settings},
+    config::{ApiKeys, CallConfig, PublicUrls, Reloadable, Settings},
     dao::Dao,
-    http::{finish, media::MediaSigner, on_own_route, tagged},
+    http::{media::MediaSigner, on_own_route, with_common_layers, with_etags},
     twilio::TwilioClient,
 };
 use utoipa::OpenApi;
@@ -34,12 +34,12 @@ use rules::Rules;
 #[derive(Clone)]
 pub struct App {
     dao: Dao,
-    keys: Live<ApiKeys>,
+    keys: Reloadable<ApiKeys>,
     twilio: Arc<TwilioClient>,
     calls: Arc<CallConfig>,
     rules: Arc<Rules>,
     urls: Arc<PublicUrls>,
-    media: Live<MediaSigner>,
+    media: Reloadable<MediaSigner>,
 }
 
 impl App {
@@ -63,10 +63,10 @@ impl App {
             move || rules.prepare()
         });
         Ok(Self {
-            keys: settings.live(Settings::api_keys)?,
-            twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
+            keys: settings.reloadable(Settings::api_keys)?,
+            twilio: TwilioClient::new(settings.reloadable(Settings::twilio)?)?.into(),
             urls: settings.public_urls()?.into(),
-            media: settings.live(MediaSigner::from_settings)?,
+            media: settings.reloadable(MediaSigner::from_settings)?,
             rules,
             calls: calls.into(),
             dao: Dao::from_settings(settings)?,
@@ -74,7 +74,7 @@ impl App {
     }
 }
 
-impl FromRef<App> for Live<ApiKeys> {
+impl FromRef<App> for Reloadable<ApiKeys> {
     fn from_ref(app: &App) -> Self {
         app.keys.clone()
     }
@@ -103,7 +103,7 @@ pub fn router(app: App) -> Router {
         .route("/recordings/{recording_id}/media", get(recordings::media))
         .route("/stats", get(stats::read))
         .with_state(app);
-    finish(tagged(router))
+    with_common_layers(with_etags(router))
 }
 
 #[derive(OpenApi)]

@@ -4,7 +4,7 @@ use axum::extract::State;
 use mongodb::bson::DateTime;
 use outdial::{
     dao::CallStats,
-    domain::{CallStatus, Span},
+    domain::{CallStatus, TimeRange},
     http::{Caller, CallsRead, PageQuery, Problem, rfc3339},
 };
 use serde::Serialize;
@@ -33,10 +33,10 @@ pub(crate) async fn read(
     State(app): State<App>,
     query: PageQuery,
 ) -> Result<axum::Json<StatsBody>, Problem> {
-    let span = query.of_stats(DateTime::now())?;
-    let calls = app.dao.call_stats(&span);
-    let (calls, refused) = tokio::try_join!(calls, app.dao.refusals(&span))?;
-    Ok(axum::Json(StatsBody::new(&span, &calls, refused)))
+    let range = query.of_stats(DateTime::now())?;
+    let calls = app.dao.call_stats(&range);
+    let (calls, refused) = tokio::try_join!(calls, app.dao.refusals(&range))?;
+    Ok(axum::Json(StatsBody::new(&range, &calls, refused)))
 }
 
 /// How many calls stand where; without those where none does.
@@ -91,15 +91,15 @@ struct BucketBody {
 }
 
 impl StatsBody {
-    fn new(span: &Span, calls: &CallStats, refused: BTreeMap<String, u64>) -> Self {
-        let buckets = span.bucket_starts().map(|start| BucketBody {
+    fn new(range: &TimeRange, calls: &CallStats, refused: BTreeMap<String, u64>) -> Self {
+        let buckets = range.bucket_starts().map(|start| BucketBody {
             start: rfc3339(start),
             by_status: calls.buckets.get(&start).map(named).unwrap_or_default(),
         });
         Self {
-            from: rfc3339(span.from()),
-            to: rfc3339(span.to()),
-            bucket_seconds: span.bucket_seconds(),
+            from: rfc3339(range.from()),
+            to: rfc3339(range.to()),
+            bucket_seconds: range.bucket_seconds(),
             total: calls.total(),
             by_status: named(&calls.by_status()),
             buckets: buckets.collect(),

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use outdial::{
     config::{ReconcileConfig, Settings},
-    dao::{Dao, DaoError, Open},
+    dao::{Dao, DaoError, ReconcileKind},
     twilio::TwilioClient,
 };
 use tokio::time::timeout;
@@ -40,7 +40,7 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
             config: settings.reconcile()?,
-            twilio: TwilioClient::new(settings.live(Settings::twilio)?)?.into(),
+            twilio: TwilioClient::new(settings.reloadable(Settings::twilio)?)?.into(),
             dao: Dao::connect_in_background(settings, Settings::reconcile_mongo)?,
         })
     }
@@ -64,10 +64,15 @@ pub async fn reconcile(app: &App, time: Duration) -> Result<Report, DaoError> {
     let run = Run::begin(app, time.saturating_sub(WIND_DOWN));
     let all = async {
         tokio::join!(
-            scan(&run, Open::Dial, async |call| dials::settle(&run, call)
-                .await),
-            scan(&run, Open::End, async |call| ends::settle(&run, call).await),
-            scan(&run, Open::Recording, async |call| {
+            scan(&run, ReconcileKind::Dial, async |call| dials::settle(
+                &run, call
+            )
+            .await),
+            scan(&run, ReconcileKind::End, async |call| ends::settle(
+                &run, call
+            )
+            .await),
+            scan(&run, ReconcileKind::Recording, async |call| {
                 recordings::settle(&run, call).await
             }),
         )

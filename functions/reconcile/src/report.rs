@@ -1,4 +1,4 @@
-use outdial::dao::Open;
+use outdial::dao::ReconcileKind;
 use serde::Serialize;
 
 use crate::run::Trouble;
@@ -41,11 +41,11 @@ pub(crate) enum Outcome {
 
 impl Report {
     /// Counts a call. One with which the run ended counts in the next one.
-    pub(crate) fn count(&mut self, open: Open, outcome: Result<Outcome, Trouble>) {
+    pub(crate) fn count(&mut self, open: ReconcileKind, outcome: Result<Outcome, Trouble>) {
         let tally = match open {
-            Open::Dial => &mut self.dials,
-            Open::End => &mut self.ends,
-            Open::Recording => &mut self.recordings,
+            ReconcileKind::Dial => &mut self.dials,
+            ReconcileKind::End => &mut self.ends,
+            ReconcileKind::Recording => &mut self.recordings,
         };
         let count = match outcome {
             Ok(Outcome::Settled) => &mut tally.settled,

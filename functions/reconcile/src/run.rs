@@ -6,7 +6,7 @@ use std::{
 use mongodb::bson::DateTime;
 use outdial::{
     config::ReconcileConfig,
-    dao::{Applied, Dao, DaoError, Open},
+    dao::{Applied, Dao, DaoError, ReconcileKind},
     domain::{Call, CallSid},
     metrics::{self, Count},
     twilio::{CallDetails, TwilioClient, TwilioError},
@@ -102,7 +102,7 @@ impl<'a> Run<'a> {
         !matches!(*self.stop.borrow(), Some(Stop::Database(_)))
     }
 
-    pub fn count(&self, open: Open, outcome: Result<Outcome, Trouble>) {
+    pub fn count(&self, open: ReconcileKind, outcome: Result<Outcome, Trouble>) {
         self.report.borrow_mut().count(open, outcome);
     }
 
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
     }
 
     /// Calls of that kind are looked at which have not changed since.
-    pub fn settled_before(&self, open: Open) -> DateTime {
+    pub fn settled_before(&self, open: ReconcileKind) -> DateTime {
         let ReconcileConfig {
             time_limit_seconds,
             ring_timeout_seconds,
@@ -128,8 +128,8 @@ impl<'a> Run<'a> {
         // A call that was answered just when its last status came, and has talked ever since, has ended by now.
         let longest = u64::from(ring_timeout_seconds) + u64::from(time_limit_seconds);
         self.ago(match open {
-            Open::End => YOUNG.max(Duration::from_secs(longest)),
-            Open::Dial | Open::Recording => YOUNG,
+            ReconcileKind::End => YOUNG.max(Duration::from_secs(longest)),
+            ReconcileKind::Dial | ReconcileKind::Recording => YOUNG,
         })
     }
 

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, stream};
 use mongodb::bson::DateTime;
 use outdial::{
-    dao::{Open, Place},
+    dao::{ReconcileKind, ScanPosition},
     domain::Call,
 };
 use tracing::Instrument;
@@ -18,7 +18,7 @@ const IN_FLIGHT: usize = 64;
 
 /// A way through the list, from the place on that it has come to.
 struct Walk {
-    after: Option<Place>,
+    after: Option<ScanPosition>,
     /// It ends at calls that changed then or later.
     until: DateTime,
     is_over: bool,
@@ -31,7 +31,7 @@ struct Walk {
 /// looked at. After each page the database is told where the next run goes on, so that this one may end anywhere.
 pub(crate) async fn scan(
     run: &Run<'_>,
-    open: Open,
+    open: ReconcileKind,
     settle: impl AsyncFn(&Call) -> Result<Outcome, Trouble>,
 ) {
     let mut bookmark = match run.tried(async |dao| dao.get_bookmark(open).await).await {
@@ -76,7 +76,7 @@ pub(crate) async fn scan(
 /// The next page of a walk, which is then behind the last call before which all were looked at.
 async fn page(
     run: &Run<'_>,
-    open: Open,
+    open: ReconcileKind,
     walk: &mut Walk,
     settle: &impl AsyncFn(&Call) -> Result<Outcome, Trouble>,
 ) {
@@ -95,7 +95,7 @@ async fn page(
     while let Some((call, outcome)) = outcomes.next().await {
         is_cut |= outcome == Err(Trouble::Run);
         if !is_cut {
-            walk.after = Some(Place::of(call));
+            walk.after = Some(ScanPosition::of(call));
         }
         run.count(open, outcome);
     }

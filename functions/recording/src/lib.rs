@@ -9,7 +9,7 @@ use axum::{
 use outdial::{
     config::{Settings, WebhookKind},
     dao::Dao,
-    http::{Inbox, Problem, SignatureCheck, SignedForm, finish},
+    http::{Problem, SignatureCheck, SignedForm, WebhookReceiver, with_common_layers},
     queue::WebhookTopic,
     webhooks::Webhooks,
 };
@@ -19,7 +19,7 @@ use utoipa::OpenApi;
 #[derive(Clone)]
 pub struct App {
     check: SignatureCheck,
-    inbox: Inbox,
+    receiver: WebhookReceiver,
 }
 
 impl App {
@@ -35,7 +35,7 @@ impl App {
         let webhooks = Webhooks::new(Dao::from_settings(settings)?, None);
         Ok(Self {
             check,
-            inbox: Inbox::new(WebhookTopic::Recording, webhooks, settings)?,
+            receiver: WebhookReceiver::new(WebhookTopic::Recording, webhooks, settings)?,
         })
     }
 }
@@ -48,7 +48,7 @@ impl FromRef<App> for SignatureCheck {
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    finish(
+    with_common_layers(
         Router::new()
             .route("/twilio/recording", post(recording))
             .with_state(app),
@@ -83,5 +83,5 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     )
 )]
 async fn recording(State(app): State<App>, form: SignedForm) -> Result<Response, Problem> {
-    app.inbox.take(form).await
+    app.receiver.take(form).await
 }

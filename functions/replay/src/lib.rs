@@ -9,7 +9,7 @@ use outdial::{
     metrics::{self, Count},
     queue::{Webhook, WebhookQueue},
     twilio::{InvalidForm, TwilioClient},
-    webhooks::{News, Webhooks},
+    webhooks::{WebhookEvent, Webhooks},
 };
 
 use tracing::{Instrument, Span, field};
@@ -33,7 +33,7 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let queue = WebhookQueue::from_settings(settings)?;
-        let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
+        let twilio = TwilioClient::new(settings.reloadable(Settings::twilio)?)?;
         let webhooks = Webhooks::new(
             Dao::connect_in_background(settings, Settings::mongo)?,
             Some(twilio),
@@ -125,7 +125,7 @@ async fn apply(app: &App, message: &SqsMessage, is_away: bool) -> Result<(), Fai
     if is_away {
         return Err(Failure::NotTried);
     }
-    let news = News::read(
+    let news = WebhookEvent::read(
         webhook.topic,
         webhook.form.as_bytes(),
         webhook.token.as_deref(),

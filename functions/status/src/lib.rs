@@ -9,7 +9,7 @@ use axum::{
 use outdial::{
     config::{Settings, WebhookKind},
     dao::Dao,
-    http::{Inbox, Problem, SignatureCheck, SignedForm, finish},
+    http::{Problem, SignatureCheck, SignedForm, WebhookReceiver, with_common_layers},
     queue::WebhookTopic,
     twilio::TwilioClient,
     webhooks::Webhooks,
@@ -20,7 +20,7 @@ use utoipa::OpenApi;
 #[derive(Clone)]
 pub struct App {
     check: SignatureCheck,
-    inbox: Inbox,
+    receiver: WebhookReceiver,
 }
 
 impl App {
@@ -33,11 +33,11 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let check = SignatureCheck::from_settings(settings, WebhookKind::Status)?;
-        let twilio = TwilioClient::new(settings.live(Settings::twilio)?)?;
+        let twilio = TwilioClient::new(settings.reloadable(Settings::twilio)?)?;
         let webhooks = Webhooks::new(Dao::from_settings(settings)?, Some(twilio));
         Ok(Self {
             check,
-            inbox: Inbox::new(WebhookTopic::Status, webhooks, settings)?,
+            receiver: WebhookReceiver::new(WebhookTopic::Status, webhooks, settings)?,
         })
     }
 }
@@ -50,7 +50,7 @@ impl FromRef<App> for SignatureCheck {
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    finish(
+    with_common_layers(
         Router::new()
             .route("/twilio/status", post(status))
             .with_state(app),
@@ -86,5 +86,5 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     )
 )]
 async fn status(State(app): State<App>, form: SignedForm) -> Result<Response, Problem> {
-    app.inbox.take(form).await
+    app.receiver.take(form).await
 }

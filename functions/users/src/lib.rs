@@ -5,9 +5,9 @@ mod manage;
 
 use axum::{Router, extract::FromRef, routing::get};
 use outdial::{
-    config::{ApiKeys, Live, Settings},
+    config::{ApiKeys, Reloadable, Settings},
     dao::Dao,
-    http::{finish, tagged},
+    http::{with_common_layers, with_etags},
 };
 use utoipa::OpenApi;
 
@@ -15,7 +15,7 @@ use utoipa::OpenApi;
 #[derive(Clone)]
 pub struct App {
     dao: Dao,
-    keys: Live<ApiKeys>,
+    keys: Reloadable<ApiKeys>,
 }
 
 impl App {
@@ -28,13 +28,13 @@ impl App {
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
-            keys: settings.live(Settings::api_keys)?,
+            keys: settings.reloadable(Settings::api_keys)?,
             dao: Dao::from_settings(settings)?,
         })
     }
 }
 
-impl FromRef<App> for Live<ApiKeys> {
+impl FromRef<App> for Reloadable<ApiKeys> {
     fn from_ref(app: &App) -> Self {
         app.keys.clone()
     }
@@ -52,7 +52,7 @@ pub fn router(app: App) -> Router {
         )
         .route("/users/{user_id}/calls", get(calls::list))
         .with_state(app);
-    finish(tagged(router))
+    with_common_layers(with_etags(router))
 }
 
 #[derive(OpenApi)]

@@ -8,7 +8,7 @@ use outdial::{
     dao::{DaoError, Page, UserDeletion},
     domain::{User, UserCreate, UserId, UserUpdate},
     http::{
-        Caller, Id, Json, NoParameters, PageQuery, Problem, Repeatable, UserBody, UserList,
+        Caller, Id, Idempotency, Json, NoParameters, PageQuery, Problem, UserBody, UserList,
         UsersRead, UsersWrite, replayed,
     },
 };
@@ -41,9 +41,9 @@ pub(crate) async fn create(
     headers: HeaderMap,
     Json(body): Json<UserCreate>,
 ) -> Result<Response, Problem> {
-    let repeatable = Repeatable::of(&headers, caller.name.as_deref(), "POST /users", &body)?;
-    if let Some(repeatable) = &repeatable
-        && let Some(answer) = replay(&app, repeatable).await?
+    let idempotency = Idempotency::of(&headers, caller.name.as_deref(), "POST /users", &body)?;
+    if let Some(idempotency) = &idempotency
+        && let Some(answer) = replay(&app, idempotency).await?
     {
         return Ok(answer);
     }
@@ -55,19 +55,19 @@ pub(crate) async fn create(
         email: body.email,
         phone_number: body.phone_number,
         time_zone: body.time_zone,
-        idempotency_scope: repeatable.as_ref().map(|key| key.scope.clone()),
-        request_hash: repeatable.as_ref().map(|key| key.request_hash.clone()),
+        idempotency_scope: idempotency.as_ref().map(|key| key.scope.clone()),
+        request_hash: idempotency.as_ref().map(|key| key.request_hash.clone()),
         created_by: caller.name,
         created_at: now,
         updated_at: now,
     };
-    match (app.dao.create_user(&user).await, repeatable) {
+    match (app.dao.create_user(&user).await, idempotency) {
         (Ok(()), _) => {
             tracing::info!(user_id = %user.user_id(), email = %user.email, "a user was created");
             Ok(created(user))
         }
         // Of requests that race under one key the first wins, and the others find its key or its address taken.
-        (Err(DaoError::Duplicate(taken)), Some(repeatable)) => replay(&app, &repeatable)
+        (Err(DaoError::Duplicate(taken)), Some(idempotency)) => replay(&app, &idempotency)
             .await?
             .ok_or_else(|| DaoError::Duplicate(taken).into()),
         (Err(error), _) => Err(error.into()),
@@ -85,14 +85,14 @@ fn created(user: User) -> Response {
 }
 
 /// The answer to a request whose key has been used.
-async fn replay(app: &App, repeatable: &Repeatable) -> Result<Option<Response>, Problem> {
+async fn replay(app: &App, idempotency: &Idempotency) -> Result<Option<Response>, Problem> {
     let first = app
         .dao
-        .get_user_by_idempotency_scope(&repeatable.scope)
+        .get_user_by_idempotency_scope(&idempotency.scope)
         .await?;
     first
         .map(|user| {
-            repeatable.is_repeat_of(user.request_hash.as_deref())?;
+            idempotency.is_repeat_of(user.request_hash.as_deref())?;
             Ok(replayed(created(user)))
         })
         .transpose()

@@ -13,9 +13,9 @@ use axum::{
 };
 use outdial::{
     config::{Settings, SpeechConfig, WebhookKind},
-    dao::{Asking, Dao},
+    dao::{Dao, VoiceLookup},
     domain::{Call, CallSid, Speech},
-    http::{SignatureCheck, SignedForm, finish, twiml},
+    http::{SignatureCheck, SignedForm, twiml, with_common_layers},
     metrics::{self, Count},
     queue::WebhookQueue,
     twilio::{self, parse_voice, voice_retry},
@@ -74,7 +74,7 @@ pub fn router(app: App) -> Router {
     let routes = Router::new()
         .route("/twilio/voice", post(voice))
         .with_state(app.clone());
-    finish(apologizing(routes, app))
+    with_common_layers(apologizing(routes, app))
 }
 
 /// The routes, whose panics end in an apology, also those before a handler knows which call it is.
@@ -133,19 +133,19 @@ async fn voice(State(app): State<App>, form: SignedForm) -> Response {
 
 async fn look_up(app: &App, request: &VoiceRequest, sid: &CallSid, url: &str) -> Response {
     match app.dao.ask_for_call(request.call_id, sid).await {
-        Ok(Asking::Call(call, not_named)) => {
+        Ok(VoiceLookup::Call(call, not_named)) => {
             tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
             if let Some(error) = not_named {
                 tracing::warn!(%error, "Twilio's name of the call was not stored");
             }
             answer(app, &call)
         }
-        Ok(Asking::OtherCall) => {
+        Ok(VoiceLookup::OtherCall) => {
             metrics::count(Count::SuspectedDoubleDial);
             tracing::error!(call_sid = %sid, "suspected double dial: the call has another CallSid");
             app.say(GOODBYE)
         }
-        Ok(Asking::UnknownCall) => {
+        Ok(VoiceLookup::UnknownCall) => {
             metrics::count(Count::OrphanWebhook);
             tracing::warn!(call_sid = %sid, "a call that is not known here asks what to say");
             app.say(GOODBYE)
@@ -205,7 +205,7 @@ mod tests {
         let app = App::from_settings(&settings.unwrap()).unwrap();
         let broken = post(async || -> Response { panic!("a defect") });
         let routes = Router::new().route("/twilio/voice", broken);
-        let router = finish(apologizing(routes, app));
+        let router = with_common_layers(apologizing(routes, app));
         for _ in 0..2 {
             assert_apology(&Request::new("POST", "/twilio/voice").send(&router).await);
         }
@@ -225,7 +225,7 @@ mod tests {
             app.guarded(&request, async { panic!("a defect") }).await
         });
         let routes = Router::new().route("/twilio/voice", broken);
-        let router = finish(apologizing(routes.with_state(app.clone()), app));
+        let router = with_common_layers(apologizing(routes.with_state(app.clone()), app));
         let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
         let sid = testkit::new_sid();
         let path = format!("/twilio/voice?call_id={id}");

@@ -19,7 +19,7 @@ use outdial::{
     boot,
     config::Settings,
     domain::{UserCreate, UserId},
-    http::{Id, Json, PageQuery, Problem, Repeatable, finish},
+    http::{Id, Idempotency, Json, PageQuery, Problem, with_common_layers},
 };
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
@@ -223,7 +223,7 @@ fn handler(router: Router) -> Handler {
 
 /// What reads a caller's request, without what it would be read for.
 fn extractors() -> Router {
-    finish(
+    with_common_layers(
         Router::new()
             .route("/users", post(create))
             .route("/users/{user_id}/calls", get(list))
@@ -245,7 +245,7 @@ async fn show_path(request: Request, next: Next) -> Response {
 }
 
 async fn create(headers: HeaderMap, Json(body): Json<UserCreate>) -> Result<(), Problem> {
-    Repeatable::of(&headers, None, "POST /users", &body).map(|_| ())
+    Idempotency::of(&headers, None, "POST /users", &body).map(|_| ())
 }
 
 async fn list(Id(user): Id<UserId>, query: PageQuery) -> Result<(), Problem> {

@@ -3,7 +3,7 @@ use outdial::{
     domain::{CallSid, RecordingSid, RecordingUpdate, StatusUpdate},
     queue::{Webhook, WebhookTopic},
     twilio::{InvalidForm, parse_recording, parse_status, parse_voice},
-    webhooks::News,
+    webhooks::WebhookEvent,
 };
 
 /// When the form came, where it does not tell a time.
@@ -32,8 +32,8 @@ pub fn webhook(form: &[u8]) {
     match told {
         Ok(update) => {
             status(&update, form.len());
-            let news = News::read(WebhookTopic::Status, form, TOKEN, NOW);
-            assert_eq!(news, Ok(News::Status(update)));
+            let news = WebhookEvent::read(WebhookTopic::Status, form, TOKEN, NOW);
+            assert_eq!(news, Ok(WebhookEvent::Status(update)));
         }
         Err(refused) => refusal(&refused),
     }
@@ -42,8 +42,8 @@ pub fn webhook(form: &[u8]) {
     match told {
         Ok(update) => {
             recording(&update, form.len());
-            let news = News::read(WebhookTopic::Recording, form, TOKEN, NOW);
-            assert_eq!(news, Ok(News::Recording(update)));
+            let news = WebhookEvent::read(WebhookTopic::Recording, form, TOKEN, NOW);
+            assert_eq!(news, Ok(WebhookEvent::Recording(update)));
         }
         Err(refused) => refusal(&refused),
     }

@@ -1,5 +1,5 @@
 use aws_sdk_secretsmanager::Client;
-use outdial::{config::Settings, secret::Pauses};
+use outdial::{config::Settings, secret::RefreshPolicy};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -57,7 +57,8 @@ impl Stage {
     ///
     /// When the secret cannot be read.
     pub async fn settings_by(&self, secret: &Secret) -> Settings {
-        self.settings_with_pauses(secret, Pauses::default()).await
+        self.settings_with_refresh_policy(secret, RefreshPolicy::default())
+            .await
     }
 
     /// Likewise, read at other times.
@@ -65,7 +66,11 @@ impl Stage {
     /// # Panics
     ///
     /// When the secret cannot be read.
-    pub async fn settings_with_pauses(&self, secret: &Secret, pauses: Pauses) -> Settings {
+    pub async fn settings_with_refresh_policy(
+        &self,
+        secret: &Secret,
+        pauses: RefreshPolicy,
+    ) -> Settings {
         let stage = self.clone().set("SECRET_ID", &secret.id);
         Settings::with_secret(stage.values(), pauses)
             .await

@@ -6,9 +6,9 @@
 mod calls;
 mod database;
 mod keys;
-mod live;
 mod media;
 mod queue;
+mod reloadable;
 mod speech;
 mod twilio;
 mod url;
@@ -23,13 +23,13 @@ pub use self::{
     calls::{CallConfig, ReconcileConfig},
     database::MongoConfig,
     keys::{ApiKey, ApiKeys, Scope},
-    live::Live,
+    reloadable::Reloadable,
     speech::{DEFAULT_APOLOGY, SpeechConfig},
     twilio::TwilioConfig,
     url::{PublicUrls, WebhookKind, webhook_url},
     variables::{VARIABLES, environment, trimmed, variable},
 };
-use crate::secret::{Pauses, Secret};
+use crate::secret::{RefreshPolicy, Secret};
 
 /// Why the configuration was refused: one line that names the variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +89,7 @@ impl Settings {
     ///
     /// When a variable is not UTF-8, `ENVIRONMENT` or one of the AWS client's is malformed, or the secret cannot be read.
     pub async fn load() -> Result<Self, ConfigError> {
-        Self::with_secret(environment()?, Pauses::default()).await
+        Self::with_secret(environment()?, RefreshPolicy::default()).await
     }
 
     /// The given variables, and what the secret named by their `SECRET_ID` holds.
@@ -99,7 +99,7 @@ impl Settings {
     /// As [`Settings::load`].
     pub async fn with_secret(
         environment: HashMap<String, SecretString>,
-        pauses: Pauses,
+        pauses: RefreshPolicy,
     ) -> Result<Self, ConfigError> {
         let settings = Self::from_values(environment)?;
         for name in variables::AWS {

@@ -9,7 +9,7 @@ use mongodb::{
 use tokio::time::timeout;
 
 use super::{
-    BLOCKED_NUMBERS, CALLS, DaoError, RECORDINGS, USERS, indexes::stored_indexes, together,
+    BLOCKED_NUMBERS, CALLS, DaoError, RECORDINGS, USERS, indexes::stored_indexes, with_deadline,
 };
 
 /// What a database has of outdial's.
@@ -52,7 +52,7 @@ const LISTING: Duration = Duration::from_secs(5);
 ///
 /// When the database is away, or does not let us look.
 pub async fn presence(database: &Database) -> Result<Presence, DaoError> {
-    together(async {
+    with_deadline(async {
         for (collection, fields) in SIGNS {
             if has_documents(database, collection, fields).await? {
                 return Ok(Presence::InUse);

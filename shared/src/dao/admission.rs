@@ -6,7 +6,7 @@ use std::time::Duration;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use tokio::time::{Instant, sleep};
 
-use super::{DailyCaps, Dao, DaoError, Taken, within};
+use super::{CapCheck, DailyCaps, Dao, DaoError, within};
 use crate::domain::{Call, DialOutcome};
 
 /// How often a call with an idempotency key is counted again after it met a cap.
@@ -18,7 +18,7 @@ const UNDO_BUDGET: Duration = Duration::from_millis(700);
 
 impl Dao {
     /// Stores a new call and counts it in the caps of its day ([`Dao::take_calls`]), concurrently. A call without an
-    /// idempotency key may be dialled if the result is [`Taken::Taken`]; one with a key after [`Dao::begin_dial`] too.
+    /// idempotency key may be dialled if the result is [`CapCheck::Admitted`]; one with a key after [`Dao::begin_dial`] too.
     ///
     /// Repeats under one idempotency key count until they find their key taken. So a call with a key that meets a cap is
     /// counted again a few times.
@@ -26,13 +26,13 @@ impl Dao {
     /// # Errors
     ///
     /// [`DaoError::Duplicate`] as [`Dao::create_call`]; [`DaoError::Unavailable`] if the database has not acknowledged
-    /// both by the deadline. Every result but [`Taken::Taken`] undoes the admission, within 0.7 s after the deadline.
+    /// both by the deadline. Every result but [`CapCheck::Admitted`] undoes the admission, within 0.7 s after the deadline.
     pub async fn admit_call(
         &self,
         call: &Call,
         caps: DailyCaps,
         deadline: Instant,
-    ) -> Result<Taken, DaoError> {
+    ) -> Result<CapCheck, DaoError> {
         let count = || within(deadline, self.take_calls(call, caps));
         let store = within(deadline, self.create_call(call));
         let (stored, mut taken) = tokio::join!(store, count());
@@ -46,7 +46,7 @@ impl Dao {
             }
         }
         let admitted = stored.and(taken);
-        if !matches!(admitted, Ok(Taken::Taken)) {
+        if !matches!(admitted, Ok(CapCheck::Admitted)) {
             // Boxed: rare, and as large as the rest.
             Box::pin(self.undo_admission(call, !is_capped(&admitted), deadline)).await;
         }
@@ -79,7 +79,7 @@ impl Dao {
             "dial_outcome": DialOutcome::Pending.as_str(),
             "dial_begun_at": { "$in": [Bson::Null, Bson::DateTime(now)] },
         };
-        let begin = self.limited(|| async {
+        let begin = self.with_timeout(|| async {
             let calls = self.calls().await?;
             let updated = calls.update_one(undialled.clone(), changes.clone()).await?;
             Ok(updated.matched_count > 0)
@@ -128,7 +128,7 @@ impl Dao {
     async fn delete_pending(&self, call: &Call, filter: Document) -> Result<bool, DaoError> {
         let mut this = doc! { "_id": call.id, "dial_outcome": DialOutcome::Pending.as_str() };
         this.extend(filter);
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let deleted = self.calls().await?.delete_one(this.clone()).await?;
             Ok(deleted.deleted_count > 0)
         })
@@ -156,9 +156,9 @@ impl Dao {
     }
 }
 
-fn is_capped(taken: &Result<Taken, DaoError>) -> bool {
+fn is_capped(taken: &Result<CapCheck, DaoError>) -> bool {
     matches!(
         taken,
-        Ok(Taken::UserCapReached | Taken::NumberCapReached | Taken::CapReached)
+        Ok(CapCheck::UserCapReached | CapCheck::NumberCapReached | CapCheck::CapReached)
     )
 }

@@ -58,7 +58,7 @@ impl Dao {
             beside(BLOCKED_NUMBERS, "spellings", "number", "blocked"),
             beside(COUNTERS, "switch", "_id", "dialing"),
         ];
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let users = self.users().await?;
             let mut found = users.aggregate(stages.clone()).with_type::<Found>().await?;
             if !found.advance().await? {
@@ -88,7 +88,7 @@ impl Dao {
         &self,
         blocked: &BlockedNumber,
     ) -> Result<Option<BlockedNumber>, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let numbers = self.blocked_numbers().await?;
             loop {
                 match insert_once(&numbers, blocked.id, blocked).await {
@@ -114,7 +114,7 @@ impl Dao {
         &self,
         number: &PhoneNumber,
     ) -> Result<Option<BlockedNumber>, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let numbers = self.blocked_numbers().await?;
             find_one(&numbers, by_number(number)).await
         })
@@ -130,7 +130,7 @@ impl Dao {
         &self,
         request: &PageRequest,
     ) -> Result<Page<BlockedNumber>, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let numbers = self.blocked_numbers().await?;
             let (list, total) = (List::BlockedNumbers, total(&numbers, doc! {}, request));
             let found = find_page(&numbers, doc! {}, doc! {}, &list, request, total).await;
@@ -145,7 +145,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn unblock_number(&self, number: &PhoneNumber) -> Result<bool, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let numbers = self.blocked_numbers().await?;
             let deleted = numbers.delete_one(by_number(number)).await?;
             Ok(deleted.deleted_count > 0)

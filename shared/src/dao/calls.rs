@@ -45,7 +45,7 @@ impl Dao {
     ///
     /// [`DaoError::Duplicate`] when its idempotency key, its `call_id` or its `twilio_sid` is another call's.
     pub async fn create_call(&self, call: &Call) -> Result<(), DaoError> {
-        self.limited(|| async { insert_once(&self.calls().await?, call.id, call).await })
+        self.with_timeout(|| async { insert_once(&self.calls().await?, call.id, call).await })
             .await
     }
 
@@ -84,7 +84,7 @@ impl Dao {
         &self,
         filter: Document,
     ) -> Result<Option<T>, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?.clone_with_type::<T>();
             find_one(&calls, filter.clone()).await
         })
@@ -98,7 +98,7 @@ impl Dao {
     /// When the database is away.
     pub async fn is_erased(&self, id: CallId) -> Result<bool, DaoError> {
         let erased = doc! { "_id": id.object_id(), ERASED_AT: { "$ne": Bson::Null } };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
             let found = calls
                 .find_one(erased.clone())
@@ -124,7 +124,7 @@ impl Dao {
         if let Some(status) = status {
             filter.insert("status", status.as_str());
         }
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let list = List::UserCalls(user, status);
             let calls = self.calls().await?;
             let counted = self.count_user_calls(user, status, request);
@@ -157,7 +157,7 @@ impl Dao {
             Some(number) => (doc! { "to_number": number.as_str() }, equal),
             None => (equal, Document::new()),
         };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let list = List::Calls(filter.clone());
             let user_exists = async {
                 match filter.user {
@@ -272,7 +272,7 @@ impl Dao {
         sid: Option<&CallSid>,
         stages: Vec<Document>,
     ) -> Result<Applied, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?;
             let updated = calls.update_one(this.clone(), stages.clone()).await;
             match updated.map_err(DaoError::from) {
@@ -348,7 +348,7 @@ impl Dao {
                 } }]
             }
         };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?;
             if let Some(expected) = recorded(call, result, answered)
                 && calls
@@ -386,7 +386,7 @@ impl Dao {
             "hangup_requested": if_else(waits.clone(), true, "$hangup_requested"),
             "updated_at": if_else(waits, "$$NOW", "$updated_at"),
         } }];
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?;
             calls.update_one(by_id(id), request.clone()).await?;
             find_one(&calls, by_id(id)).await
@@ -400,7 +400,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn hangup_waits(&self, id: CallId) -> Result<bool, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
             let call = calls
                 .find_one(by_id(id))

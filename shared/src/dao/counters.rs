@@ -4,14 +4,14 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mongodb::bson::{Bson, DateTime, Document, bson, doc};
 use ring::digest;
 
-use super::{COUNTERS, Dao, DaoError, expr::if_else, together};
+use super::{COUNTERS, Dao, DaoError, expr::if_else, with_deadline};
 use crate::domain::{Call, PhoneNumber};
 
 /// Whether one more call may be placed today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum CapCheck {
     /// It may, and is counted.
-    Taken,
+    Admitted,
     /// The user has had all of today's; nothing is counted.
     UserCapReached,
     /// The number has been called as often as it may be today, whoever asked; nothing is counted.
@@ -77,19 +77,19 @@ impl Dao {
     /// # Errors
     ///
     /// When the database is away. The call may be counted then, or may be later: [`Dao::give_back_calls`] undoes both.
-    pub async fn take_calls(&self, call: &Call, caps: DailyCaps) -> Result<Taken, DaoError> {
+    pub async fn take_calls(&self, call: &Call, caps: DailyCaps) -> Result<CapCheck, DaoError> {
         let ids = counter_ids(call);
         let caps = [
-            (caps.per_user, Taken::UserCapReached),
-            (caps.per_number, Taken::NumberCapReached),
-            (caps.in_all, Taken::CapReached),
+            (caps.per_user, CapCheck::UserCapReached),
+            (caps.per_number, CapCheck::NumberCapReached),
+            (caps.in_all, CapCheck::CapReached),
         ];
         if let Some((_, reached)) = caps.iter().find(|(cap, _)| *cap == 0) {
             return Ok(*reached);
         }
         // The statement after one that fails is not run: a user at the cap takes nothing from the others even for a moment.
         let statements = [0, 1, 2].map(|at| one_more(&ids[at], caps[at].0, call));
-        together(async {
+        with_deadline(async {
             let mut taken = 0;
             let mut refused = 0;
             // A counter that is refused may have been made by another request at the same moment; twice, it is at its cap.
@@ -97,7 +97,7 @@ impl Dao {
                 let left = statements[taken..].to_vec();
                 let updated = self.update_in_order(COUNTERS, left).await?;
                 let Some((place, _)) = updated.duplicate else {
-                    return Ok(Taken::Taken);
+                    return Ok(CapCheck::Admitted);
                 };
                 refused = if place == 0 { refused + 1 } else { 1 };
                 taken += place;
@@ -120,7 +120,7 @@ impl Dao {
     /// When the database is away.
     pub async fn give_back_calls(&self, call: &Call) -> Result<(), DaoError> {
         let statements = counter_ids(call).map(|id| given_back(&id, call)).to_vec();
-        together(async {
+        with_deadline(async {
             let updated = self.update_in_order(COUNTERS, statements.clone()).await?;
             // A counter was made by another request at the same moment.
             if updated.duplicate.is_some() {

@@ -7,7 +7,7 @@ use super::{
     calls::{by_id, by_sid},
     expr::if_else,
     status::{goes_by, learn},
-    together,
+    with_deadline,
 };
 use crate::domain::{CallId, CallSid, Delivery};
 
@@ -23,7 +23,7 @@ impl Dao {
         id: Option<CallId>,
         sid: Option<&CallSid>,
     ) -> Result<Applied, DaoError> {
-        together(async {
+        with_deadline(async {
             if let Some(id) = id {
                 let applied = self.apply(by_id(id), sid, undelivered(sid)).await?;
                 if applied != Applied::UnknownCall {

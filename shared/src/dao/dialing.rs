@@ -76,7 +76,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn dialing(&self) -> Result<DialingSwitch, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let counters = self.counters().await?;
             let stored = counters.find_one(doc! { "_id": SWITCH }).await?;
             Ok(DialingSwitch::of(stored.as_deref()))
@@ -105,7 +105,7 @@ impl Dao {
         // The whole document: nothing that somebody has put there may let it expire.
         let stored = doc! { "on": on, "since": switch.since, "reason": reason, "by": by };
         let stored = RawDocumentBuf::try_from(&stored).map_err(mongodb::error::Error::from)?;
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let counters = self.counters().await?;
             let this = doc! { "_id": SWITCH };
             counters

@@ -14,7 +14,7 @@ mod expr;
 pub mod indexes;
 mod page;
 mod reconcile;
-mod recorded;
+mod recording_pipeline;
 mod recordings;
 mod refusals;
 mod stats;
@@ -44,19 +44,19 @@ use tokio::{
 
 pub use blocked::Callee;
 pub use calls::Applied;
-pub use counters::{DailyCaps, Taken, number_counter, user_counter};
+pub use counters::{CapCheck, DailyCaps, number_counter, user_counter};
 pub use dialing::DialingSwitch;
 pub use error::{Cause, DaoError, DuplicateKey};
 pub use page::{CallFilter, Cursor, List, Page, PageRequest, Position};
-pub use reconcile::{Open, OpenCalls, Place};
+pub use reconcile::{OpenCalls, ReconcileKind, ScanPosition};
 pub use stats::CallStats;
 pub use users::UserDeletion;
-pub use webhooks::{Asking, Told};
+pub use webhooks::{StatusOutcome, VoiceLookup};
 
 use crate::{
-    config::{ConfigError, Live, MongoConfig, Settings},
+    config::{ConfigError, MongoConfig, Reloadable, Settings},
     domain::{Call, Recording, User},
-    secret::Doubt,
+    secret::RefreshReason,
     tls,
 };
 
@@ -74,7 +74,7 @@ pub struct Dao {
 }
 
 struct Shared {
-    config: Live<MongoConfig>,
+    config: Reloadable<MongoConfig>,
     observer: Option<EventHandler<CommandEvent>>,
     connected: ArcSwapOption<Connected>,
     /// Held by the one who connects.
@@ -99,7 +99,7 @@ impl Dao {
     /// # Errors
     ///
     /// When the URI is not a connection string.
-    pub fn new(config: impl Into<Live<MongoConfig>>) -> Result<Self, DaoError> {
+    pub fn new(config: impl Into<Reloadable<MongoConfig>>) -> Result<Self, DaoError> {
         Self::build(config.into(), None)
     }
 
@@ -109,14 +109,14 @@ impl Dao {
     ///
     /// When the URI is not a connection string.
     pub fn with_observer(
-        config: impl Into<Live<MongoConfig>>,
+        config: impl Into<Reloadable<MongoConfig>>,
         observer: EventHandler<CommandEvent>,
     ) -> Result<Self, DaoError> {
         Self::build(config.into(), Some(observer))
     }
 
     fn build(
-        config: Live<MongoConfig>,
+        config: Reloadable<MongoConfig>,
         observer: Option<EventHandler<CommandEvent>>,
     ) -> Result<Self, DaoError> {
         tls::install_provider();
@@ -138,7 +138,7 @@ impl Dao {
     ///
     /// [`DaoError::Unavailable`] when there is none.
     pub async fn ping(&self) -> Result<(), DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let database = self.database().await?;
             database.run_command(doc! { "ping": 1 }).await?;
             Ok(())
@@ -185,7 +185,7 @@ impl Dao {
         settings: &Settings,
         parse: fn(&Settings) -> Result<MongoConfig, ConfigError>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let config = settings.live(parse)?;
+        let config = settings.reloadable(parse)?;
         Ok(Self::build(config, settings.observer().cloned())?)
     }
 
@@ -221,11 +221,11 @@ impl Dao {
     }
 
     /// A call of the DAO, which may take [`CALL_TIMEOUT`].
-    async fn limited<T, F: Future<Output = Result<T, DaoError>>>(
+    async fn with_timeout<T, F: Future<Output = Result<T, DaoError>>>(
         &self,
         operation: impl Fn() -> F,
     ) -> Result<T, DaoError> {
-        together(self.logged_in(operation)).await
+        with_deadline(self.logged_in(operation)).await
     }
 
     /// The operation, and once more where the database has refused our login, and so has done nothing, and the secret
@@ -234,15 +234,18 @@ impl Dao {
         &self,
         operation: impl Fn() -> F,
     ) -> Result<T, DaoError> {
-        let live = &self.shared.config;
-        let config = live.current();
+        let reloadable = &self.shared.config;
+        let config = reloadable.current();
         let mut is_renewed = false;
         loop {
             let result = operation().await;
             if is_renewed || !matches!(result, Err(DaoError::LoginRefused(_))) {
                 return result;
             }
-            is_renewed = live.renewed(&config, Doubt::Refused).await.is_some();
+            is_renewed = reloadable
+                .renewed(&config, RefreshReason::Refused)
+                .await
+                .is_some();
             if !is_renewed {
                 return result;
             }
@@ -309,7 +312,7 @@ const BLOCKED_NUMBERS: &str = "blocked_numbers";
 /// # Errors
 ///
 /// What `calls` ends with; [`DaoError::Unavailable`] when it takes longer than [`CALL_TIMEOUT`].
-pub fn together<T, E: From<DaoError>>(
+pub fn with_deadline<T, E: From<DaoError>>(
     calls: impl Future<Output = Result<T, E>>,
 ) -> impl Future<Output = Result<T, E>> {
     within(Instant::now() + CALL_TIMEOUT, calls)

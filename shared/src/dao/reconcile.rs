@@ -10,7 +10,7 @@ use crate::domain::{Call, CallId, CallSid, CallStatus, DialOutcome};
 
 /// What is open about a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Open {
+pub enum ReconcileKind {
     /// Whether Twilio has it: the answer to our request to dial was lost.
     Dial,
     /// How it ended.
@@ -19,7 +19,7 @@ pub enum Open {
     Recording,
 }
 
-impl Open {
+impl ReconcileKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Dial, Self::End, Self::Recording];
 
@@ -64,13 +64,13 @@ fn unsettled() -> Vec<&'static str> {
 
 /// The place of a call among those of which something is open: the one that changed least recently comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct ScanPosition {
     updated_at: DateTime,
     #[serde(rename = "_id")]
     id: ObjectId,
 }
 
-impl Place {
+impl ScanPosition {
     /// The place of that call.
     #[must_use]
     pub fn of(call: &Call) -> Self {
@@ -102,7 +102,7 @@ pub struct OpenCalls {
     /// The calls, least recently changed first. A document that cannot be read is logged, counted and left out.
     pub calls: Vec<Call>,
     /// Where the page ends, if it is full: there may be more.
-    pub more_after: Option<Place>,
+    pub more_after: Option<ScanPosition>,
 }
 
 /// In `counters`: how far the last run came.
@@ -116,16 +116,16 @@ impl Dao {
     /// When the database is away.
     pub async fn list_open_calls(
         &self,
-        open: Open,
+        open: ReconcileKind,
         before: DateTime,
-        after: Option<Place>,
+        after: Option<ScanPosition>,
         page: u32,
     ) -> Result<OpenCalls, DaoError> {
         let ranges = match after {
             Some(place) => place.ranges_behind(before).to_vec(),
             None => vec![doc! { "updated_at": { "$lt": before } }],
         };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?;
             let mut listed = OpenCalls {
                 calls: Vec::new(),
@@ -162,8 +162,11 @@ impl Dao {
     /// # Errors
     ///
     /// When the database is away.
-    pub async fn get_bookmark(&self, open: Open) -> Result<Option<Place>, DaoError> {
-        self.limited(|| async {
+    pub async fn get_bookmark(
+        &self,
+        open: ReconcileKind,
+    ) -> Result<Option<ScanPosition>, DaoError> {
+        self.with_timeout(|| async {
             let counters = self.counters().await?;
             let bookmarks = counters.find_one(doc! { "_id": BOOKMARKS }).await?;
             let place = bookmarks
@@ -179,10 +182,14 @@ impl Dao {
     /// # Errors
     ///
     /// When the database is away.
-    pub async fn set_bookmark(&self, open: Open, place: Option<Place>) -> Result<(), DaoError> {
+    pub async fn set_bookmark(
+        &self,
+        open: ReconcileKind,
+        place: Option<ScanPosition>,
+    ) -> Result<(), DaoError> {
         let place = serialize_to_bson(&place).map_err(mongodb::error::Error::from)?;
         let change = doc! { "$set": { open.word(): place } };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let counters = self.counters().await?;
             counters
                 .update_one(doc! { "_id": BOOKMARKS }, change.clone())
@@ -206,7 +213,7 @@ impl Dao {
             [only] => doc! { "twilio_sid": only },
             _ => doc! { "twilio_sid": { "$in": sids } },
         };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?;
             let mut found = calls
                 .find(named.clone())
@@ -241,8 +248,10 @@ impl Dao {
             "created_at": { "$gte": from, "$lte": to },
             "_id": { "$ne": call.id },
         };
-        self.limited(|| async { Ok(self.calls().await?.count_documents(rivals.clone()).await?) })
-            .await
+        self.with_timeout(|| async {
+            Ok(self.calls().await?.count_documents(rivals.clone()).await?)
+        })
+        .await
     }
 
     /// Concludes that a call has failed, because Twilio knows none of that name, or none that could be it. Any word of
@@ -253,7 +262,7 @@ impl Dao {
     /// When the database is away.
     pub async fn give_up_call(&self, id: CallId, sid: Option<&CallSid>) -> Result<bool, DaoError> {
         let stages = status::give_up(sid, DateTime::now())?;
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let updated = self
                 .calls()
                 .await?
@@ -271,7 +280,7 @@ impl Dao {
     /// When the database is away.
     pub async fn settle_recording(&self, id: CallId) -> Result<(), DaoError> {
         let settled = doc! { "$set": { "recording_settled": true } };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             self.calls()
                 .await?
                 .update_one(by_id(id), settled.clone())

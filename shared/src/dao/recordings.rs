@@ -5,10 +5,10 @@ use super::{
     Applied, CALLS, Dao, DaoError, DuplicateKey, ERASED_AT, RECORDINGS,
     calls::by_id,
     expr::if_else,
-    recorded::{self, OfCall},
+    recording_pipeline::{self, RecordingTarget},
     status,
     stored::{self, find_one},
-    together,
+    with_deadline,
 };
 use crate::domain::{
     Call, CallId, Recording, RecordingId, RecordingSid, RecordingStatus, RecordingUpdate,
@@ -38,12 +38,12 @@ impl Dao {
         call: &Call,
         update: &RecordingUpdate,
     ) -> Result<Applied, DaoError> {
-        let call = OfCall {
+        let call = RecordingTarget {
             object_id: call.id,
             id: call.call_id,
             is_certain: true,
         };
-        let stored = together(self.store_recording(call, update)).await?;
+        let stored = with_deadline(self.store_recording(call, update)).await?;
         Ok(stored.unwrap_or(Applied::OtherCall))
     }
 
@@ -51,7 +51,7 @@ impl Dao {
     /// recording may have been stored that is not the call's.
     pub(super) async fn store_recording(
         &self,
-        call: OfCall,
+        call: RecordingTarget,
         update: &RecordingUpdate,
     ) -> Result<Option<Applied>, DaoError> {
         let (has_changed, told) = tokio::try_join!(
@@ -70,12 +70,12 @@ impl Dao {
     /// Returns whether the recording has changed, or is new.
     async fn upsert_recording(
         &self,
-        call: OfCall,
+        call: RecordingTarget,
         update: &RecordingUpdate,
     ) -> Result<bool, DaoError> {
         let this = doc! { "twilio_sid": update.recording_sid.as_str() };
-        let change = vec![recorded::of_recording(call, update)];
-        self.limited(|| async {
+        let change = vec![recording_pipeline::of_recording(call, update)];
+        self.with_timeout(|| async {
             let recordings = self.recordings().await?;
             let upserted = recordings
                 .update_one(this.clone(), change.clone())
@@ -107,12 +107,16 @@ impl Dao {
         let (recording, url) = (&update.recording_sid, update.recording_url.as_deref());
         let mut stages = vec![status::learn(sid)];
         stages.extend(match (update.status, url) {
-            (RecordingStatus::Completed, Some(url)) => {
-                Some(recorded::show(recorded::is_named(sid), recording, url))
-            }
-            (RecordingStatus::Deleted, url) => {
-                Some(recorded::hide(recorded::is_named(sid), recording, url))
-            }
+            (RecordingStatus::Completed, Some(url)) => Some(recording_pipeline::show(
+                recording_pipeline::is_named(sid),
+                recording,
+                url,
+            )),
+            (RecordingStatus::Deleted, url) => Some(recording_pipeline::hide(
+                recording_pipeline::is_named(sid),
+                recording,
+                url,
+            )),
             _ => None,
         });
         let this = doc! { "_id": call, ERASED_AT: Bson::Null };
@@ -138,7 +142,7 @@ impl Dao {
         sid: &RecordingSid,
     ) -> Result<(), DaoError> {
         let stray = doc! { "twilio_sid": sid.as_str(), "call_id": call.to_hex() };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             self.recordings().await?.delete_one(stray.clone()).await?;
             Ok(())
         })
@@ -157,18 +161,21 @@ impl Dao {
     pub async fn delete_recording(&self, recording: &Recording) -> Result<(), DaoError> {
         let (id, sid) = (recording.recording_id(), &recording.twilio_sid);
         let url = recording.recording_url.as_deref();
-        together(async {
+        with_deadline(async {
             let deleted = self.update_recording(id, RecordingStatus::Deleted);
             let Ok(call) = ObjectId::parse_str(&recording.call_id) else {
                 return deleted.await.map(drop);
             };
-            let hidden = self.change_call(call, recorded::hide(true.into(), sid, url));
+            let hidden = self.change_call(call, recording_pipeline::hide(true.into(), sid, url));
             tokio::try_join!(deleted, hidden)?;
             if let Some(next) = self.get_recording_by_call_id(call).await?
                 && let Some(url) = &next.recording_url
             {
-                self.change_call(call, recorded::show(true.into(), &next.twilio_sid, url))
-                    .await?;
+                self.change_call(
+                    call,
+                    recording_pipeline::show(true.into(), &next.twilio_sid, url),
+                )
+                .await?;
             }
             Ok(())
         })
@@ -176,7 +183,7 @@ impl Dao {
     }
 
     async fn change_call(&self, call: ObjectId, stage: Document) -> Result<(), DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?;
             calls
                 .update_one(doc! { "_id": call }, vec![stage.clone()])
@@ -193,7 +200,7 @@ impl Dao {
     /// When the database is away.
     pub async fn get_recording(&self, id: RecordingId) -> Result<Option<Recording>, DaoError> {
         let this = doc! { "_id": id.object_id() };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let recording = find_one(&self.recordings().await?, this.clone()).await?;
             Ok(recording.filter(is_not_deleted))
         })
@@ -209,7 +216,7 @@ impl Dao {
         &self,
         call: ObjectId,
     ) -> Result<Option<Recording>, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let mut found = self
                 .recordings()
                 .await?
@@ -250,7 +257,7 @@ impl Dao {
                 "as": "recordings",
             } },
         ];
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?;
             let mut found = calls.aggregate(stages.clone()).with_type::<Found>().await?;
             if !found.advance().await? {
@@ -283,7 +290,7 @@ impl Dao {
             "status": if_else(changes.clone(), status.as_str(), "$status"),
             "updated_at": if_else(changes, "$$NOW", "$updated_at"),
         } }];
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let recordings = self.recordings().await?;
             let this = doc! { "_id": id.object_id() };
             let updated = recordings.update_one(this.clone(), change.clone()).await?;

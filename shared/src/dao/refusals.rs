@@ -4,7 +4,7 @@ use mongodb::bson::{Bson, DateTime, bson, doc};
 use serde::Deserialize;
 
 use super::{COUNTERS, Dao, DaoError, counters::day, expr::if_else, stored};
-use crate::domain::Span;
+use crate::domain::TimeRange;
 
 /// The refusals of a UTC day.
 #[derive(Deserialize)]
@@ -17,7 +17,7 @@ struct Refused {
     slots: Option<BTreeMap<String, BTreeMap<String, u64>>>,
 }
 
-/// The slots of one day that a span touches, from the first to the last, both included.
+/// The slots of one day that a range touches, from the first to the last, both included.
 struct DayPart {
     first: String,
     last: String,
@@ -43,7 +43,7 @@ impl Dao {
             },
             "$setOnInsert": { "expires_at": now.saturating_add_duration(KEPT) },
         };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let counters = self.counters().await?;
             let this = doc! { "_id": counter_of(now) };
             counters
@@ -55,16 +55,16 @@ impl Dao {
         .await
     }
 
-    /// How often each rule has refused a call, by its code, in the slots that the span touches. A refusal that an earlier
-    /// version counted has no slot: it counts where the span touches all slots of its day.
+    /// How often each rule has refused a call, by its code, in the slots that the range touches. A refusal that an earlier
+    /// version counted has no slot: it counts where the range touches all slots of its day.
     ///
     /// # Errors
     ///
     /// When the database is away.
-    pub async fn refusals(&self, span: &Span) -> Result<BTreeMap<String, u64>, DaoError> {
-        let parts: BTreeMap<_, _> = span
+    pub async fn refusals(&self, range: &TimeRange) -> Result<BTreeMap<String, u64>, DaoError> {
+        let parts: BTreeMap<_, _> = range
             .days()
-            .map(|day| (counter_of(day), DayPart::of(day, span)))
+            .map(|day| (counter_of(day), DayPart::of(day, range)))
             .collect();
         let names = |is_wanted: fn(&DayPart) -> bool| -> Vec<&String> {
             let wanted = parts.iter().filter(|(_, part)| is_wanted(part));
@@ -79,7 +79,7 @@ impl Dao {
                 "slots": if_else(is_partial, bson!({ "$ifNull": ["$slots", {}] }), Bson::Null),
             } },
         ];
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let counters = self.counters().await?;
             let mut found = counters.aggregate(stages.clone()).await?;
             let mut sums = BTreeMap::new();
@@ -101,12 +101,12 @@ impl Dao {
 
 impl DayPart {
     /// The part of the day that begins then.
-    fn of(day: DateTime, span: &Span) -> Self {
+    fn of(day: DateTime, range: &TimeRange) -> Self {
         let last = |end: i64| DateTime::from_millis(end.saturating_sub(1));
         let day_end = day.timestamp_millis().saturating_add(DAY);
         Self {
-            first: slot(day.max(span.from())),
-            last: slot(last(day_end.min(span.to().timestamp_millis()))),
+            first: slot(day.max(range.from())),
+            last: slot(last(day_end.min(range.to().timestamp_millis()))),
         }
     }
 

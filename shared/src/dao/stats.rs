@@ -4,12 +4,12 @@ use mongodb::bson::{Bson, DateTime, RawDocumentBuf, deserialize_from_slice, doc}
 use serde::Deserialize;
 
 use super::{Dao, DaoError};
-use crate::domain::{CallStatus, DialOutcome, Span};
+use crate::domain::{CallStatus, DialOutcome, TimeRange};
 
-/// How the calls of a span of time went.
+/// How the calls of a range of time went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallStats {
-    /// How many calls stand where, by the start of the piece of the span in which they were created.
+    /// How many calls stand where, by the start of the piece of the range in which they were created.
     pub buckets: BTreeMap<DateTime, BTreeMap<CallStatus, u64>>,
     /// How many calls lasted how long, in seconds: those that have a duration.
     pub durations: BTreeMap<i64, u64>,
@@ -27,7 +27,7 @@ impl CallStats {
         self.by_status().values().sum()
     }
 
-    /// Whether there may be older calls in the span, which were not looked at.
+    /// Whether there may be older calls in the range, which were not looked at.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
         self.total() + self.unreadable >= Self::MAX_CALLS.into()
@@ -104,18 +104,18 @@ pub(super) const MAX_TIME: Duration = Duration::from_millis(3_500);
 const MAX_DURATION: i32 = i32::MAX;
 
 impl Dao {
-    /// How the calls went that were created in the span; of more than [`CallStats::MAX_CALLS`] the newest. A
+    /// How the calls went that were created in the range; of more than [`CallStats::MAX_CALLS`] the newest. A
     /// call that Twilio refused is not among them: [`Dao::refusals`] has it.
     ///
     /// # Errors
     ///
     /// When the database is away, or takes too long.
-    pub async fn call_stats(&self, span: &Span) -> Result<CallStats, DaoError> {
-        let bucket = span.bucket_seconds() * 1_000;
+    pub async fn call_stats(&self, range: &TimeRange) -> Result<CallStats, DaoError> {
+        let bucket = range.bucket_seconds() * 1_000;
         let past = doc! { "$mod": [{ "$toLong": "$created_at" }, bucket] };
         let stages = [
             doc! { "$match": {
-                "created_at": { "$gte": span.from(), "$lt": span.to() },
+                "created_at": { "$gte": range.from(), "$lt": range.to() },
                 // One that Twilio was not reached for has no status of an answer.
                 "$or": [
                     { "dial_outcome": { "$ne": DialOutcome::Refused.as_str() } },
@@ -136,7 +136,7 @@ impl Dao {
                 ],
             } },
         ];
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?;
             let mut found = calls
                 .aggregate(stages.clone())

@@ -38,7 +38,7 @@ pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
         ),
     ];
     let sid = &update.call_sid;
-    let mut told = Told::new(&event, update.status.rank(), &facts, goes_by(sid))?;
+    let mut told = StatusPipeline::new(&event, update.status.rank(), &facts, goes_by(sid))?;
     told.decisions.insert("sid", sid_is_news(sid));
     Ok(told.stages(learn_sid(sid)))
 }
@@ -122,7 +122,7 @@ fn refuse_and(
     };
     also.extend(changes);
     let rank = event.status.rank();
-    Ok(Told::new(&event, rank, &facts, nothing_better)?.stages(also))
+    Ok(StatusPipeline::new(&event, rank, &facts, nothing_better)?.stages(also))
 }
 
 /// Concludes that a call has failed which Twilio does not know: by the name that we have of it, or, where there is none, by
@@ -149,7 +149,7 @@ pub(super) fn give_up(sid: Option<&CallSid>, now: DateTime) -> Result<Vec<Docume
     let gives_up = bson!({ "$and": [flag(APPLIES), is_pending] });
     let outcome = if_else(gives_up, DialOutcome::Unknown.as_str(), "$dial_outcome");
     let rank = CallStatus::GIVEN_UP_RANK;
-    Ok(Told::new(&event, rank, &[], applies)?.stages(doc! { "dial_outcome": outcome }))
+    Ok(StatusPipeline::new(&event, rank, &[], applies)?.stages(doc! { "dial_outcome": outcome }))
 }
 
 /// What the caller of our API gets where a webhook knows better than a refusal: 202.
@@ -199,7 +199,7 @@ const SCRATCH: &str = "_told";
 const APPLIES: &str = "applies";
 
 /// An update in the form of expressions.
-struct Told<'a> {
+struct StatusPipeline<'a> {
     event: Bson,
     status: CallStatus,
     rank: i32,
@@ -209,7 +209,7 @@ struct Told<'a> {
     decisions: Document,
 }
 
-impl<'a> Told<'a> {
+impl<'a> StatusPipeline<'a> {
     fn new(
         event: &CallEvent,
         rank: i32,

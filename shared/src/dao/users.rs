@@ -25,7 +25,7 @@ impl Dao {
     ///
     /// [`DaoError::Duplicate`] when its address or its idempotency key is another user's.
     pub async fn create_user(&self, user: &User) -> Result<(), DaoError> {
-        self.limited(|| async { insert_once(&self.users().await?, user.id, user).await })
+        self.with_timeout(|| async { insert_once(&self.users().await?, user.id, user).await })
             .await
     }
 
@@ -60,7 +60,7 @@ impl Dao {
     }
 
     async fn find_user(&self, filter: Document) -> Result<Option<User>, DaoError> {
-        self.limited(|| async { find_one(&self.users().await?, filter.clone()).await })
+        self.with_timeout(|| async { find_one(&self.users().await?, filter.clone()).await })
             .await
     }
 
@@ -81,7 +81,7 @@ impl Dao {
             ),
             None => (List::Users, doc! {}),
         };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let users = self.users().await?;
             let total = total(&users, filter.clone(), request);
             let found = find_page(&users, filter.clone(), doc! {}, &list, request, total).await;
@@ -118,7 +118,7 @@ impl Dao {
             return self.get_user(id).await;
         }
         let change = doc! { "$set": fields, "$currentDate": { "updated_at": true } };
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let users = self.users().await?;
             let this = doc! { "_id": id.object_id() };
             users.update_one(this.clone(), change.clone()).await?;
@@ -135,7 +135,7 @@ impl Dao {
     ///
     /// When the database is away.
     pub async fn delete_user(&self, id: UserId) -> Result<UserDeletion, DaoError> {
-        self.limited(|| async {
+        self.with_timeout(|| async {
             let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
             let call = calls
                 .find_one(doc! { "user_id": id.to_string() })

@@ -9,14 +9,14 @@ use tokio::time::{Instant, timeout};
 use super::{
     Applied, CALLS, Dao, DaoError, DuplicateKey,
     calls::{by_id, by_sid},
-    recorded::OfCall,
-    status, together, within,
+    recording_pipeline::RecordingTarget,
+    status, with_deadline, within,
 };
 use crate::domain::{Call, CallId, CallSid, CallStatus, RecordingUpdate, StatusUpdate};
 
 /// What a status callback did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
+pub struct StatusOutcome {
     /// To the call.
     pub applied: Applied,
     /// Whether the call was to be ended as soon as Twilio had named it, which this callback has done. Of a call that is
@@ -26,7 +26,7 @@ pub struct Told {
 
 /// A call that asks what to say.
 #[derive(Debug)]
-pub enum Asking {
+pub enum VoiceLookup {
     /// The call, and why Twilio's name of it may not be stored.
     Call(Box<Call>, Option<DaoError>),
     /// The call goes by another `CallSid`, or the `CallSid` is another call's: perhaps it was dialled twice. Nothing has
@@ -61,8 +61,8 @@ impl Dao {
         &self,
         id: Option<CallId>,
         update: &StatusUpdate,
-    ) -> Result<Told, DaoError> {
-        together(async {
+    ) -> Result<StatusOutcome, DaoError> {
+        with_deadline(async {
             if let Some(id) = id {
                 let told = self.update_and_ask(id, update).await?;
                 if told.applied != Applied::UnknownCall {
@@ -70,7 +70,7 @@ impl Dao {
                 }
             }
             let sid = &update.call_sid;
-            Ok(Told {
+            Ok(StatusOutcome {
                 applied: self.update_call_by_twilio_sid(sid, update).await?,
                 hangup_waits: false,
             })
@@ -80,7 +80,11 @@ impl Dao {
 
     /// Two statements in one round trip. The second is the whole update; the first one does nothing where Twilio's name of
     /// the call is known, so that two changes tell that it is this callback which has brought the name.
-    async fn update_and_ask(&self, id: CallId, update: &StatusUpdate) -> Result<Told, DaoError> {
+    async fn update_and_ask(
+        &self,
+        id: CallId,
+        update: &StatusUpdate,
+    ) -> Result<StatusOutcome, DaoError> {
         let statements = vec![
             doc! { "q": by_id(id), "u": [status::learn(&update.call_sid)] },
             doc! { "q": by_id(id), "u": status::apply(update)? },
@@ -88,7 +92,7 @@ impl Dao {
         let updated = self.update_in_order(CALLS, statements).await?;
         let updated = match updated.without_duplicate() {
             Err(DaoError::Duplicate(DuplicateKey::CallSid)) => {
-                return Ok(Told {
+                return Ok(StatusOutcome {
                     applied: Applied::OtherCall,
                     hangup_waits: false,
                 });
@@ -102,7 +106,7 @@ impl Dao {
         };
         let is_unanswered = update.status.rank() < CallStatus::InProgress.rank();
         let learned = updated.modified > 1;
-        Ok(Told {
+        Ok(StatusOutcome {
             applied,
             hangup_waits: learned && is_unanswered && self.hangup_waits(id).await.unwrap_or(false),
         })
@@ -119,20 +123,20 @@ impl Dao {
         &self,
         id: Option<CallId>,
         sid: &CallSid,
-    ) -> Result<Asking, DaoError> {
+    ) -> Result<VoiceLookup, DaoError> {
         let reading = within(Instant::now() + READING, self.find_either::<Call>(id, sid));
         let Some(call) = reading.await? else {
-            return Ok(Asking::UnknownCall);
+            return Ok(VoiceLookup::UnknownCall);
         };
         // A hang-up that comes from here on finds the name.
         if call.twilio_sid.as_ref() == Some(sid) {
-            return Ok(Asking::Call(call.into(), None));
+            return Ok(VoiceLookup::Call(call.into(), None));
         }
         let named = timeout(NAMING, self.name_call(call.call_id, sid)).await;
         Ok(match named.unwrap_or_else(|_| Err(DaoError::timed_out())) {
-            Ok(Some(call)) => Asking::Call(call.into(), None),
-            Err(error) if call.twilio_sid.is_none() => Asking::Call(call.into(), Some(error)),
-            Ok(None) | Err(_) => Asking::OtherCall,
+            Ok(Some(call)) => VoiceLookup::Call(call.into(), None),
+            Err(error) if call.twilio_sid.is_none() => VoiceLookup::Call(call.into(), Some(error)),
+            Ok(None) | Err(_) => VoiceLookup::OtherCall,
         })
     }
 
@@ -157,9 +161,9 @@ impl Dao {
         id: Option<CallId>,
         update: &RecordingUpdate,
     ) -> Result<Applied, DaoError> {
-        together(async {
+        with_deadline(async {
             if let Some(id) = id {
-                let call = OfCall {
+                let call = RecordingTarget {
                     object_id: id.object_id(),
                     id,
                     is_certain: false,
@@ -194,7 +198,7 @@ impl Dao {
                 return Ok(named);
             }
         }
-        let call = OfCall {
+        let call = RecordingTarget {
             object_id: call.id,
             id: call.call_id,
             is_certain: true,

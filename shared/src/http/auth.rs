@@ -5,8 +5,8 @@ use http::{HeaderValue, header, request::Parts};
 
 use super::Problem;
 use crate::{
-    config::{ApiKey, ApiKeys, Live, Scope},
-    secret::Doubt,
+    config::{ApiKey, ApiKeys, Reloadable, Scope},
+    secret::RefreshReason,
 };
 
 /// What a caller must be allowed to do, as a type: a handler says it in its signature.
@@ -46,12 +46,12 @@ impl<P, S> FromRequestParts<S> for Caller<P>
 where
     P: Permission,
     S: Send + Sync,
-    Live<ApiKeys>: FromRef<S>,
+    Reloadable<ApiKeys>: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Some(key) = identify(parts, &Live::<ApiKeys>::from_ref(state)).await? else {
+        let Some(key) = identify(parts, &Reloadable::<ApiKeys>::from_ref(state)).await? else {
             return Ok(Self::named(None));
         };
         if !key.scopes().contains(&P::SCOPE) {
@@ -77,12 +77,12 @@ pub struct Visitor {
 impl<S> FromRequestParts<S> for Visitor
 where
     S: Send + Sync,
-    Option<Live<ApiKeys>>: FromRef<S>,
+    Option<Reloadable<ApiKeys>>: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let keys = Option::<Live<ApiKeys>>::from_ref(state);
+        let keys = Option::<Reloadable<ApiKeys>>::from_ref(state);
         let is_open = keys.as_ref().is_some_and(|keys| keys.current().is_open());
         if presented(parts).is_empty() {
             return Ok(Self { is_known: is_open });
@@ -101,8 +101,11 @@ where
 /// # Errors
 ///
 /// 401 without a key, or with one that is not known.
-async fn identify(parts: &Parts, live: &Live<ApiKeys>) -> Result<Option<ApiKey>, Problem> {
-    let keys = live.current();
+async fn identify(
+    parts: &Parts,
+    reloadable: &Reloadable<ApiKeys>,
+) -> Result<Option<ApiKey>, Problem> {
+    let keys = reloadable.current();
     if keys.is_open() {
         return Ok(None);
     }
@@ -118,7 +121,7 @@ async fn identify(parts: &Parts, live: &Live<ApiKeys>) -> Result<Option<ApiKey>,
     };
     let mut known = first_known(&keys);
     if known.is_none()
-        && let Some(renewed) = live.renewed(&keys, Doubt::Unknown).await
+        && let Some(renewed) = reloadable.renewed(&keys, RefreshReason::Unknown).await
     {
         known = first_known(&renewed);
     }

@@ -18,7 +18,7 @@ use super::Problem;
 ///
 /// The tag is a strong one, of the document's very bytes: a document is made before it is known, so that it spares the way and
 /// not the work. What says itself how it may be kept has none.
-pub fn tagged(router: Router) -> Router {
+pub fn with_etags(router: Router) -> Router {
     router.layer(middleware::from_fn(answer))
 }
 

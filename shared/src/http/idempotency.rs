@@ -8,7 +8,7 @@ use super::{FieldError, Problem};
 
 /// What makes a request a repeat of another: the `Idempotency-Key` that it came with, and what it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repeatable {
+pub struct Idempotency {
     /// Hash of the API key's name, the route and the idempotency key: stored under a unique index.
     pub scope: String,
     /// Hash of the request: stored beside it.
@@ -18,7 +18,7 @@ pub struct Repeatable {
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-impl Repeatable {
+impl Idempotency {
     /// The request's idempotency, if it came with a key. Two bodies that mean the same are the same request: `request`
     /// is the parsed one.
     ///
@@ -84,9 +84,9 @@ fn hash(parts: &[&[u8]]) -> String {
 mod tests {
     use super::*;
 
-    fn of(key: &[u8], caller: &str, route: &str, request: &str) -> Result<Repeatable, Problem> {
+    fn of(key: &[u8], caller: &str, route: &str, request: &str) -> Result<Idempotency, Problem> {
         let headers = HeaderMap::from_iter([(HEADER, HeaderValue::from_bytes(key).unwrap())]);
-        Repeatable::of(&headers, Some(caller), route, &request).map(Option::unwrap)
+        Idempotency::of(&headers, Some(caller), route, &request).map(Option::unwrap)
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
         for bad in [&b""[..], &[b'a'; 256], b"a b", "é".as_bytes(), b"a\tb"] {
             assert!(of(bad, "a", "r", "1").is_err(), "{bad:?}");
         }
-        let none = Repeatable::of(&HeaderMap::new(), None, "r", &"1").unwrap();
+        let none = Idempotency::of(&HeaderMap::new(), None, "r", &"1").unwrap();
         assert_eq!(none, None);
     }
 }

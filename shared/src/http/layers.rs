@@ -18,7 +18,7 @@ use crate::{logs::elapsed_ms, metrics};
 /// and the headers that every answer has.
 ///
 /// A request whose path is not the one that the gateway routed is a 404, and no handler runs.
-pub fn finish(router: Router) -> Router {
+pub fn with_common_layers(router: Router) -> Router {
     router
         .fallback(async || Problem::not_found("path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -21,12 +21,12 @@ pub use answer::{
 pub use auth::{
     Caller, CallsRead, CallsWrite, NumbersUnblock, Permission, UsersRead, UsersWrite, Visitor,
 };
-pub use etag::{names as names_tag, tagged};
-pub use idempotency::{Repeatable, replayed};
+pub use etag::{names as names_tag, with_etags};
+pub use idempotency::{Idempotency, replayed};
 pub use json::{BODY_MAX_BYTES, FieldErrors, Json};
-pub use layers::{finish, on_own_route};
+pub use layers::{on_own_route, with_common_layers};
 pub use paging::PageQuery;
 pub use path::Id;
 pub use problem::{FieldError, Problem, ProblemBody};
 pub use query::NoParameters;
-pub use webhook::{Inbox, SignatureCheck, SignedForm};
+pub use webhook::{SignatureCheck, SignedForm, WebhookReceiver};

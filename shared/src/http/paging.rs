@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     dao::{CallFilter, Cursor, List, PageRequest, Position},
-    domain::{CallStatus, Email, InvalidValue, PhoneNumber, Span, UserId},
+    domain::{CallStatus, Email, InvalidValue, PhoneNumber, TimeRange, UserId},
 };
 
 /// The query of a list or of statistics: `page` and `page_size`, or `cursor`; and the filters of the list.
@@ -127,7 +127,7 @@ impl PageQuery {
     /// # Errors
     ///
     /// 422 that names every parameter at fault.
-    pub fn of_stats(&self, now: DateTime) -> Result<Span, Problem> {
+    pub fn of_stats(&self, now: DateTime) -> Result<TimeRange, Problem> {
         let mut query = self.0.read(&["from", "to"]);
         let from = query.parsed("from", time);
         let to = query.parsed("to", time);
@@ -136,7 +136,7 @@ impl PageQuery {
         let to = to.unwrap_or(DateTime::from_millis(next_minute));
         let day_before = to.timestamp_millis().saturating_sub(DAY);
         let from = from.unwrap_or(DateTime::from_millis(day_before));
-        Span::new(from, to).map_err(|refused| {
+        TimeRange::new(from, to).map_err(|refused| {
             Problem::invalid_fields(vec![FieldError {
                 field: "from".to_owned(),
                 message: refused.to_string(),

@@ -13,7 +13,7 @@ use crate::{
 
 /// A refusal: what is answered instead of the thing that was asked for.
 ///
-/// The answer is an RFC 9457 document, [`ProblemBody`], made by [`finish`](super::finish), which knows the request.
+/// The answer is an RFC 9457 document, [`ProblemBody`], made by [`with_common_layers`](super::with_common_layers), which knows the request.
 /// What a 5xx was caused by goes to the log alone.
 #[derive(Clone)]
 pub struct Problem {
@@ -372,7 +372,7 @@ impl fmt::Debug for Problem {
     }
 }
 
-/// The answer without its body, which [`finish`](super::finish) writes.
+/// The answer without its body, which [`with_common_layers`](super::with_common_layers) writes.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();

@@ -12,19 +12,19 @@ use secrecy::SecretString;
 
 use super::{Problem, answer::twiml, json::read_body, layers::request_id};
 use crate::{
-    config::{ConfigError, Live, Settings, WebhookKind, webhook_url},
+    config::{ConfigError, Reloadable, Settings, WebhookKind, webhook_url},
     domain::CallId,
     metrics::{self, Count},
     queue::{Webhook, WebhookQueue, WebhookTopic},
-    secret::Doubt,
+    secret::RefreshReason,
     twilio::{self, Signed},
-    webhooks::{News, Webhooks},
+    webhooks::{WebhookEvent, Webhooks},
 };
 
 /// What a webhook's signature is checked with.
 #[derive(Clone)]
 pub struct SignatureCheck {
-    tokens: Live<Vec<SecretString>>,
+    tokens: Reloadable<Vec<SecretString>>,
     url: Option<Arc<str>>,
 }
 
@@ -36,7 +36,7 @@ impl SignatureCheck {
     /// When a variable is missing or malformed.
     pub fn from_settings(settings: &Settings, kind: WebhookKind) -> Result<Self, ConfigError> {
         Ok(Self {
-            tokens: settings.live(Settings::webhook_tokens)?,
+            tokens: settings.reloadable(Settings::webhook_tokens)?,
             url: webhook_url(settings, kind)?.map(Arc::from),
         })
     }
@@ -47,7 +47,7 @@ impl SignatureCheck {
         if signed.is_valid(&tokens) {
             return true;
         }
-        let renewed = self.tokens.renewed(&tokens, Doubt::Unknown).await;
+        let renewed = self.tokens.renewed(&tokens, RefreshReason::Unknown).await;
         renewed.is_some_and(|tokens| signed.is_valid(&tokens))
     }
 
@@ -77,13 +77,13 @@ impl SignatureCheck {
 
 /// What takes the webhooks of one topic.
 #[derive(Clone)]
-pub struct Inbox {
+pub struct WebhookReceiver {
     topic: WebhookTopic,
     webhooks: Webhooks,
     queue: Option<WebhookQueue>,
 }
 
-impl Inbox {
+impl WebhookReceiver {
     /// What the database cannot take goes to the queue of `WEBHOOK_QUEUE_URL`, if there is one.
     ///
     /// # Errors
@@ -109,10 +109,9 @@ impl Inbox {
     /// repeats it.
     pub async fn take(&self, form: SignedForm) -> Result<Response, Problem> {
         let now = DateTime::now();
-        let news =
-            News::read(self.topic, &form.body, form.token.as_deref(), now).map_err(|error| {
-                Problem::malformed_form(format!("The form is no callback: {error}."))
-            })?;
+        let news = WebhookEvent::read(self.topic, &form.body, form.token.as_deref(), now).map_err(
+            |error| Problem::malformed_form(format!("The form is no callback: {error}.")),
+        )?;
         if let Err(error) = self.webhooks.apply(form.call_id, &news).await {
             let Some(queue) = &self.queue else {
                 return Err(error.into());

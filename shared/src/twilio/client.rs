@@ -7,11 +7,11 @@ use url::Url;
 use super::{
     Timeouts,
     answer::{Failure, GARBLED, parse},
-    rest::{Plan, Rest},
+    rest::{Rest, RetryPolicy},
     webhook::rfc2822,
 };
 use crate::{
-    config::{Live, TwilioConfig},
+    config::{Reloadable, TwilioConfig},
     domain::{CallSid, CallStatus, EventSource, PhoneNumber, RecordingSid, Refusal, StatusUpdate},
 };
 
@@ -114,7 +114,7 @@ impl TwilioClient {
     /// # Errors
     ///
     /// Without credentials, or with a base URL that is none.
-    pub fn new(config: impl Into<Live<TwilioConfig>>) -> Result<Self, BuildError> {
+    pub fn new(config: impl Into<Reloadable<TwilioConfig>>) -> Result<Self, BuildError> {
         Self::with_timeouts(config, Timeouts::default())
     }
 
@@ -124,7 +124,7 @@ impl TwilioClient {
     ///
     /// As [`Self::new`].
     pub fn with_timeouts(
-        config: impl Into<Live<TwilioConfig>>,
+        config: impl Into<Reloadable<TwilioConfig>>,
         timeouts: Timeouts,
     ) -> Result<Self, BuildError> {
         Ok(Self {
@@ -141,7 +141,7 @@ impl TwilioClient {
     pub async fn get_call_details(&self, sid: &CallSid) -> Result<CallDetails, TwilioError> {
         let body = self
             .rest
-            .send(self.read_plan(), Method::GET, &self.call_url(sid), &[])
+            .send(self.read_policy(), Method::GET, &self.call_url(sid), &[])
             .await?;
         details(&body)
     }
@@ -182,7 +182,7 @@ impl TwilioClient {
     ///
     /// When it does not, or is unavailable.
     pub async fn ping(&self) -> Result<(), TwilioError> {
-        let plan = Plan {
+        let policy = RetryPolicy {
             tries: 1,
             budget: self.timeouts.ping,
             again: |_| false,
@@ -195,7 +195,7 @@ impl TwilioClient {
         } else {
             self.rest.account()
         };
-        let body = self.rest.send(plan, Method::GET, &url, &[]).await?;
+        let body = self.rest.send(policy, Method::GET, &url, &[]).await?;
         parse::<Map<String, Value>>(&body)?;
         Ok(())
     }
@@ -227,7 +227,7 @@ impl TwilioClient {
     async fn delete(&self, url: &Url) -> Result<(), TwilioError> {
         let answer = self
             .rest
-            .send(self.read_plan(), Method::DELETE, url, &[])
+            .send(self.read_policy(), Method::DELETE, url, &[])
             .await;
         match answer {
             Ok(_) => Ok(()),
@@ -255,7 +255,7 @@ impl TwilioClient {
         ];
         Ok(self
             .rest
-            .open(self.read_plan(), &url, range, &wanted)
+            .open(self.read_policy(), &url, range, &wanted)
             .await?)
     }
 
@@ -267,7 +267,7 @@ impl TwilioClient {
         let form = [("Status", status.as_str().to_owned())];
         let body = self
             .rest
-            .send(self.read_plan(), Method::POST, &self.call_url(sid), &form)
+            .send(self.read_policy(), Method::POST, &self.call_url(sid), &form)
             .await?;
         details(&body)
     }
@@ -284,8 +284,8 @@ impl TwilioClient {
     }
 
     /// For what may be done twice without harm.
-    pub(super) fn read_plan(&self) -> Plan {
-        Plan {
+    pub(super) fn read_policy(&self) -> RetryPolicy {
+        RetryPolicy {
             tries: 3,
             budget: self.timeouts.read_budget,
             again: |failure| !matches!(failure, Failure::Refused(_)),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     TwilioClient,
     answer::{Failure, parse},
-    rest::Plan,
+    rest::RetryPolicy,
     webhook_url::{callback, fallback},
 };
 use crate::domain::{CallId, CallStatus, DialResult, MachineDetection, PhoneNumber};
@@ -39,13 +39,16 @@ impl TwilioClient {
     /// Dials. The request is repeated only where it is certain that Twilio has not taken it: a repeated one would dial
     /// twice.
     pub async fn make_outbound_call(&self, call: &OutboundCall<'_>) -> DialResult {
-        let plan = Plan {
+        let policy = RetryPolicy {
             tries: 5,
             budget: self.timeouts.dial_budget,
             again: |failure| matches!(failure, Failure::NotTaken(_)),
         };
         let url = self.rest.resource(&["Calls.json"]);
-        let answer = self.rest.send(plan, Method::POST, &url, &form(call)).await;
+        let answer = self
+            .rest
+            .send(policy, Method::POST, &url, &form(call))
+            .await;
         match answer.and_then(|body| parse(&body)) {
             Ok(Placed { sid, status }) => match sid.parse() {
                 Ok(sid) => DialResult::Accepted {

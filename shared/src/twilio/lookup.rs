@@ -139,7 +139,7 @@ impl TwilioClient {
             };
             let body = self
                 .rest
-                .send(self.read_plan(), Method::GET, &url, &[])
+                .send(self.read_policy(), Method::GET, &url, &[])
                 .await?;
             let page: ListPage<T> = parse(&body)?;
             if !take(page.items)? {

@@ -16,8 +16,8 @@ use super::{
     answer::{Failure, GARBLED, accepted, answer, answered, body},
 };
 use crate::{
-    config::{Live, TwilioConfig},
-    secret::Doubt,
+    config::{Reloadable, TwilioConfig},
+    secret::RefreshReason,
     tls,
 };
 
@@ -56,7 +56,7 @@ impl Default for Timeouts {
 
 /// How often a request is tried.
 #[derive(Clone, Copy)]
-pub(super) struct Plan {
+pub(super) struct RetryPolicy {
     pub tries: u32,
     pub budget: Duration,
     pub again: fn(&Failure) -> bool,
@@ -68,13 +68,16 @@ const REDIRECTS_MAX: usize = 3;
 pub(super) struct Rest {
     http: Client,
     media: Client,
-    config: Live<TwilioConfig>,
+    config: Reloadable<TwilioConfig>,
     timeouts: Timeouts,
 }
 
 impl Rest {
-    pub fn new(live: Live<TwilioConfig>, timeouts: Timeouts) -> Result<Self, BuildError> {
-        let config = live.current();
+    pub fn new(
+        reloadable: Reloadable<TwilioConfig>,
+        timeouts: Timeouts,
+    ) -> Result<Self, BuildError> {
+        let config = reloadable.current();
         if config.api_key.is_none() && config.auth_tokens.is_empty() {
             return Err(BuildError::NoCredentials);
         }
@@ -91,7 +94,7 @@ impl Rest {
                 .redirect(media_redirects(insecure))
                 .read_timeout(timeouts.answer)
                 .build()?,
-            config: live,
+            config: reloadable,
             timeouts,
         })
     }
@@ -129,12 +132,12 @@ impl Rest {
     /// The body of a 2xx answer.
     pub async fn send(
         &self,
-        plan: Plan,
+        policy: RetryPolicy,
         method: Method,
         url: &Url,
         form: &[(&str, String)],
     ) -> Result<Vec<u8>, Failure> {
-        self.authorized(plan, |config, limit| {
+        self.authorized(policy, |config, limit| {
             let request = self
                 .http
                 .request(method.clone(), url.clone())
@@ -153,12 +156,12 @@ impl Rest {
     /// The answer itself, its body still to come, where its status is one of these. A redirect is followed.
     pub async fn open(
         &self,
-        plan: Plan,
+        policy: RetryPolicy,
         url: &Url,
         range: Option<&str>,
         wanted: &[StatusCode],
     ) -> Result<Response, Failure> {
-        self.authorized(plan, |config, limit| {
+        self.authorized(policy, |config, limit| {
             let request = with_credentials(self.media.get(url.clone()), config);
             let request = match range {
                 Some(range) => request.header(http::header::RANGE, range),
@@ -182,13 +185,13 @@ impl Rest {
     /// (401: it has done nothing) and the secret tells others.
     async fn authorized<T, F: Future<Output = Result<T, Failure>>>(
         &self,
-        plan: Plan,
+        policy: RetryPolicy,
         attempt: impl Fn(&TwilioConfig, Duration) -> F,
     ) -> Result<T, Failure> {
-        let deadline = Instant::now() + plan.budget;
+        let deadline = Instant::now() + policy.budget;
         let config = self.config.current();
         let result = self
-            .retried(plan, deadline, |limit| attempt(&config, limit))
+            .retried(policy, deadline, |limit| attempt(&config, limit))
             .await;
         let is_unknown =
             matches!(&result, Err(Failure::Refused(refusal)) if refusal.http_status == Some(401));
@@ -197,7 +200,7 @@ impl Rest {
         }
         match self.renewed(&config).await {
             Some(renewed) if self.leaves_time_to_connect(deadline) => {
-                self.retried(plan, deadline, |limit| attempt(&renewed, limit))
+                self.retried(policy, deadline, |limit| attempt(&renewed, limit))
                     .await
             }
             _ => result,
@@ -206,7 +209,7 @@ impl Rest {
 
     /// Other credentials of the same account, which stands in the URLs.
     async fn renewed(&self, refused: &Arc<TwilioConfig>) -> Option<Arc<TwilioConfig>> {
-        let renewed = self.config.renewed(refused, Doubt::Refused).await?;
+        let renewed = self.config.renewed(refused, RefreshReason::Refused).await?;
         (renewed.account_sid == refused.account_sid).then_some(renewed)
     }
 
@@ -218,7 +221,7 @@ impl Rest {
     /// open whether the request was sent.
     async fn retried<T, F: Future<Output = Result<T, Failure>>>(
         &self,
-        plan: Plan,
+        policy: RetryPolicy,
         deadline: Instant,
         attempt: impl Fn(Duration) -> F,
     ) -> Result<T, Failure> {
@@ -233,7 +236,7 @@ impl Rest {
             let fits = deadline
                 .checked_sub(pause)
                 .is_some_and(|deadline| self.leaves_time_to_connect(deadline));
-            if tries >= plan.tries || !fits || !(plan.again)(&failure) {
+            if tries >= policy.tries || !fits || !(policy.again)(&failure) {
                 return Err(failure);
             }
             sleep(pause).await;

@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use mongodb::bson::DateTime;
 use outdial::{
-    dao::{CALL_TIMEOUT, Dao, Taken},
+    dao::{CALL_TIMEOUT, CapCheck, Dao},
     domain::{Call, UserId},
 };
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ async fn admitted(dao: &Dao) -> Call {
         .admit_call(&call, caps(5, 5_000), in_time())
         .await
         .unwrap();
-    assert_eq!(taken, Taken::Taken);
+    assert_eq!(taken, CapCheck::Admitted);
     call
 }
 
@@ -72,7 +72,7 @@ async fn a_withdrawn_call_is_given_back_and_its_key_is_free() {
             .admit_call(&repeat, caps(1, 1), in_time())
             .await
             .unwrap();
-        assert_eq!(taken, Taken::Taken);
+        assert_eq!(taken, CapCheck::Admitted);
         let begun = dao.begin_dial(&call, DateTime::now(), in_time()).await;
         assert_eq!(begun.unwrap(), None);
     })

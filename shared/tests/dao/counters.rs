@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::{
-    dao::{CALL_TIMEOUT, DailyCaps, Dao, DaoError, DuplicateKey, Taken},
+    dao::{CALL_TIMEOUT, CapCheck, DailyCaps, Dao, DaoError, DuplicateKey},
     domain::{Call, UserId},
 };
 use tokio::time::Instant;
@@ -29,12 +29,12 @@ fn call_to(number: &str, user: UserId) -> Call {
 }
 
 /// Counts a call of its own.
-async fn take(dao: &Dao, user: UserId, per_user: u32, in_all: u32) -> Taken {
+async fn take(dao: &Dao, user: UserId, per_user: u32, in_all: u32) -> CapCheck {
     let call = late_call(user);
     dao.take_calls(&call, caps(per_user, in_all)).await.unwrap()
 }
 
-async fn take_to(dao: &Dao, number: &str, user: UserId, caps: [u32; 3]) -> Taken {
+async fn take_to(dao: &Dao, number: &str, user: UserId, caps: [u32; 3]) -> CapCheck {
     let [per_user, per_number, in_all] = caps;
     let caps = DailyCaps {
         per_user,
@@ -56,8 +56,8 @@ async fn concurrent_requests_do_not_pass_a_cap_together() {
     with_dao(async |dao| {
         let user = UserId::generate();
         let taken = join_all((0..20).map(|_| take(dao, user, 8, 1_000))).await;
-        assert!(taken.iter().all(|taken| *taken != Taken::CapReached));
-        let taken = taken.iter().filter(|taken| **taken == Taken::Taken);
+        assert!(taken.iter().all(|taken| *taken != CapCheck::CapReached));
+        let taken = taken.iter().filter(|taken| **taken == CapCheck::Admitted);
         let stored = [
             count(dao, "calls:2099-11-22").await,
             count(dao, &format!("calls:2099-11-22:{user}")).await,
@@ -71,9 +71,9 @@ async fn concurrent_requests_do_not_pass_a_cap_together() {
 async fn the_common_cap_holds_across_users_and_costs_them_nothing() {
     with_dao(async |dao| {
         let (ada, bob) = (UserId::generate(), UserId::generate());
-        assert_eq!(take(dao, ada, 5, 2).await, Taken::Taken);
-        assert_eq!(take(dao, ada, 5, 2).await, Taken::Taken);
-        assert_eq!(take(dao, bob, 5, 2).await, Taken::CapReached);
+        assert_eq!(take(dao, ada, 5, 2).await, CapCheck::Admitted);
+        assert_eq!(take(dao, ada, 5, 2).await, CapCheck::Admitted);
+        assert_eq!(take(dao, bob, 5, 2).await, CapCheck::CapReached);
         assert_eq!(count(dao, &format!("calls:2099-11-22:{bob}")).await, 0);
     })
     .await;
@@ -83,9 +83,9 @@ async fn the_common_cap_holds_across_users_and_costs_them_nothing() {
 async fn a_cap_of_none_lets_nobody_through() {
     with_dao(async |dao| {
         let user = UserId::generate();
-        assert_eq!(take(dao, user, 0, 5).await, Taken::UserCapReached);
-        assert_eq!(take(dao, user, 5, 0).await, Taken::CapReached);
-        assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
+        assert_eq!(take(dao, user, 0, 5).await, CapCheck::UserCapReached);
+        assert_eq!(take(dao, user, 5, 0).await, CapCheck::CapReached);
+        assert_eq!(take(dao, user, 1, 1).await, CapCheck::Admitted);
     })
     .await;
 }
@@ -96,13 +96,13 @@ async fn what_is_given_back_can_be_taken_again_and_no_more() {
         let user = UserId::generate();
         let call = late_call(user);
         let taken = dao.take_calls(&call, caps(1, 1)).await.unwrap();
-        assert_eq!(taken, Taken::Taken);
-        assert_eq!(take(dao, user, 1, 1).await, Taken::UserCapReached);
+        assert_eq!(taken, CapCheck::Admitted);
+        assert_eq!(take(dao, user, 1, 1).await, CapCheck::UserCapReached);
         for _ in 0..2 {
             dao.give_back_calls(&call).await.unwrap();
         }
-        assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
-        assert_eq!(take(dao, user, 1, 1).await, Taken::UserCapReached);
+        assert_eq!(take(dao, user, 1, 1).await, CapCheck::Admitted);
+        assert_eq!(take(dao, user, 1, 1).await, CapCheck::UserCapReached);
     })
     .await;
 }
@@ -114,11 +114,11 @@ async fn one_call_counts_once_however_often_it_is_counted() {
         let call = late_call(user);
         let counting = join_all((0..8).map(|_| dao.take_calls(&call, caps(1, 1)))).await;
         for taken in counting {
-            assert_eq!(taken.unwrap(), Taken::Taken);
+            assert_eq!(taken.unwrap(), CapCheck::Admitted);
         }
         assert_eq!(count(dao, "calls:2099-11-22").await, 1);
         assert_eq!(count(dao, &format!("calls:2099-11-22:{user}")).await, 1);
-        assert_eq!(take(dao, user, 1, 2).await, Taken::UserCapReached);
+        assert_eq!(take(dao, user, 1, 2).await, CapCheck::UserCapReached);
     })
     .await;
 }
@@ -128,17 +128,17 @@ async fn the_cap_of_a_number_holds_across_users_and_costs_them_nothing() {
     with_dao(async |dao| {
         let (ada, bob) = (UserId::generate(), UserId::generate());
         let caps = [5, 1, 5];
-        assert_eq!(take_to(dao, NUMBER, ada, caps).await, Taken::Taken);
+        assert_eq!(take_to(dao, NUMBER, ada, caps).await, CapCheck::Admitted);
         for user in [ada, bob] {
             let taken = take_to(dao, NUMBER, user, caps).await;
-            assert_eq!(taken, Taken::NumberCapReached);
+            assert_eq!(taken, CapCheck::NumberCapReached);
         }
         assert_eq!(
             take_to(dao, NUMBER, ada, [5, 0, 5]).await,
-            Taken::NumberCapReached
+            CapCheck::NumberCapReached
         );
         let other = take_to(dao, "+12125550124", bob, caps).await;
-        assert_eq!(other, Taken::Taken);
+        assert_eq!(other, CapCheck::Admitted);
         assert_eq!(count(dao, &format!("calls:2099-11-22:{ada}")).await, 1);
         assert_eq!(count(dao, &format!("calls:2099-11-22:{bob}")).await, 1);
         assert_eq!(count(dao, "calls:2099-11-22").await, 2);
@@ -173,7 +173,7 @@ async fn a_count_that_arrives_after_it_was_given_back_has_no_effect() {
         dao.give_back_calls(&call).await.unwrap();
         dao.take_calls(&call, caps(1, 1)).await.unwrap();
         assert_eq!(count(dao, "calls:2099-11-22").await, 0);
-        assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
+        assert_eq!(take(dao, user, 1, 1).await, CapCheck::Admitted);
         assert_eq!(count(dao, "calls:2099-11-22").await, 1);
     })
     .await;
@@ -185,14 +185,14 @@ async fn a_call_that_meets_the_common_cap_may_be_counted_later() {
         let (first, second) = (late_call(UserId::generate()), late_call(UserId::generate()));
         assert_eq!(
             dao.take_calls(&first, caps(1, 1)).await.unwrap(),
-            Taken::Taken
+            CapCheck::Admitted
         );
         let capped = dao.take_calls(&second, caps(1, 1)).await.unwrap();
-        assert_eq!(capped, Taken::CapReached);
+        assert_eq!(capped, CapCheck::CapReached);
         dao.give_back_calls(&first).await.unwrap();
         assert_eq!(
             dao.take_calls(&second, caps(1, 1)).await.unwrap(),
-            Taken::Taken
+            CapCheck::Admitted
         );
         assert_eq!(count(dao, "calls:2099-11-22").await, 1);
     })
@@ -216,9 +216,9 @@ async fn a_counter_without_remembered_calls_goes_on_counting() {
         let call = late_call(user);
         assert_eq!(
             dao.take_calls(&call, caps(4, 9)).await.unwrap(),
-            Taken::Taken
+            CapCheck::Admitted
         );
-        assert_eq!(take(dao, user, 4, 9).await, Taken::UserCapReached);
+        assert_eq!(take(dao, user, 4, 9).await, CapCheck::UserCapReached);
         dao.give_back_calls(&call).await.unwrap();
         assert_eq!(count(dao, "calls:2099-11-22").await, 3);
     })
@@ -255,10 +255,10 @@ async fn the_common_cap_costs_neither_the_user_nor_the_number() {
         let (ada, bob) = (UserId::generate(), UserId::generate());
         let of_ada = call_to(NUMBER, ada);
         let taken = dao.take_calls(&of_ada, caps(5, 1)).await.unwrap();
-        assert_eq!(taken, Taken::Taken);
+        assert_eq!(taken, CapCheck::Admitted);
         assert_eq!(
             take_to(dao, NUMBER, bob, [5, 5, 1]).await,
-            Taken::CapReached
+            CapCheck::CapReached
         );
         assert_eq!(count(dao, &format!("calls:2099-11-22:{bob}")).await, 0);
         assert_eq!(count(dao, &format!("calls:2099-11-22:to:{HASH}")).await, 1);
@@ -274,11 +274,11 @@ async fn counters_that_are_made_at_the_same_moment_refuse_nobody() {
         let user = UserId::generate();
         let taken = join_all((0..12).map(|_| take(dao, user, 12, 12))).await;
         assert!(
-            taken.iter().all(|taken| *taken == Taken::Taken),
+            taken.iter().all(|taken| *taken == CapCheck::Admitted),
             "{taken:?}"
         );
-        assert_eq!(take(dao, user, 12, 13).await, Taken::UserCapReached);
-        assert_eq!(take(dao, user, 13, 12).await, Taken::CapReached);
+        assert_eq!(take(dao, user, 12, 13).await, CapCheck::UserCapReached);
+        assert_eq!(take(dao, user, 13, 12).await, CapCheck::CapReached);
         assert_eq!(count(dao, &format!("calls:2099-11-22:{user}")).await, 12);
     })
     .await;
@@ -288,13 +288,13 @@ async fn counters_that_are_made_at_the_same_moment_refuse_nobody() {
 async fn a_day_begins_at_midnight_utc() {
     with_dao(async |dao| {
         let user = UserId::generate();
-        assert_eq!(take(dao, user, 1, 1).await, Taken::Taken);
+        assert_eq!(take(dao, user, 1, 1).await, CapCheck::Admitted);
         let midnight = Call {
             created_at: DateTime::from_millis(LATE + 1),
             ..call_of(user)
         };
         let next_day = dao.take_calls(&midnight, caps(1, 1)).await.unwrap();
-        assert_eq!(next_day, Taken::Taken);
+        assert_eq!(next_day, CapCheck::Admitted);
         assert_eq!(count(dao, "calls:2099-11-23").await, 1);
     })
     .await;
@@ -304,11 +304,15 @@ async fn a_day_begins_at_midnight_utc() {
 async fn a_user_at_the_cap_takes_nothing_from_the_others_even_for_a_moment() {
     with_dao(async |dao| {
         let (ada, bob) = (UserId::generate(), UserId::generate());
-        assert_eq!(take(dao, ada, 1, 2).await, Taken::Taken);
+        assert_eq!(take(dao, ada, 1, 2).await, CapCheck::Admitted);
         let storm = join_all((0..20).map(|_| take(dao, ada, 1, 2)));
         let (refused, taken) = tokio::join!(storm, take(dao, bob, 1, 2));
-        assert_eq!(taken, Taken::Taken);
-        assert!(refused.iter().all(|taken| *taken == Taken::UserCapReached));
+        assert_eq!(taken, CapCheck::Admitted);
+        assert!(
+            refused
+                .iter()
+                .all(|taken| *taken == CapCheck::UserCapReached)
+        );
     })
     .await;
 }
@@ -331,7 +335,7 @@ async fn a_call_that_is_not_admitted_is_neither_stored_nor_counted() {
             assert_eq!(count(dao, &id).await, expected);
             assert_eq!(count(dao, &format!("{id}:{user}")).await, expected);
         };
-        assert_eq!(admit(&first, 2, 2).await.unwrap(), Taken::Taken);
+        assert_eq!(admit(&first, 2, 2).await.unwrap(), CapCheck::Admitted);
         counted(1).await;
         let repeat = Call {
             idempotency_scope: first.idempotency_scope.clone(),
@@ -345,10 +349,10 @@ async fn a_call_that_is_not_admitted_is_neither_stored_nor_counted() {
         );
         counted(1).await;
         for (per_user, in_all, reached) in [
-            (1, 2, Taken::UserCapReached),
-            (2, 1, Taken::CapReached),
-            (0, 2, Taken::UserCapReached),
-            (2, 0, Taken::CapReached),
+            (1, 2, CapCheck::UserCapReached),
+            (2, 1, CapCheck::CapReached),
+            (0, 2, CapCheck::UserCapReached),
+            (2, 0, CapCheck::CapReached),
         ] {
             let call = call_of(user);
             assert_eq!(admit(&call, per_user, in_all).await.unwrap(), reached);

@@ -1,6 +1,6 @@
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::{
-    dao::{Applied, Asking, ERASED_AT},
+    dao::{Applied, ERASED_AT, VoiceLookup},
     domain::{CallId, CallStatus::Completed, RecordingStatus},
 };
 
@@ -29,7 +29,7 @@ async fn a_webhook_of_an_erased_call_brings_nothing_back() {
             let applied = dao.apply_recording(id, &update).await.unwrap();
             assert_eq!(applied, Applied::UnknownCall);
             let asking = dao.ask_for_call(id, &sid).await.unwrap();
-            assert!(matches!(asking, Asking::UnknownCall), "{asking:?}");
+            assert!(matches!(asking, VoiceLookup::UnknownCall), "{asking:?}");
         }
         let recordings = database.collection::<Document>("recordings");
         assert_eq!(recordings.count_documents(doc! {}).await.unwrap(), 0);

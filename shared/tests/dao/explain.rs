@@ -10,11 +10,12 @@ use mongodb::{
 };
 use outdial::{
     dao::{
-        Applied, CALL_TIMEOUT, CallFilter, Cursor, Dao, List, Open, PageRequest, Place, Position,
+        Applied, CALL_TIMEOUT, CallFilter, Cursor, Dao, List, PageRequest, Position, ReconcileKind,
+        ScanPosition,
     },
     domain::{
         BlockedNumber, Call, CallStatus, Changed, PhoneNumber, RecordingStatus, RecordingUpdate,
-        Span, User, UserUpdate,
+        TimeRange, User, UserUpdate,
     },
 };
 
@@ -271,7 +272,7 @@ async fn call_everything(dao: &Dao) {
     of_recordings(dao, call).await;
     of_open_calls(dao, &calls[1]).await;
     of_blocked_numbers(dao, ada).await;
-    let span = Span::new(DateTime::from_millis(0), DateTime::from_millis(1)).unwrap();
+    let span = TimeRange::new(DateTime::from_millis(0), DateTime::from_millis(1)).unwrap();
     dao.call_stats(&span).await.unwrap();
     dao.count_refusal("daily_cap", DateTime::now())
         .await
@@ -430,12 +431,14 @@ async fn of_recordings(dao: &Dao, call: &Call) {
 
 async fn of_open_calls(dao: &Dao, call: &Call) {
     let now = DateTime::now();
-    for open in Open::ALL {
-        for after in [None, Some(Place::of(call))] {
+    for open in ReconcileKind::ALL {
+        for after in [None, Some(ScanPosition::of(call))] {
             dao.list_open_calls(open, now, after, 2).await.unwrap();
         }
         dao.get_bookmark(open).await.unwrap();
-        dao.set_bookmark(open, Some(Place::of(call))).await.unwrap();
+        dao.set_bookmark(open, Some(ScanPosition::of(call)))
+            .await
+            .unwrap();
     }
     let names = [sid_of(call), sid()];
     dao.list_known_sids(&names).await.unwrap();

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::{
-    dao::{Dao, Open},
+    dao::{Dao, ReconcileKind},
     domain::{Call, CallId, CallStatus, DialOutcome},
 };
 
@@ -20,7 +20,7 @@ async fn store(dao: &Dao, change: impl FnOnce(&mut Call)) -> Call {
     call
 }
 
-async fn open(dao: &Dao, kind: Open) -> Vec<CallId> {
+async fn open(dao: &Dao, kind: ReconcileKind) -> Vec<CallId> {
     let listed = dao.list_open_calls(kind, time(1), None, 100).await.unwrap();
     listed.calls.iter().map(|call| call.call_id).collect()
 }
@@ -35,7 +35,7 @@ async fn calls_that_changed_in_the_same_millisecond_are_each_on_one_page() {
         }
         let (mut after, mut pages, mut seen) = (None, 0, Vec::new());
         loop {
-            let listed = dao.list_open_calls(Open::Dial, time(9), after, 2);
+            let listed = dao.list_open_calls(ReconcileKind::Dial, time(9), after, 2);
             let listed = listed.await.unwrap();
             pages += 1;
             seen.extend(
@@ -63,9 +63,9 @@ async fn a_call_is_open_in_one_way_until_it_is_closed() {
     with_dao(async |dao| {
         let all = async || {
             let [dials, ends, recordings] = [
-                open(dao, Open::Dial).await,
-                open(dao, Open::End).await,
-                open(dao, Open::Recording).await,
+                open(dao, ReconcileKind::Dial).await,
+                open(dao, ReconcileKind::End).await,
+                open(dao, ReconcileKind::Recording).await,
             ];
             (dials, ends, recordings)
         };
@@ -92,12 +92,12 @@ async fn a_call_is_open_in_one_way_until_it_is_closed() {
             );
             dao.settle_recording(named.call_id).await.unwrap();
         }
-        assert_eq!(open(dao, Open::Recording).await, []);
+        assert_eq!(open(dao, ReconcileKind::Recording).await, []);
 
         let unknown = store(dao, |call| call.dial_outcome = Some(DialOutcome::Unknown)).await;
-        assert_eq!(open(dao, Open::Dial).await, [unknown.call_id]);
+        assert_eq!(open(dao, ReconcileKind::Dial).await, [unknown.call_id]);
         dao.give_up_call(unknown.call_id, None).await.unwrap();
-        assert_eq!(open(dao, Open::Dial).await, []);
+        assert_eq!(open(dao, ReconcileKind::Dial).await, []);
     })
     .await;
 }
@@ -106,12 +106,17 @@ async fn a_call_is_open_in_one_way_until_it_is_closed() {
 async fn a_bookmark_is_kept_for_each_kind() {
     with_dao(async |dao| {
         let call = store(dao, |_| ()).await;
-        let place = outdial::dao::Place::of(&call);
-        dao.set_bookmark(Open::End, Some(place)).await.unwrap();
-        assert_eq!(dao.get_bookmark(Open::End).await.unwrap(), Some(place));
-        assert_eq!(dao.get_bookmark(Open::Dial).await.unwrap(), None);
-        dao.set_bookmark(Open::End, None).await.unwrap();
-        assert_eq!(dao.get_bookmark(Open::End).await.unwrap(), None);
+        let place = outdial::dao::ScanPosition::of(&call);
+        dao.set_bookmark(ReconcileKind::End, Some(place))
+            .await
+            .unwrap();
+        assert_eq!(
+            dao.get_bookmark(ReconcileKind::End).await.unwrap(),
+            Some(place)
+        );
+        assert_eq!(dao.get_bookmark(ReconcileKind::Dial).await.unwrap(), None);
+        dao.set_bookmark(ReconcileKind::End, None).await.unwrap();
+        assert_eq!(dao.get_bookmark(ReconcileKind::End).await.unwrap(), None);
         // As the version before has left it.
         let counters = dao
             .database()
@@ -124,7 +129,10 @@ async fn a_bookmark_is_kept_for_each_kind() {
             .update_one(doc! { "_id": "reconcile" }, change)
             .await
             .unwrap();
-        assert_eq!(dao.get_bookmark(Open::Dial).await.unwrap(), Some(place));
+        assert_eq!(
+            dao.get_bookmark(ReconcileKind::Dial).await.unwrap(),
+            Some(place)
+        );
     })
     .await;
 }

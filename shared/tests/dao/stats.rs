@@ -7,7 +7,7 @@ use outdial::{
     domain::{
         Call,
         CallStatus::{self, Busy, Completed, Ringing},
-        Span,
+        TimeRange,
     },
 };
 
@@ -18,8 +18,8 @@ fn at(second: i64) -> DateTime {
     DateTime::from_millis(4_098_988_800_000 + second * 1_000)
 }
 
-fn span(from: i64, to: i64) -> Span {
-    Span::new(at(from), at(to)).unwrap()
+fn range(from: i64, to: i64) -> TimeRange {
+    TimeRange::new(at(from), at(to)).unwrap()
 }
 
 async fn store(dao: &Dao, second: i64, status: CallStatus, duration_seconds: Option<i64>) {
@@ -46,7 +46,7 @@ async fn the_calls_of_a_span_are_counted_by_piece_and_status_and_their_durations
         ] {
             store(dao, second, status, duration).await;
         }
-        let stats = dao.call_stats(&span(0, 900)).await.unwrap();
+        let stats = dao.call_stats(&range(0, 900)).await.unwrap();
         let expected = CallStats {
             buckets: [
                 (at(0), BTreeMap::from([(Completed, 2), (Busy, 1)])),
@@ -62,8 +62,8 @@ async fn the_calls_of_a_span_are_counted_by_piece_and_status_and_their_durations
         assert_eq!(stats.answer_rate(), Some(0.75));
         assert_eq!(stats.median_duration_seconds(), Some(7.0));
 
-        // By the hours of UTC, where the span does not begin with one.
-        let stats = dao.call_stats(&span(10, 7 * 3_600)).await.unwrap();
+        // By the hours of UTC, where the range does not begin with one.
+        let stats = dao.call_stats(&range(10, 7 * 3_600)).await.unwrap();
         let expected = [(
             at(0),
             BTreeMap::from([(Completed, 3), (Busy, 1), (Ringing, 1)]),
@@ -77,7 +77,7 @@ async fn the_calls_of_a_span_are_counted_by_piece_and_status_and_their_durations
 async fn a_span_without_calls_has_no_figures() {
     with_dao(async |dao| {
         store(dao, 100, Completed, Some(7)).await;
-        let stats = dao.call_stats(&span(0, 100)).await.unwrap();
+        let stats = dao.call_stats(&range(0, 100)).await.unwrap();
         assert_eq!(stats, CallStats::default());
         assert_eq!(stats.answer_rate(), None);
     })
@@ -102,7 +102,7 @@ async fn a_duration_of_whatever_number_counts_and_what_is_none_does_not() {
             call.extend(duration);
             calls.insert_one(call).await.unwrap();
         }
-        let stats = dao.call_stats(&span(0, 100)).await.unwrap();
+        let stats = dao.call_stats(&range(0, 100)).await.unwrap();
         assert_eq!(stats.durations, [(7, 2), (8, 1)].into());
         assert_eq!(stats.total(), 6);
     })
@@ -139,7 +139,7 @@ async fn refusals_are_counted_by_rule_and_slot_however_many_come_at_once() {
             ),
             (2 * day, 3 * day, &[]),
         ] {
-            let told = dao.refusals(&span(from, to)).await.unwrap();
+            let told = dao.refusals(&range(from, to)).await.unwrap();
             let expected = expected.iter().map(|&(code, n)| (code.to_owned(), n));
             assert_eq!(told, expected.collect(), "{from} to {to}");
         }
@@ -182,7 +182,7 @@ async fn refusals_without_a_slot_count_for_the_whole_day_alone() {
             (300, day, &[("daily_cap", 1)]),
             (0, 3_600, &[]),
         ] {
-            let told = dao.refusals(&span(from, to)).await.unwrap();
+            let told = dao.refusals(&range(from, to)).await.unwrap();
             let expected = expected.iter().map(|&(code, n)| (code.to_owned(), n));
             assert_eq!(told, expected.collect(), "{from} to {to}");
         }
@@ -231,7 +231,7 @@ async fn a_call_that_twilio_refused_is_left_to_the_refusals() {
             call.extend(outcome);
             calls.insert_one(call).await.unwrap();
         }
-        let stats = dao.call_stats(&span(0, 100)).await.unwrap();
+        let stats = dao.call_stats(&range(0, 100)).await.unwrap();
         assert_eq!(stats.total(), 5);
     })
     .await;

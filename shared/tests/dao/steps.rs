@@ -2,7 +2,7 @@
 
 use mongodb::bson::DateTime;
 use outdial::{
-    dao::{Applied, Asking, CALL_TIMEOUT, Cursor, List, PageRequest, Position, Taken},
+    dao::{Applied, CALL_TIMEOUT, CapCheck, Cursor, List, PageRequest, Position, VoiceLookup},
     domain::{
         Call, CallId,
         CallStatus::{Completed, InProgress, Initiated, Ringing},
@@ -54,7 +54,10 @@ async fn a_call_that_asks_what_to_say_waits_for_one_step() {
             (Some(CallId::generate()), 2),
         ] {
             let (asking, steps, _) = ask(id).await;
-            assert!(matches!(asking, Ok(Asking::Call(_, None))), "{asking:?}");
+            assert!(
+                matches!(asking, Ok(VoiceLookup::Call(_, None))),
+                "{asking:?}"
+            );
             assert_eq!(steps, expected, "{id:?}");
         }
     })
@@ -115,7 +118,7 @@ async fn placing_a_call_waits_for_two_steps_before_the_dial_or_three_with_a_key_
             assert_eq!(steps, 1);
             let admitting = dao.admit_call(&call, caps(5, 5), deadline);
             let (admitted, steps, commands) = sent.during(admitting).await;
-            assert_eq!((admitted.unwrap(), steps), (Taken::Taken, 1));
+            assert_eq!((admitted.unwrap(), steps), (CapCheck::Admitted, 1));
             assert_eq!(commands, ["insert", "update"]);
             if key.is_some() {
                 let beginning = dao.begin_dial(&call, DateTime::now(), deadline);

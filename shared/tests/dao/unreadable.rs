@@ -7,9 +7,12 @@ use mongodb::{
     bson::{Bson, DateTime, Document, Timestamp, deserialize_from_document, doc, oid::ObjectId},
 };
 use outdial::{
-    dao::{Applied, Asking, CallFilter, Cursor, Dao, DaoError, List, Open, PageRequest, Position},
+    dao::{
+        Applied, CallFilter, Cursor, Dao, DaoError, List, PageRequest, Position, ReconcileKind,
+        VoiceLookup,
+    },
     domain::{
-        BlockedNumber, Call, CallId, CallStatus, DialOutcome, Metadata, RecordingStatus, Span,
+        BlockedNumber, Call, CallId, CallStatus, DialOutcome, Metadata, RecordingStatus, TimeRange,
         UserId,
     },
 };
@@ -112,7 +115,9 @@ async fn calls_with_odd_notes_are_reconciled() {
             ids.insert(call.call_id);
         }
         let now = DateTime::now();
-        let open = dao.list_open_calls(Open::Dial, now, None, 100).await;
+        let open = dao
+            .list_open_calls(ReconcileKind::Dial, now, None, 100)
+            .await;
         let listed = open.unwrap().calls;
         assert_eq!(
             listed
@@ -374,7 +379,7 @@ async fn webhooks_change_an_unreadable_call() {
             );
             assert!(!matches!(
                 dao.ask_for_call(Some(call.call_id), &sid).await,
-                Ok(Asking::UnknownCall)
+                Ok(VoiceLookup::UnknownCall)
             ));
         }
     })
@@ -393,12 +398,18 @@ async fn reconcile_passes_over_unreadable_calls() {
             insert(dao, "calls", unreadable(UserId::generate(), change)).await;
         }
         let now = DateTime::now();
-        let open = dao.list_open_calls(Open::Dial, now, None, 100).await;
+        let open = dao
+            .list_open_calls(ReconcileKind::Dial, now, None, 100)
+            .await;
         assert_eq!(open.unwrap().calls, [readable]);
 
         let odd = doc! { "_id": "reconcile", "dial": { "$oid": "x" }, "end": 17 };
         insert(dao, "counters", odd).await;
-        for open in [Open::Dial, Open::End, Open::Recording] {
+        for open in [
+            ReconcileKind::Dial,
+            ReconcileKind::End,
+            ReconcileKind::Recording,
+        ] {
             assert_eq!(dao.get_bookmark(open).await.unwrap(), None);
         }
     })
@@ -423,8 +434,8 @@ async fn statistics_leave_out_what_cannot_be_read() {
         }
         let now = DateTime::now().timestamp_millis();
         let [from, to] = [now - 60_000, now + 60_000].map(DateTime::from_millis);
-        let span = Span::new(from, to);
-        let stats = dao.call_stats(&span.unwrap()).await.unwrap();
+        let range = TimeRange::new(from, to);
+        let stats = dao.call_stats(&range.unwrap()).await.unwrap();
         assert_eq!((stats.total(), stats.unreadable), (4, 2));
         assert_eq!(stats.durations, [(7, 1)].into());
     })

@@ -1,7 +1,7 @@
 use mongodb::bson::doc;
 use outdial::{
     config::MongoConfig,
-    dao::{Applied, Asking, Dao, DaoError, Told},
+    dao::{Applied, Dao, DaoError, StatusOutcome, VoiceLookup},
     domain::{
         CallId,
         CallStatus::{Canceled, Completed, InProgress, Initiated, Ringing},
@@ -11,8 +11,8 @@ use secrecy::SecretString;
 
 use crate::support::{callback, server, sid, stored_call, with_dao, with_database};
 
-fn told(applied: Applied, hangup_waits: bool) -> Told {
-    Told {
+fn told(applied: Applied, hangup_waits: bool) -> StatusOutcome {
+    StatusOutcome {
         applied,
         hangup_waits,
     }
@@ -103,7 +103,7 @@ async fn a_hang_up_finds_twilios_name_of_the_call_or_is_found_by_the_call_that_a
                 dao.ask_for_call(Some(call.call_id), &sid),
                 dao.request_hangup(call.call_id),
             );
-            let Ok(Asking::Call(asks, None)) = asking else {
+            let Ok(VoiceLookup::Call(asks, None)) = asking else {
                 panic!("{asking:?}")
             };
             let finds_the_name = wished.unwrap().unwrap().twilio_sid.is_some();
@@ -125,12 +125,12 @@ async fn of_calls_that_ask_under_one_url_only_the_first_is_the_call() {
             let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
             for (asking, sid) in [one, other].into_iter().zip(&sids) {
                 match asking.unwrap() {
-                    Asking::Call(asks, None) => {
+                    VoiceLookup::Call(asks, None) => {
                         assert_eq!(stored.twilio_sid.as_ref(), Some(sid));
                         assert!(asks.hangup_requested);
                     }
                     asking => {
-                        assert!(matches!(asking, Asking::OtherCall), "{asking:?}");
+                        assert!(matches!(asking, VoiceLookup::OtherCall), "{asking:?}");
                         assert_ne!(stored.twilio_sid.as_ref(), Some(sid));
                     }
                 }
@@ -183,7 +183,7 @@ async fn passing_errors_at_a_callback_are_retried_once() {
             fail(2, Some(189)).await;
             let asking = dao.ask_for_call(Some(unnamed.call_id), &crate::support::sid()).await;
             match asking.unwrap() {
-                Asking::Call(asks, Some(DaoError::Unavailable(_))) => {
+                VoiceLookup::Call(asks, Some(DaoError::Unavailable(_))) => {
                     assert_eq!(asks.hangup_requested, waits);
                 }
                 other => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use futures_util::{StreamExt, stream};
 use mongodb::bson::DateTime;
-use outdial::dao::{Dao, Open};
+use outdial::dao::{Dao, ReconcileKind};
 use outdial::domain::{Call, CallSid, CallStatus, DialOutcome};
 use serde_json::{Value, json};
 use testkit::{ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER, Stage, new_call, new_sid};
@@ -114,7 +114,7 @@ fn f64_of(count: usize) -> f64 {
 async fn open(stage: &Stage) -> Result<usize> {
     let dao = Dao::new(&stage.settings().mongo()?)?;
     let mut open = 0;
-    for kind in Open::ALL {
+    for kind in ReconcileKind::ALL {
         let listed = dao.list_open_calls(kind, DateTime::now(), None, 1_000);
         open += listed.await?.calls.len();
     }

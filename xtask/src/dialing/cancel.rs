@@ -91,7 +91,7 @@ pub async fn run(dao: &Dao, twilio: &TwilioClient) -> Result<Tally> {
 /// How many calls are in progress.
 pub async fn count_in_progress(dao: &Dao) -> Result<u64, DaoError> {
     let talking = doc! { "status": CallStatus::InProgress.as_str(), ERASED_AT: Bson::Null };
-    dao::together(async {
+    dao::with_deadline(async {
         let calls = dao.database().await?.collection::<Document>("calls");
         Ok(calls.count_documents(talking).await?)
     })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use outbound_calls::App;
-use outdial::{config::Settings, secret::Pauses};
+use outdial::{config::Settings, secret::RefreshPolicy};
 use serde_json::{Value, json};
 use testkit::{API_KEY, Answer, Request, Secret, ServerUri, Stage, api_key, secret_with};
 
@@ -56,11 +56,14 @@ async fn an_unknown_key_has_the_secret_read_once_a_minute() {
 async fn a_revoked_key_is_refused_once_the_reading_is_old() {
     let api = Api::new().await;
     let secret = Secret::holding(&secret_with(&json!({}))).await;
-    let pauses = Pauses {
+    let pauses = RefreshPolicy {
         max_age: Duration::ZERO,
-        ..Pauses::default()
+        ..RefreshPolicy::default()
     };
-    let old = api.stage.settings_with_pauses(&secret, pauses).await;
+    let old = api
+        .stage
+        .settings_with_refresh_policy(&secret, pauses)
+        .await;
     let fresh = api.stage.settings_by(&secret).await;
     let new = secret_with(&json!({ "API_KEYS": api_key("tester", "a new key", "") }));
     secret.rotate(&new).await;

@@ -88,7 +88,7 @@ async fn a_call_whose_request_ended_before_it_dialled_is_withdrawn_with_its_key_
     let dao = outdial::dao::Dao::new(
         stage
             .settings()
-            .live(outdial::config::Settings::mongo)
+            .reloadable(outdial::config::Settings::mongo)
             .unwrap(),
     )
     .unwrap();

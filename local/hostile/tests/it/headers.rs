@@ -1,5 +1,5 @@
 use axum::{Router, routing::get};
-use outdial::{domain::CallStatus, http::finish};
+use outdial::{domain::CallStatus, http::with_common_layers};
 use serde_json::{Value, json};
 use testkit::{API_KEY, Answer, Request, Stage, Twilio, api_key};
 use twilio_sim::clock::Speed;
@@ -181,6 +181,7 @@ async fn what_is_open_is_answered_with_every_header() {
 
 #[tokio::test]
 async fn a_panic_is_answered_with_every_header() {
-    let panics = finish(Router::new().route("/", get(async || -> () { panic!("a defect") })));
+    let panics =
+        with_common_layers(Router::new().route("/", get(async || -> () { panic!("a defect") })));
     answer(("a defect", &panics), 500, Request::new("GET", "/")).await;
 }

@@ -7,7 +7,7 @@ use mongodb::{
 };
 
 use super::report::Line;
-use crate::dao::{DaoError, Open, stored::verbatim};
+use crate::dao::{DaoError, ReconcileKind, stored::verbatim};
 
 /// An index as it must be.
 pub(super) struct Index {
@@ -28,7 +28,7 @@ pub(super) enum Kind {
     /// Documents go when the time in the field has come.
     Expiring,
     /// Only the calls that are open in this way.
-    Left(Open),
+    Left(ReconcileKind),
 }
 
 pub(super) const fn index(

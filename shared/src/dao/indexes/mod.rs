@@ -9,7 +9,7 @@ mod report;
 
 use mongodb::{Database, IndexModel, bson::Document};
 
-use super::{BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, Open, RECORDINGS, USERS};
+use super::{BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, RECORDINGS, ReconcileKind, USERS};
 use index::{Index, Kind, index, same_keys};
 use report::Line;
 
@@ -118,9 +118,9 @@ const CALLS_BY_STATUS: Index = index(
     &[("status", 1), ("created_at", -1), ("_id", -1)],
     Kind::Plain,
 );
-const OPEN_DIALS: Index = left("open_dials", Open::Dial);
-const OPEN_ENDS: Index = left("open_ends", Open::End);
-const OPEN_RECORDINGS: Index = left("open_recordings", Open::Recording);
+const OPEN_DIALS: Index = left("open_dials", ReconcileKind::Dial);
+const OPEN_ENDS: Index = left("open_ends", ReconcileKind::End);
+const OPEN_RECORDINGS: Index = left("open_recordings", ReconcileKind::Recording);
 const RECORDING_SID: Index = index(
     RECORDINGS,
     "twilio_sid_unique",
@@ -210,7 +210,7 @@ const INDEXES: &[Index] = &[
 
 /// What [`Dao::list_open_calls`](super::Dao::list_open_calls) reads, in its order. A call leaves the index with the change that
 /// closes it.
-const fn left(name: &'static str, open: Open) -> Index {
+const fn left(name: &'static str, open: ReconcileKind) -> Index {
     let keys = &[("updated_at", 1), ("_id", 1)];
     index(CALLS, name, keys, Kind::Left(open))
 }

@@ -7,7 +7,7 @@ use crate::domain::{CallId, CallSid, RecordingSid, RecordingStatus, RecordingUpd
 
 /// A recording's call.
 #[derive(Clone, Copy)]
-pub(super) struct OfCall {
+pub(super) struct RecordingTarget {
     pub(super) object_id: ObjectId,
     pub(super) id: CallId,
     /// Whether it has been looked at; else what is stored of a recording's call stays.
@@ -16,7 +16,7 @@ pub(super) struct OfCall {
 
 /// A status gives way to a higher one alone, and other updates only fill in what is absent. A deleted recording stays as it
 /// is.
-pub(super) fn of_recording(call: OfCall, update: &RecordingUpdate) -> Document {
+pub(super) fn of_recording(call: RecordingTarget, update: &RecordingUpdate) -> Document {
     let branches: Vec<_> = ALL
         .into_iter()
         .map(|status| doc! { "case": { "$eq": ["$status", status.as_str()] }, "then": status.rank() })

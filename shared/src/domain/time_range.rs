@@ -8,18 +8,18 @@ const SECOND: i64 = 1_000;
 const HOUR: i64 = 3_600 * SECOND;
 const DAY: i64 = 24 * HOUR;
 
-/// A span of time: from a moment on, until just before a later one. It has at most [`Span::MAX_DAYS`].
+/// A range of time: from a moment on, until just before a later one. It has at most [`TimeRange::MAX_DAYS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct TimeRange {
     from: DateTime,
     to: DateTime,
 }
 
-impl Span {
-    /// The longest span, in days.
+impl TimeRange {
+    /// The longest range, in days.
     pub const MAX_DAYS: i64 = 31;
 
-    /// The span between these.
+    /// The range between these.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl Span {
         self.to
     }
 
-    /// Into pieces of what length the span is cut, in seconds: five minutes, an hour or a day, so that there are at most a
+    /// Into pieces of what length the range is cut, in seconds: five minutes, an hour or a day, so that there are at most a
     /// hundred.
     #[must_use]
     pub fn bucket_seconds(&self) -> i64 {
@@ -66,12 +66,12 @@ impl Span {
         }
     }
 
-    /// When the pieces begin, by the hours and days of UTC: the first one perhaps before the span does.
+    /// When the pieces begin, by the hours and days of UTC: the first one perhaps before the range does.
     pub fn bucket_starts(&self) -> impl Iterator<Item = DateTime> {
         self.steps(self.bucket_seconds() * SECOND)
     }
 
-    /// The days, UTC, that the span has a part of: when they begin.
+    /// The days, UTC, that the range has a part of: when they begin.
     pub fn days(&self) -> impl Iterator<Item = DateTime> {
         self.steps(DAY)
     }
@@ -95,23 +95,23 @@ mod tests {
         DateTime::parse_rfc3339_str(text).unwrap()
     }
 
-    fn span(from: &str, to: &str) -> Span {
-        Span::new(at(from), at(to)).unwrap()
+    fn range(from: &str, to: &str) -> TimeRange {
+        TimeRange::new(at(from), at(to)).unwrap()
     }
 
     #[test]
     fn a_span_ends_after_it_begins_and_within_a_month() {
         let from = at("2026-01-01T00:00:00Z");
-        for (to, is_span) in [
+        for (to, is_range) in [
             ("2025-12-31T23:59:59.999Z", false),
             ("2026-01-01T00:00:00Z", false),
             ("2026-01-01T00:00:00.001Z", true),
             ("2026-02-01T00:00:00Z", true),
             ("2026-02-01T00:00:00.001Z", false),
         ] {
-            assert_eq!(Span::new(from, at(to)).is_ok(), is_span, "{to}");
+            assert_eq!(TimeRange::new(from, at(to)).is_ok(), is_range, "{to}");
         }
-        assert!(Span::new(DateTime::MIN, DateTime::MAX).is_err());
+        assert!(TimeRange::new(DateTime::MIN, DateTime::MAX).is_err());
     }
 
     #[test]
@@ -124,14 +124,14 @@ mod tests {
             ("2026-01-05T00:07:30.001Z", 86_400, 5),
             ("2026-02-01T00:07:30Z", 86_400, 32),
         ] {
-            let span = span("2026-01-01T00:07:30Z", to);
-            let starts: Vec<_> = span.bucket_starts().collect();
+            let range = range("2026-01-01T00:07:30Z", to);
+            let starts: Vec<_> = range.bucket_starts().collect();
             assert_eq!(
-                (span.bucket_seconds(), starts.len()),
+                (range.bucket_seconds(), starts.len()),
                 (seconds, pieces),
                 "{to}"
             );
-            assert!(starts[0] <= span.from() && *starts.last().unwrap() < span.to());
+            assert!(starts[0] <= range.from() && *starts.last().unwrap() < range.to());
         }
     }
 
@@ -143,7 +143,7 @@ mod tests {
             ("2026-01-01T12:00:00Z", "2026-02-01T12:00:00Z", 32),
             ("1969-12-31T23:00:00Z", "1970-01-01T01:00:00Z", 2),
         ] {
-            assert_eq!(span(from, to).days().count(), days, "{from} to {to}");
+            assert_eq!(range(from, to).days().count(), days, "{from} to {to}");
         }
     }
 }

@@ -14,7 +14,7 @@ use axum::{
 };
 use http::{Request, Response, StatusCode};
 use lambda_http::RequestExt;
-use outdial::http::{Problem, finish};
+use outdial::http::{Problem, with_common_layers};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -43,7 +43,7 @@ fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
 /// A router whose first request panics, with something personal in its words.
 fn panics_at_first() -> Router {
     let requests = Arc::new(AtomicU32::new(0));
-    finish(Router::new().route(
+    with_common_layers(Router::new().route(
         "/",
         get(async move || {
             assert!(
@@ -81,7 +81,7 @@ async fn a_panic_is_a_problem_answer_and_the_next_request_succeeds() {
 
 #[tokio::test]
 async fn a_panic_of_a_task_that_is_awaited_is_a_problem_answer_too() {
-    let router = finish(Router::new().route(
+    let router = with_common_layers(Router::new().route(
         "/",
         post(async || {
             tokio::task::yield_now().await;
@@ -97,7 +97,7 @@ async fn a_panic_of_a_task_that_is_awaited_is_a_problem_answer_too() {
 
 #[tokio::test]
 async fn every_refusal_becomes_a_document_with_its_headers() {
-    let router = finish(
+    let router = with_common_layers(
         Router::new()
             .route(
                 "/away",
@@ -145,8 +145,9 @@ async fn every_refusal_becomes_a_document_with_its_headers() {
 
 #[tokio::test]
 async fn a_handlers_own_caching_is_kept() {
-    let router =
-        finish(Router::new().route("/", get(async || ([("cache-control", "max-age=60")], "x"))));
+    let router = with_common_layers(
+        Router::new().route("/", get(async || ([("cache-control", "max-age=60")], "x"))),
+    );
     assert_eq!(
         header(&send(&router, "GET", "/").await, "cache-control"),
         "max-age=60"
@@ -155,8 +156,9 @@ async fn a_handlers_own_caching_is_kept() {
 
 #[tokio::test]
 async fn a_path_that_the_gateway_has_not_routed_is_404_before_a_handler() {
-    let router =
-        finish(Router::new().route("/a", post(async || -> () { panic!("a handler ran") })));
+    let router = with_common_layers(
+        Router::new().route("/a", post(async || -> () { panic!("a handler ran") })),
+    );
     for raw_path in ["/x/../a", "/a#x", "/a ", "a", "/b", ""] {
         for method in ["POST", "GET"] {
             let request = Request::builder().method(method).uri("/a");

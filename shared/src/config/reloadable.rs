@@ -3,13 +3,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::{ConfigError, Settings};
-use crate::secret::{Doubt, Secret};
+use crate::secret::{RefreshReason, Secret};
 
 /// A part of the configuration that follows the secret: it is parsed anew once that has been read again and has changed.
 /// Clones share what is known.
 ///
 /// A secret that was changed to something malformed changes nothing here but a line in the log: what was known stays.
-pub struct Live<T>(Arc<Inner<T>>);
+pub struct Reloadable<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
     known: ArcSwap<Known<T>>,
@@ -26,14 +26,14 @@ struct Source<T> {
     parse: fn(&Settings) -> Result<T, ConfigError>,
 }
 
-impl<T> Clone for Live<T> {
+impl<T> Clone for Reloadable<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
 /// A value that no secret changes.
-impl<T: Clone> From<&T> for Live<T> {
+impl<T: Clone> From<&T> for Reloadable<T> {
     fn from(value: &T) -> Self {
         Self::new(0, value.clone(), None)
     }
@@ -45,20 +45,24 @@ impl Settings {
     /// # Errors
     ///
     /// Those of `parse`, now.
-    pub fn live<T>(
+    pub fn reloadable<T>(
         &self,
         parse: fn(&Self) -> Result<T, ConfigError>,
-    ) -> Result<Live<T>, ConfigError> {
+    ) -> Result<Reloadable<T>, ConfigError> {
         let Some(secret) = self.secret().cloned() else {
-            return Ok(Live::new(0, parse(self)?, None));
+            return Ok(Reloadable::new(0, parse(self)?, None));
         };
         let (version, settings) = secret.latest();
         let value = parse(&settings)?;
-        Ok(Live::new(version, value, Some(Source { secret, parse })))
+        Ok(Reloadable::new(
+            version,
+            value,
+            Some(Source { secret, parse }),
+        ))
     }
 }
 
-impl<T> Live<T> {
+impl<T> Reloadable<T> {
     fn new(version: u64, value: T, source: Option<Source<T>>) -> Self {
         let value = Arc::new(value);
         Self(Arc::new(Inner {
@@ -94,13 +98,13 @@ impl<T> Live<T> {
     }
 
     /// What the secret tells now, if that is not what was `seen`: the secret is read again where nobody has done so since,
-    /// and where `doubt` allows it.
-    pub async fn renewed(&self, seen: &Arc<T>, doubt: Doubt) -> Option<Arc<T>> {
+    /// and where `reason` allows it.
+    pub async fn renewed(&self, seen: &Arc<T>, reason: RefreshReason) -> Option<Arc<T>> {
         let other = || Some(self.current()).filter(|current| !Arc::ptr_eq(current, seen));
         if let Some(current) = other() {
             return Some(current);
         }
-        self.0.source.as_ref()?.secret.read_again(doubt).await;
+        self.0.source.as_ref()?.secret.read_again(reason).await;
         other()
     }
 }
