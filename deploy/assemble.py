@@ -1,9 +1,10 @@
-"""Puts built binaries where `sam deploy` looks for them, beside the template of this checkout.
+"""Puts built binaries and this checkout's template where `sam deploy` looks for them.
 
     HASHES="$(sha256sum */bootstrap)" python deploy/assemble.py FOLDER
 
-FOLDER holds a file `bootstrap` for each function, in a folder of the function's logical id, and nothing else. `HASHES` has a
-line of `sha256sum` for each of them. Writes `.aws-sam/build` anew; anything unexpected is refused, and nothing is written then.
+FOLDER must contain one file `bootstrap` for each function, in a folder named after the function's logical id, and nothing else.
+`HASHES` must have a line of `sha256sum` for each. Replaces `.aws-sam/build`. If anything is unexpected, it exits with an error
+and writes nothing.
 """
 
 import hashlib
@@ -19,13 +20,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Refused(Exception):
-    """Why the binaries are not deployed."""
+    """The reason why the binaries are not deployed."""
 
 
 def binaries(folder, names, hashes):
-    """The contents of each function's binary, checked.
+    """Returns the contents of each function's binary after checking its hash.
 
-    Links and special files are refused: what they lead to was not hashed.
+    Refuses links and special files, because their targets were not hashed.
     """
     lines = [line for line in hashes.splitlines() if line.strip()]
     matched = [re.fullmatch(r"([0-9a-f]{64}) [ *]([A-Za-z0-9]+)/bootstrap", line) for line in lines]
@@ -49,7 +50,7 @@ def binaries(folder, names, hashes):
 
 
 def assemble(folder, hashes, build):
-    """Writes the folder that `sam build` would have written."""
+    """Writes the folder that `sam build` would write."""
     template = yaml_parse((ROOT / "template.yaml").read_text())
     functions = {name: it for name, it in template["Resources"].items() if it["Type"] == "AWS::Serverless::Function"}
     contents = binaries(folder, set(functions), hashes)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Puts the user, the call and the recording that the events speak of into a database, as they were before the events.
+"""Stores the user, the call and the recording of the sample events in a database, as they are before the events.
 
     target/venv/bin/python events/seed.py mongodb://127.0.0.1:27017/?directConnection=true
 
-Needs pymongo, which `cargo xtask` installs there; the database's name is env.json's.
+Needs pymongo, which `cargo xtask` installs under target/venv. env.json has the name of the database.
 """
 
 import json

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Signs the events of this folder for the account of env.json.
+"""Signs the events in this folder for the account in env.json.
 
     python3 events/sign.py             writes the signatures into the files
-    python3 events/sign.py --check     only tells which files are not as they should be, and fails if there are any
+    python3 events/sign.py --check     lists the files with outdated signatures, and fails if there are any
     python3 events/sign.py --recording RE…
-                                       prints media.json, asking for that recording, and writes nothing
+                                       prints media.json with this recording, and writes nothing
 """
 
 import argparse
@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 
 EVENTS = Path(__file__).resolve().parent
 NOT_EVENTS = {"env.json", "seed.json"}
-STRANGER_S_TOKEN = "not the account's token"
+FOREIGN_TOKEN = "not the account's token"
 
 
 def event_files():
@@ -35,7 +35,7 @@ def body_of(event):
 
 
 def twilio_signature(event, token):
-    """What Twilio sends as X-Twilio-Signature with the form post of this event."""
+    """Returns Twilio's X-Twilio-Signature for the form of this event."""
     context = event["requestContext"]
     url = f"https://{context['domainName']}{event['rawPath']}"
     if event["rawQueryString"]:
@@ -46,18 +46,19 @@ def twilio_signature(event, token):
 
 
 def media_signature(recording_sid, expires, key):
-    """What outbound-calls writes into the short-lived URL of a recording's audio."""
+    """Returns the signature in the short-lived URL of a recording's audio."""
     signed = hmac.digest(key.encode(), f"{recording_sid}\n{expires}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
 
 def sign(name, event, recording=None):
-    """The event as it should be; one whose name ends in -forged is signed by somebody else."""
+    """Returns the event with its signature. Events whose name ends in -forged get one of another account."""
     path = event.get("rawPath", "")
     if path.startswith("/twilio/"):
-        function = path.removeprefix("/twilio/").capitalize()
+        # The function's logical id in the template.
+        function = "".join(word.capitalize() for word in path.removeprefix("/twilio/").split("-"))
         genuine = environment(function)["TWILIO_AUTH_TOKEN"]
-        token = STRANGER_S_TOKEN if name.endswith("-forged") else genuine
+        token = FOREIGN_TOKEN if name.endswith("-forged") else genuine
         event["headers"]["x-twilio-signature"] = twilio_signature(event, token)
     elif path == "/media":
         query = event["queryStringParameters"]
@@ -73,7 +74,7 @@ def as_text(event):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description="Signs the events of this folder.")
+    arguments = argparse.ArgumentParser(description="Signs the events in this folder.")
     arguments.add_argument("--check", action="store_true")
     arguments.add_argument("--recording", metavar="RE…")
     options = arguments.parse_args()

@@ -1,4 +1,4 @@
 //! `cargo fuzz run cursor`
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hostile::cursor(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_properties::cursor(bytes));

@@ -1,4 +1,4 @@
 //! `cargo fuzz run event`
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hostile::event(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_properties::event(bytes));

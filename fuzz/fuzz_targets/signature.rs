@@ -1,4 +1,4 @@
 //! `cargo fuzz run signature`
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hostile::signature(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_properties::signature(bytes));

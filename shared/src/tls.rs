@@ -1,22 +1,22 @@
-//! The one TLS stack: rustls on ring, with the roots that Mozilla ships, bundled at build time.
+//! TLS: rustls on ring, with Mozilla's root certificates bundled at build time.
 //!
-//! The platform's own store is never asked: a Lambda environment need not have one, and reading it costs a cold start.
+//! The platform's certificate store is never read: a Lambda environment may have none, and reading it slows cold starts.
 
 use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-/// Makes ring the provider of every TLS client in this process. It may be called any number of times.
+/// Makes ring the TLS provider of this process. Further calls do nothing.
 pub fn install_provider() {
-    // An error says that it has been installed already.
+    // An error means that a provider is installed already.
     let _ = ring::default_provider().install_default();
 }
 
-/// What an HTTPS client of ours trusts.
+/// The TLS configuration of every HTTPS client.
 ///
 /// # Errors
 ///
-/// When ring offers no version of TLS that rustls takes by default: it does.
+/// When ring supports no TLS version that rustls enables by default, which can't happen.
 pub fn client_config() -> Result<ClientConfig, rustls::Error> {
     let roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),

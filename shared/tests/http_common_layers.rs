@@ -1,6 +1,6 @@
-//! What every function's router ends with.
+//! Tests the layers that surround every router.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 use std::sync::{
     Arc,
@@ -40,7 +40,7 @@ fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
         .map_or("", |value| value.to_str().unwrap())
 }
 
-/// A router whose first request panics, with something personal in its words.
+/// Returns a router whose first request panics with personal data in the message.
 fn panics_at_first() -> Router {
     let requests = Arc::new(AtomicU32::new(0));
     with_common_layers(Router::new().route(
@@ -56,7 +56,7 @@ fn panics_at_first() -> Router {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_problem_answer_and_the_next_request_succeeds() {
+async fn panic_is_a_500_and_the_next_request_succeeds() {
     let router = panics_at_first();
     let answer = send(&router, "GET", "/").await;
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -80,7 +80,7 @@ async fn a_panic_is_a_problem_answer_and_the_next_request_succeeds() {
 }
 
 #[tokio::test]
-async fn a_panic_of_a_task_that_is_awaited_is_a_problem_answer_too() {
+async fn panic_of_an_awaited_task_is_a_500() {
     let router = with_common_layers(Router::new().route(
         "/",
         post(async || {
@@ -144,7 +144,7 @@ async fn every_refusal_becomes_a_document_with_its_headers() {
 }
 
 #[tokio::test]
-async fn a_handlers_own_caching_is_kept() {
+async fn cache_control_of_a_handler_is_kept() {
     let router = with_common_layers(
         Router::new().route("/", get(async || ([("cache-control", "max-age=60")], "x"))),
     );
@@ -155,7 +155,7 @@ async fn a_handlers_own_caching_is_kept() {
 }
 
 #[tokio::test]
-async fn a_path_that_the_gateway_has_not_routed_is_404_before_a_handler() {
+async fn path_that_the_gateway_did_not_route_is_404() {
     let router = with_common_layers(
         Router::new().route("/a", post(async || -> () { panic!("a handler ran") })),
     );

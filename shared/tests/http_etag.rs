@@ -1,6 +1,6 @@
-//! Documents that are sent to those alone who have them not.
+//! Tests `ETag`s: a client that has the current document gets a 304.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 use axum::{
     Json, Router,
@@ -52,7 +52,7 @@ fn header_of<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn who_has_the_document_is_not_sent_it_again() {
+async fn matching_etag_is_answered_304() {
     let first = send("GET", "/", None).await;
     assert_eq!(first.status(), StatusCode::OK);
     let tag = header_of(&first, "etag").to_owned();
@@ -91,7 +91,7 @@ async fn another_document_is_sent() {
 }
 
 #[tokio::test]
-async fn nothing_but_a_document_that_is_read_has_a_tag() {
+async fn only_json_responses_to_get_have_an_etag() {
     for (method, path, status) in [
         ("POST", "/", StatusCode::OK),
         ("HEAD", "/", StatusCode::OK),
@@ -109,7 +109,7 @@ async fn nothing_but_a_document_that_is_read_has_a_tag() {
 }
 
 #[tokio::test]
-async fn what_an_answer_varies_by_already_stays() {
+async fn existing_vary_header_is_kept() {
     let answer = send("GET", "/varying", None).await;
     let varies = answer.headers().get_all("vary").iter();
     let varies: Vec<_> = varies.map(|value| value.to_str().unwrap()).collect();

@@ -1,7 +1,9 @@
-//! What every function's router logs, and the DAO of the kill switch. The other tests of these are elsewhere: without a subscriber
-//! of their own they would race with these to register what is logged.
+//! Tests the log lines of routers and of the DAO.
+//!
+//! Other tests of these are in other binaries: without their own subscriber, they would register the same log callsites
+//! concurrently.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +26,7 @@ async fn get_as(router: Router, path: &str, raw_path: &str) {
     router.oneshot(request).await.unwrap();
 }
 
-/// The lines that were logged.
+/// Returns the logged lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -48,10 +50,10 @@ impl MakeWriter<'_> for Lines {
 }
 
 #[tokio::test]
-async fn each_request_is_one_line_that_tells_the_cause_of_a_failure() {
+async fn each_request_logs_one_line_with_the_cause_of_a_failure() {
     let lines = Lines::default();
-    let subscriber =
-        tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
+    let subscriber = tracing_subscriber::registry()
+        .with(outdial::telemetry::logs::lines("things", lines.clone()));
     let _guard = tracing::subscriber::set_default(subscriber);
     let router = with_common_layers(Router::new().route(
         "/things/{id}",
@@ -86,10 +88,10 @@ async fn each_request_is_one_line_that_tells_the_cause_of_a_failure() {
 }
 
 #[tokio::test]
-async fn a_path_that_the_gateway_has_not_routed_is_logged_without_a_route() {
+async fn path_that_the_gateway_did_not_route_is_logged_without_a_route() {
     let lines = Lines::default();
-    let subscriber =
-        tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
+    let subscriber = tracing_subscriber::registry()
+        .with(outdial::telemetry::logs::lines("things", lines.clone()));
     let _guard = tracing::subscriber::set_default(subscriber);
     let router = with_common_layers(Router::new().route("/things", get(async || "read")));
     get_as(router, "/things", "/pa55word/../things").await;
@@ -106,12 +108,12 @@ async fn a_path_that_the_gateway_has_not_routed_is_logged_without_a_route() {
 }
 
 #[tokio::test]
-async fn a_panic_says_nothing_of_its_words_in_the_log() {
+async fn panic_is_logged_without_its_message() {
     let lines = Lines::default();
-    let subscriber =
-        tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
+    let subscriber = tracing_subscriber::registry()
+        .with(outdial::telemetry::logs::lines("things", lines.clone()));
     let _guard = tracing::subscriber::set_default(subscriber);
-    outdial::logs::tell_of_panics();
+    outdial::telemetry::logs::log_panics();
     let broken = get(async || -> &str { panic!("ada@example.com") });
     get_from(with_common_layers(Router::new().route("/", broken)), "/").await;
     drop(std::panic::take_hook());
@@ -125,16 +127,16 @@ async fn a_panic_says_nothing_of_its_words_in_the_log() {
     );
 }
 
-/// Its 503 is the kill switch's, which raises no alarm.
+/// `dialing_disabled` is a 503 that raises no alarm.
 #[tokio::test]
-async fn a_kill_switch_that_cannot_be_read_is_reported_and_one_that_is_off_is_not() {
+async fn unreadable_kill_switch_is_an_error_and_off_is_not() {
     let stage = testkit::Stage::new().await;
     let switch = stage.database().collection("counters");
     let dao = outdial::dao::Dao::new(&stage.settings().mongo().unwrap()).unwrap();
     for (on, reports) in [(json!("no"), 1), (json!(false), 0)] {
         let lines = Lines::default();
-        let subscriber =
-            tracing_subscriber::registry().with(outdial::logs::lines("things", lines.clone()));
+        let subscriber = tracing_subscriber::registry()
+            .with(outdial::telemetry::logs::lines("things", lines.clone()));
         let _guard = tracing::subscriber::set_default(subscriber);
         let stored = json!({ "_id": "dialing", "on": on });
         let this = mongodb::bson::doc! { "_id": "dialing" };

@@ -1,4 +1,4 @@
-//! Nothing personal is printed: not by errors, not by what holds a request.
+//! Tests that errors and parsed requests print no personal data.
 
 use outdial::{
     config::Settings,
@@ -8,7 +8,7 @@ use outdial::{
 };
 
 #[test]
-fn what_is_personal_does_not_print() {
+fn personal_data_is_not_printed() {
     let email: Email = "ada.lovelace@example.com".parse().unwrap();
     let number: PhoneNumber = "+12125550123".parse().unwrap();
     let name: UserName = "Ada Lovelace".parse().unwrap();
@@ -20,7 +20,7 @@ fn what_is_personal_does_not_print() {
 }
 
 #[test]
-fn a_refused_value_does_not_stand_in_the_refusal() {
+fn error_does_not_contain_the_invalid_value() {
     let refusals = [
         "ada@pa55word".parse::<Email>().unwrap_err(),
         "+1pa55word".parse::<PhoneNumber>().unwrap_err(),
@@ -36,7 +36,7 @@ fn a_refused_value_does_not_stand_in_the_refusal() {
 }
 
 #[test]
-fn no_error_of_the_database_shows_a_value() {
+fn database_errors_show_no_value() {
     let answered = mongodb::error::Error::custom("ada@example.com");
     let error = DaoError::from(answered);
     let printed = format!("{error:?} {error}");
@@ -45,7 +45,7 @@ fn no_error_of_the_database_shows_a_value() {
 }
 
 #[test]
-fn settings_hold_their_values_for_themselves() {
+fn settings_do_not_print_their_values() {
     let settings = Settings::from_pairs([
         ("ENVIRONMENT", "development"),
         ("MONGO_URI", "mongodb://ada:pa55word@127.0.0.1/"),

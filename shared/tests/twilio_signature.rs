@@ -1,4 +1,4 @@
-//! Twilio's signature: the verdicts of its official validator, and what no vector says.
+//! Tests Twilio's signature against the verdicts of its official validator, and cases that no vector covers.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use outdial::twilio::{Signed, sign};
@@ -79,7 +79,7 @@ fn every_vector_gets_the_verdict_of_the_official_validator() {
 }
 
 #[test]
-fn signing_computes_what_the_official_library_computes() {
+fn signature_equals_that_of_the_official_library() {
     let mut signed = 0;
     for vector in vectors() {
         let (Some(params), Some(expected), None) = (
@@ -109,7 +109,7 @@ fn any_of_the_tokens_may_have_signed() {
 }
 
 #[test]
-fn without_a_signature_nothing_is_valid() {
+fn request_without_a_signature_is_invalid() {
     for signature in [None, Some(""), Some("="), Some("é"), Some("AAAA")] {
         let request = Signed {
             signature,
@@ -120,7 +120,7 @@ fn without_a_signature_nothing_is_valid() {
 }
 
 #[test]
-fn a_content_type_with_parameters_or_none_is_still_a_form() {
+fn content_type_may_have_parameters_or_be_absent() {
     let signature = good_signature();
     for content_type in [
         None,
@@ -136,7 +136,7 @@ fn a_content_type_with_parameters_or_none_is_still_a_form() {
 }
 
 #[test]
-fn a_body_that_is_no_form_needs_its_hash_in_the_url() {
+fn body_other_than_a_form_needs_its_hash_in_the_url() {
     let signature = sign(URL, &[], TOKEN);
     let json = Signed {
         content_type: Some("application/json"),
@@ -168,7 +168,7 @@ fn settings_without_an_algorithm_mean_sha1() {
 
 proptest! {
     #[test]
-    fn absurd_input_is_refused_and_never_panics(
+    fn absurd_input_is_rejected_without_a_panic(
         url in ".*", signature in ".*", settings in ".*", content_type in ".*",
         body in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
@@ -183,9 +183,9 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_signed_is_valid_and_with_one_value_changed_it_is_not(
+    fn signed_form_is_valid_and_a_changed_one_is_not(
         url in "https?://[a-z:0-9@\\[\\].]{0,20}/[ -~]{0,20}",
-        // Of two parameters that are the same Twilio signs one.
+        // Twilio signs only one of two equal parameters.
         params in proptest::collection::btree_map(".{0,8}", ".{0,8}", 1..8),
     ) {
         let params: Vec<_> = params.into_iter().collect();

@@ -1,9 +1,9 @@
-//! The `TwiML` that we write: the official builder's documents, and text that tries to be more than text.
+//! Tests the generated TwiML against documents of the official builder, and with text that contains markup.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use outdial::{
     domain::{Script, is_xml_char},
-    twilio::{Element, empty, generate_twiml_response, hangup, response, say_and_hang_up},
+    twilio::{Element, generate_twiml_response, hangup, response, say_and_hang_up},
 };
 use proptest::prelude::*;
 use quick_xml::{Reader, events::Event};
@@ -45,7 +45,7 @@ fn written(vector: &Value) -> String {
     response(vector["input"].as_array().unwrap().iter().map(element))
 }
 
-/// The texts of a document, as a reader of XML gives them back.
+/// Returns the texts of a document, as an XML parser reads them.
 fn texts(document: &str) -> Result<Vec<String>, quick_xml::Error> {
     let mut reader = Reader::from_str(document);
     let mut texts = Vec::new();
@@ -82,7 +82,7 @@ fn every_well_formed_vector_is_written_as_its_canonical_form() {
 }
 
 #[test]
-fn where_the_official_builder_writes_malformed_xml_ours_writes_spaces() {
+fn forbidden_characters_become_spaces() {
     let of = |id: &str| {
         let vector = vectors().into_iter().find(|vector| vector["id"] == id);
         texts(&written(&vector.unwrap())).unwrap()
@@ -92,7 +92,7 @@ fn where_the_official_builder_writes_malformed_xml_ours_writes_spaces() {
 }
 
 #[test]
-fn a_script_is_spoken_after_the_notice_and_then_the_call_ends() {
+fn script_is_spoken_after_the_notice_and_then_the_call_ends() {
     let script: Script = "Fish & \"chips\" > 3".parse().unwrap();
     assert_eq!(
         generate_twiml_response(&script, "woman", "en-US", Some("Recorded.")),
@@ -109,17 +109,16 @@ fn a_script_is_spoken_after_the_notice_and_then_the_call_ends() {
 }
 
 #[test]
-fn a_call_can_be_ended_without_a_word_and_a_callback_answered_with_nothing() {
+fn hangup_ends_the_call_without_speech() {
     assert_eq!(
         hangup(),
         format!("{DECLARATION}<Response><Hangup></Hangup></Response>")
     );
-    assert_eq!(empty(), format!("{DECLARATION}<Response></Response>"));
 }
 
 proptest! {
     #[test]
-    fn any_text_comes_back_from_a_reader_of_xml(text in any::<String>()) {
+    fn any_text_survives_an_xml_parser(text in any::<String>()) {
         let expected = text.replace(|c| !is_xml_char(c), " ");
         let document = say_and_hang_up(&text, "woman", "en-US");
         let spoken = texts(&document).unwrap();

@@ -1,4 +1,4 @@
-"""The generated client, every module of it, and the life of a recorded call by it alone."""
+"""Imports every module of the generated client, and places a recorded call with the client only."""
 
 import importlib
 import os
@@ -51,7 +51,7 @@ def main():
     owners = list_users.sync(client=client, phone_number=NUMBER)
     assert [one.id for one in owners.users] == [user.id], owners
 
-    # The client that is generated follows no redirects unless told to.
+    # By default, the generated client follows no redirects.
     http = client.get_httpx_client()
     audio = http.get(f"/recordings/{recordings[0].id}/media", follow_redirects=True)
     assert audio.status_code == 200 and audio.content.startswith(b"RIFF"), audio

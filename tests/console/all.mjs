@@ -1,18 +1,18 @@
-// Every test of the console, in one browser. `cargo xtask console` starts what they need.
+// All tests of the console, in one browser. `cargo xtask console` starts the service for them.
 
 import { after, before } from "node:test";
 
-import { begin, end } from "./stage.mjs";
+import { begin, end } from "./support.mjs";
 
 before(begin);
 after(end);
 
-await import("./entering.mjs");
+await import("./sign_in.mjs");
 await import("./calls.mjs");
 await import("./recordings.mjs");
 await import("./audio.mjs");
 await import("./users.mjs");
 await import("./outage.mjs");
 await import("./dialing.mjs");
-await import("./reach.mjs");
-await import("./many.mjs");
+await import("./accessibility.mjs");
+await import("./many_calls.mjs");

@@ -1,11 +1,11 @@
-// Pages that fetch audio, from another origin than the API's, as where the audio has a URL of its own.
+// Pages that fetch audio from another origin, as with a media URL of its own.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { FEW, MANY, as, ask, newCall, newUser, until } from "./stage.mjs";
+import { FEW, MANY, callApi, newCall, newUser, signedIn, waitUntil } from "./support.mjs";
 
-/** Fetches the first bytes from within a page, with a key. */
+/** Fetches the first bytes in a page, with a key. */
 function fetchStart(page, url) {
   return page.evaluate(async ({ url, key }) => {
     const answer = await fetch(url, { headers: { "X-API-Key": key, Range: "bytes=0-43" } });
@@ -20,14 +20,14 @@ function fetchStart(page, url) {
   }, { url, key: FEW.key });
 }
 
-test("a page follows the redirect to the audio with its key", as(FEW, async (page) => {
+test("a page follows the redirect to the audio with its key", signedIn(FEW, async (page) => {
   const call = await newCall(FEW, await newUser(FEW), { recording_enabled: true });
-  const recording = await until(async () => {
-    const { recordings } = await ask(FEW, "GET", `/calls/${call.call_id}/recordings`);
+  const recording = await waitUntil(async () => {
+    const { recordings } = await callApi(FEW, "GET", `/calls/${call.call_id}/recordings`);
     return recordings.find((one) => one.status === "completed");
   }, "the recording");
   const path = `/recordings/${recording.id}/media`;
-  const { url } = await ask(FEW, "GET", path, undefined, { Accept: "application/json" });
+  const { url } = await callApi(FEW, "GET", path, undefined, { Accept: "application/json" });
   const origin = new URL(url).origin;
   assert.notEqual(origin, FEW.url);
 
@@ -36,7 +36,7 @@ test("a page follows the redirect to the audio with its key", as(FEW, async (pag
   assert.match(followed.range, sizes);
   assert.deepEqual({ ...followed, range: "" }, { status: 206, origin, range: "", start: "RIFF", length: 44 });
 
-  // A page that is neither the API's nor the audio's, and has no policy of its own.
+  // A page of a third origin, without a content security policy.
   await page.goto(`${MANY.url}/health`);
   const direct = await fetchStart(page, url);
   assert.match(direct.range, sizes);

@@ -1,7 +1,9 @@
+// The list of calls, one call, and the form that places a call.
+
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { FEW, NUMBER, REFUSED, SLOW, as, ask, newCall, newUser, open, until } from "./stage.mjs";
+import { FEW, NUMBER, REFUSED, SLOW, callApi, newCall, newUser, open, signedIn, waitUntil } from "./support.mjs";
 
 const rowOf = (page, call) => page.locator(`tr[data-call="${call.call_id}"]`);
 
@@ -14,7 +16,7 @@ async function fillCall(page, user, script = "Hello! This is a test. Goodbye!") 
   return dialog;
 }
 
-test("a call that is placed is watched to its end, and its recording is heard", as(FEW, async (page) => {
+test("a placed call is shown to its end and its recording plays", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);
   const dialog = await fillCall(page, user);
   await dialog.getByLabel("Record the call").check();
@@ -39,7 +41,7 @@ test("a call that is placed is watched to its end, and its recording is heard", 
   await page.getByRole("heading", { name: NUMBER }).waitFor();
 }));
 
-test("a call that lives is hung up, after one has said so twice", as(FEW, async (page) => {
+test("a live call is hung up after a confirmation", signedIn(FEW, async (page) => {
   const call = await newCall(FEW, await newUser(FEW), { to_number: SLOW });
   await open(page, `/calls/${call.call_id}`);
   await page.locator('.badge[data-status="ringing"]').waitFor();
@@ -49,10 +51,10 @@ test("a call that lives is hung up, after one has said so twice", as(FEW, async 
   await page.getByRole("alertdialog").getByRole("button", { name: "Hang up" }).click();
   await page.locator('.badge[data-status="canceled"]').waitFor();
   await page.getByRole("button", { name: "Hang up" }).waitFor({ state: "hidden" });
-  assert.equal((await ask(FEW, "GET", `/calls/${call.call_id}`)).status, "canceled");
+  assert.equal((await callApi(FEW, "GET", `/calls/${call.call_id}`)).status, "canceled");
 }));
 
-test("the list is live, keeps its rows, and shows what others place", as(FEW, async (page) => {
+test("the list is live, keeps its rows, and shows other people's calls", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);
   const first = await newCall(FEW, user);
   await rowOf(page, first).waitFor();
@@ -67,7 +69,7 @@ test("the list is live, keeps its rows, and shows what others place", as(FEW, as
   await rowOf(page, second).getByText("<img src=x onerror=alert(1)>").waitFor();
 }));
 
-test("the list is filtered by status and by user", as(FEW, async (page) => {
+test("the list is filtered by status and by user", signedIn(FEW, async (page) => {
   const [user, other] = [await newUser(FEW), await newUser(FEW, { name: "Grace Hopper" })];
   const busy = await newCall(FEW, user, { to_number: "+12125550101" });
   const done = await newCall(FEW, other);
@@ -86,7 +88,7 @@ test("the list is filtered by status and by user", as(FEW, async (page) => {
   await page.getByText("No user has this address.").waitFor();
 }));
 
-test("a call that Twilio refuses is told in its words, with its code and a link to its page", as(FEW, async (page) => {
+test("a call that Twilio refuses shows the error with a link to its documentation", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);
   const dialog = await fillCall(page, user);
   await dialog.getByLabel("Number").fill(REFUSED.number);
@@ -96,7 +98,7 @@ test("a call that Twilio refuses is told in its words, with its code and a link 
   const said = await dialog.getByRole("alert").innerText();
   if (await dialog.locator(`a[href="${link}"]`).count()) {
     await dialog.getByRole("button", { name: "Cancel" }).click();
-    const call = await until(async () => (await ask(FEW, "GET", `/users/${user.id}/calls`)).calls[0], "the refused call");
+    const call = await waitUntil(async () => (await callApi(FEW, "GET", `/users/${user.id}/calls`)).calls[0], "the refused call");
     await open(page, `/calls/${call.call_id}`);
     await page.locator(".notice").locator(`a[href="${link}"]`).waitFor();
   } else {
@@ -104,7 +106,7 @@ test("a call that Twilio refuses is told in its words, with its code and a link 
   }
 }));
 
-test("faults stand at their fields, and those of no field above the buttons", as(FEW, async (page) => {
+test("errors are shown at their fields, and others above the buttons", signedIn(FEW, async (page) => {
   await page.getByRole("button", { name: "New call" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Place call" }).click();
@@ -125,13 +127,13 @@ test("faults stand at their fields, and those of no field above the buttons", as
   await dialog.getByRole("alert").or(dialog.locator('[data-field="to_number"] .fault')).first().waitFor();
 }));
 
-test("a form that is sent again after a lost answer dials once", as(FEW, async (page) => {
+test("a form that is sent again after a lost response dials once", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);
   const keys = [];
   page.on("request", (request) => {
     if (request.method() === "POST" && request.url().endsWith("/calls/outbound")) keys.push(request.headers()["idempotency-key"]);
   });
-  // The request arrives, and its answer does not.
+  // The request arrives, but its response is lost.
   await page.route("**/calls/outbound", async (route) => {
     await route.fetch();
     await route.abort();
@@ -144,10 +146,10 @@ test("a form that is sent again after a lost answer dials once", as(FEW, async (
   assert.equal(keys.length, 2);
   assert.ok(keys[0]);
   assert.equal(keys[0], keys[1]);
-  assert.equal((await ask(FEW, "GET", `/users/${user.id}/calls`)).total, 1);
+  assert.equal((await callApi(FEW, "GET", `/users/${user.id}/calls`)).total, 1);
   await open(page, "/calls");
   const next = await fillCall(page, user);
   await next.getByRole("button", { name: "Place call" }).click();
-  await until(() => keys.length === 3, "another call");
+  await waitUntil(() => keys.length === 3, "another call");
   assert.notEqual(keys[2], keys[0]);
 }));

@@ -1,11 +1,11 @@
-// The kill switch, switched by an operator's command while somebody looks at the overview.
+// The kill switch: the overview while an operator switches dialling off and on.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import test from "node:test";
 import { promisify } from "node:util";
 
-import { MANY, as, barriers, open, overflow } from "./stage.mjs";
+import { MANY, open, overflow, signedIn, violations } from "./support.mjs";
 
 const REASON = `a stolen key <b>${"x".repeat(120)}</b>`;
 
@@ -15,12 +15,12 @@ function dialing(...words) {
   return promisify(execFile)(process.env.OUTDIAL_XTASK, ["dialing", ...words, ...place]);
 }
 
-/** Has the page ask at once, as when the network is back. */
+/** Makes the page load now, as after the return of the network. */
 function refresh(page) {
   return page.evaluate(() => dispatchEvent(new Event("online")));
 }
 
-test("dialling that is off is told on the overview until it is on again", as(MANY, async (page) => {
+test("the overview shows that dialling is off until it is on again", signedIn(MANY, async (page) => {
   await open(page, "/overview");
   const row = page.locator(".parts li").filter({ hasText: "Dialling" });
   const notice = page.locator(".notice");
@@ -32,9 +32,9 @@ test("dialling that is off is told on the overview until it is on again", as(MAN
     await page.getByRole("alert").filter({ hasText: "Dialling is off since" }).waitFor();
     assert.equal(await row.getAttribute("data-reach"), "off");
     assert.match(await notice.innerText(), /^Dialling is off since .+ by ada@desk: a stolen key <b>x+<\/b>\n+New calls are refused/);
-    assert.deepEqual(await barriers(page), []);
+    assert.deepEqual(await violations(page), []);
     await page.setViewportSize({ width: 360, height: 740 });
-    assert.ok((await overflow(page)) <= 0, "the reason breaks on a phone");
+    assert.ok((await overflow(page)) <= 0, "the reason wraps on a phone");
     await dialing("off", "--by", "grace");
     await refresh(page);
     await notice.filter({ hasText: /by grace\s*New calls/ }).waitFor();

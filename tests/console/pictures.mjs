@@ -1,15 +1,15 @@
-// The pictures of docs/images: `cargo xtask console --pictures`.
+// Takes the pictures in docs/images, for `cargo xtask console --pictures`.
 
 import assert from "node:assert/strict";
 import path from "node:path";
 
-import { MANY, ask, begin, end, newCall, open, signIn, until, visitor } from "./stage.mjs";
+import { MANY, begin, callApi, end, newCall, newPage, open, signIn, waitUntil } from "./support.mjs";
 
 const FOLDER = "docs/images";
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
 const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 };
 
-const { users } = await ask(MANY, "GET", "/users");
+const { users } = await callApi(MANY, "GET", "/users");
 const scripts = [
   "Hello! Your order is ready to be picked up. We are open until eight tonight, and tomorrow from nine. Thank you, and goodbye!",
   "This is a reminder of your appointment tomorrow at nine. Please call us if you cannot come.",
@@ -17,7 +17,7 @@ const scripts = [
 ];
 
 async function take(page, name) {
-  // Neither a spinner's phase nor a pointer.
+  // No animation and no pointer in the picture.
   await page.mouse.move(0, 0);
   await page.evaluate(() => {
     document.activeElement.blur();
@@ -29,25 +29,25 @@ async function take(page, name) {
 
 await begin();
 try {
-  await ask(MANY, "POST", "/blocked-numbers", { phone_number: "+14155550199" });
+  await callApi(MANY, "POST", "/blocked-numbers", { phone_number: "+14155550199" });
   for (const [number, times] of [["+442079460000", 9], ["+14155550199", 6], ["+15005550002", 1], ["+15005550006", 2]]) {
     for (let nth = 0; nth < times; nth += 1) {
       await newCall(MANY, users[4], { to_number: number }).then(() => assert.fail(`${number} is refused`), () => {});
     }
   }
   const recorded = await newCall(MANY, users[0], { script: scripts[0], recording_enabled: true, to_number: users[0].phone_number });
-  await until(async () => {
-    const { recordings } = await ask(MANY, "GET", `/calls/${recorded.call_id}/recordings`);
+  await waitUntil(async () => {
+    const { recordings } = await callApi(MANY, "GET", `/calls/${recorded.call_id}/recordings`);
     return recordings.some((one) => one.status === "completed");
   }, "the recording");
   await newCall(MANY, users[1], { script: scripts[1], to_number: "+12125550101" });
   for (const [device, options] of [["", DESKTOP], ["-phone", PHONE]]) {
     for (const colorScheme of device ? ["light"] : ["light", "dark"]) {
-      const page = await visitor({ ...options, colorScheme });
+      const page = await newPage({ ...options, colorScheme });
       await page.goto(`${MANY.url}/console`);
       await signIn(page, MANY.key);
       const name = (view) => `${view}${device}${colorScheme === "dark" ? "-dark" : ""}`;
-      // The calls themselves go on: one rings and one talks in each picture.
+      // Each picture has its own ringing call and its own call in progress.
       await newCall(MANY, users[2], { script: scripts.join(" ").repeat(8), recording_enabled: true });
       await page.locator('[data-status="in-progress"]').first().waitFor();
       await newCall(MANY, users[3], { script: scripts[2], to_number: "+12125550112" });

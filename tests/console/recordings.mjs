@@ -1,35 +1,35 @@
-// What the console says of recordings is true at every stage of a call.
+// The state of recordings at each stage of a call.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { FEW, as, ask, fact, newCall, newUser, open, until } from "./stage.mjs";
+import { FEW, callApi, fact, newCall, newUser, open, signedIn, waitUntil } from "./support.mjs";
 
 const BUSY = "+12125550101";
-/** Answers; its recordings are absent. */
+/** Answers, but its recordings are absent. */
 const SILENT = "+12125550110";
-/** Stays queued for half a minute. */
+/** Stays queued for 30 seconds. */
 const QUEUED = "+12125550109";
 
 const dot = (page, call) => page.locator(`tr[data-call="${call.call_id}"] .recorded`).getByText("recorded");
 
 async function ended(call, status) {
-  return until(async () => {
-    const now = await ask(FEW, "GET", `/calls/${call.call_id}`);
+  return waitUntil(async () => {
+    const now = await callApi(FEW, "GET", `/calls/${call.call_id}`);
     return now.status === status && now;
   }, `${call.call_id} is ${status}`);
 }
 
 async function says(page, name, words) {
-  return until(async () => (await fact(page, name)) === words, `${name}: ${words}`);
+  return waitUntil(async () => (await fact(page, name)) === words, `${name}: ${words}`);
 }
 
-test("a call that talks is being recorded, and its recording is there once it has ended", as(FEW, async (page) => {
+test("a call is being recorded while it is live, and its recording is available after the end", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);
   const call = await newCall(FEW, user, { recording_enabled: true, script: "This is a long message. ".repeat(60) });
   const row = page.locator(`tr[data-call="${call.call_id}"]`);
   await row.locator('[data-status="in-progress"]').waitFor();
-  assert.equal(await dot(page, call).count(), 0, "no recording is there yet");
+  assert.equal(await dot(page, call).count(), 0, "there is no recording yet");
   await open(page, `/calls/${call.call_id}`);
   await page.getByText("The call is still being recorded.").waitFor();
   await says(page, "Recording", "in progress");
@@ -51,7 +51,7 @@ test("a call that talks is being recorded, and its recording is there once it ha
   assert.equal(await dot(page, call).count(), 0, "it was deleted");
 }));
 
-test("a call that never connected has no recording", as(FEW, async (page) => {
+test("a call that never connected has no recording", signedIn(FEW, async (page) => {
   const call = await newCall(FEW, await newUser(FEW), { to_number: BUSY, recording_enabled: true });
   const row = page.locator(`tr[data-call="${call.call_id}"]`);
   await row.locator('[data-status="busy"]').waitFor();
@@ -60,14 +60,14 @@ test("a call that never connected has no recording", as(FEW, async (page) => {
   await says(page, "Recording", "none, the call was not answered");
 }));
 
-test("a call without audio and one that was not to be recorded have no recording", as(FEW, async (page) => {
+test("a silent call and a call without recording have no recording", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);
   const silent = await newCall(FEW, user, { to_number: SILENT, recording_enabled: true });
   const plain = await newCall(FEW, user);
   for (const call of [silent, plain]) await ended(call, "completed");
   await open(page, `/calls/${silent.call_id}`);
   await says(page, "Recording", "no audio");
-  await page.getByText("Nothing but silence was recorded.").waitFor();
+  await page.getByText("The recording is silent.").waitFor();
   await open(page, `/calls/${plain.call_id}`);
   await says(page, "Recording", "not requested");
   await open(page, "/calls");
@@ -77,7 +77,7 @@ test("a call without audio and one that was not to be recorded have no recording
   }
 }));
 
-test("a call in Twilio's queue is neither dialled nor recorded", as(FEW, async (page) => {
+test("a call in Twilio's queue is neither dialled nor recorded", signedIn(FEW, async (page) => {
   const call = await newCall(FEW, await newUser(FEW), { to_number: QUEUED, recording_enabled: true });
   await open(page, `/calls/${call.call_id}`);
   await page.locator('.badge[data-status="queued"]').waitFor();

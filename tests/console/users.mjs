@@ -1,9 +1,11 @@
+// The list of users, and the forms that create, change and delete a user.
+
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { FEW, NUMBER, as, ask, newCall, newUser, open } from "./stage.mjs";
+import { FEW, NUMBER, callApi, newCall, newUser, open, signedIn } from "./support.mjs";
 
-test("a user is created, changed and deleted", as(FEW, async (page) => {
+test("a user is created, changed and deleted", signedIn(FEW, async (page) => {
   const email = `katherine.${process.pid}@example.com`;
   await open(page, "/users");
   await page.getByRole("button", { name: "New user" }).click();
@@ -24,17 +26,17 @@ test("a user is created, changed and deleted", as(FEW, async (page) => {
   await page.getByRole("dialog").getByLabel("Time zone").fill("");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("heading", { name: "Katherine G. Johnson" }).waitFor();
-  const { users } = await ask(FEW, "GET", `/users?email=${encodeURIComponent(email)}`);
+  const { users } = await callApi(FEW, "GET", `/users?email=${encodeURIComponent(email)}`);
   assert.equal(users[0].name, "Katherine G. Johnson");
   assert.equal(users[0].time_zone ?? null, null);
 
   await page.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("button", { name: "Delete user" }).click();
   await page.getByRole("heading", { name: "Users" }).waitFor();
-  assert.deepEqual((await ask(FEW, "GET", `/users?email=${encodeURIComponent(email)}`)).users, []);
+  assert.deepEqual((await callApi(FEW, "GET", `/users?email=${encodeURIComponent(email)}`)).users, []);
 }));
 
-test("a user with calls shows them, and stays", as(FEW, async (page) => {
+test("a user with calls shows them and cannot be deleted", signedIn(FEW, async (page) => {
   const user = await newUser(FEW, { name: "Barbara Liskov" });
   const call = await newCall(FEW, user);
   await open(page, `/users/${user.id}`);
@@ -48,7 +50,7 @@ test("a user with calls shows them, and stays", as(FEW, async (page) => {
   assert.equal(await page.getByRole("dialog").getByLabel("Number").inputValue(), NUMBER);
 }));
 
-test("an address that is taken is told in the API's words", as(FEW, async (page) => {
+test("a duplicate address shows the API's error", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);
   await open(page, "/users");
   await page.getByRole("button", { name: "New user" }).click();

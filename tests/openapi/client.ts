@@ -1,4 +1,4 @@
-// What a strict compiler takes of a client whose types are generated from the API document, and what it refuses.
+// Uses that a strict compiler must accept or refuse of a client with types generated from the API document.
 
 import createClient from "openapi-fetch";
 import type { components, paths } from "./outdial";
@@ -22,7 +22,7 @@ export async function place(): Promise<Call> {
 export async function read(call_id: string): Promise<number | null> {
   const { data } = await client.GET("/calls/{call_id}", { params: { path: { call_id } } });
   if (!data) return null;
-  // What a response always has is there, and may be null; what it may lack may be undefined.
+  // A field that is always present may be null. An optional field may be undefined.
   data.answered_by satisfies string | null;
   data.events.map((event) => event.status) satisfies Schemas["CallStatus"][];
   return data.duration_seconds;
@@ -42,16 +42,16 @@ export async function open(): Promise<unknown> {
 }
 
 export function refused(call: Call): void {
-  // @ts-expect-error: the script is missing
+  // @ts-expect-error: `script` is missing
   void client.POST("/calls/outbound", { body: { user_id: minimal.user_id, to_number: minimal.to_number } });
-  // @ts-expect-error: there is no such field
+  // @ts-expect-error: no such field
   ({ ...minimal, text: "Hello!" }) satisfies Schemas["OutboundCallRequest"];
-  // @ts-expect-error: the field takes no text
+  // @ts-expect-error: the field is a boolean
   void client.POST("/calls/outbound", { body: { ...minimal, recording_enabled: "yes" } });
-  // @ts-expect-error: there is no such operation
+  // @ts-expect-error: no such operation
   void client.POST("/calls", { body: minimal });
-  // @ts-expect-error: there is no such status
+  // @ts-expect-error: no such status
   void (call.status === "ended");
-  // @ts-expect-error: it may be null
+  // @ts-expect-error: the field may be null
   call.duration_seconds satisfies number;
 }

@@ -1,7 +1,7 @@
-"""What the API's document cannot say: which things exist, and what Twilio and we have signed.
+"""Adds what the API document can't express: ids that exist, and signatures.
 
-Half of the valid requests name what exists, and are signed, so that more is reached than refusals. What is invalid is
-sent as it was made.
+Half of the valid requests get existing ids and valid signatures, so that they are not all refused. Invalid requests stay
+unchanged.
 """
 
 import base64
@@ -20,10 +20,10 @@ THINGS = {name: os.environ[f"OUTDIAL_{name.upper()}"] for name in ("user_id", "c
 RECORDING_SID = os.environ["OUTDIAL_RECORDING_SID"]
 WEBHOOKS = os.environ["OUTDIAL_URL"]
 RANDOM = random.Random(0)
-# Those of a country that may be called, and one of another.
+# Numbers in an allowed country, and one in another country.
 NUMBERS = ["+14155552671", "+12125550123", "+16502530000", "+442079460000"]
 
-# What Twilio's callbacks tell, as a rule first, and what else a field may hold.
+# Values of the fields of Twilio's callbacks. The first one is the usual one.
 FORM = {
     "CallSid": ["CA" + 32 * "0", "CA0", ""],
     "CallStatus": ["queued", "ringing", "in-progress", "completed", "busy", "gone"],
@@ -35,20 +35,19 @@ FORM = {
     "RecordingUrl": ["https://example.com/recording", "\0"],
 }
 
-# Some of those that every database of time zones knows.
+# Zones that every time zone database has.
 ZONES = ["America/New_York", "Asia/Kolkata", "Etc/GMT+5", "Etc/GMT-5", "UTC"]
 schemathesis.openapi.format("iana-time-zone", strategies.sampled_from(ZONES))
 
-# What a schema can say. A refusal by any other code is one by a rule: what exists in the world, what is stored, what a
-# form says.
+# Error codes of violations that a schema can express. Other codes are refusals by rules, stored data or a form's values.
 BY_SCHEMA = {"malformed_json", "malformed_request", "validation_failed"}
-# A cursor is opaque and belongs to one list; it stands alone.
+# A cursor is opaque, belongs to one list, and excludes these parameters.
 NOT_TOGETHER = {"cursor", "page", "email"}
-# A time begins before it ends, and statistics are of a month at most.
+# `from` must be earlier than `to`, and statistics cover at most 31 days.
 TIMES = {"must be earlier than to", "must be at most 31 days before to"}
-# No numbering plan has the number.
+# The number is in no numbering plan.
 NOT_VALID = ("must be a valid number", "must be written ")
-# The notes are bounded as a whole, in bytes.
+# The metadata have a limit in bytes.
 TOO_MUCH = "must have at most 2048 bytes"
 
 
@@ -73,7 +72,7 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """A valid request may be refused by a rule that no schema can say, and by no other."""
+    """Accepts the refusal of a valid request only if it is by a rule that a schema can't express."""
     if not isinstance(failure, RejectedPositiveData) or response.status_code not in (400, 422):
         return True
     problem = response.json()
@@ -93,7 +92,7 @@ def audio(context, response):
 
 
 def sign_webhook(case):
-    """As Twilio does: the URL, then the names and values in order."""
+    """Signs a webhook like Twilio: the URL, then the sorted names and values."""
     if not coin():
         return
     form = dict(parse_qsl(case.body)) if isinstance(case.body, str) else {}
@@ -109,7 +108,7 @@ def sign_webhook(case):
 
 
 def sign_media(case):
-    """As `/recordings/{recording_id}/media` does."""
+    """Signs a URL like `/recordings/{recording_id}/media`."""
     if coin():
         expires = int(time.time()) + 60
         key = os.environ["OUTDIAL_MEDIA_SIGNING_KEY"].encode()
@@ -119,7 +118,7 @@ def sign_media(case):
 
 
 def is_valid(case, location):
-    """Whether the whole case fits the document, and that part of it was made up."""
+    """Returns true if the whole case conforms to the document, and this part of it was generated."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return False
     return location in {part.value for part in case.meta.components}

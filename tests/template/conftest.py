@@ -1,4 +1,4 @@
-"""The template in two forms: as it is written, and as CloudFormation gets it."""
+"""Fixtures with the template in two forms: as written, and as CloudFormation gets it."""
 
 import copy
 import os
@@ -16,7 +16,7 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 class Template:
-    """A template, with every `Fn::If` left open until `settled` decides it."""
+    """A template in which `settled` resolves every `Fn::If`."""
 
     def __init__(self, document):
         self.document = document
@@ -27,12 +27,12 @@ class Template:
         return {name: it["Properties"] for name, it in self.resources.items() if it["Type"] == kind}
 
     def settled(self, *given):
-        """What remains where just these conditions hold."""
+        """Returns the template for the case that only these conditions hold."""
         return Template(settle(self.document, set(given)))
 
 
 def settle(node, given):
-    """Decides each `Fn::If` and takes out what is `AWS::NoValue`."""
+    """Resolves each `Fn::If` and removes each `AWS::NoValue`."""
     if isinstance(node, dict):
         if set(node) == {"Fn::If"}:
             condition, then, otherwise = node["Fn::If"]
@@ -44,9 +44,12 @@ def settle(node, given):
     return node
 
 
+WRITTEN = Template(yaml_parse((ROOT / "template.yaml").read_text()))
+
+
 @pytest.fixture(scope="session")
 def written():
-    return Template(yaml_parse((ROOT / "template.yaml").read_text()))
+    return WRITTEN
 
 
 @pytest.fixture(scope="session")
@@ -57,18 +60,18 @@ def deployed(written):
 
     document = copy.deepcopy(written.document)
     document["Globals"]["Function"]["CodeUri"] = "s3://where/sam-package-puts-it"
-    # The transform puts the values of parameters into the API's document by itself.
+    # The transform itself inserts the values of parameters into the API's document.
     given = {"CorsOrigins": "https://app.example,https://other.example"}
     return Template(transform(document, given, NoManagedPolicies()))
 
 
 @pytest.fixture(scope="session")
 def functions(written):
-    """The functions by logical name."""
+    """Returns the functions by logical name."""
     return written.of_type("AWS::Serverless::Function")
 
 
 @pytest.fixture(scope="session")
 def binaries(written, functions):
-    """Logical name to the name of the binary."""
+    """Returns the name of the binary by logical name."""
     return {name: written.resources[name]["Metadata"]["BuildProperties"]["Binary"] for name in functions}

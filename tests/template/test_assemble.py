@@ -1,4 +1,4 @@
-"""What goes from the job that builds to the stack: the binaries, checked by their hashes, and nothing else."""
+"""Tests that only binaries with the expected hashes get from the build job to the stack."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ def hashes(folder):
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in files)
 
 
-def test_the_binaries_lie_beside_the_template_of_the_checkout(built, tmp_path, functions, written):
+def test_binaries_are_placed_next_to_the_template_of_the_checkout(built, tmp_path, functions, written):
     assemble.assemble(built, hashes(built), tmp_path / "build")
     for name in functions:
         bootstrap = tmp_path / "build" / name / "bootstrap"
@@ -41,7 +41,7 @@ def test_the_binaries_lie_beside_the_template_of_the_checkout(built, tmp_path, f
     assert template == written.document
 
 
-def test_what_an_earlier_build_left_is_gone(built, tmp_path):
+def test_files_of_an_earlier_build_are_removed(built, tmp_path):
     (tmp_path / "build/Other").mkdir(parents=True)
     (tmp_path / "build/Other/bootstrap").write_text("old")
     assemble.assemble(built, hashes(built), tmp_path / "build")
@@ -86,7 +86,7 @@ def remove(folder):
 
 
 @pytest.mark.parametrize("harm", [swap, add_template, add_beside, add_function, add_link, link_binary, link_folder, remove], ids=lambda it: it.__name__)
-def test_an_artifact_that_is_not_just_the_hashed_binaries_is_refused_and_nothing_is_written(built, tmp_path, harm):
+def test_artifact_other_than_the_hashed_binaries_is_refused_and_nothing_is_written(built, tmp_path, harm):
     given = hashes(built)
     harm(built)
     with pytest.raises(assemble.Refused):
@@ -111,13 +111,13 @@ def with_text(given):
 
 
 @pytest.mark.parametrize("change", [fewer, twice, climbing, with_text, lambda _: ""], ids=["fewer", "twice", "climbing", "with text", "none"])
-def test_hashes_that_are_not_of_the_functions_are_refused(built, tmp_path, change):
+def test_hashes_of_other_functions_are_refused(built, tmp_path, change):
     with pytest.raises(assemble.Refused):
         assemble.assemble(built, change(hashes(built)), tmp_path / "build")
     assert not (tmp_path / "build").exists()
 
 
-def test_the_command_says_what_is_wrong_and_fails(tmp_path):
+def test_command_names_the_fault_and_fails(tmp_path):
     command = [sys.executable, ROOT / "deploy/assemble.py", tmp_path]
     result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HASHES": ""})
     assert result.returncode == 1

@@ -1,12 +1,13 @@
-"""The executions that each function may have at once fit the account and the database."""
+"""Tests that the concurrent executions of all functions fit the account and the database."""
 
 import re
 
 import pytest
+from configuration import rust
 from conftest import ROOT
-from test_template import OPTIONAL_FUNCTIONS, rust, variables
+from test_template import OPTIONAL_FUNCTIONS, variables
 
-# Connections that a node of an Atlas tier takes: https://www.mongodb.com/docs/atlas/reference/atlas-limits/
+# Connections that a node of each Atlas tier accepts: https://www.mongodb.com/docs/atlas/reference/atlas-limits/
 CONNECTIONS = {"M0": 500, "M10": 1500, "M20": 3000, "M30": 3000, "M40": 6000}
 QUOTA, UNRESERVED = 1000, 100
 
@@ -17,7 +18,7 @@ def executions(written):
 
 
 def connections_of_an_environment(name):
-    """Its pool, and one connection that monitors the node."""
+    """Returns the connections of one environment: its pool, and one that monitors the node."""
     constant = "AT_ONCE" if name == "Reconcile" else "OPERATIONS_AT_ONCE"
     code = rust("shared/src/config")
     assert "max_pool_size: at_once.max(OPERATIONS_AT_ONCE)" in code
@@ -26,9 +27,9 @@ def connections_of_an_environment(name):
 
 
 def connections(row, functions):
-    """The most connections of all functions to one node."""
+    """Returns the maximum number of connections of all functions to one node."""
     users = [name for name, it in functions.items() if "MONGO_DB" in variables(it)]
-    assert len(users) == 8
+    assert users
     return sum(int(row[name]) * connections_of_an_environment(name) for name in users)
 
 
@@ -45,12 +46,12 @@ def test_connections_of_all_functions_leave_a_third_of_the_tier_free(executions,
 
 
 @pytest.mark.parametrize("tier", CONNECTIONS)
-def test_executions_leave_what_lambda_keeps_unreserved(executions, tier):
+def test_executions_leave_the_unreserved_concurrency_that_lambda_requires(executions, tier):
     assert sum(map(int, executions[tier].values())) <= QUOTA - UNRESERVED
 
 
 @pytest.mark.parametrize("tier", CONNECTIONS)
-def test_function_has_as_many_executions_as_its_queue_gives_it(deployed, executions, tier):
+def test_executions_equal_the_concurrency_of_the_queue(deployed, executions, tier):
     for source in deployed.of_type("AWS::Lambda::EventSourceMapping").values():
         assert int(executions[tier][source["FunctionName"]["Ref"]]) >= source["ScalingConfig"]["MaximumConcurrency"]
 
@@ -80,7 +81,7 @@ def test_earlier_parameters_override_capacity(deployed):
         one = reserved(deployed, *given, "HasOutboundCallsReservedConcurrency")
         assert one["OutboundCalls"] == {"Ref": "OutboundCallsReservedConcurrency"}
         assert one["Users"] == (by_capacity("Users") if given else None)
-        # "none" is a value too, so both conditions hold.
+        # "none" also counts as a value, so both conditions hold.
         freed = reserved(deployed, *given, "HasOutboundCallsReservedConcurrency", "HasUnreservedOutboundCalls")
         assert freed["OutboundCalls"] is None
         others = reserved(deployed, *given, "HasReservedConcurrency")
@@ -88,14 +89,14 @@ def test_earlier_parameters_override_capacity(deployed):
         assert all(value == {"Ref": "ReservedConcurrency"} for value in others.values())
 
 
-def test_dials_are_few_at_once_and_can_be_stopped_or_freed(written, executions):
+def test_concurrent_dials_are_few_and_configurable(written, executions):
     assert [int(executions[tier]["OutboundCalls"]) for tier in CONNECTIONS] == [10, 20, 40, 40, 60]
     pattern = re.compile(written.parameters["OutboundCallsReservedConcurrency"]["AllowedPattern"])
     assert all(pattern.search(value) for value in ("", "0", "10", "none"))
     assert not any(pattern.search(value) for value in ("-1", "nothing", "none1"))
 
 
-def test_tables_of_the_documents_have_the_template_s_numbers(executions, functions):
+def test_tables_in_the_documents_have_the_numbers_of_the_template(executions, functions):
     rows = re.findall(r"^\| `(M\d+)`[^|]*\| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", (ROOT / "README.md").read_text(), re.M)
     assert [row[0] for row in rows] == list(CONNECTIONS)
     for tier, *numbers in rows:

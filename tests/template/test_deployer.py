@@ -1,4 +1,4 @@
-"""Who may deploy, and how far that reaches: deploy/oidc-role.yaml."""
+"""Tests who can assume the deployer role, and what it can do: deploy/oidc-role.yaml."""
 
 import re
 from fnmatch import fnmatchcase
@@ -8,7 +8,7 @@ from conftest import ROOT, Template
 from samcli.yamlhelper import yaml_parse
 from test_template import OPTIONAL, allowed, listed, tool
 
-# Actions that know no resource.
+# Actions that support no resource.
 ON_EVERYTHING = {
     "cloudformation:GetTemplateSummary",
     *(f"lambda:{what}EventSourceMapping" for what in ("Create", "Delete", "Get", "Update")),
@@ -18,7 +18,7 @@ ON_EVERYTHING = {
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
 }
-# The template's parameters and AWS's own, as they are in the tests below.
+# The values of the template's parameters and of AWS's pseudo parameters in these tests.
 GIVEN = {
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
@@ -45,7 +45,7 @@ def deployer():
 
 
 def resolve(node):
-    """A value with every `Ref`, `Fn::Sub`, `Fn::Select` and `Fn::Split` worked out."""
+    """Returns a value with every `Ref`, `Fn::Sub`, `Fn::Select` and `Fn::Split` resolved."""
     if isinstance(node, list):
         return [resolve(it) for it in node]
     if not isinstance(node, dict):
@@ -84,7 +84,7 @@ def holds(condition, context):
 
 
 def may(template, name, action, resource, **context):
-    """What IAM would decide: an applicable Deny wins, and nothing is allowed unless a statement allows it."""
+    """Decides like IAM: an applicable Deny wins, and without an Allow the action is denied."""
     context = {key.replace("__", ":"): value for key, value in context.items()}
     applicable = [
         it["Effect"]
@@ -96,7 +96,7 @@ def may(template, name, action, resource, **context):
     return "Allow" in applicable and "Deny" not in applicable
 
 
-def test_cfn_lint_finds_nothing_to_complain_of_in_the_roles_that_deploy():
+def test_cfn_lint_accepts_the_roles_of_the_deployment():
     result = tool("cfn-lint", "--non-zero-exit-code", "informational", "deploy/oidc-role.yaml")
     assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
 
@@ -109,7 +109,7 @@ def test_cfn_lint_finds_nothing_to_complain_of_in_the_roles_that_deploy():
     ],
     ids=["by name", "by name and numbers"],
 )
-def test_only_one_environment_of_one_repository_becomes_the_role_that_deploys(deployer, given, subjects):
+def test_only_one_environment_of_one_repository_can_assume_the_deployer_role(deployer, given, subjects):
     (trust,) = deployer.settled(*given).resources["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
     assert resolve(trust["Condition"]) == {
@@ -121,7 +121,7 @@ def test_only_one_environment_of_one_repository_becomes_the_role_that_deploys(de
 
 
 def decide(node, given):
-    """What a rule's function says of these parameters."""
+    """Evaluates a rule's function with these parameters."""
     if not isinstance(node, dict):
         return node
     ((function, of),) = node.items()
@@ -132,7 +132,7 @@ def decide(node, given):
 
 
 @pytest.mark.parametrize(("owner", "repository", "is_taken"), [("", "", True), ("11", "22", True), ("11", "", False), ("", "22", False)])
-def test_one_number_without_the_other_is_refused(deployer, owner, repository, is_taken):
+def test_owner_id_and_repository_id_are_required_together(deployer, owner, repository, is_taken):
     (rule,) = deployer.document["Rules"].values()
     assert "RuleCondition" not in rule
     (assertion,) = rule["Assertions"]
@@ -140,7 +140,7 @@ def test_one_number_without_the_other_is_refused(deployer, owner, repository, is
     assert "OwnerId and RepositoryId" in assertion["AssertDescription"]
 
 
-def test_the_roles_that_deploy_reach_no_further_than_the_stack(deployer):
+def test_deployer_roles_can_change_only_the_stack(deployer):
     for name in ("DeployRole", "ExecutionRole"):
         (policy,) = deployer.resources[name]["Properties"]["Policies"]
         for it in policy["PolicyDocument"]["Statement"]:
@@ -160,7 +160,7 @@ GROWING = ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundar
 
 
 @pytest.mark.parametrize("action", GROWING)
-def test_a_role_grows_only_within_the_boundary(deployer, action):
+def test_role_gets_permissions_only_within_the_boundary(deployer, action):
     template = deployer.settled(*EVERY_CONDITION)
     assert may(template, "ExecutionRole", action, ROLE, **BOUNDED)
     assert not may(template, "ExecutionRole", action, ROLE), "a role without a boundary"
@@ -171,7 +171,7 @@ def test_a_role_grows_only_within_the_boundary(deployer, action):
 
 
 @pytest.mark.parametrize("context", [{}, BOUNDED], ids=["unbounded", "bounded"])
-def test_no_policy_is_attached_and_the_boundary_stays_what_and_where_it_is(deployer, context):
+def test_no_policy_can_be_attached_and_the_boundary_cannot_be_changed(deployer, context):
     template = deployer.settled(*EVERY_CONDITION)
     for role in ("DeployRole", "ExecutionRole"):
         for action in ("iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary", "sts:AssumeRole"):
@@ -182,7 +182,7 @@ def test_no_policy_is_attached_and_the_boundary_stays_what_and_where_it_is(deplo
             assert not may(template, role, action, "arn:aws:iam::123456789012:user/anybody", **context), action
 
 
-def test_the_job_itself_changes_no_role_and_hands_cloudformation_one_role_alone(deployer):
+def test_job_changes_no_role_and_passes_only_one_to_cloudformation(deployer):
     template = deployer.settled(*EVERY_CONDITION)
     for action in (*GROWING, "iam:UpdateAssumeRolePolicy", "lambda:UpdateFunctionCode"):
         assert not may(template, "DeployRole", action, ROLE, **BOUNDED), action
@@ -191,7 +191,7 @@ def test_the_job_itself_changes_no_role_and_hands_cloudformation_one_role_alone(
 
 
 def arn_of(resource, template):
-    """The ARN that a statement of the stack's template means, under the stack's name."""
+    """Returns the ARN in a statement of the stack's template, with the stack's name."""
     resource = resolve(resource)
     if isinstance(resource, str):
         return resource
@@ -203,7 +203,7 @@ def arn_of(resource, template):
     return f"arn:aws:sqs:us-east-1:123456789012:outdial-production-{name}-1A2B3C"
 
 
-def test_the_boundary_lets_each_function_do_what_its_role_says(deployer, deployed):
+def test_boundary_allows_each_function_what_its_role_allows(deployer, deployed):
     boundary, template = deployer.settled(*EVERY_CONDITION), deployed.settled(*OPTIONAL)
     asked = [(name, action, arn_of(it["Resource"], template)) for name, it in allowed(template) for action in listed(it["Action"])]
     assert len(asked) > 40
@@ -211,7 +211,7 @@ def test_the_boundary_lets_each_function_do_what_its_role_says(deployer, deploye
     assert denied == []
 
 
-def test_the_boundary_lets_nobody_become_somebody_else(deployer):
+def test_boundary_allows_no_other_role_and_no_other_secret(deployer):
     template = deployer.settled(*EVERY_CONDITION)
     actions = {action for it in statements(template, "Boundary") for action in listed(it["Action"])}
     assert {action.split(":")[0] for action in actions} == {"logs", "xray", "sqs", "secretsmanager", "kms"}
@@ -222,7 +222,7 @@ def test_the_boundary_lets_nobody_become_somebody_else(deployer):
     assert not may(plain, "Boundary", "kms:Decrypt", GIVEN["KmsKeyArn"])
 
 
-def test_each_role_of_the_stack_takes_the_boundary(deployed):
+def test_each_role_of_the_stack_has_the_boundary(deployed):
     for name, role in deployed.settled(*OPTIONAL).of_type("AWS::IAM::Role").items():
         assert role["PermissionsBoundary"] == {"Ref": "PermissionsBoundary"}, name
     for name, role in deployed.settled().of_type("AWS::IAM::Role").items():

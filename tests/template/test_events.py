@@ -1,4 +1,4 @@
-"""The sample events are what the gateway and the function URLs would send, and are signed for env.json's account."""
+"""Tests that the sample events are those of the gateway and function URLs, with signatures for the account in env.json."""
 
 import base64
 import hashlib
@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from conftest import ROOT
+from test_template import WEBHOOKS
 
 EVENTS = ROOT / "events"
 sys.path.insert(0, str(EVENTS))
@@ -26,7 +27,7 @@ def load(file):
 
 @pytest.fixture(scope="session")
 def function_of(binaries):
-    """Which function an event's file is for: the longest binary's name that the file's name begins with."""
+    """Returns the function of an event: the longest name of a binary with which the file's name begins."""
 
     def find(file):
         names = [name for name, binary in binaries.items() if f"{file.stem}-".startswith(f"{binary}-")]
@@ -36,7 +37,7 @@ def function_of(binaries):
 
 
 @pytest.mark.parametrize("file", REQUESTS, ids=lambda file: file.stem)
-def test_an_event_is_a_whole_document_of_payload_2_0(file, function_of, functions):
+def test_event_is_a_complete_document_of_payload_2_0(file, function_of, functions):
     event = load(file)
     context = event["requestContext"]
     assert event["version"] == "2.0"
@@ -70,7 +71,7 @@ def test_an_event_is_a_whole_document_of_payload_2_0(file, function_of, function
         routes = [(it["Properties"]["Method"], it["Properties"]["Path"]) for it in function["Events"].values()]
         method, _, route = event["routeKey"].rpartition(" ")
         assert (method or "ANY", route) in routes
-        assert ("POST", event["rawPath"]) not in routes or method == context["http"]["method"], "the closest route"
+        assert ("POST", event["rawPath"]) not in routes or method == context["http"]["method"], "a more specific route exists"
         if "{proxy+}" in route:
             proxy = event["pathParameters"]["proxy"]
             assert route.replace("{proxy+}", proxy) == event["rawPath"]
@@ -78,15 +79,15 @@ def test_an_event_is_a_whole_document_of_payload_2_0(file, function_of, function
             assert route == event["rawPath"]
 
 
-def test_each_function_has_an_event_that_succeeds_and_one_that_is_refused(function_of, binaries):
+def test_each_function_has_a_valid_event_and_a_refused_one(function_of, binaries):
     kinds = {name: set() for name in binaries}
     for file in FILES:
         kinds[function_of(file)].add(file.stem.endswith(REFUSED))
-    assert kinds.pop("Reconcile") == {False}, "the schedule asks for nothing that could be refused"
+    assert kinds.pop("Reconcile") == {False}, "no scheduled event can be refused"
     assert kinds == {name: {True, False} for name in kinds}
 
 
-def test_a_batch_from_the_queue_is_as_lambda_hands_it_over():
+def test_queue_batch_has_the_format_of_lambda():
     for name in ("replay", "replay-unreadable"):
         records = load(EVENTS / f"{name}.json")["Records"]
         assert len({record["messageId"] for record in records}) == len(records)
@@ -96,7 +97,7 @@ def test_a_batch_from_the_queue_is_as_lambda_hands_it_over():
             assert {"ApproximateReceiveCount", "SentTimestamp"} <= set(record["attributes"])
 
 
-def test_the_messages_in_the_queue_are_the_webhooks_of_the_other_events():
+def test_queued_messages_are_the_webhooks_of_the_other_events():
     for topic, record in zip(("status", "recording"), load(EVENTS / "replay.json")["Records"], strict=True):
         message, webhook = json.loads(record["body"]), load(EVENTS / f"{topic}.json")
         assert message["topic"] == topic
@@ -104,13 +105,13 @@ def test_the_messages_in_the_queue_are_the_webhooks_of_the_other_events():
         assert message["call_id"] == webhook["queryStringParameters"]["call_id"]
 
 
-def test_the_committed_signatures_are_right():
+def test_committed_signatures_are_valid():
     result = subprocess.run([sys.executable, EVENTS / "sign.py", "--check"], capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("file", [it for it in REQUESTS if load(it)["rawPath"].startswith("/twilio/")], ids=lambda it: it.stem)
-def test_a_webhook_is_signed_by_twilio_unless_it_is_forged(file, function_of):
+def test_webhook_has_a_valid_signature_unless_it_is_forged(file, function_of):
     event = load(file)
     environments = load(EVENTS / "env.json")
     environment = environments[function_of(file)]
@@ -122,7 +123,7 @@ def test_a_webhook_is_signed_by_twilio_unless_it_is_forged(file, function_of):
     assert ("From", "") not in form
 
 
-def test_the_signature_is_the_one_that_twilio_s_documentation_computes():
+def test_signature_equals_the_example_of_twilios_documentation():
     event = {
         "requestContext": {"domainName": "mycompany.com"},
         "rawPath": "/myapp.php",
@@ -133,37 +134,37 @@ def test_the_signature_is_the_one_that_twilio_s_documentation_computes():
     assert sign.twilio_signature(event, "12345") == "0/KCTR6DLpKmkAf8muzZqo1nDgQ="
 
 
-def test_a_media_url_lasts_unless_it_has_expired():
+def test_media_urls_are_valid_except_the_expired_one():
     expiries = {file.stem: int(load(file)["queryStringParameters"]["expires"]) for file in REQUESTS if load(file)["rawPath"] == "/media"}
     assert set(expiries) == {"media", "media-whole", "media-expired"}
     for name, expires in expiries.items():
         assert (expires < 1_750_000_000) if name.endswith("-expired") else (expires > 4_000_000_000)
 
 
-def test_env_json_gives_each_function_variables_that_the_template_names(functions, written):
+def test_env_json_has_only_variables_of_the_template(functions, written):
     common = written.document["Globals"]["Function"]["Environment"]["Variables"]
     environments = load(EVENTS / "env.json")
     assert set(environments) == set(functions)
     for name, environment in environments.items():
         named = set(common) | set(functions[name]["Environment"]["Variables"])
-        assert set(environment) <= named, f"{name}: sam local passes on only what the template names"
+        assert set(environment) <= named, f"{name}: sam local passes only variables that the template names"
 
 
-def test_the_events_speak_of_what_the_seed_holds():
+def test_events_use_the_ids_of_the_seed(binaries):
     seed = load(EVENTS / "seed.json")
     (user,), (call,), (recording,) = seed["users"], seed["calls"], seed["recordings"]
     assert call["user_id"] == user["_id"]["$oid"]
     assert recording["call_id"] == call["_id"]["$oid"]
     assert load(EVENTS / "outbound-calls-get.json")["rawPath"] == f"/calls/{call['call_id']}"
     assert json.loads(load(EVENTS / "outbound-calls-create.json")["body"])["user_id"] == user["_id"]["$oid"]
-    for name in ("voice", "status", "recording"):
-        event = load(EVENTS / f"{name}.json")
+    for name in WEBHOOKS:
+        event = load(EVENTS / f"{binaries[name]}.json")
         assert event["queryStringParameters"]["call_id"] == call["call_id"]
         form = dict(parse_qsl(base64.b64decode(event["body"]).decode(), keep_blank_values=True))
         assert form["CallSid"] == call["twilio_sid"]
 
 
-def test_the_folder_s_readme_tells_of_each_event():
+def test_readme_of_the_folder_lists_each_event():
     text = (EVENTS / "README.md").read_text()
     for file in FILES:
         assert f"`{file.name}`" in text, file.name

@@ -1,4 +1,4 @@
-"""Where what is built, tested and deployed comes from: pinned, hashed, written down."""
+"""Tests that dependencies, actions and deployed binaries are pinned, hashed and documented."""
 
 import json
 import os
@@ -13,7 +13,9 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from test_template import tool
 
-WORKFLOWS = {"ci", "deploy"}
+WORKFLOWS = {"ci", "deploy", "release"}
+# The only jobs with more permissions than to read the repository.
+MORE_PERMISSIONS = {("deploy", "deploy"): {"id-token": "write"}, ("release", "publish"): {"contents": "write"}}
 
 
 def files(pattern):
@@ -21,7 +23,7 @@ def files(pattern):
 
 
 @pytest.mark.parametrize("file", files("**/requirements*.txt"), ids=lambda file: str(file.relative_to(ROOT)))
-def test_each_python_package_is_pinned_to_a_version_and_to_hashes(file):
+def test_each_python_package_is_pinned_by_version_and_hashes(file):
     text = re.sub(r"\\\n", " ", file.read_text())
     lines = [line for line in (line.split(" #")[0].strip() for line in text.splitlines()) if line and not line.startswith("#")]
     assert lines
@@ -31,8 +33,8 @@ def test_each_python_package_is_pinned_to_a_version_and_to_hashes(file):
     assert "://" not in file.read_text()
 
 
-def test_packages_are_installed_by_their_hashes_alone_from_files_made_of_pins():
-    venv = (ROOT / "xtask/src/venv.rs").read_text()
+def test_packages_are_installed_only_with_hashes():
+    venv = (ROOT / "local/stack/src/venv.rs").read_text()
     installed = set(re.findall(r'file: "([^"]+)"', venv)) | {"deploy/requirements.txt"}
     assert installed == {str(file.relative_to(ROOT)) for file in files("**/requirements*.txt")}
     assert '"--require-hashes"' in venv and '"--no-deps"' in venv
@@ -42,7 +44,7 @@ def test_packages_are_installed_by_their_hashes_alone_from_files_made_of_pins():
         assert file.with_suffix(".txt").exists()
 
 
-def test_each_crate_of_the_lockfile_is_the_registry_s_or_our_own():
+def test_each_crate_in_the_lockfile_is_local_or_from_the_registry():
     ours = {tomlkit.parse(file.read_text())["package"]["name"] for file in files("*/*/Cargo.toml") + files("*/Cargo.toml")}
     for package in tomlkit.parse((ROOT / "Cargo.lock").read_text())["package"]:
         if "source" in package:
@@ -63,12 +65,12 @@ def bill():
         return file.read()
 
 
-def test_the_bill_of_materials_is_valid_cyclonedx(bill):
+def test_bill_of_materials_is_valid_cyclonedx(bill):
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill) is None
-    assert str(ROOT) not in bill, "it tells nothing of the machine"
+    assert str(ROOT) not in bill, "it contains no path of this machine"
 
 
-def test_the_bill_of_materials_names_what_is_deployed_and_nothing_else(bill):
+def test_bill_of_materials_lists_exactly_the_deployed_crates(bill):
     document = json.loads(bill)
     components = {it["bom-ref"]: it for it in document["components"]}
     assert len(components) == len(document["components"])
@@ -77,7 +79,7 @@ def test_the_bill_of_materials_names_what_is_deployed_and_nothing_else(bill):
     names = {it["name"] for it in components.values()}
     running = {it["name"] for it in components.values() if it["scope"] == "required"}
     assert {"rustls", "ring", "mongodb", "reqwest", "axum", "tokio", "outdial"} <= running
-    assert {"serde_derive", "syn"} <= names - running, "what only runs where it is built"
+    assert {"serde_derive", "syn"} <= names - running, "crates that run only at build time"
     assert not names & {"proptest", "clap", "testkit", "twilio-sim", "xtask", "cargo-lock", "jsonschema", "hound"}
     locked = {}
     for package in tomlkit.parse((ROOT / "Cargo.lock").read_text())["package"]:
@@ -89,27 +91,20 @@ def test_the_bill_of_materials_names_what_is_deployed_and_nothing_else(bill):
             assert component["purl"] == f"pkg:cargo/{name.replace('+', '%2B')}"
 
 
-def test_the_bill_of_materials_tells_which_function_needs_what(bill):
+def test_bill_of_materials_lists_the_dependencies_that_each_function_declares(bill):
     document = json.loads(bill)
     needs = {it["ref"]: it["dependsOn"] for it in document["dependencies"]}
     assert len(needs) == len(document["dependencies"])
-    whole = needs[document["metadata"]["component"]["bom-ref"]]
-    functions = {file.parent.name for file in files("functions/*/Cargo.toml")}
-    assert {it.split("@")[0] for it in whole} == functions
-
-    def all_of(name):
-        found, unseen = set(), [next(it for it in needs if it.startswith(f"{name}@"))]
-        while unseen:
-            if (it := unseen.pop()) not in found:
-                found.add(it)
-                unseen += needs[it]
-        return {it.split("@")[0] for it in found}
-
-    assert {name for name in functions if "rlibphonenumber" in all_of(name)} == {"outbound-calls"}
     assert set(needs) == {it["bom-ref"] for it in document["components"]} | {document["metadata"]["component"]["bom-ref"]}
+    direct = {ref.split("@")[0]: {it.split("@")[0] for it in on} for ref, on in needs.items()}
+    manifests = {file.parent.name: tomlkit.parse(file.read_text()) for file in files("functions/*/Cargo.toml")}
+    assert direct["stack"] == set(manifests)
+    for function, manifest in manifests.items():
+        assert direct[function] == set(manifest["dependencies"]), function
+    assert direct["outdial"] == set(tomlkit.parse((ROOT / "shared/Cargo.toml").read_text())["dependencies"])
 
 
-def test_zizmor_finds_nothing_to_complain_of_in_the_workflows():
+def test_zizmor_accepts_the_workflows():
     result = tool("zizmor", "--offline", "--no-progress", "--min-severity", "medium", ".github")
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -135,29 +130,28 @@ def test_actions_are_pinned_to_commits_and_the_checkout_keeps_no_credentials(wor
                 assert step["with"] == {"persist-credentials": False}
 
 
-def test_jobs_may_do_little_and_not_for_ever(workflows):
+def test_jobs_have_few_permissions_and_a_timeout(workflows):
     for name, workflow in workflows.items():
-        assert workflow["permissions"] == {}, "each job says what it needs"
+        assert workflow["permissions"] == {}, "each job declares its permissions"
         assert workflow["concurrency"]["group"]
         for job, it in workflow["jobs"].items():
-            may_be_another = {"id-token": "write"} if (name, job) == ("deploy", "deploy") else {}
-            assert it["permissions"] == {"contents": "read", **may_be_another}
+            assert it["permissions"] == {"contents": "read", **MORE_PERMISSIONS.get((name, job), {})}
             assert "uses" in it or it["timeout-minutes"] <= 120
 
 
-def test_the_workflow_runs_the_command_of_the_readme_and_requires_advisories(workflows):
+def test_workflow_runs_the_readme_command_and_requires_advisories(workflows):
     jobs = workflows["ci"]["jobs"]
     assert jobs["test"]["steps"][-1] == {"run": "cargo xtask test"}
     assert "\ncargo xtask test\n" in (ROOT / "README.md").read_text()
     assert jobs["advisories"]["steps"][-1] == {"run": "cargo xtask deny --require-advisories"}
-    assert "schedule" in workflows["ci"][True], "YAML reads `on` so"
+    assert "schedule" in workflows["ci"][True], "YAML parses `on` as true"
     assert workflows["deploy"]["jobs"]["deploy"]["needs"] == ["test", "build"]
     assert workflows["deploy"]["jobs"]["test"]["uses"] == "./.github/workflows/ci.yml"
     rust = tomlkit.parse((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["rust-version"]
     assert all(workflow["env"]["RUSTUP_TOOLCHAIN"] == rust for workflow in workflows.values())
 
 
-def test_a_deployment_has_no_key_of_aws_and_only_the_last_job_has_a_role(workflows):
+def test_deployment_stores_no_aws_key_and_only_the_last_job_has_a_role(workflows):
     job = workflows["deploy"]["jobs"]["deploy"]
     assert job["environment"] == "production"
     (login,) = [it for it in steps(workflows["deploy"]) if "configure-aws-credentials" in it.get("uses", "")]
@@ -165,10 +159,10 @@ def test_a_deployment_has_no_key_of_aws_and_only_the_last_job_has_a_role(workflo
     assert set(login["with"]) == {"role-to-assume", "aws-region"}
     text = "".join(file.read_text() for file in files(".github/workflows/*"))
     assert "secrets." not in text
-    assert not [it for it in steps(workflows["deploy"]) if "cache" in it.get("uses", "")], "built from what is checked out alone"
+    assert not [it for it in steps(workflows["deploy"]) if "cache" in it.get("uses", "")], "built only from the checkout"
 
 
-def test_the_job_that_deploys_takes_binaries_alone_from_the_job_that_builds(workflows):
+def test_deploy_job_takes_only_binaries_from_the_build_job(workflows):
     build, deploy = (workflows["deploy"]["jobs"][name] for name in ("build", "deploy"))
     (download,) = [it for it in deploy["steps"] if "download-artifact" in it.get("uses", "")]
     assert download["with"]["path"].startswith("${{ runner.temp }}/"), "an empty folder, not the checkout"
@@ -182,3 +176,16 @@ def test_the_job_that_deploys_takes_binaries_alone_from_the_job_that_builds(work
     text = "".join(it.get("run", "") for it in deploy["steps"])
     assert "tar " not in text and "unzip" not in text
     assert deploy["steps"].index(place) < deploy["steps"].index(next(it for it in deploy["steps"] if "configure-aws" in it.get("uses", "")))
+
+
+def test_release_is_built_for_four_targets_without_a_cache_and_has_checksums(workflows):
+    jobs = workflows["release"]["jobs"]
+    assert jobs["test"]["uses"] == "./.github/workflows/ci.yml"
+    targets = {it["target"] for it in jobs["build"]["strategy"]["matrix"]["include"]}
+    systems = {"unknown-linux-musl", "apple-darwin"}
+    assert targets == {f"{machine}-{system}" for machine in ("aarch64", "x86_64") for system in systems}
+    assert not [it for it in steps(workflows["release"]) if "cache" in it.get("uses", "")]
+    assert jobs["publish"]["needs"] == ["test", "build"]
+    assert not [it for it in jobs["publish"]["steps"] if "checkout" in it.get("uses", "")], "it runs no code of the repository"
+    (publish,) = [it for it in jobs["publish"]["steps"] if "run" in it]
+    assert "SHA256SUMS" in publish["run"]

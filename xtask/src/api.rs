@@ -1,12 +1,18 @@
-//! The API as a caller sees it.
+//! A client of the API.
+
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, Response};
 use serde_json::Value;
+use stack::http;
+use stack::steps::seconds;
 
 use crate::Result;
-use crate::http;
 
-/// A caller with a key.
+/// Timeout for the completed recording of a call.
+const RECORDING_TIME: Duration = Duration::from_mins(3);
+
+/// A client with an API key.
 pub struct Api {
     client: reqwest::Client,
     url: String,
@@ -14,7 +20,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// `url` is the API's origin.
+    /// A client of the API at this origin.
     pub fn new(url: &str, key: &str) -> Result<Self> {
         Ok(Self {
             client: http::client()?,
@@ -23,36 +29,60 @@ impl Api {
         })
     }
 
-    /// GET, which must succeed.
+    /// Sends a GET that must succeed, and returns its JSON.
     pub async fn get(&self, path: &str) -> Result<Value> {
         self.json(Method::GET, path, None).await
     }
 
-    /// POST, which must succeed.
+    /// Sends a POST that must succeed, and returns its JSON.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.json(Method::POST, path, Some(body)).await
     }
 
-    /// GET of something that is elsewhere: the answer's `Location`.
+    /// Sends a GET that must redirect, and returns its `Location`.
     pub async fn location(&self, path: &str) -> Result<String> {
         let answer = self.send(Method::GET, path, None).await?;
         let location = answer.headers().get("location");
-        let location = location.ok_or_else(|| format!("GET {path} named no Location"))?;
+        let location = location.ok_or_else(|| format!("GET {path} returned no Location"))?;
         Ok(location.to_str()?.to_owned())
     }
 
-    /// Downloads from a URL that carries its own permission.
+    /// Downloads from a signed URL.
     pub async fn download(&self, url: &str) -> Result<Vec<u8>> {
         let answer = self.client.get(url).send().await?;
         if !answer.status().is_success() {
             return Err(format!(
-                "the download answered {}: {}",
+                "the download failed with {}: {}",
                 answer.status(),
                 answer.text().await?
             )
             .into());
         }
         Ok(answer.bytes().await?.to_vec())
+    }
+
+    /// Waits for the completed recording of a call. Twilio reports it some time after the call has ended.
+    pub async fn finished_recording(&self, call_id: &str) -> Result<Value> {
+        let deadline = Instant::now() + RECORDING_TIME;
+        loop {
+            let answer = self.get(&format!("/calls/{call_id}/recordings")).await?;
+            let recordings = answer["recordings"].as_array();
+            let finished = recordings
+                .into_iter()
+                .flatten()
+                .find(|one| one["status"] == "completed");
+            if let Some(recording) = finished {
+                return Ok(recording.clone());
+            }
+            if Instant::now() > deadline {
+                return Err(format!(
+                    "no finished recording after {}: {answer}",
+                    seconds(RECORDING_TIME)
+                )
+                .into());
+            }
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
     }
 
     async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
@@ -71,11 +101,17 @@ impl Api {
         let status = answer.status();
         if status.is_client_error() || status.is_server_error() {
             return Err(format!(
-                "{method} {path} answered {status}: {}",
+                "{method} {path} failed with {status}: {}",
                 answer.text().await?
             )
             .into());
         }
         Ok(answer)
     }
+}
+
+/// The string in a field.
+pub fn text<'a>(document: &'a Value, key: &str) -> Result<&'a str> {
+    let value = document[key].as_str();
+    value.ok_or_else(|| format!("the response has no {key}: {document}").into())
 }

@@ -1,26 +1,31 @@
-//! Chromium, and the npm packages that drive it: installed where this machine can, once.
+//! Chromium and the npm packages that drive it in the console's tests.
 
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
+use stack::npm;
+use stack::processes;
+use stack::workspace::Workspace;
 
 use crate::Result;
-use crate::npm;
-use crate::processes;
-use crate::workspace::Workspace;
 
+/// The names of Chromium's program.
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// What a page is tested with.
+/// Chromium and its driver.
 pub struct Browser {
     /// Chromium.
     pub program: PathBuf,
-    /// The folder whose `node_modules` has the packages.
+    /// The folder of the driver's `node_modules`.
     pub packages: PathBuf,
 }
 
 impl Browser {
-    /// Installs what is missing. The error says what cannot be had, and how a person gets it.
+    /// Installs what is missing.
+    ///
+    /// # Errors
+    ///
+    /// The message says what can't be installed here, and how to install it.
     pub async fn ensure(workspace: &Workspace) -> Result<Self> {
         let packages = npm::CONSOLE.ensure(workspace).await?;
         Ok(Self {
@@ -30,13 +35,13 @@ impl Browser {
     }
 }
 
-/// Chromium from the PATH, or else from Debian's packages.
+/// Finds Chromium on the `PATH`, or installs Debian's package.
 async fn chromium() -> Result<PathBuf> {
     let there = || NAMES.iter().find_map(|name| on_path(name));
     if let Some(program) = there() {
         return Ok(program);
     }
-    let by_hand = "there is no Chromium: sudo apt install chromium";
+    let by_hand = "Chromium is missing: sudo apt install chromium";
     if on_path("apt-get").is_none() || !geteuid().is_root() {
         return Err(by_hand.into());
     }

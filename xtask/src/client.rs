@@ -1,22 +1,23 @@
-//! `cargo xtask client`: what a generator makes of the API's document, and a recorded call by that alone.
+//! `cargo xtask client`: generates a Python client from the API document, and places a recorded call with it.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use stack::build::http_stack;
+use stack::database::Storage;
+use stack::environment::Twilio;
+use stack::output::Output;
+use stack::prerequisites;
+use stack::processes;
+use stack::simulator;
+use stack::steps::Steps;
+use stack::venv::{self, Venv};
+use stack::workspace::Workspace;
+use stack::{Plan, Stack, prepare};
 
 use crate::Result;
-use crate::output::Output;
-use crate::prerequisites;
-use crate::processes;
-use crate::stack::database::Storage;
-use crate::stack::environment::Twilio;
-use crate::stack::simulator;
-use crate::stack::{self, Plan, Stack};
-use crate::steps::Steps;
-use crate::venv::{self, Venv};
-use crate::workspace::Workspace;
 
-/// As `tests/client/call.py` imports it.
+/// The generated package, which `tests/client/call.py` imports.
 const PACKAGE: &str = "outdial_client";
 
 #[derive(Args)]
@@ -24,27 +25,25 @@ const PACKAGE: &str = "outdial_client";
     after_help = "Examples:\n  cargo xtask client\n  cargo xtask client --generate-into /tmp/clients"
 )]
 pub struct Arguments {
-    /// Only generate, into this folder, where the package `outdial_client` of an earlier run is replaced
+    /// Only generate the package `outdial_client` in this folder. Replaces an earlier one
     #[arg(long, value_name = "FOLDER")]
     generate_into: Option<PathBuf>,
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
     prerequisites::check()?;
-    prerequisites::check_python("the generator of clients", 11)?;
+    prerequisites::check_python("the client generator", 11)?;
     let workspace = Workspace::find()?;
     let tool = Venv::ensure(&workspace, venv::CLIENT).await?;
     if let Some(folder) = arguments.generate_into {
         return generate(&workspace, &tool, &folder).await;
     }
     let folder = workspace.target.join("client");
-    let mut steps = Steps::new(8);
+    let mut steps = Steps::new(7);
     steps.next("generating the client");
     generate(&workspace, &tool, &folder).await?;
-    steps.next("preparing the Python environment (the database)");
-    let venv = Venv::ensure(&workspace, venv::STACK).await?;
-    steps.next("building the functions and the simulator");
-    stack::build(&workspace).await?;
+    steps.next("building the functions and the simulator, installing the database");
+    let venv = prepare(&workspace, http_stack()).await?;
     let output = Output::file(&folder.join("log.txt"))?;
     let plan = Plan {
         workspace: &workspace,
@@ -59,7 +58,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     };
     let storage = Storage::Throwaway(folder.join(format!("database-{}", std::process::id())));
     let stack = Stack::start(plan, storage, |what| steps.next(what)).await?;
-    steps.next("placing a recorded call with it");
+    steps.next("placing a recorded call with the client");
     let status = processes::command(tool.program("python"))
         .arg(workspace.root.join("tests/client/call.py"))
         .env("PYTHONPATH", &folder)
@@ -72,10 +71,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     let tail = output.last_lines(15);
-    Err(format!("the generated client could not place a call: see above{tail}").into())
+    Err(format!("the generated client can't place a call: see above{tail}").into())
 }
 
-/// A warning is a failure: what the generator leaves out is missed by whoever uses it.
+/// Generates the client. A warning fails, because the client would lack something.
 async fn generate(workspace: &Workspace, tool: &Venv, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let status = processes::command(tool.program("openapi-python-client"))
@@ -95,9 +94,7 @@ async fn generate(workspace: &Workspace, tool: &Venv, folder: &Path) -> Result<(
         .status()
         .await?;
     if !status.success() {
-        return Err(
-            "openapi-python-client takes something amiss in openapi.json: see above".into(),
-        );
+        return Err("openapi-python-client rejects openapi.json: see above".into());
     }
     Ok(())
 }

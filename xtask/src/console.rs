@@ -1,49 +1,51 @@
-//! `cargo xtask console`: the console in a real browser, on the whole service of this machine.
+//! `cargo xtask console`: tests the console in a browser, on a whole local service.
 
 mod seed;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use testkit::ServerUri;
+use lambda::{Gateway, Host};
+use stack::build::http_stack;
+use stack::database::{Database, Storage};
+use stack::environment::Environment;
+use stack::functions::{self, Options};
+use stack::output::Output;
+use stack::prerequisites;
+use stack::processes;
+use stack::steps::Steps;
+use stack::venv::Venv;
+use stack::workspace::Workspace;
+use stack::{ServerUri, free_port, prepare, simulator};
 
 use crate::Result;
 use crate::browser::Browser;
-use crate::lambda::{Gateway, Host, Options};
-use crate::output::Output;
-use crate::prerequisites;
-use crate::processes;
-use crate::stack::database::{Database, Storage};
-use crate::stack::environment::Environment;
-use crate::stack::{self, free_port, simulator};
-use crate::steps::Steps;
-use crate::venv::{self, Venv};
-use crate::workspace::Workspace;
 
-/// How many environments each function may have.
+/// The most environments of one function.
 const ENVIRONMENTS: usize = 4;
-/// So fast that nobody waits, and so slow that a call can be hung up.
+/// Fast enough for short tests, and slow enough to hang up a call.
 const SPEED: u32 = 5;
 /// The databases of the two services.
 const FEW_DATABASE: &str = "outdial_console";
 const MANY_DATABASE: &str = "outdial_console_many";
-/// What the month of calls follows from.
+/// Random seed of the month of calls.
 const SEED: u64 = 1;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  cargo xtask console\n  cargo xtask console --pictures")]
 pub struct Arguments {
-    /// Draw the pictures in docs/images anew, and test nothing
+    /// Redraw the pictures in docs/images instead of testing
     #[arg(long)]
     pictures: bool,
-    /// Run only the tests whose names match this
+    /// Run only the tests whose names match this pattern
     filter: Option<String>,
 }
 
 /// Two services on one database server and one simulator. They run until this program ends.
 struct Stack {
     log: PathBuf,
-    told: Vec<(&'static str, String)>,
+    /// The variables of the tests.
+    variables: Vec<(&'static str, String)>,
     _database: Database,
     _hosts: [Host; 2],
 }
@@ -55,16 +57,16 @@ impl Stack {
         let storage = folder.join(format!("database-{}", std::process::id()));
         let database = Database::start(venv, &output, Storage::Throwaway(storage)).await?;
         for name in [FEW_DATABASE, MANY_DATABASE] {
-            // A run on the caller's own server may have left something.
+            // The caller's own server may have data of an earlier run.
             database.client().database(name).drop().await?;
             database.make_indexes(name).await?;
         }
         seed::fill(&database.client().database(MANY_DATABASE), SEED).await?;
 
-        // The tests stand between the one service and its database, and take it away.
+        // The tests put a proxy between one service and its database, to cut the connection.
         let between = free_port()?;
         let server = ServerUri::parse(&database.uri);
-        let server = server.ok_or("MONGO_URI must be mongodb://… and name one server")?;
+        let server = server.ok_or("MONGO_URI must start with mongodb:// and name one server")?;
         let taken = server.at(format_args!("127.0.0.1:{between}"));
 
         let few = Gateway::bind(0).await?;
@@ -72,7 +74,7 @@ impl Stack {
         let [few_url, many_url] = [&few, &many].map(|gateway| gateway.url().to_owned());
         let mut of_few = Environment::new(&taken, FEW_DATABASE, &few_url);
         let mut of_many = Environment::new(&database.uri, MANY_DATABASE, &many_url);
-        // Another origin than the API's, as in a deployment.
+        // As in a deployment, another origin than the API's.
         of_few.set(
             "MEDIA_URL",
             format!("{}/media", few_url.replace("127.0.0.1", "localhost")),
@@ -82,7 +84,7 @@ impl Stack {
         of_many.set("TWILIO_ACCOUNT_SID", &account.account_sid);
         of_many.set("TWILIO_AUTH_TOKEN", &account.auth_token);
         let twilio = simulator::start(workspace, &output, &account, SPEED).await?;
-        let mut told = vec![
+        let mut variables = vec![
             ("OUTDIAL_URL", few_url),
             ("OUTDIAL_API_KEY", of_few.api_key.clone()),
             ("OUTDIAL_MANY_URL", many_url),
@@ -91,10 +93,10 @@ impl Stack {
             ("OUTDIAL_MANY_DATABASE", MANY_DATABASE.to_owned()),
             ("OUTDIAL_DATABASE_PORT", between.to_string()),
         ];
-        told.push(("OUTDIAL_MANY_CALLS", seed::CALLS.to_string()));
+        variables.push(("OUTDIAL_MANY_CALLS", seed::CALLS.to_string()));
         let hosts = [(few, of_few), (many, of_many)].map(|(gateway, mut environment)| {
             environment.set("TWILIO_API_BASE_URL", &twilio);
-            // The tests call one number more often than a person is called in a day.
+            // The tests call one number more often than the default cap allows.
             environment.set("MAX_CALLS_PER_NUMBER_PER_DAY", "1000");
             let options = Options {
                 workspace,
@@ -102,11 +104,11 @@ impl Stack {
                 environments: ENVIRONMENTS,
                 kills: None,
             };
-            gateway.serve(environment, options)
+            functions::serve(gateway, environment, options)
         });
         Ok(Self {
             log,
-            told,
+            variables,
             _database: database,
             _hosts: hosts,
         })
@@ -119,11 +121,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     let folder = workspace.target.join("console");
     std::fs::create_dir_all(&folder)?;
-    steps.next("preparing the database's environment, and the browser");
-    let venv = Venv::ensure(&workspace, venv::STACK).await?;
+    steps.next("setting up the browser");
     let browser = Browser::ensure(&workspace).await?;
-    steps.next("building the functions and the simulator");
-    stack::build(&workspace).await?;
+    steps.next("building the functions and the simulator, installing the database");
+    let venv = prepare(&workspace, http_stack()).await?;
     steps.next("starting the database, Twilio and the functions, and storing ten thousand calls");
     let stack = Stack::start(&workspace, &venv, &folder).await?;
     let tests = workspace.root.join("tests/console");
@@ -140,7 +141,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         command.arg(tests.join("all.mjs"));
     }
     let status = command
-        .envs(stack.told)
+        .envs(stack.variables)
         .env("OUTDIAL_XTASK", workspace.binary("xtask"))
         .env("OUTDIAL_BROWSER", &browser.program)
         .env("OUTDIAL_PACKAGES", &browser.packages)
@@ -153,7 +154,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     Err(format!(
-        "the console does not do what it should: see above, and {} for what the functions have logged",
+        "a test of the console failed: see above, and the functions' log {}",
         stack.log.display()
     )
     .into())

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: one recorded call through the whole service, and what is left of it.
+//! `cargo xtask demo`: places one recorded call through the whole service.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,26 +6,27 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use clap::Args;
-use serde_json::{Value, json};
+use outdial::domain::CallStatus;
+use serde_json::json;
+use stack::build::http_stack;
+use stack::database::Storage;
+use stack::environment::{Twilio, missing_account_variables};
+use stack::output::Output;
+use stack::prerequisites;
+use stack::steps::{Steps, seconds};
+use stack::workspace::Workspace;
+use stack::{Plan, Stack, prepare};
 
 use crate::Result;
-use crate::api::Api;
-use crate::output::Output;
-use crate::prerequisites;
-use crate::stack::database::Storage;
-use crate::stack::environment::{Twilio, missing_account_variables};
-use crate::stack::{self, Plan, Stack};
-use crate::steps::{Steps, seconds};
-use crate::venv::{self, Venv};
+use crate::api::{Api, text};
 use crate::wav;
-use crate::workspace::Workspace;
 
 const SCRIPT: &str = "Hello! This is outdial, calling from your own machine. Nobody paid for this call, and nobody \
     had to pick up a phone. Goodbye!";
 const SIMULATED_CALLEE: &str = "+14155552671";
 const DATABASE: &str = "outdial_demo";
 
-/// How long a call may take from placing to its end, by the clock on the wall.
+/// Timeout for the call and for its recording, in real time.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 #[derive(Args)]
@@ -34,25 +35,25 @@ const PATIENCE: Duration = Duration::from_mins(3);
     \x20 cargo xtask demo --speed 20\n\
     \x20 cargo xtask demo --real-twilio --to +14155552671")]
 pub struct Arguments {
-    /// How many times as fast as life the simulated call runs
+    /// Speed factor of the simulated call
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     speed: u32,
-    /// Dial a real phone: needs `--to`, the account in `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN` and
-    /// `TWILIO_FROM_NUMBER`, and a public https `BASE_URL` that leads to `--port` on this machine
+    /// Call a real phone. Needs `--to`, a Twilio account in `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN` and `TWILIO_FROM_NUMBER`, and
+    /// a public https `BASE_URL` that leads to `--port` on this machine
     #[arg(long, requires = "to")]
     real_twilio: bool,
-    /// The real phone's number, such as +14155552671
+    /// Number of the real phone, such as +14155552671
     #[arg(long, requires = "real_twilio", value_name = "NUMBER")]
     to: Option<String>,
-    /// Where the API listens on 127.0.0.1 [default: a free port; 9000 with --real-twilio]
+    /// Port of the API on 127.0.0.1 [default: a free port; 9000 with --real-twilio]
     #[arg(long)]
     port: Option<u16>,
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
     let started = Instant::now();
-    let mut steps = Steps::new(11);
-    steps.next("checking what this machine has");
+    let mut steps = Steps::new(10);
+    steps.next("checking the prerequisites");
     prerequisites::check()?;
     let public_url = arguments.real_twilio.then(public_url).transpose()?;
     let port = match arguments.port {
@@ -64,10 +65,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 
     let workspace = Workspace::find()?;
     let run = run_folder(&workspace)?;
-    steps.next("preparing the Python environment (the database)");
-    let venv = Venv::ensure(&workspace, venv::STACK).await?;
-    steps.next("building the functions and the simulator");
-    stack::build(&workspace).await?;
+    steps.next("building the functions and the simulator, installing the database");
+    let venv = prepare(&workspace, http_stack()).await?;
 
     let output = Output::file(&run.join("log.txt"))?;
     let twilio = if arguments.real_twilio {
@@ -91,19 +90,19 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 
     let api = Api::new(&stack.url, &stack.api_key)?;
     let callee = arguments.to.as_deref().unwrap_or(SIMULATED_CALLEE);
-    let told = tell_the_story(&api, &mut steps, callee, &run).await;
-    told.map_err(|error| format!("{error}{}", output.last_lines(30)))?;
+    let placed = place_call(&api, &mut steps, callee, &run).await;
+    placed.map_err(|error| format!("{error}{}", output.last_lines(30)))?;
     println!(
-        "\nThe whole service worked, in {}, and has ended. What it said is in {}\n\
-         `cargo xtask dev` keeps one running: the API on http://127.0.0.1:9000, its pages at /docs, and a key.",
+        "\nThe whole service worked, in {}, and has stopped. Its log is {}\n\
+         `cargo xtask dev` keeps the service running, with the API on http://127.0.0.1:9000 and its documentation at /docs.",
         seconds(started.elapsed()),
         run.join("log.txt").display()
     );
     Ok(())
 }
 
-/// From a new user to the recording on disk.
-async fn tell_the_story(api: &Api, steps: &mut Steps, callee: &str, folder: &Path) -> Result<()> {
+/// Creates a user, places a call, and saves its recording.
+async fn place_call(api: &Api, steps: &mut Steps, callee: &str, folder: &Path) -> Result<()> {
     steps.next("POST /users");
     let email = format!("ada.{}@example.com", Utc::now().timestamp_millis());
     let user = json!({ "name": "Ada Lovelace", "email": email, "phone_number": SIMULATED_CALLEE });
@@ -115,21 +114,21 @@ async fn tell_the_story(api: &Api, steps: &mut Steps, callee: &str, folder: &Pat
     let call = json!({ "user_id": user_id, "to_number": callee, "script": SCRIPT, "recording_enabled": true });
     let call = api.post("/calls/outbound", &call).await?;
     let call_id = text(&call, "call_id")?;
-    steps.note(format!("call {call_id}; its timeline as it is told:"));
+    steps.note(format!("call {call_id}; its timeline, live:"));
     let status = follow(api, steps, call_id).await?;
 
     if status != "completed" {
-        return Err(format!("the call ended {status}").into());
+        return Err(format!("the call ended with the status {status}").into());
     }
 
-    steps.next(format!("GET /calls/{call_id}/recordings, then its audio"));
-    let recording = finished_recording(api, call_id).await?;
+    steps.next(format!("GET /calls/{call_id}/recordings, then the audio"));
+    let recording = api.finished_recording(call_id).await?;
     let recording_id = text(&recording, "id")?;
     let media = api
         .location(&format!("/recordings/{recording_id}/media"))
         .await?;
     let audio = api.download(&media).await?;
-    let length = wav::duration(&audio).ok_or("the recording is no WAV file")?;
+    let length = wav::duration(&audio).ok_or("the recording is not a WAV file")?;
     let file = folder.join(format!("recording-{recording_id}.wav"));
     fs::write(&file, &audio)?;
     steps.note(format!(
@@ -138,13 +137,13 @@ async fn tell_the_story(api: &Api, steps: &mut Steps, callee: &str, folder: &Pat
         file.display()
     ));
 
-    steps.next(format!("GET /calls/{call_id}, as it is stored now"));
+    steps.next(format!("GET /calls/{call_id}"));
     let call = api.get(&format!("/calls/{call_id}")).await?;
     println!("{call:#}");
     Ok(())
 }
 
-/// Prints each event of the call when it is stored, until the call has ended: the last status.
+/// Prints each event of the call as soon as it is stored, until the call ends. Returns the last status.
 async fn follow(api: &Api, steps: &Steps, call_id: &str) -> Result<String> {
     let deadline = Instant::now() + PATIENCE;
     let mut shown = Vec::new();
@@ -159,7 +158,7 @@ async fn follow(api: &Api, steps: &Steps, call_id: &str) -> Result<String> {
             }
         }
         let status = text(&call, "status")?;
-        if ["completed", "busy", "failed", "no-answer", "canceled"].contains(&status) {
+        if CallStatus::from_word(status).is_some_and(CallStatus::is_terminal) {
             return Ok(status.to_owned());
         }
         if Instant::now() > deadline {
@@ -169,37 +168,7 @@ async fn follow(api: &Api, steps: &Steps, call_id: &str) -> Result<String> {
     }
 }
 
-/// Twilio tells about the recording some time after the call has ended.
-pub async fn finished_recording(api: &Api, call_id: &str) -> Result<Value> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = api.get(&format!("/calls/{call_id}/recordings")).await?;
-        let recordings = answer["recordings"].as_array();
-        let finished = recordings
-            .into_iter()
-            .flatten()
-            .find(|one| one["status"] == "completed");
-        if let Some(recording) = finished {
-            return Ok(recording.clone());
-        }
-        if Instant::now() > deadline {
-            return Err(format!(
-                "no finished recording after {}: {answer}",
-                seconds(PATIENCE)
-            )
-            .into());
-        }
-        tokio::time::sleep(Duration::from_millis(150)).await;
-    }
-}
-
-/// A field that is a text.
-pub fn text<'a>(document: &'a Value, key: &str) -> Result<&'a str> {
-    let value = document[key].as_str();
-    value.ok_or_else(|| format!("the answer has no {key}: {document}").into())
-}
-
-/// Twilio must reach this machine, under the account's own name.
+/// The public URL at which Twilio reaches this machine, if the account is configured too.
 fn public_url() -> Result<String> {
     let missing = missing_account_variables();
     if !missing.is_empty() {
@@ -208,12 +177,12 @@ fn public_url() -> Result<String> {
     let url = outdial::config::variable("BASE_URL").unwrap_or_default();
     let url = url.trim_end_matches('/');
     if !url.starts_with("https://") {
-        return Err("--real-twilio needs BASE_URL, the public https origin that leads to --port on this machine".into());
+        return Err("--real-twilio needs BASE_URL: the public https origin that leads to --port on this machine".into());
     }
     Ok(url.to_owned())
 }
 
-/// A folder for this run's log and recording.
+/// Creates a folder for this run's log and recording.
 fn run_folder(workspace: &Workspace) -> Result<PathBuf> {
     let name = format!(
         "{}-{}",

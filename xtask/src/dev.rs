@@ -1,4 +1,4 @@
-//! `cargo xtask dev`: the stack, left running, with each function rebuilt when its code changes.
+//! `cargo xtask dev`: keeps the stack running, and rebuilds the functions when their code changes.
 
 mod rebuild;
 
@@ -6,53 +6,52 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use lambda::Host;
+use outdial::config::dev_variables_file;
 use serde_json::json;
+use stack::build::whole_stack;
+use stack::database::Storage;
+use stack::environment::Twilio;
+use stack::output::Output;
+use stack::prerequisites;
+use stack::secrets::write_for_owner;
+use stack::steps::Steps;
+use stack::workspace::Workspace;
+use stack::{Plan, Stack, prepare};
 
 use crate::Result;
-use crate::lambda::Host;
-use crate::output::Output;
-use crate::prerequisites;
-use crate::stack::database::Storage;
-use crate::stack::environment::Twilio;
-use crate::stack::secrets::write_for_owner;
-use crate::stack::{self, Plan, Stack};
-use crate::steps::Steps;
-use crate::venv::{self, Venv};
-use crate::workspace::Workspace;
 use rebuild::Changes;
 
 const DATABASE: &str = "outdial_dev";
 
-/// As in the template.
+/// The template's interval between runs of `reconcile`.
 const RECONCILED_EVERY: Duration = Duration::from_mins(5);
 
 #[derive(Args)]
 #[command(after_help = "\
-The database, the key, and the simulated calls with their recordings are kept in target/dev for the next start on the same port. A call
-that is under way at the end is broken off, and the next start tells the API of it.
+target/dev keeps the database, the API key, the simulated calls and their recordings for the next start on the same port. Stopping ends the
+calls in progress; the next start reports their end to the API.
 
 Examples:\n  cargo xtask dev\n  cargo xtask dev --port 9100 --speed 5")]
 pub struct Arguments {
-    /// Where the API listens on 127.0.0.1
+    /// Port of the API on 127.0.0.1
     #[arg(long, default_value_t = 9000)]
     port: u16,
-    /// How many times as fast as life simulated calls run
+    /// Speed factor of simulated calls
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     speed: u32,
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let mut steps = Steps::new(7);
-    steps.next("checking what this machine has");
+    let mut steps = Steps::new(6);
+    steps.next("checking the prerequisites");
     prerequisites::check()?;
     stack::must_be_free(arguments.port)?;
     let workspace = Workspace::find()?;
-    steps.next("preparing the Python environment (the database)");
-    let venv = Venv::ensure(&workspace, venv::STACK).await?;
-    // From here on, so that nothing is missed that changes while this starts.
+    // Before the build, so that a change during it is not missed.
     let mut changes = Changes::watch(&workspace)?;
-    steps.next("building the functions and the simulator");
-    stack::build(&workspace).await?;
+    steps.next("building the functions and the simulator, installing the database");
+    let venv = prepare(&workspace, whole_stack()).await?;
     let output = Output::terminal();
     let plan = Plan {
         workspace: &workspace,
@@ -68,7 +67,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let storage_folder = workspace.target.join(format!("dev/{}", arguments.port));
     let storage = Storage::Kept(storage_folder.clone());
     let stack = Stack::start(plan, storage, |what| steps.next(what)).await?;
-    let _variables = VariablesFile::write(&workspace, arguments.port, &stack)?;
+    let _variables = VariablesFile::write(arguments.port, &stack)?;
     greet(&stack, &storage_folder);
     let rebuilt = async {
         loop {
@@ -82,26 +81,21 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Settles what no webhook has told of, and so also what an earlier run has left.
+/// Reconciles open calls, those of an earlier run included.
 async fn reconcile(host: &Host) {
     loop {
-        // What goes wrong is in the function's log.
+        // The function logs its errors.
         let _ = host.invoke("reconcile", &json!({})).await;
         tokio::time::sleep(RECONCILED_EVERY).await;
     }
 }
 
-/// Where the stack's variables are while it runs, for other verbs with `--local`.
-pub fn variables_file(workspace: &Workspace, port: u16) -> PathBuf {
-    workspace.target.join(format!("dev/{port}.json"))
-}
-
-/// That file; it goes with the stack.
+/// The file with the stack's variables while it runs, for `outdial --local`. It is deleted with the stack.
 struct VariablesFile(PathBuf);
 
 impl VariablesFile {
-    fn write(workspace: &Workspace, port: u16, stack: &Stack) -> Result<Self> {
-        let path = variables_file(workspace, port);
+    fn write(port: u16, stack: &Stack) -> Result<Self> {
+        let path = dev_variables_file(port)?;
         write_for_owner(&path, &stack.variables)?;
         Ok(Self(path))
     }
@@ -113,17 +107,18 @@ impl Drop for VariablesFile {
     }
 }
 
+/// Prints the URLs, the API key and examples.
 fn greet(stack: &Stack, storage: &Path) {
     let Stack { url, api_key, .. } = stack;
-    // A caller's own URI may hold a password.
+    // The caller's own URI may contain a password.
     let database = if stack.database.is_ours() {
         format!(
-            "MONGO_URI='{}' MONGO_DB={DATABASE}\n            kept in {}",
+            "MONGO_URI='{}' MONGO_DB={DATABASE}\n            stored in {}",
             stack.database.uri,
             storage.display()
         )
     } else {
-        format!("{DATABASE}, in the one of MONGO_URI")
+        format!("{DATABASE}, on the server in MONGO_URI")
     };
     let simulator = stack.simulator.as_deref().unwrap_or_default();
     println!(
@@ -133,13 +128,13 @@ fn greet(stack: &Stack, storage: &Path) {
   console   {url}/console
   key       {api_key}
   database  {database}
-  Twilio    simulated; its calls are at {simulator}/_sim/calls
+  Twilio    simulated; its calls: {simulator}/_sim/calls
 
   curl -s {url}/users -H 'Authorization: Bearer {api_key}' --json '{{"name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+14155552671"}}'
   curl -s {url}/calls/outbound -H 'Authorization: Bearer {api_key}' --json '{{"user_id": "USER_ID", "to_number": "+14155552671", "script": "Hello!", "recording_enabled": true}}'
   curl -s {url}/calls/CALL_ID -H 'Authorization: Bearer {api_key}'
 
-  Ctrl-C ends everything.
+  Ctrl-C stops everything.
 "#
     );
 }

@@ -1,29 +1,30 @@
-//! `cargo xtask host`: the functions alone, on a Lambda of this machine, and all that they print in one file.
+//! `cargo xtask host`: runs only the functions, on a local Lambda, with all their output in one file.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use lambda::Gateway;
+use stack::environment::Environment;
+use stack::functions::{self, Options};
+use stack::output::Output;
+use stack::workspace::Workspace;
 
 use crate::Result;
-use crate::lambda::{Gateway, Options};
-use crate::output::Output;
-use crate::stack::environment::Environment;
-use crate::workspace::Workspace;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// Where the gateway listens on 127.0.0.1
+    /// Port of the gateway on 127.0.0.1
     #[arg(long)]
     port: u16,
-    /// The file that their output is added to
+    /// File to append the output to
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 }
 
-/// How many environments each function may have.
+/// The most environments of one function.
 const ENVIRONMENTS: usize = 3;
 
-/// Runs until it is told to stop.
+/// Runs until a signal stops it.
 pub async fn run(arguments: Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     let output = Output::verbatim(&arguments.output)?;
@@ -35,6 +36,6 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         environments: ENVIRONMENTS,
         kills: None,
     };
-    let _host = gateway.serve(Environment::of_caller(), options);
+    let _host = functions::serve(gateway, Environment::of_caller(), options);
     std::future::pending().await
 }

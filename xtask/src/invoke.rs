@@ -1,4 +1,4 @@
-//! `cargo xtask invoke`: one function, one event, under AWS's own runtime interface emulator.
+//! `cargo xtask invoke`: invokes one function with one event, under AWS's runtime interface emulator.
 
 mod emulator;
 mod recording;
@@ -7,34 +7,36 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use lambda::Function;
 use mongodb::bson::Document;
+use outdial::input;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use stack::build::{SIMULATOR, build};
+use stack::database::{self, Database, Storage};
+use stack::environment::Credentials;
+use stack::output::Output;
+use stack::prerequisites;
+use stack::simulator;
+use stack::venv::{self, Venv};
+use stack::workspace::Workspace;
 
 use crate::Result;
-use crate::input;
-use crate::output::Output;
-use crate::prerequisites;
-use crate::stack::database::{self, Database, Storage};
-use crate::stack::environment::Credentials;
-use crate::stack::{self, simulator};
-use crate::venv::{self, Venv};
-use crate::workspace::Workspace;
 
-/// Variables by the function's logical id in the template.
+/// The variables of each function, by its logical id in the template.
 type Environments = BTreeMap<String, BTreeMap<String, String>>;
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask invoke users events/users-create.json")]
 pub struct Arguments {
-    /// The function: its folder's name (outbound-calls) or its logical id in template.yaml (`OutboundCalls`)
+    /// Function: its folder's name (outbound-calls) or its logical id in template.yaml (`OutboundCalls`)
     name: String,
-    /// A file with the event, such as events/users-create.json
+    /// File with the event, such as events/users-create.json
     event: PathBuf,
-    /// A file with each function's variables
+    /// File with each function's variables
     #[arg(long, value_name = "FILE", default_value = "events/env.json")]
     env: PathBuf,
-    /// What the database holds beforehand, unless `MONGO_URI` names one of your own
+    /// File with the documents of the database, unless `MONGO_URI` names a database of your own
     #[arg(long, value_name = "FILE", default_value = "events/seed.json")]
     seed: PathBuf,
 }
@@ -67,7 +69,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         "a JSON object with an array of documents for each collection, such as events/seed.json",
     )?;
 
-    stack::build(&workspace).await?;
+    if Function::names().all(|known| known != name) {
+        let names: Vec<_> = Function::names().collect();
+        return Err(format!("no function {name}: the functions are {}", names.join(", ")).into());
+    }
+    build(&workspace, [name.as_str(), SIMULATOR].into_iter()).await?;
     let output = Output::Stderr;
     let database = if variables.contains_key("MONGO_URI") {
         Some(database_for(&workspace, &seed, &variables, &output).await?)
@@ -91,7 +97,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The caller's database, else a fresh one with the indexes and the seed.
+/// The caller's database, or a new one with the indexes and the seed.
 async fn database_for(
     workspace: &Workspace,
     seed: &Document,
@@ -101,7 +107,7 @@ async fn database_for(
     if let Some(uri) = database::callers_uri() {
         return Database::at(uri, output).await;
     }
-    let venv = Venv::ensure(workspace, venv::STACK).await?;
+    let venv = Venv::ensure(workspace, venv::DATABASE).await?;
     let storage = workspace
         .target
         .join("invoke")
@@ -113,7 +119,7 @@ async fn database_for(
     Ok(database)
 }
 
-/// The caller's Twilio, else a simulator with the event's account, and with a recording where the event asks for one.
+/// The caller's Twilio, or a simulator with the function's account. If the event requests a recording, the simulator has one.
 async fn twilio_for(
     workspace: &Workspace,
     variables: &BTreeMap<String, String>,
@@ -130,14 +136,14 @@ async fn twilio_for(
     };
     let url = simulator::start(workspace, output, &account, simulator::AT_ONCE).await?;
     let signing_key = variable("MEDIA_SIGNING_KEY");
-    if recording::is_asked_for(event, &signing_key) {
+    if recording::is_requested(event, &signing_key) {
         let sid = recording::play_one(&url, &account).await?;
-        recording::ask_for(event, &sid, &signing_key);
+        recording::request(event, &sid, &signing_key);
     }
     Ok(url)
 }
 
-/// Reads a JSON file by the path that the caller gave, or else below the workspace's root.
+/// Reads a JSON file. A relative path that does not exist is relative to the workspace's root.
 fn read<T: DeserializeOwned>(workspace: &Workspace, path: &Path, expected: &str) -> Result<T> {
     let below_root = workspace.root.join(path);
     if !path.exists() && below_root.exists() {
@@ -146,7 +152,7 @@ fn read<T: DeserializeOwned>(workspace: &Workspace, path: &Path, expected: &str)
     input::json(path, expected)
 }
 
-/// `outbound-calls` and `OutboundCalls` name the same function.
+/// The logical id and the folder of a function, from either of them: `OutboundCalls` and `outbound-calls`.
 fn both_names(name: &str) -> (String, String) {
     let mut logical_id = String::new();
     let mut folder = String::new();
@@ -173,7 +179,7 @@ mod tests {
     use super::both_names;
 
     #[test]
-    fn a_function_goes_by_its_folder_or_its_logical_id() {
+    fn folder_and_logical_id_name_the_same_function() {
         for name in ["outbound-calls", "OutboundCalls"] {
             assert_eq!(
                 both_names(name),

@@ -1,4 +1,7 @@
-//! `cargo xtask sbom`: what the deployed functions are made of, as a `CycloneDX` document.
+//! `cargo xtask sbom`: writes a software bill of materials of the deployed functions, in `CycloneDX` format.
+//!
+//! It lists what each crate declares as a dependency. All functions use the library `outdial`, so each lists what the library declares,
+//! even where the linker drops code that the function never calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,15 +10,15 @@ use std::process::Command;
 use chrono::{SecondsFormat, Utc};
 use clap::Args;
 use serde_json::{Value, json};
+use stack::workspace::{Workspace, cargo};
 use uuid::Uuid;
 
 use crate::Result;
-use crate::workspace::{Workspace, cargo};
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask sbom")]
 pub struct Arguments {
-    /// The target that the functions are built for
+    /// Target that the functions are built for
     #[arg(long, default_value = "aarch64-unknown-linux-gnu")]
     target: String,
 }
@@ -31,18 +34,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// All functions together; the crate that they share is called outdial too.
+/// The reference of all functions together. (`outdial` is the crate that they share.)
 const WHOLE: &str = "stack";
 
-/// A name and a version, which only one crate of the registry has.
+/// The name and version of a crate.
 type Crate = (String, String);
 
-/// What `cargo tree` tells of a crate.
+/// A crate in the output of `cargo tree`.
 #[derive(Debug, Default, PartialEq)]
 struct Node {
     licence: String,
     repository: String,
-    /// Whether it is of this workspace.
+    /// True for crates of this workspace.
     is_own: bool,
     dependencies: BTreeSet<Crate>,
 }
@@ -50,7 +53,7 @@ struct Node {
 type Graph = BTreeMap<Crate, Node>;
 
 fn document(workspace: &Workspace, target: &str) -> Result<Value> {
-    // The whole workspace is resolved at once, as `sam build` resolves it, without what only tests need.
+    // As `sam build` does, this resolves the whole workspace at once, without dependencies of tests.
     let graph = tree(workspace, target, "normal,build")?;
     let linked = tree(workspace, target, "normal,no-proc-macro")?;
     let functions = functions(workspace, &graph)?;
@@ -99,7 +102,7 @@ fn document(workspace: &Workspace, target: &str) -> Result<Value> {
     }))
 }
 
-/// One crate. What only runs where the functions are built is `excluded` from what runs when they do.
+/// One crate as a component. The scope of a crate that only the build runs is `excluded`.
 fn component(
     it: &Crate,
     node: &Node,
@@ -132,7 +135,7 @@ fn reference((name, version): &Crate) -> String {
     format!("{name}@{version}")
 }
 
-/// The crates of the folder `functions`.
+/// The crates in the folder `functions`.
 fn functions(workspace: &Workspace, graph: &Graph) -> Result<BTreeSet<Crate>> {
     let folders: BTreeSet<_> = fs::read_dir(workspace.root.join("functions"))?
         .map(|entry| Ok(entry?.file_name()))
@@ -167,12 +170,12 @@ fn tree(workspace: &Workspace, target: &str, edges: &str) -> Result<Graph> {
     parse(&String::from_utf8(output.stdout)?)
 }
 
-/// Reads lines like `2|serde v1.0.229|MIT OR Apache-2.0|https://…|`, where the number is the depth.
+/// Parses lines such as `2|serde v1.0.229|MIT OR Apache-2.0|https://…|`. The number is the depth.
 fn parse(lines: &str) -> Result<Graph> {
     let mut graph = Graph::new();
     let mut above: Vec<Crate> = Vec::new();
     for line in lines.lines().filter(|line| !line.is_empty()) {
-        let unread = || format!("cannot read what cargo tree says: {line}");
+        let unread = || format!("cannot parse a line of cargo tree: {line}");
         let mut parts = line.split('|');
         let mut part = || parts.next().ok_or_else(unread);
         let depth: usize = part()?.parse().map_err(|_| unread())?;
@@ -181,7 +184,7 @@ fn parse(lines: &str) -> Result<Graph> {
         let (version, kind) = rest.split_once(' ').unwrap_or((rest, ""));
         let it = (name.to_owned(), version.to_owned());
         let node = graph.entry(it.clone()).or_default();
-        // Older manifests separate their licences by a slash.
+        // Older manifests separate licences with a slash.
         node.licence = part()?.replace('/', " OR ");
         part()?.clone_into(&mut node.repository);
         node.is_own = kind.starts_with("(/");
@@ -194,13 +197,24 @@ fn parse(lines: &str) -> Result<Graph> {
     Ok(graph)
 }
 
+/// The checksum of each crate from the registry.
 fn checksums(workspace: &Workspace) -> Result<BTreeMap<Crate, String>> {
-    let lockfile = cargo_lock::Lockfile::load(workspace.root.join("Cargo.lock"))?;
-    let packages = lockfile.packages.into_iter().filter_map(|package| {
-        let it = (package.name.to_string(), package.version.to_string());
-        Some((it, package.checksum?.to_string()))
+    let lockfile = fs::read_to_string(workspace.root.join("Cargo.lock"))?;
+    Ok(parse_checksums(&lockfile))
+}
+
+/// Reads the checksums of a lock file. Cargo writes one member a line, such as `name = "serde"`.
+fn parse_checksums(lockfile: &str) -> BTreeMap<Crate, String> {
+    let packages = lockfile.split("[[package]]").skip(1);
+    let packages = packages.filter_map(|package| {
+        let member = |name: &str| {
+            let mut lines = package.lines();
+            let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
+            Some(value?.trim_end_matches('"').to_owned())
+        };
+        Some(((member("name")?, member("version")?), member("checksum")?))
     });
-    Ok(packages.collect())
+    packages.collect()
 }
 
 #[cfg(test)]
@@ -212,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_is_read_with_its_edges_and_its_licences() {
+    fn tree_is_parsed_with_edges_and_licences() {
         let graph = parse(
             "0|users v0.1.0 (/src/functions/users)|MIT||\n\
              1|a-b v1.0.0 (proc-macro)|MIT/Apache-2.0|https://example.com/a|\n\
@@ -236,5 +250,14 @@ mod tests {
         let roots = BTreeSet::from([named("users", "0.1.0")]);
         assert_eq!(reachable(&graph, &roots).len(), 3, "not what xtask needs");
         assert!(parse("rustls v0.23.0").is_err());
+    }
+
+    #[test]
+    fn checksums_are_read_from_the_lock_file() {
+        let lockfile = "version = 4\n\n\
+             [[package]]\nname = \"users\"\nversion = \"0.1.0\"\ndependencies = [\n \"c\",\n]\n\n\
+             [[package]]\nname = \"c\"\nversion = \"2.0.0+x\"\nsource = \"registry\"\nchecksum = \"00ff\"\n";
+        let expected = BTreeMap::from([(named("c", "2.0.0+x"), "00ff".to_owned())]);
+        assert_eq!(parse_checksums(lockfile), expected);
     }
 }

@@ -1,28 +1,29 @@
-//! `cargo xtask schemathesis`: the API is asked whatever its document allows, and whatever it does not.
+//! `cargo xtask schemathesis`: sends generated requests to the API, and compares the responses with the API document.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use lambda::{Gateway, Host};
 use serde_json::json;
+use stack::build::http_stack;
+use stack::database::{Database, Storage};
+use stack::environment::Environment;
+use stack::functions::{self, Options};
+use stack::output::Output;
+use stack::prerequisites;
+use stack::processes;
+use stack::steps::Steps;
+use stack::venv::{self, Venv};
+use stack::workspace::Workspace;
+use stack::{prepare, simulator};
 use uuid::Uuid;
 
 use crate::Result;
-use crate::api::Api;
-use crate::demo::{finished_recording, text};
-use crate::lambda::{Gateway, Host, Options};
-use crate::output::Output;
-use crate::prerequisites;
-use crate::processes;
-use crate::stack::database::{Database, Storage};
-use crate::stack::environment::Environment;
-use crate::stack::{self, simulator};
-use crate::steps::Steps;
-use crate::venv::{self, Venv};
-use crate::workspace::Workspace;
+use crate::api::{Api, text};
 
-/// How many environments each function may have.
+/// The most environments of one function.
 const ENVIRONMENTS: usize = 4;
-/// No refusal but those that a request deserves by itself.
+/// High caps, so that only the request itself can cause a refusal.
 const VARIABLES: [(&str, &str); 3] = [
     ("MAX_CALLS_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
@@ -34,10 +35,10 @@ const VARIABLES: [(&str, &str); 3] = [
     \x20 cargo xtask schemathesis --examples 25 --seed 1\n\
     \x20 cargo xtask schemathesis -- --include-path /users")]
 pub struct Arguments {
-    /// How many requests each operation gets in each phase, at most
+    /// The most requests to each operation in each phase
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     examples: u32,
-    /// What the run follows from [default: by chance]
+    /// Random seed [default: a random one]
     #[arg(long)]
     seed: Option<u32>,
     /// More options for schemathesis, after `--`
@@ -45,15 +46,15 @@ pub struct Arguments {
     options: Vec<String>,
 }
 
-/// What the tool is told of by variables, beside the API key: see `tests/schemathesis/hooks.py`.
-type Told = Vec<(&'static str, String)>;
+/// Variables for `tests/schemathesis/hooks.py`.
+type HookVariables = Vec<(&'static str, String)>;
 
-/// What is asked. It runs until this program ends.
+/// The service under test. It runs until this program ends.
 struct Stack {
     url: String,
-    /// What all processes print.
+    /// The log of all processes.
     log: PathBuf,
-    told: Told,
+    variables: HookVariables,
     _database: Database,
     _host: Host,
 }
@@ -65,7 +66,7 @@ impl Stack {
         let output = Output::file(&log)?;
         let storage = folder.join(format!("database-{}", std::process::id()));
         let database = Database::start(venv, &output, Storage::Throwaway(storage)).await?;
-        // A run on the caller's own server may have left something.
+        // The caller's own server may have data of an earlier run.
         database.client().database(DATABASE).drop().await?;
         database.make_indexes(DATABASE).await?;
         let gateway = Gateway::bind(0).await?;
@@ -86,9 +87,9 @@ impl Stack {
             environments: ENVIRONMENTS,
             kills: None,
         };
-        let host = gateway.serve(environment, options);
-        let mut told = place_call(&Api::new(&url, &api_key)?).await?;
-        told.extend([
+        let host = functions::serve(gateway, environment, options);
+        let mut variables = place_call(&Api::new(&url, &api_key)?).await?;
+        variables.extend([
             ("OUTDIAL_API_KEY", api_key),
             ("OUTDIAL_AUTH_TOKEN", account.auth_token),
             ("OUTDIAL_MEDIA_SIGNING_KEY", signing_key),
@@ -97,15 +98,15 @@ impl Stack {
         Ok(Self {
             url,
             log,
-            told,
+            variables,
             _database: database,
             _host: host,
         })
     }
 }
 
-/// A user with a recorded call, so that there is something of each kind to be asked for.
-async fn place_call(api: &Api) -> Result<Told> {
+/// Creates a user with a recorded call, so that requests can find a document of each kind.
+async fn place_call(api: &Api) -> Result<HookVariables> {
     let number = "+14155552671";
     let user =
         json!({ "name": "Ada Lovelace", "email": "ada@example.org", "phone_number": number });
@@ -119,7 +120,7 @@ async fn place_call(api: &Api) -> Result<Told> {
     });
     let call = api.post("/calls/outbound", &call).await?;
     let call_id = text(&call, "call_id")?;
-    let recording = finished_recording(api, call_id).await?;
+    let recording = api.finished_recording(call_id).await?;
     Ok(vec![
         ("OUTDIAL_USER_ID", user_id.to_owned()),
         ("OUTDIAL_CALL_ID", call_id.to_owned()),
@@ -138,15 +139,14 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     let folder = workspace.target.join("schemathesis");
     std::fs::create_dir_all(&folder)?;
-    steps.next("preparing the Python environments");
-    let venv = Venv::ensure(&workspace, venv::STACK).await?;
+    steps.next("installing schemathesis");
     let tool = Venv::ensure(&workspace, venv::SCHEMATHESIS).await?;
-    steps.next("building the functions and the simulator");
-    stack::build(&workspace).await?;
+    steps.next("building the functions and the simulator, installing the database");
+    let venv = prepare(&workspace, http_stack()).await?;
     steps.next("starting the database, Twilio and the functions");
     let stack = Stack::start(&workspace, &venv, &folder).await?;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u32(..));
-    steps.next(format!("asking, by seed {seed}"));
+    steps.next(format!("sending requests with the random seed {seed}"));
     let status = processes::command(tool.program("schemathesis"))
         .arg("--config-file")
         .arg(workspace.root.join("tests/schemathesis/schemathesis.toml"))
@@ -154,7 +154,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         .args(["--checks", "all", "--seed", &seed.to_string()])
         .args(["--max-examples", &arguments.examples.to_string()])
         .args(&arguments.options)
-        .envs(stack.told)
+        .envs(stack.variables)
         .env("NO_PROXY", "127.0.0.1")
         .env("PYTHONPATH", workspace.root.join("tests/schemathesis"))
         .env("SCHEMATHESIS_HOOKS", "hooks")
@@ -166,7 +166,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     Err(format!(
-        "the API and its document disagree: see above, and {} for what the functions have logged",
+        "the API and its document disagree: see above, and the functions' log {}",
         stack.log.display()
     )
     .into())

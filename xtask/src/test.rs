@@ -1,5 +1,7 @@
-//! `cargo xtask test`: everything that must pass, and a table of the results.
+//! `cargo xtask test`: runs every check and prints a table of the results.
 
+mod crates;
+mod prepare;
 mod rust;
 mod slowest;
 mod step;
@@ -7,19 +9,19 @@ mod suite;
 mod task;
 
 use clap::Args;
+use stack::prerequisites;
+use stack::venv::{self, Venv};
+use stack::workspace::Workspace;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Result;
-use crate::prerequisites;
-use crate::venv::{self, Venv};
-use crate::workspace::Workspace;
 
+pub use crates::advisories;
 use rust::Selection;
 pub use step::Step;
 pub use suite::Suite;
-pub use task::Task;
 
-/// The steps up to the binaries, in turn.
+/// The steps up to the build of the binaries, in order.
 const CHECKS: [Step; 9] = [
     Step::Formatting,
     Step::Crates,
@@ -32,8 +34,8 @@ const CHECKS: [Step; 9] = [
     Step::Build,
 ];
 
-/// The steps that run beside the Rust tests, in turn: each starts what it needs, and needs nothing but the binaries.
-const BESIDE: [Step; 5] = [
+/// The steps that run concurrently with the Rust tests, in order. They only need the binaries.
+const CONCURRENT: [Step; 5] = [
     Step::ApiLinters,
     Step::SimulatorAndTwiliosSdk,
     Step::Schemathesis,
@@ -46,15 +48,15 @@ const BESIDE: [Step; 5] = [
     \x20 cargo xtask test\n\
     \x20 cargo xtask test --quick\n\
     \x20 cargo xtask test --only console\n\
-    \x20 cargo xtask test a_repeated_key_dials_once")]
+    \x20 cargo xtask test repeated_key_dials_once")]
 pub struct Arguments {
-    /// Leave out what takes long: end-to-end tests, documentation, and the Python suites
+    /// Skip what takes long: end-to-end tests, documentation, and the Python suites
     #[arg(long)]
     quick: bool,
-    /// Run one step, with what it needs and nothing else
+    /// Run only one step, and the build if the step needs it
     #[arg(long, value_name = "STEP", ignore_case = true, conflicts_with_all = ["quick", "filter"])]
     only: Option<Step>,
-    /// Run only the Rust tests whose names contain this
+    /// Run only the Rust tests whose names contain this text
     filter: Option<String>,
 }
 
@@ -83,41 +85,41 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     suite.finish()
 }
 
-/// Runs the steps in lanes. The lane of cargo shows its output as it comes; what the others print follows at the end.
+/// Runs the steps in three concurrent lanes. The output of cargo's lane is live; that of the others follows at the end.
 async fn everything(suite: &mut Suite<'_>) {
     let names = |steps: &[Step]| {
         let names: Vec<_> = steps.iter().map(|step| step.name()).collect();
         names.join(", ")
     };
     println!(
-        "in turn: {}, {}; beside them, and shown at the end: {}, {}, {}",
+        "in order: {}, {}; concurrently, with output at the end: {}, {}, {}",
         names(&CHECKS),
         Step::RustTests.name(),
         Step::SamTemplate.name(),
         Step::Chaos.name(),
-        names(&BESIDE)
+        names(&CONCURRENT)
     );
     let workspace = suite.workspace;
     let (built, binaries) = oneshot::channel();
     let (ended, mut outcomes) = mpsc::unbounded_channel();
-    let beside = async move {
+    let concurrent = async move {
         for requirements in [venv::SDK_TESTS, venv::SCHEMATHESIS, venv::CLIENT] {
             // The step that uses the environment reports the failure.
             let _ = Venv::ensure(workspace, requirements).await;
         }
-        let _ = ended.send(task::captured(workspace, Step::SamTemplate).await);
-        // After a failed build, each step names the binary that it misses.
+        let _ = ended.send(prepare::captured(workspace, Step::SamTemplate).await);
+        // After a failed build, each step names its missing binary.
         let _ = binaries.await;
-        // Most of the time it waits for what is scheduled.
+        // Chaos mostly waits for its schedule, so it gets a lane of its own.
         let chaos = async {
-            let _ = ended.send(task::captured(workspace, Step::Chaos).await);
+            let _ = ended.send(prepare::captured(workspace, Step::Chaos).await);
         };
-        let in_turn = async {
-            for step in BESIDE {
-                let _ = ended.send(task::captured(workspace, step).await);
+        let in_order = async {
+            for step in CONCURRENT {
+                let _ = ended.send(prepare::captured(workspace, step).await);
             }
         };
-        tokio::join!(chaos, in_turn);
+        tokio::join!(chaos, in_order);
     };
     let shown = async {
         for step in CHECKS {
@@ -129,5 +131,5 @@ async fn everything(suite: &mut Suite<'_>) {
             suite.show(&outcome);
         }
     };
-    tokio::join!(beside, shown);
+    tokio::join!(concurrent, shown);
 }

@@ -1,8 +1,8 @@
-//! As much of the WAV format as tells a recording's length.
+//! The duration of a WAV file.
 
 use std::time::Duration;
 
-/// The length of the audio, or `None` if this is no complete WAV file.
+/// The duration of the audio, or `None` if this is not a complete WAV file.
 pub fn duration(file: &[u8]) -> Option<Duration> {
     if file.get(..4)? != b"RIFF" || file.get(8..12)? != b"WAVE" {
         return None;
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_the_data_over_the_byte_rate() {
+    fn duration_is_the_data_over_the_byte_rate() {
         assert_eq!(
             duration(&wav(16_000, 40_000)),
             Some(Duration::from_millis(2_500))
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_file_has_no_length() {
+    fn truncated_file_has_no_duration() {
         let whole = wav(16_000, 1_000);
         for length in 0..whole.len() {
             assert_eq!(duration(&whole[..length]), None, "{length} bytes");
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_rate_of_zero_has_no_length() {
+    fn byte_rate_of_zero_has_no_duration() {
         assert_eq!(duration(&wav(0, 1_000)), None);
     }
 }

@@ -1,4 +1,4 @@
-// The API, asked as any client asks it. The key is a variable of this module and is nowhere else.
+// A client of the public API. Only a variable of this module holds the key.
 
 import { setServerTime } from "./format.js";
 
@@ -6,20 +6,20 @@ const TIME_OUT_MS = 30_000;
 const KEPT_MAX = 60;
 
 let key = "";
-/** The last answers to GET, by path, for `If-None-Match`. */
+/** The last responses to GET by path, for `If-None-Match`. */
 const kept = new Map();
 
-/** StatusOutcome of `unauthorized`, `away` and `back`; the first two bring the problem as `detail`. */
+/** Emits `unauthorized`, `away` and `back`. The first two have the problem as `detail`. */
 export const events = new EventTarget();
 
-function tell(name, detail) {
+function emit(name, detail) {
   events.dispatchEvent(new CustomEvent(name, { detail }));
 }
 
-/** Why something was refused, in the API's own words. */
+/** An error response of the API. */
 export class Problem extends Error {
   constructor(status, document, retryAfter) {
-    super(document.detail || document.message || document.title || `The API answered ${status}.`);
+    super(document.detail || document.message || document.title || `The API responded with ${status}.`);
     this.status = status;
     this.code = document.code ?? null;
     this.errors = Array.isArray(document.errors) ? document.errors : [];
@@ -30,12 +30,12 @@ export class Problem extends Error {
     this.retryAfterMs = retryAfter ? retryAfter * 1000 : null;
   }
 
-  /** Whether the service itself is away, rather than this one request refused. */
+  /** True if the service is unavailable, false if it refused the request. */
   get isAway() {
     return this.status === 0 || this.code === "unavailable" || (this.status >= 502 && this.code === null);
   }
 
-  /** Whether the request may have been carried out all the same. */
+  /** True if the request may have taken effect. */
   get isOpen() {
     const refused = ["twilio_refused", "twilio_unreachable", "dialing_off"];
     return this.status === 0 || this.code === "request_in_progress" || (this.status >= 500 && !refused.includes(this.code));
@@ -62,18 +62,18 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
     request.headers["Content-Type"] = "application/json";
     request.body = JSON.stringify(body);
   }
-  let answer;
+  let response;
   try {
-    answer = await fetch(path, request);
-    const date = Date.parse(answer.headers.get("Date") ?? "");
+    response = await fetch(path, request);
+    const date = Date.parse(response.headers.get("Date") ?? "");
     if (date) setServerTime(date);
-    const text = await answer.text();
-    return { answer, document: text ? JSON.parse(text) : {} };
+    const text = await response.text();
+    return { response, document: text ? JSON.parse(text) : {} };
   } catch (error) {
     if (signal?.aborted) throw error;
-    if (answer && error instanceof SyntaxError) return { answer, document: {} };
+    if (response && error instanceof SyntaxError) return { response, document: {} };
     throw new Problem(0, {
-      detail: limit.aborted ? "The API does not answer in time." : "The API cannot be reached.",
+      detail: limit.aborted ? "The API did not respond in time." : "The API cannot be reached.",
     });
   }
 }
@@ -81,32 +81,32 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
 async function ask(method, path, options) {
   let problem;
   try {
-    const { answer, document } = await send(method, path, options);
-    if (answer.ok || answer.status === 304) {
-      // Only the database makes an answer of these current.
-      if (path !== "/health") tell("back");
-      return { answer, document };
+    const { response, document } = await send(method, path, options);
+    if (response.ok || response.status === 304) {
+      // Every path except `/health` needs the database.
+      if (path !== "/health") emit("back");
+      return { response, document };
     }
-    problem = new Problem(answer.status, document, Number(answer.headers.get("Retry-After")));
+    problem = new Problem(response.status, document, Number(response.headers.get("Retry-After")));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     problem = error;
   }
-  if (problem.status === 401) tell("unauthorized", problem);
-  else if (problem.isAway) tell("away", problem);
-  // These two have looked into the database.
-  else if (problem.status === 404 || problem.status === 409) tell("back");
+  if (problem.status === 401) emit("unauthorized", problem);
+  else if (problem.isAway) emit("away", problem);
+  // These two responses need the database.
+  else if (problem.status === 404 || problem.status === 409) emit("back");
   throw problem;
 }
 
-/** GET; what has not changed since the last time is the same object as then. */
+/** Sends a GET. An unchanged document is the same object as last time. */
 export async function get(path, signal) {
   const known = kept.get(path);
   const headers = known ? { "If-None-Match": known.tag } : {};
-  const { answer, document } = await ask("GET", path, { headers, signal });
-  if (answer.status === 304) return known.document;
+  const { response, document } = await ask("GET", path, { headers, signal });
+  if (response.status === 304) return known.document;
   kept.delete(path);
-  const tag = answer.headers.get("ETag");
+  const tag = response.headers.get("ETag");
   if (tag) {
     kept.set(path, { tag, document });
     if (kept.size > KEPT_MAX) kept.delete(kept.keys().next().value);
@@ -114,12 +114,12 @@ export async function get(path, signal) {
   return document;
 }
 
-/** How the service is doing, which it tells with a 503 too. */
+/** Returns the health report, also from a 503. */
 export async function health(signal) {
-  const { answer, document } = await send("GET", "/health", { signal });
-  if (answer.ok || document.database) return document;
-  const problem = new Problem(answer.status, document);
-  if (problem.status === 401) tell("unauthorized", problem);
+  const { response, document } = await send("GET", "/health", { signal });
+  if (response.ok || document.database) return document;
+  const problem = new Problem(response.status, document);
+  if (problem.status === 401) emit("unauthorized", problem);
   throw problem;
 }
 
@@ -136,11 +136,11 @@ export async function remove(path) {
   await ask("DELETE", path);
 }
 
-/** A path with a query of what is given. */
+/** Adds the non-empty parameters to a path. */
 export function withQuery(path, query) {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return given.length > 0 ? `${path}?${new URLSearchParams(given)}` : path;
 }
 
-/** A segment of a path, whatever it holds. */
+/** Encodes a path segment. */
 export const segment = encodeURIComponent;

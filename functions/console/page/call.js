@@ -1,4 +1,4 @@
-// One call: what happened, and what can still be done.
+// The view of one call.
 
 import { get, post, segment } from "./api.js";
 import { badge, maskedNumber, setBadge } from "./calls.js";
@@ -14,35 +14,35 @@ import { timeline } from "./timeline.js";
 const LIVE_MS = 1_000;
 const AWAITED_MS = 2_000;
 const CALM_MS = 15_000;
-/** How long after a call's end its recording is looked for often. */
+/** How long after the end of a call the page polls often for its recording. */
 const AWAITED_FOR_MS = 180_000;
 
 const SIP = {
   404: "the number was not found",
   408: "no answer in time",
-  480: "the phone is away",
+  480: "the phone is unavailable",
   486: "the line is busy",
   487: "ended before an answer",
   503: "the carrier was not available",
   603: "declined",
 };
 const OUTCOMES = {
-  pending: "Twilio has not answered yet",
-  accepted: "Twilio took the call",
+  pending: "no response from Twilio yet",
+  accepted: "Twilio accepted the call",
   refused: "Twilio refused the call",
-  unknown: "Twilio's answer was lost; it is never dialled again",
+  unknown: "Twilio's response was lost; the call is not dialled again",
 };
 const ANSWERED_BY = {
   human: "a person",
   fax: "a fax",
-  unknown: "not known",
+  unknown: "unknown",
   machine_start: "an answering machine",
   machine_end_beep: "an answering machine, after its beep",
   machine_end_silence: "an answering machine, after its greeting",
   machine_end_other: "an answering machine",
 };
 
-/** What went wrong with the call, or null. */
+/** The notice about a failed call, or null. */
 function fault(call) {
   if (!call.error_code && !call.error_message && call.dial_outcome !== "unknown") return null;
   const words = call.error_message ?? (call.dial_outcome === "unknown" ? `${OUTCOMES.unknown}.` : "The call failed.");
@@ -54,7 +54,7 @@ function fault(call) {
   );
 }
 
-/** That the person heard an apology instead of the script, or null. */
+/** The notice about an apology instead of the script, or null. */
 function undelivered(call) {
   if (call.delivery !== "none") return null;
   const words = "The message was not delivered: an apology was spoken.";
@@ -62,7 +62,7 @@ function undelivered(call) {
 }
 
 function facts(call, recording) {
-  // That of a person who was erased is empty.
+  // The call of an erased person has no user id.
   const user = isErased(call) ? h("span", {}, "erased") : h("a", { href: `#/users/${segment(call.user_id)}` }, call.user_id);
   withName(call.user_id, (name) => setText(user, name));
   const sip = call.sip_response_code;
@@ -74,12 +74,12 @@ function facts(call, recording) {
     ["Dialling", OUTCOMES[call.dial_outcome]],
     ["Answered by", call.answered_by && (ANSWERED_BY[call.answered_by] ?? call.answered_by)],
     ["Recording", recording],
-    ["Answering machines", call.machine_detection && { Enable: "told from people", DetectMessageEnd: "spoken to after the greeting" }[call.machine_detection]],
+    ["Answering machine detection", { Enable: "on", DetectMessageEnd: "on, speaks after the greeting" }[call.machine_detection] ?? "off"],
     ["Voice", call.voice],
     ["Language", call.language],
     ["Phone network", sip && sip !== 200 && `${SIP[sip] ?? "SIP response"} (${sip})`],
-    ["Call", h("code", {}, call.call_id)],
-    ["At Twilio", call.twilio_sid && h("code", {}, call.twilio_sid)],
+    ["Call id", h("code", {}, call.call_id)],
+    ["Twilio SID", call.twilio_sid && h("code", {}, call.twilio_sid)],
     ...Object.entries(call.metadata ?? {}).map(([name, value]) => [name, value]),
   ];
   return h(
@@ -136,7 +136,7 @@ export function callView(main, { id, head }) {
   hangUp.addEventListener("click", () =>
     confirmDialog({
       title: "Hang up this call?",
-      body: `The call to ${masked(call.to_number)} ends at once.`,
+      body: `The call to ${masked(call.to_number)} ends immediately.`,
       action: "Hang up",
       act: async () => {
         await post(`${path}/hangup`, undefined);
@@ -198,7 +198,7 @@ export function callView(main, { id, head }) {
       audio.append(player.element);
     }
   };
-  /** Whether the call has ended so recently that its recording may not be there. One that was there has been deleted. */
+  /** True shortly after the call's end, while its recording may be missing. If it was there before, it was deleted. */
   const isFresh = () => !wasRecorded && now() - Date.parse(call.updated_at) < AWAITED_FOR_MS;
   const awaitsRecording = () =>
     call.recording_enabled &&

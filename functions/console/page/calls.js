@@ -1,4 +1,4 @@
-// The list of calls, live: newest first, one page at a time.
+// The live list of calls, newest first, one page at a time.
 
 import { get, segment, withQuery } from "./api.js";
 import { h, icon, patch, say, setAttribute, setText } from "./dom.js";
@@ -22,7 +22,7 @@ export function setBadge(element, status) {
   setText(element.lastElementChild, statusWord(status));
 }
 
-/** A number for the eye, and for the ear; that of a person who was erased is empty. */
+/** Shows a masked number, with a text for screen readers. The number of an erased person is empty. */
 export function maskedNumber(number) {
   if (number === "") return [h("span", { class: "number" }, "erased")];
   return [
@@ -66,7 +66,7 @@ function updateRow(row, call) {
   setText(time, when(call.created_at));
   const seconds = talked(call);
   setText(duration, seconds === null ? "–" : length(seconds));
-  // Only a completed recording has a URL: that one was asked for says nothing of there being one.
+  // Only a completed recording has a URL. `recording_enabled` doesn't mean that there is one.
   const isRecorded = Boolean(call.recording_url);
   if (isRecorded !== recorded.hasChildNodes()) {
     recorded.replaceChildren(...(isRecorded ? [icon("recorded"), h("span", { class: "unseen" }, "recorded")] : []));
@@ -74,11 +74,11 @@ function updateRow(row, call) {
 }
 
 /**
- * The list below `place`. `filter` is `{status, user}`, `path` where it is asked; `moved` is told of another filter.
- * Returns what stops it.
+ * Fills `place` with the calls of `path` and `query`. `whenEmpty()` returns the placeholder for no calls.
+ * Returns a function that stops polling.
  */
 export function callsList(place, { path, query, withUser, whenEmpty }) {
-  // The cursors of the pages before this one, and its own.
+  // The cursors of the earlier pages and of this one.
   const before = [];
   let cursor = null;
   let next = null;
@@ -126,13 +126,13 @@ export function callsList(place, { path, query, withUser, whenEmpty }) {
     go();
   });
 
-  const show = ({ calls, next_cursor }, asked) => {
-    if (asked !== cursor) {
+  const show = ({ calls, next_cursor }, requested) => {
+    if (requested !== cursor) {
       poller.now();
       return;
     }
     const fresh = calls.filter((call) => !rows.has(call.call_id)).length;
-    const isSamePage = place.page === asked;
+    const isSamePage = place.page === requested;
     next = next_cursor ?? null;
     patch(
       body,
@@ -151,20 +151,20 @@ export function callsList(place, { path, query, withUser, whenEmpty }) {
       say(`Page ${before.length + 1}, ${plural(calls.length, "call")}`);
       if (table.getBoundingClientRect().top < 0) table.scrollIntoView({ block: "start" });
     }
-    place.page = asked;
+    place.page = requested;
     first = false;
     table.hidden = calls.length === 0;
     table.removeAttribute("aria-busy");
     state.replaceChildren();
-    if (calls.length === 0) state.append(before.length > 0 ? empty("No calls on this page", "They have moved on. Go back to newer ones.") : whenEmpty());
+    if (calls.length === 0) state.append(before.length > 0 ? empty("No calls on this page", "Go back to newer calls.") : whenEmpty());
     offerPages({ newer, older, pages }, before.length > 0, next !== null);
     setText(place_, `Page ${before.length + 1}`);
   };
 
   const poller = new Poller({
     load: async (signal) => {
-      const asked = cursor;
-      show(await get(withQuery(path, { ...query, page_size: PAGE, cursor: asked }), signal), asked);
+      const requested = cursor;
+      show(await get(withQuery(path, { ...query, page_size: PAGE, cursor: requested }), signal), requested);
     },
     every: () => ([...rows.values()].some(({ call }) => LIVE.has(call.status)) ? LIVE_MS : CALM_MS),
     failed: (problem) => {
@@ -180,7 +180,7 @@ export function callsList(place, { path, query, withUser, whenEmpty }) {
       }
     },
   });
-  // A call's seconds go on between two answers.
+  // The duration of a live call counts up between two responses.
   const ticking = setInterval(() => {
     for (const row of rows.values()) if (LIVE.has(row.call.status)) updateRow(row, row.call);
   }, 1_000);
@@ -190,7 +190,7 @@ export function callsList(place, { path, query, withUser, whenEmpty }) {
   };
 }
 
-/** The view of all calls. `query` holds the filter, as the address has it. */
+/** The view of all calls. `query` is the filter from the URL. */
 export function callsView(main, { query, head, go }) {
   const status = h(
     "select",
@@ -252,7 +252,7 @@ export function callsView(main, { query, head, go }) {
     withUser: true,
     whenEmpty: () =>
       userId || status.value
-        ? empty("No calls match", "No call has this status and this user. Clear the filter to see all of them.")
-        : empty("No calls yet", "Calls appear here as they are placed, by the API or with the button above."),
+        ? empty("No calls match", "No call has this status and user. Clear the filter to see all calls.")
+        : empty("No calls yet", "Calls from the API or the button above appear here."),
   });
 }

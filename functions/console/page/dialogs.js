@@ -1,4 +1,4 @@
-// The forms: a call, a user.
+// The forms for a call and a user.
 
 import { change, get, post, segment, withQuery } from "./api.js";
 import { h, setText, toast } from "./dom.js";
@@ -16,7 +16,7 @@ function choice(options) {
   return h("select", {}, options.map(([value, label]) => h("option", { value }, label)));
 }
 
-/** The form that places a call; `user` is who it concerns, where that is known. */
+/** Opens the form that places a call, filled in for `user` if there is one. */
 export function placeCall(user) {
   const people = new Map();
   const list = h("datalist", { id: "people" });
@@ -24,45 +24,45 @@ export function placeCall(user) {
     name: "user_id",
     label: "User",
     control: text({ list: "people", placeholder: "name@example.com" }),
-    hint: "The e-mail address or the id of the user whom the call concerns.",
+    hint: "The user's e-mail address or id.",
   });
   const number = field({
     name: "to_number",
     label: "Number",
     control: text({ type: "tel", placeholder: "+12125550123" }),
-    hint: "With the country's code, as in +12125550123.",
+    hint: "With the country code, for example +12125550123.",
   });
   const script = field({
     name: "script",
     label: "Script",
     control: h("textarea", { rows: 4 }),
-    hint: "What is spoken: up to 3,000 characters.",
+    hint: "The text to speak, up to 3,000 characters.",
   });
   const recorded = field({
     name: "recording_enabled",
     label: "Record the call",
     control: h("input", { type: "checkbox" }),
   });
-  const voice = field({ name: "voice", label: "Voice", control: text({ placeholder: "the usual one" }), optional: true });
-  const language = field({ name: "language", label: "Language", control: text({ placeholder: "the usual one" }), optional: true });
+  const voice = field({ name: "voice", label: "Voice", control: text({ placeholder: "default" }), optional: true });
+  const language = field({ name: "language", label: "Language", control: text({ placeholder: "default" }), optional: true });
   const machine = field({
     name: "machine_detection",
-    label: "Answering machines",
+    label: "Answering machine detection",
     control: choice([
-      ["", "are not looked for"],
-      ["Enable", "are told from people"],
-      ["DetectMessageEnd", "are spoken to after the greeting"],
+      ["", "off"],
+      ["Enable", "on"],
+      ["DetectMessageEnd", "on, speak after the greeting"],
     ]),
   });
   const more = h(
     "details",
     { class: "more" },
-    h("summary", {}, "Voice, language, answering machines"),
+    h("summary", {}, "Voice, language, answering machine detection"),
     h("div", { class: "pair" }, voice.element, language.element),
     machine.element,
   );
 
-  // Offered rather than written: nobody's typing is interfered with.
+  // A button offers the number, because filling the field could disturb typing.
   const offer = h("button", { class: "button offer", type: "button", hidden: true });
   number.control.after(offer);
   const known = () => people.get(person.control.value.trim().toLowerCase());
@@ -86,11 +86,11 @@ export function placeCall(user) {
       }
       offerNumber();
     },
-    // Who may not read users writes the id.
+    // Without the scope for users, the person enters the id.
     () => {},
   );
 
-  /** The id behind an address; what is no address is an id. */
+  /** Returns the user's id for an e-mail address. Any other text is an id already. */
   const userId = async () => {
     const written = person.control.value.trim();
     if (!written.includes("@")) return written;
@@ -121,11 +121,11 @@ export function placeCall(user) {
     },
     done: (call) => {
       const isKnown = call.dial_outcome !== "unknown";
-      toast(isKnown ? `Calling ${masked(call.to_number)}` : `Twilio's answer was lost: ${masked(call.to_number)} may be called`);
+      toast(isKnown ? `Calling ${masked(call.to_number)}` : `Twilio's response was lost: ${masked(call.to_number)} may be called`);
       location.hash = `#/calls/${segment(call.call_id)}`;
     },
   });
-  // What is wrong must be seen.
+  // Open the section if one of its fields has an error.
   new MutationObserver(() => {
     if (more.querySelector("[aria-invalid]")) more.open = true;
   }).observe(more, { attributes: true, subtree: true, attributeFilter: ["aria-invalid"] });
@@ -138,7 +138,7 @@ export function placeCall(user) {
   return dialog;
 }
 
-/** The form of a user: a new one, or the changes of one that there is. */
+/** Opens the form that creates or changes a user. */
 export function editUser(user, done) {
   const zones = h("datalist", { id: "zones" });
   for (const zone of Intl.supportedValuesOf("timeZone")) zones.append(h("option", { value: zone }));
@@ -152,7 +152,7 @@ export function editUser(user, done) {
     name: "phone_number",
     label: "Number",
     control: text({ type: "tel", value: user?.phone_number ?? "", placeholder: "+12125550123" }),
-    hint: "With the country's code, as in +12125550123.",
+    hint: "With the country code, for example +12125550123.",
   });
   const zone = field({
     name: "time_zone",

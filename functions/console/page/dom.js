@@ -1,4 +1,4 @@
-// Elements without markup: whatever a text holds, it stays text.
+// Creating and updating elements. Text is never parsed as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -12,17 +12,17 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** An HTML element; attributes that begin with `on` are listeners. */
+/** Creates an HTML element. Attributes that begin with `on` are listeners. */
 export function h(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** An SVG element. */
+/** Creates an SVG element. */
 export function svg(tag, attributes, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** Changes a text only where it differs, so that nothing is painted or read out again. */
+/** Sets a text only if it differs, so that nothing is painted or announced twice. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -32,7 +32,7 @@ export function setAttribute(element, name, value) {
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-/** Has `parent` hold one node for each item, in order; a node that is there already stays the same one. */
+/** Gives `parent` one node per item, in order, and keeps the existing nodes. */
 export function patch(parent, nodes, items, key, make, update) {
   const wanted = new Set(items.map(key));
   for (const [name, node] of nodes) {
@@ -54,7 +54,7 @@ export function patch(parent, nodes, items, key, make, update) {
   }
 }
 
-/** Tells those who listen rather than look. */
+/** Announces a text to screen readers. */
 export function say(text) {
   const place = document.getElementById("said");
   place.textContent = "";
@@ -63,7 +63,7 @@ export function say(text) {
 
 let toastTimer;
 
-/** A short notice at the page's edge, which is read out too. */
+/** Shows a short notice and announces it to screen readers. */
 export function toast(text) {
   document.querySelector(".toast")?.remove();
   clearTimeout(toastTimer);
@@ -91,7 +91,7 @@ const PATHS = {
   copy: "M7.5 7.5h8v8h-8zM12.5 7.5v-3h-8v8h3",
 };
 
-/** A drawing that says nothing by itself. */
+/** Creates a decorative icon. */
 export function icon(name) {
   return svg(
     "svg",

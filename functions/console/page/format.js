@@ -1,4 +1,4 @@
-// How things are written for people.
+// Formatting of numbers, times and statuses.
 
 export const LIVE = new Set(["initiated", "queued", "ringing", "in-progress"]);
 
@@ -22,14 +22,14 @@ export function statusWord(status) {
   return WORDS[status] ?? status;
 }
 
-/** Enough to tell numbers apart, and not enough to dial. */
+/** Shows only the last four digits, so the number can be recognized but not dialled. */
 export function masked(number) {
   return `•••• ${number.slice(-4)}`;
 }
 
 let skew = 0;
 
-/** The service's clock, as its answers tell it, where it differs from this machine's. */
+/** Stores the difference between the service's clock and this machine's, if it is over two seconds. */
 export function setServerTime(time) {
   const difference = time - Date.now();
   skew = Math.abs(difference) > 2000 ? difference : 0;
@@ -52,7 +52,7 @@ export const day = (time) => DAY.format(new Date(time));
 export const wholeTime = (time) => WHOLE.format(new Date(time));
 export const count = (number) => COUNT.format(number);
 
-/** When that was, in the time zone of whoever looks. */
+/** Formats a time in the browser's time zone. */
 export function when(time) {
   const date = new Date(time);
   const today = new Date(now());
@@ -61,12 +61,12 @@ export function when(time) {
   return `${format.format(date)}, ${SHORT_CLOCK.format(date)}`;
 }
 
-/** Whether the person was erased: then the call names nobody, and its recordings are gone. */
+/** True if the person was erased. The call then has no number and no recordings. */
 export function isErased(call) {
   return call.to_number === "";
 }
 
-/** Seconds as `0:07`, `12:30` or `1:02:03`. */
+/** Formats seconds as `0:07`, `12:30` or `1:02:03`. */
 export function length(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const pair = (number) => String(number).padStart(2, "0");
@@ -74,7 +74,7 @@ export function length(seconds) {
   return hours > 0 ? `${hours}:${pair(minutes)}:${pair(whole % 60)}` : `${minutes}:${pair(whole % 60)}`;
 }
 
-/** Seconds in words. */
+/** Formats seconds with units. */
 export function inWords(seconds) {
   if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;
@@ -89,13 +89,13 @@ export function plural(number, one, many = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-/** When a call has taken a status, in milliseconds; undefined where it never has. */
+/** Returns the time of a call's first event with one of these statuses, in milliseconds, or undefined. */
 export function took(call, ...statuses) {
   const event = call.events.find((one) => statuses.includes(one.status));
   return event && Date.parse(event.at);
 }
 
-/** How long a call has been talking, or was, in seconds; null where it was not. */
+/** Returns the duration of the conversation so far in seconds, or null without one. */
 export function talked(call) {
   if (call.duration_seconds || call.status === "completed") return call.duration_seconds ?? null;
   const answered = call.status === "in-progress" && took(call, "in-progress");

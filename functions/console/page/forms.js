@@ -1,4 +1,4 @@
-// Forms whose faults are the API's: each at its field, the rest above the buttons.
+// Forms that show the API's errors: each at its field, the others above the buttons.
 
 import { Problem } from "./api.js";
 import { h, setAttribute } from "./dom.js";
@@ -6,7 +6,7 @@ import { wholeTime } from "./format.js";
 
 let ids = 0;
 
-/** A label, a control, a hint, and room for what is wrong with it. */
+/** Creates a field: a label, a control, a hint and a place for its error. */
 export function field({ name, label, control, hint, optional }) {
   ids += 1;
   const id = `field-${ids}`;
@@ -28,7 +28,7 @@ export function field({ name, label, control, hint, optional }) {
     name,
     element,
     control,
-    tell(message) {
+    show(message) {
       fault.textContent = message ?? "";
       fault.hidden = !message;
       setAttribute(control, "aria-invalid", message ? "true" : null);
@@ -38,7 +38,7 @@ export function field({ name, label, control, hint, optional }) {
   };
 }
 
-/** What a refusal says that belongs to no field. */
+/** Creates the place for errors that belong to no field. */
 export function summary() {
   const element = h("div", { class: "summary", role: "alert", hidden: true });
   return {
@@ -47,7 +47,7 @@ export function summary() {
       element.hidden = true;
       element.replaceChildren();
     },
-    tell(problem, unplaced = problem.errors ?? []) {
+    show(problem, unplaced = problem.errors ?? []) {
       element.replaceChildren(h("p", {}, problem.message));
       if (unplaced.length > 0) {
         element.append(
@@ -61,7 +61,7 @@ export function summary() {
   };
 }
 
-/** Twilio's code with its page about it. */
+/** Links to Twilio's page about an error code. */
 export function twilioWords(code, message) {
   return h(
     "p",
@@ -80,8 +80,8 @@ export function twilioWords(code, message) {
 }
 
 /**
- * A form in a dialog. `send()` asks the API; it may throw a `Problem`. The dialog closes when it has been answered, and
- * `done` gets the answer. `body` is what the form shows, where that is more than its fields.
+ * Opens a form in a dialog. `send()` calls the API and can throw a `Problem`. After a success, the dialog closes and
+ * `done` gets the response. `body` is the content of the form, by default its fields.
  */
 export function formDialog({ title, fields, body = fields.map((one) => one.element), action, send, done }) {
   const faults = summary();
@@ -103,20 +103,20 @@ export function formDialog({ title, fields, body = fields.map((one) => one.eleme
     submit.disabled = true;
     submit.setAttribute("aria-busy", "true");
     faults.clear();
-    fields.forEach((one) => one.tell(null));
+    fields.forEach((one) => one.show(null));
     try {
-      const answer = await send();
+      const response = await send();
       dialog.close();
-      done(answer);
+      done(response);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       const unplaced = problem.errors.filter((fault) => {
         const place = fields.find((one) => one.name === fault.field || fault.field.startsWith(`${one.name}.`));
-        place?.tell(fault.field === place.name ? fault.message : `${fault.field}: ${fault.message}`);
+        place?.show(fault.field === place.name ? fault.message : `${fault.field}: ${fault.message}`);
         return !place;
       });
       const all = problem.errors.length > 0 && unplaced.length === 0;
-      if (!all || problem.code !== "validation_failed") faults.tell(problem, unplaced);
+      if (!all || problem.code !== "validation_failed") faults.show(problem, unplaced);
       form.querySelector("[aria-invalid]")?.focus();
       submit.textContent = problem.isOpen ? "Try again" : action;
     } finally {
@@ -131,7 +131,7 @@ export function formDialog({ title, fields, body = fields.map((one) => one.eleme
   return dialog;
 }
 
-/** Asks before something is done that cannot be undone. `act` does it; a refusal is shown here. */
+/** Asks for confirmation, then calls `act`. Shows the error if `act` fails. */
 export function confirmDialog({ title, body, action, act }) {
   const faults = summary();
   const yes = h("button", { class: "button danger", type: "button" }, action);
@@ -152,7 +152,7 @@ export function confirmDialog({ title, body, action, act }) {
       dialog.close();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      faults.tell(problem);
+      faults.show(problem);
       yes.disabled = false;
     }
   });
@@ -163,17 +163,17 @@ export function confirmDialog({ title, body, action, act }) {
 }
 
 /**
- * The idempotency key of what is being sent. It stays while it is open whether the service has carried the request out,
- * and is another after each answer that settles that.
+ * Manages the idempotency key of a form. Retries of a request whose outcome is unknown keep the key. After any other
+ * response, the next request gets a new key.
  */
 export function onceKey() {
   let key = null;
   return async (request) => {
     key ??= crypto.randomUUID();
     try {
-      const answer = await request(key);
+      const response = await request(key);
       key = null;
-      return answer;
+      return response;
     } catch (problem) {
       if (!problem.isOpen) key = null;
       throw problem;

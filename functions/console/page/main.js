@@ -1,4 +1,4 @@
-// The frame: who asks, where one is, and whether the service is there.
+// The frame of the page: signing in, navigation, and the banner for outages.
 
 import { events, get, setKey, withQuery } from "./api.js";
 import { callView } from "./call.js";
@@ -7,7 +7,7 @@ import { placeCall } from "./dialogs.js";
 import { h, icon, say, setAttribute, setText } from "./dom.js";
 import { forgetNames } from "./names.js";
 import { overviewView } from "./overview.js";
-import { askAllNow } from "./poll.js";
+import { pollNow } from "./poll.js";
 import { userView, usersView } from "./users.js";
 
 const app = document.getElementById("app");
@@ -35,7 +35,7 @@ function go(path, options = {}) {
   else location.hash = `#${path}`;
 }
 
-/** A view's heading, with what can be done there. */
+/** The heading of a view, with its actions. */
 function head(title, ...actions) {
   return h("header", { class: "head" }, h("h1", { tabindex: "-1" }, title), h("div", { class: "actions" }, actions));
 }
@@ -59,7 +59,7 @@ function show() {
   try {
     decoded = id && decodeURIComponent(id);
   } catch {
-    // A stray percent sign stands for itself.
+    // An invalid percent encoding is used as it is.
   }
   stop = view(main, { id: decoded, query: new URLSearchParams(parameters), head, go });
   for (const link of frame.links) setAttribute(link, "aria-current", link.dataset.view === name ? "page" : null);
@@ -78,7 +78,7 @@ function isDark() {
 
 function themeButton() {
   const button = h("button", { class: "button quiet icon-only", type: "button" });
-  const tell = () => {
+  const update = () => {
     button.replaceChildren(icon(isDark() ? "sun" : "moon"), h("span", {}, isDark() ? "Light theme" : "Dark theme"));
   };
   button.addEventListener("click", () => {
@@ -87,13 +87,13 @@ function themeButton() {
     try {
       localStorage.setItem("outdial-theme", theme);
     } catch {
-      // Then it lasts as long as the page.
+      // Without storage, the theme lasts until the page is closed.
     }
-    tell();
+    update();
     dispatchEvent(new Event("outdial-theme"));
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tell);
-  tell();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
+  update();
   return button;
 }
 
@@ -108,14 +108,14 @@ function buildFrame() {
     ["users", "Users"],
   ].map(([name, label]) => h("a", { href: `#/${name}`, "data-view": name }, icon(name), label));
   const main = h("main", { id: "main", tabindex: "-1" });
-  const skip = h("a", { class: "skip", href: "#main" }, "Skip to the content");
-  // The address is the view's.
+  const skip = h("a", { class: "skip", href: "#main" }, "Skip to content");
+  // A normal link would replace the hash, which names the view.
   skip.addEventListener("click", (event) => {
     event.preventDefault();
     main.focus();
     main.scrollIntoView();
   });
-  const leave = h("button", { class: "button quiet icon-only", type: "button" }, icon("leave"), h("span", {}, "Forget the key"));
+  const leave = h("button", { class: "button quiet icon-only", type: "button" }, icon("leave"), h("span", {}, "Sign out"));
   leave.addEventListener("click", () => askForKey());
   const banner = h("div", { class: "banner", role: "alert", hidden: true });
   app.replaceChildren(
@@ -130,7 +130,7 @@ function buildFrame() {
   return { main, links, banner };
 }
 
-/** Asks for a key; `problem` is why the last one will not do. */
+/** Shows the form for the API key. `problem` says why the last key was refused. */
 function askForKey(problem = null) {
   setKey("");
   forgetNames();
@@ -156,7 +156,7 @@ function askForKey(problem = null) {
     h("h1", {}, "Console"),
     h("div", { class: "field" }, h("label", { for: "key" }, "API key"), input, fault),
     enter,
-    h("p", { class: "hint", id: "key-hint" }, "It is kept in this page's memory and nowhere else: a reload asks again. Leave it empty where the API is open, as it may be in development."),
+    h("p", { class: "hint", id: "key-hint" }, "The key stays in this page's memory only, so a reload asks for it again. Leave it empty if the API needs no key, as in development."),
   );
   const refuse = (why) => {
     setText(fault, why.message);
@@ -170,16 +170,16 @@ function askForKey(problem = null) {
     setText(fault, "");
     const key = input.value.trim();
     if (!/^[\x21-\x7e]*$/.test(key)) {
-      refuse({ message: "This is no API key: a key has visible ASCII characters alone." });
+      refuse({ message: "This is not an API key: a key has only visible ASCII characters." });
       return;
     }
     enter.disabled = true;
     setKey(key);
     try {
-      // The first page of what is shown first.
+      // This is the first request of the calls view.
       await get(withQuery("/calls", { page_size: 25 }));
     } catch (why) {
-      // A key that may not read calls is a key all the same.
+      // A key without the scope for calls is still valid.
       if (why.status !== 403) {
         setKey("");
         refuse(why);
@@ -204,8 +204,8 @@ events.addEventListener("away", ({ detail }) => {
   if (!frame) return;
   const { banner } = frame;
   if (banner.hidden) {
-    const retry = h("button", { class: "button", type: "button", onclick: askAllNow }, "Try now");
-    banner.replaceChildren(icon("warning"), h("p", {}, h("b", {}), " ", h("span", {}, "What is shown may be old. This goes on by itself.")), retry);
+    const retry = h("button", { class: "button", type: "button", onclick: pollNow }, "Retry now");
+    banner.replaceChildren(icon("warning"), h("p", {}, h("b", {}), " ", h("span", {}, "The data may be out of date. Retrying automatically.")), retry);
     banner.hidden = false;
   }
   setText(banner.querySelector("b"), detail.message);
@@ -213,7 +213,7 @@ events.addEventListener("away", ({ detail }) => {
 events.addEventListener("back", () => {
   if (!frame || frame.banner.hidden) return;
   frame.banner.hidden = true;
-  say("The service is back");
+  say("The service is available again");
 });
 addEventListener("hashchange", show);
 

@@ -1,4 +1,4 @@
-// What users are called: asked for once each, a few at a time.
+// The names of users, each requested once and a few at a time.
 
 import { get, segment, withQuery } from "./api.js";
 
@@ -19,7 +19,7 @@ export function forgetNames() {
   first = null;
 }
 
-/** Takes note of a user that was read anyway. */
+/** Stores the name of a user from another response. */
 export function noteUser(user) {
   known.set(user.id, user.name);
 }
@@ -28,13 +28,13 @@ export function nameOf(id) {
   return known.get(id);
 }
 
-/** Calls `then` with the user's name, now or later; never where it cannot be known. */
+/** Calls `then` with the user's name now or later, or never if the name is unavailable. */
 export async function withName(id, then) {
   if (known.has(id)) {
     then(known.get(id));
     return;
   }
-  // That of a person who was erased is empty.
+  // The id of an erased person is empty.
   if (refused || id === "") return;
   const others = waiting.get(id);
   if (others) {
@@ -42,7 +42,7 @@ export async function withName(id, then) {
     return;
   }
   waiting.set(id, [then]);
-  // Most services have so few users that one page names all of those on the screen.
+  // In most services, the first page of users has all the names on the screen.
   first ??= get(withQuery("/users", { page_size: 100 })).then(
     ({ users }) => users.forEach(noteUser),
     (problem) => {
@@ -63,7 +63,7 @@ async function next() {
     if (!known.has(id)) noteUser(await get(`/users/${segment(id)}`));
     waiting.get(id)?.forEach((then) => then(known.get(id)));
   } catch {
-    // The call is shown without a name.
+    // Without the name, the page shows the call alone.
   }
   waiting.delete(id);
   running -= 1;

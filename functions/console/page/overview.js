@@ -1,4 +1,4 @@
-// How things are going: figures of a stretch of time, and whether all parts are up.
+// The overview: statistics of a time range, and the health of the service.
 
 import { get, health, withQuery } from "./api.js";
 import { h, icon, say, setAttribute, setText } from "./dom.js";
@@ -10,7 +10,7 @@ import { empty, failure, loading } from "./states.js";
 const EVERY_MS = 15_000;
 const MINUTE = 60_000;
 
-/** Name, words, length; and the grid that the end is on, so that nothing is asked anew that cannot be new. */
+/** Name, label, length, and the step to which the end is rounded, so that repeated requests can be answered with 304. */
 const RANGES = [
   ["1h", "Last hour", 60 * MINUTE, MINUTE],
   ["24h", "24 hours", 1440 * MINUTE, 5 * MINUTE],
@@ -18,19 +18,19 @@ const RANGES = [
   ["30d", "30 days", 30 * 1440 * MINUTE, 60 * MINUTE],
 ];
 
-/** What a refusal's code means. */
+/** The labels of refusal codes. */
 const RULES = {
   country_not_allowed: "Country not allowed",
-  number_type_not_allowed: "Kind of number not allowed",
-  number_not_valid: "No valid number",
+  number_type_not_allowed: "Number type not allowed",
+  number_not_valid: "Invalid number",
   number_blocked: "Blocked number",
   own_number: "Our own number",
-  outside_calling_hours: "Outside the calling hours",
+  outside_calling_hours: "Outside calling hours",
   no_calling_hours: "No common calling hours",
-  user_daily_cap: "The user's calls of the day used up",
-  number_daily_cap: "The number's calls of the day used up",
-  daily_cap: "All calls of the day used up",
-  dialing_off: "Dialling switched off",
+  user_daily_cap: "Daily limit of the user reached",
+  number_daily_cap: "Daily limit of the number reached",
+  daily_cap: "Daily limit reached",
+  dialing_off: "Dialling is off",
   voice_not_allowed: "Voice not allowed",
   language_not_supported: "Language not supported",
   twilio_refused: "Refused by Twilio",
@@ -55,7 +55,7 @@ function bars(entries) {
   );
 }
 
-/** Says that dialling is off, since when, who switched it and why. It is an alert: it is read out when it appears. */
+/** The alert that dialling is off, with the time, the person and the reason. */
 function notice() {
   const title = h("b");
   const reason = h("span");
@@ -63,7 +63,7 @@ function notice() {
     "div",
     { class: "notice", role: "alert", hidden: true },
     icon("warning"),
-    h("div", {}, h("p", {}, title, " ", reason), h("p", { class: "hint" }, "New calls are refused; calls in progress go on.")),
+    h("div", {}, h("p", {}, title, " ", reason), h("p", { class: "hint" }, "New calls are refused; calls in progress continue.")),
   );
   return {
     element,
@@ -83,7 +83,7 @@ export function overviewView(main, { query, head, go }) {
   const choice = h(
     "fieldset",
     { class: "segments" },
-    h("legend", { class: "unseen" }, "Stretch of time"),
+    h("legend", { class: "unseen" }, "Time range"),
     RANGES.map(([name, label]) => {
       const radio = h("input", { type: "radio", name: "range", value: name, id: `range-${name}`, checked: name === range });
       radio.addEventListener("change", () => go(`/overview?range=${name}`, { keepFocus: `range-${name}` }));
@@ -114,7 +114,7 @@ export function overviewView(main, { query, head, go }) {
   const below = h(
     "div",
     { class: "pair" },
-    h("section", { class: "card" }, h("h2", {}, "Refused, by rule"), refused),
+    h("section", { class: "card" }, h("h2", {}, "Refused by rule"), refused),
     h("section", { class: "card" }, h("h2", {}, "Service"), parts, healthNote),
   );
   main.append(head("Overview", choice), off.element, state, body, below);
@@ -129,7 +129,7 @@ export function overviewView(main, { query, head, go }) {
     setText(tiles.calls.value, count(total));
     setText(tiles.calls.note, words.toLowerCase());
     setText(tiles.rate.value, stats.answer_rate === null || stats.answer_rate === undefined ? "–" : percent(stats.answer_rate));
-    setText(tiles.rate.note, "of the calls that have ended");
+    setText(tiles.rate.note, "of ended calls");
     const median = stats.median_duration_seconds;
     setText(tiles.median.value, median === null || median === undefined ? "–" : inWords(median));
     setText(tiles.median.note, "of answered calls");
@@ -138,11 +138,11 @@ export function overviewView(main, { query, head, go }) {
     for (const [group, statuses] of GROUPS) setText(counts.get(group), count(sum(stats.by_status, statuses)));
     picture.update(stats);
     note.hidden = !stats.truncated;
-    setText(note, stats.truncated ? "There were more calls than are counted here: choose a shorter stretch of time for whole figures." : "");
+    setText(note, stats.truncated ? "Not all calls are counted. Choose a shorter time range for complete figures." : "");
     refused.replaceChildren(
       refusals.length > 0
         ? bars(refusals.map(([code, number]) => [RULES[code] ?? code, number]))
-        : empty("Nothing was refused", "Refusals are counted by the rule that made them."),
+        : empty("Nothing was refused", "Refusals appear here, counted by rule."),
     );
   };
   const figures = new Poller({
@@ -166,23 +166,23 @@ export function overviewView(main, { query, head, go }) {
   const looking = new Poller({
     load: async (signal) => {
       const body = await health(signal);
-      const up = (reach) => (reach === "up" ? "up" : "away");
+      const up = (reach) => (reach === "up" ? "up" : "unavailable");
       const lines = [
         line("API", "up", `version ${body.version}`),
         line("Database", body.database, up(body.database)),
         line("Twilio", body.twilio, up(body.twilio)),
       ];
-      // Unknown while the database is away: then what was known last stays.
+      // Missing while the database is unavailable. The last known state then stays.
       if (body.dialing) {
         lines.push(line("Dialling", body.dialing.on ? "up" : "off", body.dialing.on ? "on" : "off"));
         off.update(body.dialing);
       }
       parts.replaceChildren(...lines);
-      setText(healthNote, `Asked ${wholeTime(body.timestamp)}`);
+      setText(healthNote, `Checked ${wholeTime(body.timestamp)}`);
     },
     every: () => EVERY_MS,
     failed: () => {
-      parts.replaceChildren(line("API", "down", "does not answer"));
+      parts.replaceChildren(line("API", "down", "no response"));
       setText(healthNote, "");
     },
   });

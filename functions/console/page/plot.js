@@ -3,7 +3,7 @@
 import { h, svg, setText } from "./dom.js";
 import { count, day, plural, shortClock, statusWord } from "./format.js";
 
-/** What is told apart, from the bottom up. */
+/** The groups of statuses, from the bottom of a bar to its top. */
 export const GROUPS = [
   ["completed", ["completed"]],
   ["no-answer", ["no-answer"]],
@@ -12,7 +12,7 @@ export const GROUPS = [
   ["canceled", ["canceled"]],
   ["live", ["initiated", "queued", "ringing", "in-progress"]],
 ];
-export const groupWord = (group) => (group === "live" ? "Under way" : statusWord(group));
+export const groupWord = (group) => (group === "live" ? "Ongoing" : statusWord(group));
 
 const HEIGHT = 232;
 const TOP = 10;
@@ -24,18 +24,18 @@ export function sum(byStatus, statuses) {
   return statuses.reduce((total, status) => total + (byStatus[status] ?? 0), 0);
 }
 
-/** The next round number above that has a whole half. */
+/** Rounds up to a round number whose half is an integer. */
 function roundUp(number) {
   const size = 10 ** Math.floor(Math.log10(Math.max(1, number)));
   return [2, 3, 4, 6, 8, 10].map((factor) => factor * size).find((one) => one >= number);
 }
 
-/** `buckets` may leave out what is empty. */
+/** Adds the empty buckets that the response leaves out. */
 function complete({ from, to, bucket_seconds, buckets }) {
   const wide = bucket_seconds * 1000;
   const known = new Map(buckets.map((one) => [Date.parse(one.start), one.by_status]));
   const starts = [...known.keys()].sort((one, other) => one - other);
-  // The buckets' own grid, whatever it begins with.
+  // The grid of the buckets, which `from` may not be on.
   const origin = starts[0] ?? Date.parse(from);
   const begin = origin - Math.floor((origin - Date.parse(from)) / wide + 1e-9) * wide;
   const all = [];
@@ -45,12 +45,12 @@ function complete({ from, to, bucket_seconds, buckets }) {
 
 export function plot() {
   const picture = svg("svg", { class: "plot", "aria-hidden": "true", height: HEIGHT });
-  const told = h("div", { class: "tip", hidden: true });
+  const tip = h("div", { class: "tip", hidden: true });
   const frame = h(
     "div",
     { class: "plot-frame", role: "slider", tabindex: "0", "aria-label": "Calls over time", "aria-orientation": "horizontal" },
     picture,
-    told,
+    tip,
   );
   const rows = h("tbody");
   const table = h(
@@ -60,7 +60,7 @@ export function plot() {
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "From"), GROUPS.map(([group]) => h("th", { scope: "col" }, groupWord(group))))),
     rows,
   );
-  const details = h("details", { class: "more" }, h("summary", {}, "The figures as a table"), h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Figures" }, table));
+  const details = h("details", { class: "more" }, h("summary", {}, "Show as a table"), h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Figures" }, table));
   const element = h("div", {}, frame, details);
   let stats = null;
   let buckets = [];
@@ -112,19 +112,19 @@ export function plot() {
   };
   const choose = (nth) => {
     chosen = nth;
-    told.hidden = nth === null;
+    tip.hidden = nth === null;
     if (nth !== null) {
       const { at, by } = buckets[nth];
-      told.replaceChildren(
+      tip.replaceChildren(
         h("p", { class: "title" }, name(at)),
         ...GROUPS.map(([group, statuses]) => [group, sum(by, statuses)])
           .filter(([, number]) => number > 0)
           .map(([group, number]) => h("p", {}, h("span", { class: `key ${group}` }), groupWord(group), h("b", {}, count(number)))),
       );
-      if (told.children.length === 1) told.append(h("p", {}, "No calls"));
+      if (tip.children.length === 1) tip.append(h("p", {}, "No calls"));
       const { slot, left } = geometry;
       const middle = left + (nth + 0.5) * slot;
-      told.style.setProperty("left", `${Math.min(Math.max(0, middle - told.offsetWidth / 2), frame.clientWidth - told.offsetWidth)}px`);
+      tip.style.setProperty("left", `${Math.min(Math.max(0, middle - tip.offsetWidth / 2), frame.clientWidth - tip.offsetWidth)}px`);
       frame.setAttribute("aria-valuenow", nth);
       frame.setAttribute("aria-valuetext", words(buckets[nth]));
     }
@@ -161,12 +161,12 @@ export function plot() {
       frame.setAttribute("aria-valuemax", Math.max(0, buckets.length - 1));
       frame.setAttribute("aria-valuenow", chosen ?? Math.max(0, buckets.length - 1));
       const all = buckets.filter(({ by }) => Object.keys(by).length > 0);
-      frame.setAttribute("aria-valuetext", chosen === null ? `${plural(stats.total, "call")}. Arrow keys tell each part.` : words(buckets[chosen]));
+      frame.setAttribute("aria-valuetext", chosen === null ? `${plural(stats.total, "call")}. Use the arrow keys to read each bar.` : words(buckets[chosen]));
       rows.replaceChildren(
         ...all.map(({ at, by }) => h("tr", {}, h("th", { scope: "row" }, name(at)), GROUPS.map(([, statuses]) => h("td", {}, count(sum(by, statuses)))))),
       );
       if (chosen === null) {
-        told.hidden = true;
+        tip.hidden = true;
         draw();
       } else {
         choose(chosen);

@@ -1,4 +1,4 @@
-// Asks again and again, one request at a time; less often when nobody looks, or when nothing answers.
+// Polling with one request at a time, less often in a hidden or idle page and after failures.
 
 const HIDDEN_MS = 60_000;
 const AWAY_AFTER_MS = 180_000;
@@ -23,15 +23,15 @@ for (const name of ["pointerdown", "pointermove", "keydown", "wheel"]) {
 addEventListener("online", () => pollers.forEach((poller) => poller.now()));
 document.addEventListener("visibilitychange", () => pollers.forEach((poller) => poller.visibilityChanged()));
 
-/** Asks every poller at once: somebody does not want to wait. */
-export function askAllNow() {
+/** Makes all pollers load immediately. */
+export function pollNow() {
   pollers.forEach((poller) => poller.now());
 }
 
 export class Poller {
   /**
-   * `load(signal)` asks; `every()` tells the milliseconds until the next time, null for never again; `failed(problem)`
-   * is told what went wrong.
+   * `load(signal)` sends the request. `every()` returns the milliseconds until the next one, or null to stop.
+   * `failed(problem)` handles an error.
    */
   constructor({ load, every, failed }) {
     Object.assign(this, { load, every, failed });
@@ -43,7 +43,7 @@ export class Poller {
     this.run();
   }
 
-  /** Asks now, or once more after the request that is under way. */
+  /** Loads now, or again after the current request. */
   now() {
     if (!pollers.has(this)) return;
     if (this.controller) this.again = true;

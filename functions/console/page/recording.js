@@ -1,4 +1,4 @@
-// A recording: its waveform, and where one is in it.
+// A recording: its player and its waveform.
 
 import { get, remove, segment } from "./api.js";
 import { h, icon, setText, toast } from "./dom.js";
@@ -9,9 +9,9 @@ import { failure } from "./states.js";
 const HEIGHT = 64;
 const BAR = 3;
 const STEP_SECONDS = 5;
-/** Telephone audio has no more; decoding at a higher rate would only take memory. */
+/** The sample rate of telephone audio. A higher rate would only use more memory. */
 const RATE = 8_000;
-/** The longest call's audio, and no more, is read to be drawn. */
+/** The largest file to draw, in bytes, which is enough for the longest call. */
 const DRAWN_MAX_BYTES = 64 * 1024 * 1024;
 
 const STATES = {
@@ -20,14 +20,14 @@ const STATES = {
   failed: "Twilio could not record this call.",
   deleted: "This recording was deleted.",
 };
-const ABSENT = { 16101: "The call was too short to be recorded.", 16102: "Nothing but silence was recorded." };
+const ABSENT = { 16101: "The call was too short to be recorded.", 16102: "The recording is silent." };
 
-/** Whether the call goes on and is being recorded. */
+/** True if the call is live and being recorded. */
 export function isRunning(call, recording) {
   return LIVE.has(call.status) && recording.recording_status === "in-progress";
 }
 
-/** What there is of a call's recording, in words. `isAwaited` says whether one may still come. */
+/** Describes the state of a call's recording. `isAwaited` is true if one may still arrive. */
 export function recordingWords(call, recordings, isAwaited) {
   if (!call.recording_enabled) return "not requested";
   if (isErased(call)) return "erased";
@@ -39,14 +39,14 @@ export function recordingWords(call, recordings, isAwaited) {
   if (has("failed")) return "failed";
   if (has("absent")) return "no audio";
   if (call.status !== "completed" && !took(call, "in-progress")) return "none, the call was not answered";
-  return isAwaited ? "not there yet" : "none";
+  return isAwaited ? "not available yet" : "none";
 }
 
-/** The loudest of each part of the audio, from 0 to 1. */
+/** Returns the peak of each part of the audio, from 0 to 1. */
 async function peaksOf(url, signal) {
-  const answer = await fetch(url, { signal, credentials: "omit", referrerPolicy: "no-referrer" });
-  if (!answer.ok || Number(answer.headers.get("Content-Length")) > DRAWN_MAX_BYTES) return null;
-  const audio = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await answer.arrayBuffer());
+  const response = await fetch(url, { signal, credentials: "omit", referrerPolicy: "no-referrer" });
+  if (!response.ok || Number(response.headers.get("Content-Length")) > DRAWN_MAX_BYTES) return null;
+  const audio = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await response.arrayBuffer());
   const samples = audio.getChannelData(0);
   const parts = 480;
   const size = Math.max(1, Math.floor(samples.length / parts));
@@ -60,7 +60,7 @@ async function peaksOf(url, signal) {
   return { peaks: peaks.map((peak) => peak / loudest), seconds: audio.duration };
 }
 
-/** `deleted` is told when the recording is no more; `running` says that the call is still being recorded. */
+/** Creates the view of a recording. `running` is true during the recording; `deleted()` is called after a deletion. */
 export function recordingView(recording, { running, deleted }) {
   const heading = h("h3", {}, "Recording", h("span", { class: "quiet" }, when(recording.started_at ?? recording.created_at)));
   heading.lastElementChild.title = wholeTime(recording.started_at ?? recording.created_at);
@@ -117,7 +117,7 @@ export function recordingView(recording, { running, deleted }) {
       pen.fill();
     }
   };
-  const tell = () => {
+  const update = () => {
     setText(place, `${length(audio.currentTime)} / ${length(whole)}`);
     slider.setAttribute("aria-valuemax", Math.round(whole));
     slider.setAttribute("aria-valuenow", Math.round(audio.currentTime));
@@ -126,10 +126,10 @@ export function recordingView(recording, { running, deleted }) {
   };
   const seek = (seconds) => {
     audio.currentTime = Math.min(Math.max(0, seconds), whole);
-    tell();
+    update();
   };
 
-  /** A URL lasts five minutes, and so is asked for again. */
+  /** Requests a new media URL, because a URL is valid for five minutes. */
   const load = async () => {
     const { url, expires_at } = await get(`${path}/media`);
     expires = Date.parse(expires_at);
@@ -160,18 +160,18 @@ export function recordingView(recording, { running, deleted }) {
   const showState = () => {
     play.replaceChildren(icon(audio.paused ? "play" : "pause"));
     play.setAttribute("aria-label", audio.paused ? "Play" : "Pause");
-    tell();
+    update();
   };
   for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, showState);
   audio.addEventListener("loadedmetadata", () => {
     if (Number.isFinite(audio.duration)) whole = audio.duration;
-    tell();
+    update();
   });
-  audio.addEventListener("seeked", tell);
-  // Smoother than `timeupdate`, which comes four times a second.
+  audio.addEventListener("seeked", update);
+  // Smoother than `timeupdate`, which fires four times a second.
   const follow = () => {
     if (controller.signal.aborted) return;
-    if (!audio.paused) tell();
+    if (!audio.paused) update();
     requestAnimationFrame(follow);
   };
   audio.addEventListener("play", follow, { once: true });
@@ -208,7 +208,7 @@ export function recordingView(recording, { running, deleted }) {
   erase.addEventListener("click", () =>
     confirmDialog({
       title: "Delete this recording?",
-      body: "It is deleted here and at Twilio, and cannot be had back.",
+      body: "It is deleted here and at Twilio. This cannot be undone.",
       action: "Delete recording",
       act: async () => {
         await remove(path);
@@ -223,7 +223,7 @@ export function recordingView(recording, { running, deleted }) {
   const themed = matchMedia("(prefers-color-scheme: dark)");
   themed.addEventListener("change", paint, { signal: controller.signal });
   addEventListener("outdial-theme", paint, { signal: controller.signal });
-  tell();
+  update();
   load()
     .then((url) => peaksOf(url, controller.signal))
     .then((drawn) => {
@@ -231,10 +231,10 @@ export function recordingView(recording, { running, deleted }) {
       peaks = drawn.peaks;
       whole = drawn.seconds;
       slider.dataset.drawn = plural(peaks.length, "part");
-      tell();
+      update();
     })
     .catch((problem) => {
-      // Audio plays without its picture too.
+      // Without the waveform, the audio still plays.
       if (problem.status !== undefined) refuse(problem);
     });
   return {

@@ -1,4 +1,4 @@
-// What stands where there is nothing to show yet, nothing at all, or a refusal.
+// Placeholders for loading, empty and failed content, and the buttons between pages.
 
 import { h, icon } from "./dom.js";
 
@@ -10,9 +10,9 @@ export function empty(title, text) {
   return h("div", { class: "empty" }, h("p", { class: "title" }, title), h("p", {}, text));
 }
 
-/** A refusal, in the API's words. */
+/** An error with the API's message. */
 export function failure(problem) {
-  const title = { 403: "This key may not do that", 404: "Not found" }[problem.status] ?? "That did not work";
+  const title = { 403: "Not allowed with this key", 404: "Not found" }[problem.status] ?? "The request failed";
   return h(
     "div",
     { class: "empty failed", role: "alert" },
@@ -24,7 +24,7 @@ export function failure(problem) {
   );
 }
 
-/** Lets a list be turned to where there is more of it. A button that has had its day does not take the keyboard's place along. */
+/** Enables the buttons to other pages. If the focused button becomes disabled, the other one gets the focus. */
 export function offerPages({ newer, older, pages }, hasNewer, hasOlder) {
   const focused = document.activeElement;
   newer.disabled = !hasNewer;

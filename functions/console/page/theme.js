@@ -1,4 +1,4 @@
-// Before the first paint, and so no module. The scheme that was chosen here is remembered, and nothing else.
+// Applies the stored theme before the first paint, which a module could not. The theme is the only thing stored.
 (() => {
   const chosen = () => {
     try {

@@ -1,4 +1,4 @@
-// What happened in a call, drawn on an axis of time, and told as a list.
+// The timeline of a call, as a drawing and as a list.
 
 import { h, svg, setText } from "./dom.js";
 import { LIVE, clock, inWords, length, now, statusWord, took, wholeTime } from "./format.js";
@@ -9,10 +9,10 @@ const AXIS = 26;
 const LABEL = 78;
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
-/** Where an event comes from, in words. */
-const SOURCES = { twilio: "told by Twilio", api: "from Twilio's answer to a request", reconcile: "concluded: Twilio has no such call" };
+/** The source of an event. */
+const SOURCES = { twilio: "reported by Twilio", api: "from Twilio's response to a request", reconcile: "reconciled: Twilio has no such call" };
 
-/** The spans of a call, in milliseconds; one that goes on ends now. */
+/** Returns the phases of a call in milliseconds. The current phase ends now. */
 export function phases(call, recordings) {
   const isLive = LIVE.has(call.status);
   const placed = Date.parse(call.created_at);
@@ -21,11 +21,11 @@ export function phases(call, recordings) {
   const ended = took(call, "completed", "busy", "no-answer", "canceled", "failed");
   const last = Math.max(placed, ...call.events.map((event) => Date.parse(event.at)));
   const end = ended ?? (isLive ? Math.max(now(), last) : last);
-  // The clocks of two houses differ: what comes before may not seem to come after.
+  // Twilio's clock and ours differ, so the first event may be earlier than the creation.
   const begin = Math.min(placed, ringing ?? placed, answered ?? placed, end);
   const spans = [];
   const add = (lane, name, from, to, open = false) => spans.push({ lane, name, from, to: Math.max(from, to), open });
-  // Before that Twilio may have it in its queue, or was never reached.
+  // Before that, the call may be in Twilio's queue, or Twilio was never reached.
   const isDialled = took(call, "initiated") || ringing || answered;
   add(0, isDialled ? "Dialling" : "Placing", begin, ringing ?? answered ?? end, isLive && !ringing && !answered);
   if (ringing) add(0, "Ringing", ringing, answered ?? end, isLive && !answered);
@@ -86,7 +86,7 @@ function draw(width, call, recordings) {
   return { parts, height, spans, ended };
 }
 
-/** The drawing and the list. `update(call, recordings)` draws anew. */
+/** Creates the drawing and the list. `update(call, recordings)` redraws them. */
 export function timeline() {
   const picture = svg("svg", { class: "timeline", role: "img" });
   const list = h("ol", { class: "events" });
@@ -100,16 +100,16 @@ export function timeline() {
     picture.setAttribute("viewBox", `0 -2 ${width} ${height + 2}`);
     picture.setAttribute("width", width);
     picture.setAttribute("height", height + 2);
-    const told = spans.map((span) => `${span.name}: ${inWords((span.to - span.from) / 1000)}${span.open ? " so far" : ""}`);
-    picture.setAttribute("aria-label", `Timeline. ${told.join("; ")}. ${statusWord(shown.call.status)}.`);
+    const described = spans.map((span) => `${span.name}: ${inWords((span.to - span.from) / 1000)}${span.open ? " so far" : ""}`);
+    picture.setAttribute("aria-label", `Timeline. ${described.join("; ")}. ${statusWord(shown.call.status)}.`);
     picture.replaceChildren(...parts);
   };
-  const tell = () => {
+  const updateList = () => {
     const { call } = shown;
     const begin = Date.parse(call.created_at);
     const items = [{ status: "placed", at: call.created_at, source: null }, ...call.events];
     items.forEach((event, nth) => {
-      // Twilio tells whole seconds, and so at times one that has begun before.
+      // Twilio's times are whole seconds, so an event can seem to precede the creation.
       const offset = Math.max(0, Date.parse(event.at) - begin) / 1000;
       let item = list.children[nth];
       if (!item) {
@@ -119,7 +119,7 @@ export function timeline() {
       item.dataset.status = event.status;
       const [, what, source, time, after] = item.children;
       setText(what, event.status === "placed" ? "Placed" : statusWord(event.status));
-      setText(source, event.source ? (SOURCES[event.source] ?? event.source) : "stored, before Twilio was asked");
+      setText(source, event.source ? (SOURCES[event.source] ?? event.source) : "stored before the request to Twilio");
       setText(time, clock(event.at));
       time.dateTime = event.at;
       time.title = wholeTime(event.at);
@@ -134,7 +134,7 @@ export function timeline() {
     element,
     update(call, recordings) {
       shown = { call, recordings };
-      tell();
+      updateList();
       redraw();
     },
     stop() {

@@ -1,4 +1,4 @@
-// The people who are called.
+// The views of all users and of one user.
 
 import { get, remove, segment, withQuery } from "./api.js";
 import { callsList } from "./calls.js";
@@ -91,9 +91,9 @@ export function usersView(main, { query, head, go }) {
   );
   const poller = new Poller({
     load: async (signal) => {
-      const asked = cursor;
-      const { users, next_cursor, total } = await get(withQuery("/users", { page_size: PAGE, cursor: asked, email }), signal);
-      if (asked !== cursor) {
+      const requested = cursor;
+      const { users, next_cursor, total } = await get(withQuery("/users", { page_size: PAGE, cursor: requested, email }), signal);
+      if (requested !== cursor) {
         poller.now();
         return;
       }
@@ -103,12 +103,12 @@ export function usersView(main, { query, head, go }) {
       table.removeAttribute("aria-busy");
       state.replaceChildren();
       if (users.length === 0) {
-        state.append(email ? empty("Nobody has this address", email) : empty("No users yet", "Create the first one with the button above, or by POST /users."));
+        state.append(email ? empty("No user has this address", email) : empty("No users yet", "Create the first one with the button above or with POST /users."));
       }
       offerPages({ newer, older, pages }, before.length > 0, next !== null);
       setText(where, `Page ${before.length + 1}${total ? ` · ${count(total)} users` : ""}`);
-      if (shownPage !== undefined && shownPage !== asked) say(`Page ${before.length + 1}`);
-      shownPage = asked;
+      if (shownPage !== undefined && shownPage !== requested) say(`Page ${before.length + 1}`);
+      shownPage = requested;
     },
     every: () => EVERY_MS,
     failed: (problem) => {
@@ -132,7 +132,7 @@ export function userView(main, { id, head, go }) {
   erase.addEventListener("click", () =>
     confirmDialog({
       title: `Delete ${user.name}?`,
-      body: "The user is deleted for good. A user with calls stays.",
+      body: "This cannot be undone. A user with calls cannot be deleted.",
       action: "Delete user",
       act: async () => {
         await remove(path);
@@ -180,7 +180,7 @@ export function userView(main, { id, head, go }) {
       path: `${path}/calls`,
       query: {},
       withUser: false,
-      whenEmpty: () => empty("No calls yet", "Nothing was placed for this user."),
+      whenEmpty: () => empty("No calls yet", "This user has no calls."),
     });
   };
   const poller = new Poller({

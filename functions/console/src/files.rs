@@ -1,12 +1,14 @@
+//! The files of the console, built into the binary.
+
 use std::fmt::Write;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use outdial::http::names_tag;
+use outdial::http::etag_matches;
 use ring::digest::{SHA256, digest};
 
 const PAGE: &str = include_str!("../page/index.html");
-/// What the page says where the version of its files belongs.
+/// The placeholder in the page for the version of its files.
 const VERSION: &str = "{version}";
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -20,7 +22,7 @@ macro_rules! files {
     };
 }
 
-/// What the page loads: name, media type, content.
+/// The files that the page loads: name, media type, content.
 const FILES: &[(&str, &str, &[u8])] = &files! {
     STYLE "console.css"
     IMAGE "icon.svg"
@@ -44,7 +46,7 @@ const FILES: &[(&str, &str, &[u8])] = &files! {
     SCRIPT "users.js"
 };
 
-/// The page and what it loads.
+/// The page and its files, with their tags.
 pub(crate) struct Files {
     page: String,
     page_tag: String,
@@ -54,7 +56,7 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// `media` is the origin that audio comes from, where it may be another than the page's.
+    /// `media` is the origin of audio, if it may differ from the page's.
     pub(crate) fn new(media: Option<&str>) -> Self {
         let tags: Vec<_> = FILES.iter().map(|(.., content)| tag(content)).collect();
         let version = tag(tags.concat().as_bytes());
@@ -73,10 +75,11 @@ impl Files {
         }
     }
 
-    pub(crate) fn page(&self, asked: &HeaderMap) -> Response {
+    /// The response with the page.
+    pub(crate) fn page(&self, headers: &HeaderMap) -> Response {
         let content = self.page.as_bytes().to_vec();
-        self.answer(
-            asked,
+        self.response(
+            headers,
             &self.page_tag,
             "text/html; charset=utf-8",
             "no-cache",
@@ -84,28 +87,36 @@ impl Files {
         )
     }
 
-    /// Under the version of today a file never changes. Under another one, which a deployment has outdated or is about
-    /// to bring, it is today's all the same, for this once.
-    pub(crate) fn file(&self, version: &str, name: &str, asked: &HeaderMap) -> Option<Response> {
+    /// The response with a file, or `None` if there is no such file.
+    ///
+    /// Under the current version, browsers may cache the file forever. Another version belongs to a previous or a next deployment:
+    /// it gets the current file, without caching.
+    pub(crate) fn file(&self, version: &str, name: &str, headers: &HeaderMap) -> Option<Response> {
         let nth = FILES.iter().position(|(own, ..)| *own == name)?;
         let (_, media, content) = FILES[nth];
-        let kept = if version == self.version {
+        let cache_control = if version == self.version {
             "public, max-age=31536000, immutable"
         } else {
             "no-cache"
         };
-        Some(self.answer(asked, &self.tags[nth], media, kept, content.to_vec()))
+        Some(self.response(
+            headers,
+            &self.tags[nth],
+            media,
+            cache_control,
+            content.to_vec(),
+        ))
     }
 
-    fn answer(
+    fn response(
         &self,
-        asked: &HeaderMap,
+        headers: &HeaderMap,
         tag: &str,
         media: &'static str,
-        kept: &'static str,
+        cache_control: &'static str,
         content: Vec<u8>,
     ) -> Response {
-        let answer = if is_known(asked, tag) {
+        let response = if is_known(headers, tag) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             ([(header::CONTENT_TYPE, media)], content).into_response()
@@ -113,7 +124,7 @@ impl Files {
         (
             [
                 (header::ETAG, format!("\"{tag}\"").as_str()),
-                (header::CACHE_CONTROL, kept),
+                (header::CACHE_CONTROL, cache_control),
                 (header::CONTENT_SECURITY_POLICY, &self.policy),
                 (header::REFERRER_POLICY, "no-referrer"),
                 (
@@ -125,18 +136,18 @@ impl Files {
                     "same-origin",
                 ),
             ],
-            answer,
+            response,
         )
             .into_response()
     }
 }
 
-fn is_known(asked: &HeaderMap, tag: &str) -> bool {
-    asked
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    headers
         .get_all(header::IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .any(|tags| names_tag(tags, tag))
+        .any(|tags| etag_matches(tags, tag))
 }
 
 /// The first half of the content's SHA-256, in hexadecimal digits.

@@ -1,9 +1,8 @@
-//! `/console`: a page that shows an operator what happened to every call. It asks the API as any other client does, with
-//! the key that the person enters; this function holds files and nothing else.
+//! `/console`: a page for operators. It uses the public API with the key that the operator enters; this function only serves
+//! files.
 
+mod app;
 mod files;
-
-use std::sync::Arc;
 
 use axum::{
     Router,
@@ -13,12 +12,11 @@ use axum::{
 };
 use http::HeaderMap;
 use outdial::{
-    config::{ConfigError, Settings, WebhookKind, webhook_url},
+    config::{ConfigError, Settings},
     http::{Problem, with_common_layers},
 };
-use url::Url;
 
-use self::files::Files;
+use self::app::App;
 
 /// The function's routes.
 ///
@@ -26,27 +24,24 @@ use self::files::Files;
 ///
 /// When `MEDIA_URL` or `BASE_URL` is malformed.
 pub fn router(settings: &Settings) -> Result<Router, ConfigError> {
-    let media = webhook_url(settings, WebhookKind::Media)?
-        .and_then(|url| Url::parse(&url).ok())
-        .map(|url| url.origin().ascii_serialization());
-    let files = Arc::new(Files::new(media.as_deref()));
     let routes = Router::new()
         .route("/console", get(page))
         .route("/console/", get(page))
         .route("/console/{version}/{file}", get(file));
-    Ok(with_common_layers(routes.with_state(files)))
+    let app = App::from_settings(settings)?;
+    Ok(with_common_layers(routes.with_state(app)))
 }
 
-async fn page(State(files): State<Arc<Files>>, headers: HeaderMap) -> Response {
-    files.page(&headers)
+async fn page(State(app): State<App>, headers: HeaderMap) -> Response {
+    app.files.page(&headers)
 }
 
 async fn file(
-    State(files): State<Arc<Files>>,
+    State(app): State<App>,
     Path((version, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    files
+    app.files
         .file(&version, &name, &headers)
         .ok_or_else(|| Problem::not_found("path"))
 }

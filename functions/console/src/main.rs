@@ -1,4 +1,4 @@
-//! The console, as a Lambda function.
+//! The Lambda function for the console.
 
 use std::process::ExitCode;
 

@@ -1,18 +1,20 @@
+//! `GET /openapi.json`, and `GET /docs` with its files.
+
 use axum::response::{IntoResponse, Response};
 use http::header;
 
-/// Written by `cargo xtask openapi`.
+/// The API document. `cargo xtask openapi` generates it.
 const DOCUMENT: &str = include_str!("../openapi.json");
 
 const PAGE: &str = include_str!("../viewer/index.html");
 
-/// The page may load from this host alone. The viewer writes style attributes, so these are allowed.
+/// The content security policy: the page loads from this host only. The viewer writes style attributes, so these are allowed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The API document
+/// Get the API document
 ///
-/// Open to everybody. The document is the one of the version that runs.
+/// Public. The document describes the deployed version.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "service", operation_id = "openapi",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = serde_json::Value))
@@ -28,9 +30,9 @@ pub(crate) async fn document() -> Response {
         .into_response()
 }
 
-/// The API document, for people
+/// Show the API document
 ///
-/// Open to everybody. The page shows `/openapi.json`, and can send requests with a key that the reader enters.
+/// Public. The page shows `/openapi.json`, and can send requests with an API key that you enter.
 #[utoipa::path(
     get, path = "/docs", tag = "service", operation_id = "docs",
     responses((status = 200, description = "A page that shows the API document", content_type = "text/html", body = String))
@@ -47,7 +49,7 @@ pub(crate) async fn page() -> Response {
         .into_response()
 }
 
-/// What the page loads.
+/// The files that the page loads.
 pub(crate) const FILES: [File; 3] = [
     File {
         path: "/docs/start.js",
@@ -66,7 +68,7 @@ pub(crate) const FILES: [File; 3] = [
     },
 ];
 
-/// A file of the viewer.
+/// A file of the viewer (Swagger UI).
 #[derive(Clone, Copy)]
 pub(crate) struct File {
     pub path: &'static str,

@@ -1,50 +1,15 @@
-//! `/health`, the API document and its viewer, and whatever no other function owns.
+//! `/health`, `/openapi.json` and `/docs`, and 404 for every path that no other function serves.
 
+mod app;
+mod checks;
 mod docs;
 mod health;
 
-use axum::{Router, extract::FromRef, routing::get};
-use outdial::{
-    config::{ApiKeys, Reloadable, Settings},
-    dao::Dao,
-    http::with_common_layers,
-    twilio::TwilioClient,
-};
+use axum::{Router, routing::get};
+use outdial::http::with_common_layers;
 use utoipa::OpenApi;
 
-use self::health::Checks;
-
-/// What the handlers need.
-#[derive(Clone)]
-pub struct App {
-    checks: Checks,
-    /// `None` if they are missing or malformed: the function tells how the service is all the same, and knows nobody.
-    keys: Option<Reloadable<ApiKeys>>,
-}
-
-impl FromRef<App> for Option<Reloadable<ApiKeys>> {
-    fn from_ref(app: &App) -> Self {
-        app.keys.clone()
-    }
-}
-
-impl App {
-    /// Takes what the settings name, and makes no connection before the first check.
-    ///
-    /// # Errors
-    ///
-    /// When a variable is missing or malformed.
-    pub fn from_settings(
-        settings: &Settings,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let twilio = TwilioClient::new(settings.reloadable(Settings::twilio)?)?;
-        let dao = Dao::from_settings(settings)?;
-        Ok(Self {
-            checks: Checks::new(dao, twilio),
-            keys: settings.reloadable(Settings::api_keys).ok(),
-        })
-    }
-}
+pub use app::App;
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
@@ -65,7 +30,7 @@ pub fn router(app: App) -> Router {
 )]
 struct Document;
 
-/// The part of the API document that describes this function.
+/// The function's part of the API document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()

@@ -1,4 +1,4 @@
-//! Health, the API document, and whatever no other function owns, as a Lambda function.
+//! The Lambda function for health, the API document, and unknown paths.
 
 use std::process::ExitCode;
 

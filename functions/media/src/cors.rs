@@ -1,14 +1,14 @@
 //! Cross-origin requests (CORS): a page of any origin may read audio, because the URL is the only credential.
 //!
-//! At a function URL, Lambda answers the preflight and adds these headers itself, by `template.yaml`. A test compares the two.
+//! At a function URL, Lambda answers preflight requests and adds these headers, as `template.yaml` says. A test compares the two.
 
 use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lambda_http::{RequestExt, request::RequestContext};
 
 const ALLOW_METHODS: &str = "GET, HEAD";
-/// Every header that the API allows, because a browser sends them again when it follows the redirect from
-/// `/recordings/{recording_id}/media`. `*` would not cover `authorization`.
+/// All headers of the API, because a browser sends them again when it follows the redirect from
+/// `/recordings/{recording_id}/media`. `*` would not include `authorization`.
 const ALLOW_HEADERS: &str =
     "authorization, content-type, idempotency-key, if-none-match, if-range, range, x-api-key";
 const EXPOSE_HEADERS: &str = "accept-ranges, content-range";
@@ -25,7 +25,7 @@ pub(crate) async fn preflight() -> (StatusCode, HeaderMap) {
     (StatusCode::NO_CONTENT, HeaderMap::from_iter(headers))
 }
 
-/// Lets pages read each response, unless Lambda does: a browser refuses a header that comes twice.
+/// Lets pages read each response. At a function URL, Lambda adds these headers, and browsers reject duplicates.
 pub(crate) async fn readable_by_pages(request: Request, next: Next) -> Response {
     let is_function_url = match request.extensions().request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context

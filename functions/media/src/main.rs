@@ -1,4 +1,4 @@
-//! The audio of recordings, as a Lambda function that streams its answer.
+//! The Lambda function that streams the audio of recordings.
 
 use std::process::ExitCode;
 

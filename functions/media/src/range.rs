@@ -10,7 +10,7 @@ use futures_util::{StreamExt, future};
 use http::{HeaderMap, Method, StatusCode, header};
 use outdial::http::Problem;
 
-/// No audio is longer. A larger number in a range means the same as this one.
+/// The longest possible audio. Larger numbers in a range are reduced to this.
 const LONGEST: u64 = i64::MAX.unsigned_abs();
 
 /// One range of a `Range` header.
@@ -66,11 +66,11 @@ fn number(significant: &str) -> u64 {
     if significant.is_empty() {
         return 0;
     }
-    // What does not fit is larger than everything.
+    // A number that does not fit counts as the largest.
     significant.parse().unwrap_or(LONGEST).min(LONGEST)
 }
 
-/// What to answer to a range request.
+/// The part of the body to return.
 #[derive(Debug, PartialEq, Eq)]
 enum Selection {
     /// 200: the whole body.
@@ -88,8 +88,8 @@ pub(crate) struct Ranges(Vec<Spec>);
 impl Ranges {
     /// Returns the ranges that a request asks for, or `None` if it gets the whole body.
     ///
-    /// `Range` counts for GET alone. It is ignored if it is invalid, reversed ranges included, if its unit is not
-    /// bytes, and beside `If-Range`: audio has no validator, so that condition is never true.
+    /// `Range` applies to GET only. It is ignored if it is invalid (reversed ranges included), if its unit is not bytes, and with
+    /// `If-Range`: audio has no validator, so that condition is never true.
     pub(crate) fn requested(method: &Method, headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(header::RANGE).iter();
         let line = lines.next()?;
@@ -114,7 +114,7 @@ impl Ranges {
         specs.filter(|specs| !specs.is_empty()).map(Self)
     }
 
-    /// Returns the header to request from Twilio, or `None` if the answer depends on the length of the whole.
+    /// Returns the `Range` header for Twilio, or `None` if the result depends on the length of the audio.
     pub(crate) fn upstream(&self) -> Option<String> {
         match *self.0.as_slice() {
             [Spec::From { first, last }] if last < LONGEST => Some(format!("bytes={first}-{last}")),
@@ -124,7 +124,7 @@ impl Ranges {
         }
     }
 
-    /// Whether no range is satisfiable in a body of that length.
+    /// Returns whether no range is satisfiable in a body of that length.
     pub(crate) fn miss(&self, length: u64) -> bool {
         self.select(length) == Selection::Unsatisfiable
     }
@@ -194,7 +194,7 @@ fn partial(part: RangeInclusive<u64>, length: u64, body: Body) -> Response {
         .into_response()
 }
 
-/// Returns the length in the `Content-Range: bytes */length` of a 416, `None` if it has none.
+/// Returns the length from a 416's `Content-Range: bytes */length`, or `None` without such a header.
 pub(crate) fn length_of_refused(headers: &HeaderMap) -> Option<u64> {
     let content_range = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
     content_range.strip_prefix("bytes */")?.parse().ok()

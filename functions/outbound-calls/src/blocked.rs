@@ -1,3 +1,5 @@
+//! `/blocked-numbers`.
+
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -10,24 +12,25 @@ use outdial::{
         BlockedNumberBody, BlockedNumberList, Caller, CallsRead, CallsWrite, FieldError, Id, Json,
         NoParameters, NumbersUnblock, PageQuery, Problem,
     },
+    service::rules::validate,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{App, rules::validate};
+use crate::App;
 
 /// Block a number
 ///
-/// Calls to it are refused by `number_blocked` from the next request on, whoever asks, and under each spelling of the
-/// number. The number must be valid: one that could be called.
+/// From the next request on, calls to the number are refused with `number_blocked`, in every spelling of the number and for
+/// every user. The number must be valid.
 #[utoipa::path(
     post, path = "/blocked-numbers", tag = "blocked numbers", operation_id = "block_number",
     request_body = BlockedNumberCreate,
     responses(
         (status = 201, description = "Blocked", body = BlockedNumberBody,
-            headers(("Location" = String, description = "The path of the blocked number"))),
-        (status = 200, description = "It was blocked already, and this is how", body = BlockedNumberBody,
-            headers(("Location" = String, description = "The path of the blocked number"))),
-        (status = 422, description = "Fields at fault, all of them (`validation_failed`)"),
+            headers(("Location" = String, description = "Path of the blocked number"))),
+        (status = 200, description = "The number was already blocked: the existing entry", body = BlockedNumberBody,
+            headers(("Location" = String, description = "Path of the blocked number"))),
+        (status = 422, description = "Invalid fields (`validation_failed`). `errors` lists all of them"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -62,17 +65,17 @@ pub(crate) async fn create(
 
 /// List blocked numbers, newest first
 ///
-/// Those that the configuration blocks (`BLOCKED_NUMBERS`) are not among them.
+/// Without the numbers in the setting `BLOCKED_NUMBERS`.
 #[utoipa::path(
     get, path = "/blocked-numbers", tag = "blocked numbers", operation_id = "list_blocked_numbers",
     params(
-        ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000, example = 1),
-        ("page_size" = Option<u32>, Query, description = "How many numbers a page holds (20)", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; not with `page`"),
+        ("page" = Option<u32>, Query, description = "Page number, from 1", minimum = 1, maximum = 10_000, example = 1),
+        ("page_size" = Option<u32>, Query, description = "Number of items in a page; the default is 20", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page; not together with `page`"),
     ),
     responses(
         (status = 200, description = "A page of blocked numbers", body = BlockedNumberList),
-        (status = 422, description = "Parameters at fault, all of them: unknown, repeated, malformed or out of range, or a cursor that is not one of this list (`validation_failed`)"),
+        (status = 422, description = "Invalid parameters (`validation_failed`): unknown, repeated, malformed or out of range, or a cursor of another list. `errors` lists all of them"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -98,11 +101,11 @@ pub(crate) async fn list(
 
 /// Read a blocked number
 ///
-/// The number is spelled as it is in the list. Numbers that the configuration blocks (`BLOCKED_NUMBERS`) are not there.
+/// Use the spelling in the list. Numbers in the setting `BLOCKED_NUMBERS` are a 404.
 #[utoipa::path(
     get, path = "/blocked-numbers/{phone_number}", tag = "blocked numbers", operation_id = "get_blocked_number",
-    params(("phone_number" = String, Path, description = "The number, E.164; its `+` may be escaped as `%2B`", example = "+12125550123")),
-    responses((status = 200, description = "How it was blocked", body = BlockedNumberBody)),
+    params(("phone_number" = String, Path, description = "The number in E.164 format. Its `+` may be escaped as `%2B`", example = "+12125550123")),
+    responses((status = 200, description = "The blocked number", body = BlockedNumberBody)),
     security(("bearer" = []), ("api_key" = []))
 )]
 pub(crate) async fn read(
@@ -119,11 +122,11 @@ pub(crate) async fn read(
 
 /// Unblock a number
 ///
-/// It may be called again, unless the configuration or an entry with another spelling blocks it too. The API key needs the
-/// scope `numbers:unblock`.
+/// Calls to the number are allowed again, unless the setting `BLOCKED_NUMBERS` or an entry with another spelling blocks it. The
+/// API key needs the scope `numbers:unblock`.
 #[utoipa::path(
     delete, path = "/blocked-numbers/{phone_number}", tag = "blocked numbers", operation_id = "unblock_number",
-    params(("phone_number" = String, Path, description = "The number, E.164; its `+` may be escaped as `%2B`", example = "+12125550123")),
+    params(("phone_number" = String, Path, description = "The number in E.164 format. Its `+` may be escaped as `%2B`", example = "+12125550123")),
     responses((status = 204, description = "Unblocked")),
     security(("bearer" = []), ("api_key" = []))
 )]

@@ -1,52 +1,51 @@
-use axum::{extract::State, response::Response};
-use http::HeaderMap;
-use mongodb::bson::DateTime;
-use outdial::{
-    dao,
-    domain::OutboundCallRequest,
-    http::{CallBody, Caller, CallsWrite, Idempotency, Json, NoParameters, Problem},
-};
-use tokio::time::Instant;
+//! `POST /calls/outbound`: places a call, and turns the outcome into a response.
 
-use crate::{
-    App,
-    admit::{Admission, admit},
-    dial::dial,
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
 };
+use http::{HeaderMap, StatusCode, header};
+use outdial::{
+    domain::{Call, DialOutcome, Idempotency, OutboundCallRequest, TwilioRefusal},
+    http::{CallBody, Caller, CallsWrite, Json, NoParameters, Problem, key_reused, replayed},
+    service::place_call::{PlaceCallError, PlacedCall},
+};
+
+use crate::App;
 
 /// Place a call
 ///
-/// The call is stored first, then Twilio is asked once to dial. Send an `Idempotency-Key`: a repeat of the request is
-/// then answered with the call that the first one placed, and never dials again.
+/// Stores the call first, then asks Twilio once to dial. Send an `Idempotency-Key`: then a repeat of the request returns the
+/// call that the first one placed, and never dials again.
 #[utoipa::path(
     post, path = "/calls/outbound", tag = "calls", operation_id = "create_outbound_call",
     params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-        description = "Names the request: 1 to 255 visible ASCII characters, your own for each call")),
+        description = "Your own unique name for this request: 1 to 255 visible ASCII characters")),
     request_body = OutboundCallRequest,
     responses(
         (status = 201, description = "Twilio has accepted the call", body = CallBody,
             headers(
-                ("Location" = String, description = "The path of the call"),
-                ("Idempotent-Replayed" = Option<String>, description = "`true` where this repeats the answer to an earlier request"))),
-        (status = 202, description = "Twilio's answer was lost: `dial_outcome` is `unknown` until the call tells", body = CallBody,
+                ("Location" = String, description = "Path of the call"),
+                ("Idempotent-Replayed" = Option<String>, description = "`true` if this response replays the response to an earlier request"))),
+        (status = 202, description = "Twilio's response was lost. `dial_outcome` is `unknown` until a webhook settles it", body = CallBody,
             headers(
-                ("Location" = String, description = "The path of the call"),
-                ("Idempotent-Replayed" = Option<String>, description = "`true` where this repeats the answer to an earlier request"))),
-        (status = 404, description = "There is no such user"),
+                ("Location" = String, description = "Path of the call"),
+                ("Idempotent-Replayed" = Option<String>, description = "`true` if this response replays the response to an earlier request"))),
+        (status = 404, description = "No user with this id"),
         (status = 409, description = "The first request with this key is still under way (`request_in_progress`)",
             headers(("Retry-After" = u32, description = "Seconds"))),
-        (status = 422, description = "Fields at fault (`validation_failed`), or a rule: `language_not_supported`, `voice_not_allowed`, `number_not_valid`, \
+        (status = 422, description = "Invalid fields (`validation_failed`), or a rule refuses the call: `language_not_supported`, `voice_not_allowed`, `number_not_valid`, \
             `number_type_not_allowed`, `country_not_allowed`, `own_number`, `number_blocked`, `outside_calling_hours` \
             (with `next_allowed_at`), `no_calling_hours`, `idempotency_key_reused`, or Twilio refused the number (`twilio_refused`)",
-            headers(("Retry-After" = Option<u32>, description = "Seconds, outside the calling hours"))),
-        (status = 429, description = "The day's calls are used up: the user's (`user_daily_cap`), those to the number \
-            (`number_daily_cap`) or all (`daily_cap`)",
-            headers(("Retry-After" = u32, description = "Seconds until the next day, UTC"))),
+            headers(("Retry-After" = Option<u32>, description = "Seconds until the calling hours allow the call"))),
+        (status = 429, description = "A daily cap of calls is reached: the user's (`user_daily_cap`), the number's \
+            (`number_daily_cap`) or the service's (`daily_cap`)",
+            headers(("Retry-After" = u32, description = "Seconds until the next UTC day"))),
         (status = 502, description = "Twilio refused for another reason than the number (`twilio_refused`) or could not be reached (`twilio_unreachable`); nothing was \
             dialled. With `Retry-After`, Twilio has not taken the request: repeat it, with the same `Idempotency-Key` if it had one",
             headers(("Retry-After" = Option<u32>, description = "Seconds"))),
-        (status = 503, description = "The database is away (`unavailable`): the call may or may not have been placed; or an \
-            operator has switched dialling off (`dialing_off`): it was not",
+        (status = 503, description = "The database is unavailable (`unavailable`): the call may or may not have been placed. Or an \
+            operator has switched dialling off (`dialing_off`): the call was not placed",
             headers(("Retry-After" = u32, description = "Seconds"))),
     ),
     security(("bearer" = []), ("api_key" = []))
@@ -59,49 +58,88 @@ pub(crate) async fn create(
     Json(request): Json<OutboundCallRequest>,
 ) -> Result<Response, Problem> {
     tracing::Span::current().record("to", tracing::field::display(&request.to_number));
-    let idempotency = Idempotency::of(
-        &headers,
-        caller.name.as_deref(),
-        "POST /calls/outbound",
-        &request,
-    )?;
-    let deadline = Instant::now() + dao::CALL_TIMEOUT;
-    match admit(&app, request, idempotency.as_ref(), caller.name, deadline).await? {
-        Admission::New(call) => dial(&app, *call).await,
-        Admission::Repeat(response) => Ok(response),
-        Admission::Refused(refused) => {
-            app.count_refusal(&refused).await;
-            Err(refused)
+    let key_name = caller.name.as_deref();
+    let idempotency = Idempotency::of(&headers, key_name, "POST /calls/outbound", &request)?;
+    let placed = app.placer.place(request, idempotency.as_ref(), caller.name);
+    placed_response(placed.await)
+}
+
+/// The call, with its path in `Location`.
+pub(crate) fn call_response(status: StatusCode, call: Call) -> Response {
+    let location = format!("/calls/{}", call.call_id);
+    (
+        status,
+        [(header::LOCATION, location)],
+        axum::Json(CallBody::from(call)),
+    )
+        .into_response()
+}
+
+/// The response to a request to place a call.
+///
+/// # Errors
+///
+/// The problem, if no call was placed.
+fn placed_response(placed: Result<PlacedCall, PlaceCallError>) -> Result<Response, Problem> {
+    match placed {
+        Ok(PlacedCall::Dialled { call, status }) => Ok(call_response(status, *call)),
+        Ok(PlacedCall::Repeated(first)) => Ok(replayed(first_response(*first))),
+        Err(PlaceCallError::UserNotFound) => Err(Problem::not_found("user")),
+        Err(PlaceCallError::Refused(refusal)) => Err(refusal.into()),
+        Err(PlaceCallError::NotDialled {
+            refusal,
+            status,
+            retry_after_seconds,
+        }) => {
+            let problem = twilio_problem(status, refusal);
+            Err(match retry_after_seconds {
+                Some(seconds) => problem.retry_after(seconds),
+                None => problem,
+            })
         }
+        Err(PlaceCallError::InProgress) => Err(Problem::conflict(
+            "request_in_progress",
+            "The first request with this Idempotency-Key is still under way. Repeat this one in a moment.",
+        )
+        .retry_after(1)),
+        Err(PlaceCallError::KeyReused) => Err(key_reused()),
+        Err(PlaceCallError::UnknownTimeZone(message)) => Err(Problem::internal(message)),
+        Err(PlaceCallError::Database(error)) => Err(error.into()),
     }
 }
 
-/// The refusals that are counted: the rules', and Twilio's own.
-const COUNTED: [&str; 14] = [
-    "language_not_supported",
-    "voice_not_allowed",
-    "own_number",
-    "number_not_valid",
-    "number_type_not_allowed",
-    "country_not_allowed",
-    "number_blocked",
-    "dialing_off",
-    "outside_calling_hours",
-    "no_calling_hours",
-    "user_daily_cap",
-    "number_daily_cap",
-    "daily_cap",
-    "twilio_refused",
-];
-
-impl App {
-    /// Counts a refusal, which may fail: then the statistics have one less.
-    pub(crate) async fn count_refusal(&self, refused: &Problem) {
-        let code = refused.code();
-        if COUNTED.contains(&code)
-            && let Err(error) = self.dao.count_refusal(code, DateTime::now()).await
-        {
-            tracing::warn!(%error, "a refusal was not counted");
+/// The response that the first request got, or 202 if it ended without one.
+fn first_response(call: Call) -> Response {
+    let answered = call
+        .answered_status
+        .and_then(|status| status.try_into().ok())
+        .and_then(|status: u16| StatusCode::from_u16(status).ok());
+    match call.dial_outcome {
+        Some(DialOutcome::Pending) => call_response(
+            StatusCode::ACCEPTED,
+            Call {
+                // The first request has ended.
+                dial_outcome: Some(DialOutcome::Unknown),
+                ..call
+            },
+        ),
+        Some(DialOutcome::Refused) => {
+            let refusal = TwilioRefusal {
+                http_status: call.error_status.and_then(|status| status.try_into().ok()),
+                code: call.error_code,
+                message: call.error_message.unwrap_or_default(),
+            };
+            twilio_problem(answered.unwrap_or(StatusCode::BAD_GATEWAY), refusal).into_response()
         }
+        _ => call_response(answered.unwrap_or(StatusCode::ACCEPTED), call),
+    }
+}
+
+/// Twilio's refusal: 422 for a number, which the client must correct, and 502 for everything else, which the operator must.
+/// Earlier versions answered 502 to both, and repeats get the first answer.
+fn twilio_problem(status: StatusCode, refusal: TwilioRefusal) -> Problem {
+    match status {
+        StatusCode::UNPROCESSABLE_ENTITY => Problem::number_refused(refusal),
+        _ => Problem::twilio_refused(refusal),
     }
 }

@@ -1,84 +1,20 @@
-//! `/calls`, `/stats`, `/recordings` and `/blocked-numbers`: placing calls, reading what became of them, ending them, and who
-//! is not called.
+//! `/calls`, `/stats`, `/recordings` and `/blocked-numbers`: places calls, reads and ends them, and keeps the block list.
 
-mod admit;
+mod app;
 mod blocked;
 mod calls;
 mod create;
-mod dial;
-mod idempotency;
 mod recordings;
-mod rules;
 mod stats;
 
-use std::sync::Arc;
-
 use axum::{
-    Router,
-    extract::FromRef,
-    middleware,
+    Router, middleware,
     routing::{get, post},
 };
-use outdial::{
-    config::{ApiKeys, CallConfig, PublicUrls, Reloadable, Settings},
-    dao::Dao,
-    http::{media::MediaSigner, on_own_route, with_common_layers, with_etags},
-    twilio::TwilioClient,
-};
+use outdial::http::{on_own_route, with_common_layers, with_etags};
 use utoipa::OpenApi;
 
-pub use rules::Line;
-use rules::Rules;
-
-/// What the handlers need.
-#[derive(Clone)]
-pub struct App {
-    dao: Dao,
-    keys: Reloadable<ApiKeys>,
-    twilio: Arc<TwilioClient>,
-    calls: Arc<CallConfig>,
-    rules: Arc<Rules>,
-    urls: Arc<PublicUrls>,
-    media: Reloadable<MediaSigner>,
-}
-
-impl App {
-    /// Takes what the settings name, and makes no connection: a request is authenticated first. A thread reads the numbering
-    /// plan in the background.
-    ///
-    /// # Errors
-    ///
-    /// When a variable is missing or malformed.
-    ///
-    /// # Panics
-    ///
-    /// Outside a Tokio runtime.
-    pub fn from_settings(
-        settings: &Settings,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let calls = settings.calls()?;
-        let rules = Arc::new(Rules::new(&calls)?);
-        tokio::task::spawn_blocking({
-            let rules = rules.clone();
-            move || rules.prepare()
-        });
-        Ok(Self {
-            keys: settings.reloadable(Settings::api_keys)?,
-            twilio: TwilioClient::new(settings.reloadable(Settings::twilio)?)?.into(),
-            urls: settings.public_urls()?.into(),
-            media: settings.reloadable(MediaSigner::from_settings)?,
-            rules,
-            calls: calls.into(),
-            dao: Dao::from_settings(settings)?,
-        })
-    }
-}
-
-impl FromRef<App> for Reloadable<ApiKeys> {
-    fn from_ref(app: &App) -> Self {
-        app.keys.clone()
-    }
-}
+pub use app::App;
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
@@ -115,9 +51,9 @@ pub fn router(app: App) -> Router {
         blocked::create, blocked::list, blocked::read, blocked::delete
     ),
     tags(
-        (name = "calls", description = "Placing calls, and what became of them"),
-        (name = "recordings", description = "What was recorded"),
-        (name = "blocked numbers", description = "Who is not called any more")
+        (name = "calls", description = "Place, read and end calls"),
+        (name = "recordings", description = "Read and delete the recordings of calls"),
+        (name = "blocked numbers", description = "Numbers that must not be called")
     )
 )]
 struct Document;

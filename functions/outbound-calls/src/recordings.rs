@@ -1,3 +1,5 @@
+//! `/recordings` and the recordings of a call.
+
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -5,10 +7,10 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use mongodb::bson::DateTime;
 use outdial::{
-    domain::{CallId, Recording, RecordingId, RecordingStatus},
+    domain::{CallId, Recording, RecordingId, RecordingStatus, rfc3339},
     http::{
         Caller, CallsRead, CallsWrite, Id, MediaBody, NoParameters, Problem, RecordingBody,
-        RecordingList, media::LIFETIME_SECONDS, rfc3339,
+        RecordingList, media_url::LIFETIME_SECONDS,
     },
 };
 
@@ -16,7 +18,7 @@ use crate::App;
 
 /// List the recordings of a call, oldest first
 ///
-/// Deleted recordings are not among them.
+/// Deleted recordings are not listed.
 #[utoipa::path(
     get, path = "/calls/{call_id}/recordings", tag = "recordings", operation_id = "list_call_recordings",
     params(("call_id" = String, Path, description = "The call's `call_id`")),
@@ -43,7 +45,7 @@ pub(crate) async fn list(
 
 /// Read a recording
 ///
-/// Its `status` says whether there is audio: see `/recordings/{recording_id}/media`.
+/// If its `status` is `completed`, `/recordings/{recording_id}/media` has the audio.
 #[utoipa::path(
     get, path = "/recordings/{recording_id}", tag = "recordings", operation_id = "get_recording",
     params(("recording_id" = String, Path, description = "The recording's `id`")),
@@ -59,9 +61,9 @@ pub(crate) async fn read(
     Ok(axum::Json(app.recording(id).await?.into()))
 }
 
-/// Delete a recording, at Twilio too
+/// Delete a recording, here and at Twilio
 ///
-/// The audio cannot be restored, and the recording is 404 from then on.
+/// This cannot be undone. Later requests for the recording get a 404.
 #[utoipa::path(
     delete, path = "/recordings/{recording_id}", tag = "recordings", operation_id = "delete_recording",
     params(("recording_id" = String, Path, description = "The recording's `id`")),
@@ -85,15 +87,15 @@ pub(crate) async fn delete(
 
 /// Fetch the audio of a recording
 ///
-/// Sends on to a URL that lasts five minutes and needs no key: a WAV, range requests honoured. Where `Accept` names
-/// `application/json`, the URL is told instead.
+/// Redirects to a URL that is valid for five minutes and needs no API key: a WAV file, with range requests. With
+/// `Accept: application/json`, the response contains the URL instead.
 #[utoipa::path(
     get, path = "/recordings/{recording_id}/media", tag = "recordings", operation_id = "get_recording_media",
     params(("recording_id" = String, Path, description = "The recording's `id`")),
     responses(
-        (status = 200, description = "Where the audio is, to whoever accepts `application/json`", body = MediaBody),
-        (status = 307, description = "Where the audio is", headers(("Location" = String, description = "The URL, good for five minutes"))),
-        (status = 409, description = "There is no audio, or not yet (`recording_not_ready`)"),
+        (status = 200, description = "URL of the audio, for `Accept: application/json`", body = MediaBody),
+        (status = 307, description = "Redirect to the audio", headers(("Location" = String, description = "URL, valid for five minutes"))),
+        (status = 409, description = "No audio, or not yet (`recording_not_ready`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -109,7 +111,7 @@ pub(crate) async fn media(
         return Err(Problem::conflict(
             "recording_not_ready",
             format!(
-                "There is no audio to fetch: the recording is {}.",
+                "The recording has no audio: its status is {}.",
                 recording.status.as_str()
             ),
         ));
@@ -119,7 +121,7 @@ pub(crate) async fn media(
         .media
         .current()
         .url(&app.urls.media, &recording.twilio_sid, now);
-    // The URL lets in whoever has it.
+    // The URL is a credential.
     let head = [
         (header::VARY, "accept"),
         (header::CACHE_CONTROL, "no-store"),
@@ -133,7 +135,7 @@ pub(crate) async fn media(
     Ok((StatusCode::TEMPORARY_REDIRECT, head, location).into_response())
 }
 
-/// Whether JSON is asked for by its name: `*/*` means that anything will do.
+/// Returns true if `Accept` contains `application/json`; `*/*` does not count.
 fn accepts_json(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).into_iter();
     values

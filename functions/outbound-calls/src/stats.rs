@@ -1,30 +1,32 @@
+//! `GET /stats`.
+
 use std::collections::BTreeMap;
 
 use axum::extract::State;
 use mongodb::bson::DateTime;
 use outdial::{
     dao::CallStats,
-    domain::{CallStatus, TimeRange},
-    http::{Caller, CallsRead, PageQuery, Problem, rfc3339},
+    domain::{CallStatus, TimeRange, rfc3339},
+    http::{Caller, CallsRead, PageQuery, Problem},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::App;
 
-/// Read how the calls of a time went
+/// Read statistics of calls
 ///
-/// In pieces of five minutes up to six hours, of an hour up to four days, else of a day. At most the newest 50,000 calls are
-/// looked at.
+/// Buckets of five minutes for up to six hours, of an hour for up to four days, otherwise of a day. The newest 50,000 calls are
+/// included at most.
 #[utoipa::path(
     get, path = "/stats", tag = "calls", operation_id = "get_stats",
     params(
-        ("from" = Option<DateTime<Utc>>, Query, description = "Calls that were created then or later (a day before `to`)", example = "2026-01-02T03:00:00Z"),
-        ("to" = Option<DateTime<Utc>>, Query, description = "Calls that were created before (the next full minute)", example = "2026-01-02T03:05:00Z"),
+        ("from" = Option<DateTime<Utc>>, Query, description = "Calls created at this time or later; the default is a day before `to`", example = "2026-01-02T03:00:00Z"),
+        ("to" = Option<DateTime<Utc>>, Query, description = "Calls created before this time; the default is the next full minute", example = "2026-01-02T03:05:00Z"),
     ),
     responses(
         (status = 200, description = "The statistics", body = StatsBody),
-        (status = 422, description = "Parameters at fault, all of them: unknown or repeated, no times, or more than 31 days (`validation_failed`)"),
+        (status = 422, description = "Invalid parameters (`validation_failed`): unknown or repeated, no times, or a range of more than 31 days. `errors` lists all of them"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -39,10 +41,10 @@ pub(crate) async fn read(
     Ok(axum::Json(StatsBody::new(&range, &calls, refused)))
 }
 
-/// How many calls stand where; without those where none does.
+/// Numbers of calls by status, without the statuses that no call has.
 type ByStatus = BTreeMap<&'static str, u64>;
 
-/// How the calls of a time went.
+/// Statistics of the calls created in a range of time.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Stats)]
 pub(crate) struct StatsBody {
@@ -52,40 +54,40 @@ pub(crate) struct StatsBody {
     /// RFC 3339.
     #[schema(format = DateTime, example = "2026-01-02T03:05:00.000Z")]
     to: String,
-    /// How long a bucket is: 300, 3600 or 86400.
+    /// Length of a bucket: 300, 3600 or 86400.
     #[schema(example = 300)]
     bucket_seconds: i64,
-    /// How many calls there are, without those that Twilio refused: they count in `refused`.
+    /// Number of calls, without those that Twilio refused: `refused` counts them.
     #[schema(example = 4)]
     total: u64,
-    /// How many calls stand where, as they do now.
+    /// Numbers of calls by their current status.
     #[schema(value_type = BTreeMap<String, u64>, example = json!({"completed": 3, "busy": 1}))]
     by_status: ByStatus,
-    /// The pieces of the time, oldest first, those without calls too.
+    /// The buckets, oldest first, including those without calls.
     buckets: Vec<BucketBody>,
-    /// Which part of the calls that have ended was answered; null where none has ended.
+    /// Share of answered calls among those that have ended; null if none has ended.
     #[schema(example = 0.75)]
     answer_rate: Option<f64>,
-    /// Of the calls that have a duration; null where none has.
+    /// Median duration of the calls that have one; null if none has.
     #[schema(example = 17.5)]
     median_duration_seconds: Option<f64>,
-    /// How often each rule, or Twilio, refused a call, by the `code` of the refusal. Refusals are counted in slots of five
-    /// minutes; each slot that the time touches counts.
+    /// Numbers of refused calls by `code`. Refusals are counted in slots of five minutes, and every slot that the range touches
+    /// is included.
     #[schema(example = json!({"number_blocked": 2}))]
     refused: BTreeMap<String, u64>,
-    /// Whether there may be more, older calls, which were not looked at.
+    /// True if the range may contain older calls that are not included.
     #[schema(example = false)]
     truncated: bool,
 }
 
-/// A piece of the time.
+/// A part of the range.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StatsBucket)]
 struct BucketBody {
-    /// When it begins, RFC 3339: by the hours and days of UTC, so that the first may begin before `from`.
+    /// Start of the bucket, RFC 3339. Buckets are aligned to UTC hours and days, so the first may begin before `from`.
     #[schema(format = DateTime, example = "2026-01-02T03:00:00.000Z")]
     start: String,
-    /// How many of the calls that were created in it stand where.
+    /// Numbers of the calls created in the bucket, by current status.
     #[schema(value_type = BTreeMap<String, u64>, example = json!({"completed": 3, "busy": 1}))]
     by_status: ByStatus,
 }

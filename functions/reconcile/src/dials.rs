@@ -1,81 +1,85 @@
-//! Dials whose outcome nobody knows: Twilio has the call, under a name that nobody has told us, or it has not.
+//! Dials of unknown outcome: Twilio has the call, under a `CallSid` that we don't know, or does not have it.
 
 use std::time::Duration;
 
 use mongodb::bson::DateTime;
 use outdial::{
     domain::{Call, CallId, DialOutcome},
-    metrics::{self, Count},
+    service::{
+        double_dial::{DoubleDial, report_double_dial},
+        place_call::withdraw_undialled,
+    },
+    telemetry::metrics::{self, Count},
     twilio::CallDetails,
 };
 use tokio::time::sleep;
 
 use crate::{
-    report::Outcome,
-    run::{Run, Trouble},
+    report::{Failure, Outcome},
+    run::Run,
 };
 
-/// How far Twilio's clock may be from ours, its whole seconds included.
+/// The largest difference between Twilio's clock and ours, including the rounding to whole seconds.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
-/// How long a request to dial may take, where the call does not say.
+/// The time that a dial request may take, for calls that have no deadline.
 const DIALLING: Duration = Duration::from_secs(30);
-/// Twilio's lists lag behind: what one does not show, another may a little later.
+/// The pause before the second look: Twilio's lists lag behind.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
-/// What a candidate's webhooks say of it.
+/// The evidence in the webhook URLs of a candidate.
 enum Evidence {
-    /// One of them names our call.
+    /// One of them has our `call_id`.
     Ours,
-    /// They name other calls, or are not of this service.
-    Anothers,
-    /// Twilio tells of none.
+    /// They have other `call_id`s, or belong to another service.
+    NotOurs,
+    /// Twilio lists none.
     Silent,
 }
 
-/// Looks for it in Twilio's list of the calls between its numbers, and a second time where that tells too little.
-pub(crate) async fn settle(run: &Run<'_>, call: &Call) -> Result<Outcome, Trouble> {
+/// Looks for the call in Twilio's list of calls between its two numbers, and looks again if the first list is not conclusive.
+pub(crate) async fn settle(run: &Run<'_>, call: &Call) -> Result<Outcome, Failure> {
     if is_under_way(run, call) {
         return Ok(Outcome::NotYet);
     }
     if call.is_undialled() {
         return withdraw(run, call).await;
     }
-    let place = run.enter().await?;
+    let permit = run.start_call().await?;
     let candidates = candidates(run, call).await?;
-    let (mut ours, silent) = weigh(run, call.call_id, candidates).await?;
+    let (mut ours, silent) = sort_by_evidence(run, call.call_id, candidates).await?;
     if let (Some(only), true) = (ours.pop(), ours.is_empty()) {
         run.record(call, &only).await?;
         return Ok(Outcome::Settled);
     }
-    drop(place);
+    drop(permit);
     sleep(SECOND_LOOK).await;
-    let _place = run.enter().await?;
-    decide(run, call, silent).await
+    let _permit = run.start_call().await?;
+    look_again(run, call, silent).await
 }
 
-/// Withdraws a call whose request has ended before it asked Twilio: nothing was dialled, and its key is free again.
-async fn withdraw(run: &Run<'_>, call: &Call) -> Result<Outcome, Trouble> {
-    let _place = run.enter().await?;
-    let withdrawn = run.store(async |dao| dao.withdraw_undialled(call).await);
+/// Withdraws a call whose request ended before it asked Twilio. Nothing was dialled, and its idempotency key is free again.
+async fn withdraw(run: &Run<'_>, call: &Call) -> Result<Outcome, Failure> {
+    let _permit = run.start_call().await?;
+    let withdrawn = run.store(async |dao| withdraw_undialled(dao, call).await);
     if !withdrawn.await? {
         return Ok(Outcome::Left);
     }
     metrics::count(Count::ReconciledCall);
-    tracing::warn!("undialled call withdrawn: its request has ended");
+    tracing::warn!("undialled call withdrawn");
     Ok(Outcome::GivenUp)
 }
 
-/// The second look. It never guesses: where two calls could be it, it is left as it is.
-async fn decide(
+/// Lists the candidates again, and decides. Never guesses: if two candidates are possible, the call is left unchanged.
+async fn look_again(
     run: &Run<'_>,
     call: &Call,
     seen_before: Vec<CallDetails>,
-) -> Result<Outcome, Trouble> {
+) -> Result<Outcome, Failure> {
     let mut found = candidates(run, call).await?;
     let is_listed = |seen: &CallDetails| found.iter().any(|now| now.sid == seen.sid);
-    let (_, no_more_listed): (Vec<_>, Vec<_>) = seen_before.into_iter().partition(is_listed);
-    found.extend(no_more_listed);
-    let (ours, silent) = weigh(run, call.call_id, found).await?;
+    let (_, no_longer_listed): (Vec<_>, Vec<_>) = seen_before.into_iter().partition(is_listed);
+    found.extend(no_longer_listed);
+    let (ours, silent) = sort_by_evidence(run, call.call_id, found).await?;
     match (&ours[..], &silent[..]) {
         ([only], _) => {
             run.record(call, only).await?;
@@ -91,29 +95,25 @@ async fn decide(
                 return Ok(Outcome::Settled);
             }
             metrics::count(Count::ReconciledCall);
-            tracing::warn!("Twilio does not know the call: it counts as failed");
+            tracing::warn!("call unknown to Twilio, given up");
             Ok(Outcome::GivenUp)
         }
         ([], []) => Ok(Outcome::Left),
         ([], _) => {
             metrics::count(Count::DialLeftUnknown);
-            tracing::warn!(
-                candidates = silent.len(),
-                "which of Twilio's calls it is cannot be told"
-            );
+            tracing::warn!(candidates = silent.len(), "dial left unknown");
             Ok(Outcome::Left)
         }
         _ => {
-            metrics::count(Count::SuspectedDoubleDial);
-            tracing::error!("suspected double dial: Twilio has several calls of that name");
+            report_double_dial(DoubleDial::SameCallId, None);
             Ok(Outcome::Left)
         }
     }
 }
 
-/// Twilio's calls that could be it: to and from the same numbers, made at the time of the dial, and not known as another
-/// call's.
-async fn candidates(run: &Run<'_>, call: &Call) -> Result<Vec<CallDetails>, Trouble> {
+/// Returns Twilio's calls that could be this call: between the same numbers, created at the time of the dial, and with a `CallSid`
+/// that no other stored call has.
+async fn candidates(run: &Run<'_>, call: &Call) -> Result<Vec<CallDetails>, Failure> {
     let (since, until) = window(call);
     let (from, to) = (&call.from_number, &call.to_number);
     let listed = run.ask(async |twilio| twilio.list_calls(from, to, since).await);
@@ -131,53 +131,53 @@ async fn candidates(run: &Run<'_>, call: &Call) -> Result<Vec<CallDetails>, Trou
     Ok(listed)
 }
 
-/// The candidates that are ours by their webhooks, and those that could still be.
-async fn weigh(
+/// Returns the candidates with our `call_id` in their webhook URLs, and those without webhook URLs.
+async fn sort_by_evidence(
     run: &Run<'_>,
     id: CallId,
     candidates: Vec<CallDetails>,
-) -> Result<(Vec<CallDetails>, Vec<CallDetails>), Trouble> {
+) -> Result<(Vec<CallDetails>, Vec<CallDetails>), Failure> {
     let (mut ours, mut silent) = (Vec::new(), Vec::new());
     for candidate in candidates {
         let urls = run.ask(async |twilio| twilio.list_webhook_urls(&candidate.sid).await);
-        // Twilio tells of no webhooks for a while.
+        // Twilio lists webhooks with a delay.
         match evidence(id, &urls.await?.unwrap_or_default()) {
             Evidence::Ours => ours.push(candidate),
             Evidence::Silent => silent.push(candidate),
-            Evidence::Anothers => {}
+            Evidence::NotOurs => {}
         }
     }
     Ok((ours, silent))
 }
 
 fn evidence(id: CallId, urls: &[String]) -> Evidence {
-    let ours = format!("call_id={id}");
-    let names_ours = |url: &String| {
+    let pair_of_ours = format!("call_id={id}");
+    let is_ours = |url: &String| {
         let query = url.split_once('?').map(|(_, rest)| rest);
         query
             .and_then(|rest| rest.split('#').next())
-            .is_some_and(|query| query.split('&').any(|pair| pair == ours))
+            .is_some_and(|query| query.split('&').any(|pair| pair == pair_of_ours))
     };
-    if urls.iter().any(names_ours) {
+    if urls.iter().any(is_ours) {
         Evidence::Ours
     } else if urls.is_empty() {
         Evidence::Silent
     } else {
-        Evidence::Anothers
+        Evidence::NotOurs
     }
 }
 
-/// Whether another dial of unknown outcome could be the same of Twilio's calls.
-async fn has_rivals(run: &Run<'_>, call: &Call) -> Result<bool, Trouble> {
+/// Returns true if another dial of unknown outcome could be the same call at Twilio.
+async fn has_rivals(run: &Run<'_>, call: &Call) -> Result<bool, Failure> {
     let (from, to) = window(call);
-    // The other one's time is as long as this one's.
+    // The window of the other call is as long as this one's.
     let widest = CLOCK_SKEW * 2 + DIALLING;
     let (from, to) = (shifted(from, widest, false), shifted(to, widest, true));
     let rivals = run.store(async |dao| dao.count_rivals(call, from, to).await);
     Ok(rivals.await? > 0)
 }
 
-/// Whether somebody may still be waiting for Twilio's answer.
+/// Returns true if the request that dials may still be running.
 fn is_under_way(run: &Run<'_>, call: &Call) -> bool {
     call.dial_outcome == Some(DialOutcome::Pending) && dialled_until(call) >= run.now
 }
@@ -187,7 +187,7 @@ fn dialled_until(call: &Call) -> DateTime {
         .unwrap_or_else(|| shifted(call.created_at, DIALLING, true))
 }
 
-/// When Twilio must have made the call, by its own clock.
+/// The time in which Twilio must have created the call, by its own clock.
 fn window(call: &Call) -> (DateTime, DateTime) {
     (
         shifted(call.created_at, CLOCK_SKEW, false),
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_webhook_that_names_our_call_is_evidence() {
+    fn webhook_url_with_our_call_id_is_evidence() {
         let id = CallId::generate();
         let url = |rest: &str| vec![format!("https://calls.example.com/twilio/voice{rest}")];
         for ours in [
@@ -220,15 +220,15 @@ mod tests {
             );
         }
         let other = CallId::generate();
-        for anothers in [
+        for not_ours in [
             String::new(),
             format!("?call_id={other}"),
             format!("?xcall_id={id}"),
             format!("#?call_id={other}"),
         ] {
             assert!(
-                matches!(evidence(id, &url(&anothers)), Evidence::Anothers),
-                "{anothers}"
+                matches!(evidence(id, &url(&not_ours)), Evidence::NotOurs),
+                "{not_ours}"
             );
         }
         assert!(matches!(evidence(id, &[]), Evidence::Silent));

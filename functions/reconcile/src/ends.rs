@@ -2,20 +2,20 @@
 
 use outdial::{
     domain::Call,
-    metrics::{self, Count},
+    telemetry::metrics::{self, Count},
 };
 
 use crate::{
-    report::Outcome,
-    run::{Run, Trouble},
+    report::{Failure, Outcome},
+    run::Run,
 };
 
-/// Asks what became of the call.
-pub(crate) async fn settle(run: &Run<'_>, call: &Call) -> Result<Outcome, Trouble> {
+/// Stores the status that Twilio reports of the call; gives the call up if Twilio does not know it.
+pub(crate) async fn settle(run: &Run<'_>, call: &Call) -> Result<Outcome, Failure> {
     let Some(sid) = &call.twilio_sid else {
         return Ok(Outcome::NotYet);
     };
-    let _place = run.enter().await?;
+    let _permit = run.start_call().await?;
     let details = run.ask(async |twilio| twilio.get_call_details(sid).await);
     let Some(details) = details.await? else {
         let give_up = run.store(async |dao| dao.give_up_call(call.call_id, Some(sid)).await);
@@ -23,7 +23,7 @@ pub(crate) async fn settle(run: &Run<'_>, call: &Call) -> Result<Outcome, Troubl
             return Ok(Outcome::Settled);
         }
         metrics::count(Count::ReconciledCall);
-        tracing::warn!(call_sid = %sid, "Twilio knows the call no more: it counts as failed");
+        tracing::warn!(call_sid = %sid, "call unknown to Twilio, given up");
         return Ok(Outcome::GivenUp);
     };
     run.record(call, &details).await?;

@@ -1,67 +1,41 @@
-//! What no webhook has told: asked of Twilio, on a schedule, as many calls as a run has time for.
+//! Settles calls that webhooks have left open: on a schedule, asks Twilio about as many of them as a run has time for.
 
+mod app;
 mod dials;
 mod ends;
-mod gate;
+mod limiter;
 mod recordings;
 mod report;
 mod run;
 mod scan;
+mod steps;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use outdial::{
-    config::{ReconcileConfig, Settings},
-    dao::{Dao, DaoError, ReconcileKind},
-    twilio::TwilioClient,
-};
+use outdial::dao::{DaoError, ReconcileKind};
 use tokio::time::timeout;
 
+pub use app::App;
 pub use report::{Report, Tally};
-use run::{Run, Stop};
+use run::{Run, Stop, TIME_IS_UP};
 use scan::scan;
 
-/// What a run needs.
-#[derive(Clone)]
-pub struct App {
-    dao: Dao,
-    twilio: Arc<TwilioClient>,
-    config: ReconcileConfig,
-}
-
-impl App {
-    /// Takes what the settings name, and connects to the database in the background.
-    ///
-    /// # Errors
-    ///
-    /// When a variable is missing or malformed.
-    pub fn from_settings(
-        settings: &Settings,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self {
-            config: settings.reconcile()?,
-            twilio: TwilioClient::new(settings.reloadable(Settings::twilio)?)?.into(),
-            dao: Dao::connect_in_background(settings, Settings::reconcile_mongo)?,
-        })
-    }
-}
-
-/// The last part of a run's time, in which it begins with no other call: what it has begun may take that long.
+/// The last part of a run's time, in which the run starts no calls and waits for those in progress.
 pub const WIND_DOWN: Duration = Duration::from_secs(20);
-/// The last part of that, in which it works on none.
+/// The last part of [`WIND_DOWN`], in which calls in progress are abandoned.
 const REPORTING: Duration = Duration::from_secs(5);
 
-/// One run, which may take `time`: dials whose outcome is unknown, calls past their possible end, and completed calls without
-/// their recording.
+/// Runs once, for at most `time`: settles dials of unknown outcome, calls past their possible end, and completed calls without their
+/// recording.
 ///
-/// The three kinds go side by side, and share the requests that may be under way. Each call is settled by one atomic update,
-/// so that a run may end anywhere, and two may run at once. What a run does not come to, the next one begins with.
+/// The three kinds run concurrently and share the limit of concurrent calls. One atomic update settles each call, so a run may end
+/// anywhere, and two runs may overlap. The next run starts with the calls that this one does not reach.
 ///
 /// # Errors
 ///
-/// When the database stays away: the next run finds what this one has not.
+/// If the database stays unavailable. The next run finds the calls that this one has not settled.
 pub async fn reconcile(app: &App, time: Duration) -> Result<Report, DaoError> {
-    let run = Run::begin(app, time.saturating_sub(WIND_DOWN));
+    let run = Run::new(app, time.saturating_sub(WIND_DOWN));
     let all = async {
         tokio::join!(
             scan(&run, ReconcileKind::Dial, async |call| dials::settle(
@@ -78,14 +52,14 @@ pub async fn reconcile(app: &App, time: Duration) -> Result<Report, DaoError> {
         )
     };
     if timeout(time.saturating_sub(REPORTING), all).await.is_err() {
-        run.stop(Stop::Early(run::TIME_IS_OVER));
+        run.stop(Stop::Early(TIME_IS_UP));
     }
-    let (report, stop) = run.end();
+    let (report, stop) = run.finish();
     tracing::info!(report = %serde_json::json!(report), "reconciled");
     match stop {
         Some(Stop::Database(error)) => Err(error),
         Some(Stop::Early(reason)) => {
-            tracing::warn!(reason, "the run has stopped early; the next one goes on");
+            tracing::warn!(reason, "run stopped early");
             Ok(report)
         }
         None => Ok(report),

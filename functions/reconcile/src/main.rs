@@ -1,4 +1,4 @@
-//! The schedule, as a Lambda function.
+//! The Lambda function `reconcile`, which runs on a schedule.
 
 use std::{process::ExitCode, time::SystemTime};
 

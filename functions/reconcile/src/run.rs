@@ -1,3 +1,5 @@
+//! The state of a run: its limits, its report, and why it stopped.
+
 use std::{
     cell::{Cell, RefCell},
     time::Duration,
@@ -6,81 +8,68 @@ use std::{
 use mongodb::bson::DateTime;
 use outdial::{
     config::ReconcileConfig,
-    dao::{Applied, Dao, DaoError, ReconcileKind},
-    domain::{Call, CallSid},
-    metrics::{self, Count},
-    twilio::{CallDetails, TwilioClient, TwilioError},
+    dao::{DaoError, ReconcileKind},
+    domain::Call,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::Span;
 
 use crate::{
-    App, Report,
-    gate::{Entered, Gate},
-    report::Outcome,
+    app::App,
+    limiter::{Limiter, Permit},
+    report::{Failure, Outcome, Report},
 };
 
-/// A run that is under way.
+/// A run in progress.
 pub(crate) struct Run<'a> {
-    pub app: &'a App,
-    pub now: DateTime,
-    begins_until: Instant,
-    gate: Gate,
+    pub(crate) app: &'a App,
+    pub(crate) now: DateTime,
+    pub(crate) limiter: Limiter,
+    /// The number of calls in a row for which Twilio failed.
+    pub(crate) failures: Cell<u32>,
+    /// The number of successful database operations.
+    pub(crate) stored: Cell<u64>,
+    starts_until: Instant,
     report: RefCell<Report>,
     stop: RefCell<Option<Stop>>,
-    /// How many calls Twilio has failed at, one after the other.
-    failures: Cell<u32>,
-    /// How many steps the database has done.
-    stored: Cell<u64>,
 }
 
-/// Why a run ends before it is through.
+/// Why a run ends before the lists' ends.
 pub(crate) enum Stop {
+    /// Twilio or the time limit ends the run. The text is for the log.
     Early(&'static str),
+    /// The database ends the run.
     Database(DaoError),
 }
 
-/// Why a call has no outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Nothing can be told of it now. The others go on.
-    Call,
-    /// The run ends.
-    Run,
-}
+/// The reason of a [`Stop`] at the time limit.
+pub(crate) const TIME_IS_UP: &str = "time limit reached";
 
-/// What is logged about a call has its name.
+/// The time for which a call that has changed is left alone: its webhooks may still be on their way.
+const GRACE: Duration = Duration::from_mins(1);
+
+/// Returns the span of a call, which adds its `call_id` to log lines.
 pub(crate) fn span_of(call: &Call) -> Span {
     tracing::error_span!("call", call_id = %call.call_id)
 }
 
-pub(crate) const TIME_IS_OVER: &str = "its time is over";
-
-/// Twilio may fail at so many calls one after the other.
-const FAILURES_MAX: u32 = 3;
-/// How often a step of the database is tried, and the pause between. Each try takes some seconds where that is away.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(1);
-/// What is younger waits: its webhooks may be on their way still.
-const YOUNG: Duration = Duration::from_mins(1);
-
 impl<'a> Run<'a> {
-    /// A run that begins with calls for that long.
-    pub fn begin(app: &'a App, time: Duration) -> Self {
+    /// Starts a run that begins with new calls for this time.
+    pub(crate) fn new(app: &'a App, time: Duration) -> Self {
         Self {
             app,
             now: DateTime::now(),
-            begins_until: Instant::now() + time,
-            gate: Gate::new(ReconcileConfig::AT_ONCE.into()),
-            report: RefCell::default(),
-            stop: RefCell::default(),
+            limiter: Limiter::new(ReconcileConfig::AT_ONCE.into()),
             failures: Cell::default(),
             stored: Cell::default(),
+            starts_until: Instant::now() + time,
+            report: RefCell::default(),
+            stop: RefCell::default(),
         }
     }
 
-    /// What it has done, and why it has stopped.
-    pub fn end(self) -> (Report, Option<Stop>) {
+    /// Returns the report, and why the run stopped early.
+    pub(crate) fn finish(self) -> (Report, Option<Stop>) {
         let stop = self.stop.into_inner();
         let report = Report {
             stopped_early: stop.is_some(),
@@ -89,185 +78,60 @@ impl<'a> Run<'a> {
         (report, stop)
     }
 
-    /// Ends it, for the first reason that comes.
-    pub fn stop(&self, stop: Stop) {
+    /// Stops the run. Only the first reason is kept.
+    pub(crate) fn stop(&self, stop: Stop) {
         self.stop.borrow_mut().get_or_insert(stop);
     }
 
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stop.borrow().is_some()
     }
 
-    pub fn has_database(&self) -> bool {
+    /// Returns false if the database stopped the run.
+    pub(crate) fn has_database(&self) -> bool {
         !matches!(*self.stop.borrow(), Some(Stop::Database(_)))
     }
 
-    pub fn count(&self, open: ReconcileKind, outcome: Result<Outcome, Trouble>) {
-        self.report.borrow_mut().count(open, outcome);
+    pub(crate) fn count(&self, kind: ReconcileKind, outcome: Result<Outcome, Failure>) {
+        self.report.borrow_mut().count(kind, outcome);
     }
 
-    /// Waits until there is room for one call more, while there is time.
-    pub async fn enter(&self) -> Result<Entered<'_>, Trouble> {
-        let entered = self.gate.enter().await;
-        if Instant::now() >= self.begins_until {
-            self.stop(Stop::Early(TIME_IS_OVER));
+    /// Waits for a permit to work on one more call. Fails if the time is up or the run has stopped.
+    pub(crate) async fn start_call(&self) -> Result<Permit<'_>, Failure> {
+        let permit = self.limiter.acquire().await;
+        if Instant::now() >= self.starts_until {
+            self.stop(Stop::Early(TIME_IS_UP));
         }
         if self.is_stopped() {
-            return Err(Trouble::Run);
+            return Err(Failure::Run);
         }
-        Ok(entered)
+        Ok(permit)
     }
 
-    /// Calls of that kind are looked at which have not changed since.
-    pub fn settled_before(&self, open: ReconcileKind) -> DateTime {
+    /// Returns the time before which a call of this kind must have changed last.
+    pub(crate) fn settled_before(&self, kind: ReconcileKind) -> DateTime {
         let ReconcileConfig {
             time_limit_seconds,
             ring_timeout_seconds,
             ..
         } = self.app.config;
-        // A call that was answered just when its last status came, and has talked ever since, has ended by now.
+        // Even a call that was answered with its last callback, and talked up to the time limit, has ended by then.
         let longest = u64::from(ring_timeout_seconds) + u64::from(time_limit_seconds);
-        self.ago(match open {
-            ReconcileKind::End => YOUNG.max(Duration::from_secs(longest)),
-            ReconcileKind::Dial | ReconcileKind::Recording => YOUNG,
+        self.ago(match kind {
+            ReconcileKind::End => GRACE.max(Duration::from_secs(longest)),
+            ReconcileKind::Dial | ReconcileKind::Recording => GRACE,
         })
     }
 
-    /// What Twilio answers; none where it has nothing of that name.
-    ///
-    /// What is wrong with one call is that call's trouble: an answer that cannot be read, a list without end. What Twilio
-    /// refuses because it is busy is asked again.
-    pub async fn ask<T>(
-        &self,
-        question: impl AsyncFn(&TwilioClient) -> Result<T, TwilioError>,
-    ) -> Result<Option<T>, Trouble> {
-        loop {
-            self.gate.quiet().await;
-            let begun = Instant::now();
-            let answer = question(&self.app.twilio).await;
-            let http_status = match &answer {
-                Err(TwilioError::Refused(refusal)) => refusal.http_status,
-                _ => None,
-            };
-            match (answer, http_status) {
-                (Err(_), Some(429)) => {
-                    if !self.gate.refused(begun) {
-                        self.stop(Stop::Early("Twilio has had too many requests"));
-                    }
-                    if self.is_stopped() {
-                        return Err(Trouble::Run);
-                    }
-                }
-                (Err(error @ TwilioError::Unavailable(_)), _) | (Err(error), Some(401 | 403)) => {
-                    tracing::warn!(%error, "Twilio did not tell");
-                    return Err(self.failed());
-                }
-                (answer, http_status) => {
-                    self.gate.answered();
-                    self.failures.set(0);
-                    return match answer {
-                        Ok(answer) => Ok(Some(answer)),
-                        Err(_) if http_status == Some(404) => Ok(None),
-                        Err(error) => {
-                            tracing::warn!(%error, "Twilio did not tell");
-                            Err(Trouble::Call)
-                        }
-                    };
-                }
-            }
-        }
-    }
-
-    /// A step of the database's. One that fails again and again ends the run if nothing else was done meanwhile.
-    pub async fn store<T>(
-        &self,
-        step: impl AsyncFn(&Dao) -> Result<T, DaoError>,
-    ) -> Result<T, Trouble> {
-        let before = self.stored.get();
-        let error = match self.tried(step).await {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
-        };
-        tracing::warn!(%error, "the database has not done its part");
-        if error.is_passing() && self.stored.get() == before {
-            self.stop(Stop::Database(error));
-            return Err(Trouble::Run);
-        }
-        Err(Trouble::Call)
-    }
-
-    /// A step of the database's, a few times where it is away for now.
-    pub async fn tried<T>(
-        &self,
-        step: impl AsyncFn(&Dao) -> Result<T, DaoError>,
-    ) -> Result<T, DaoError> {
-        let mut tries = 1;
-        loop {
-            let done = step(&self.app.dao).await;
-            match &done {
-                Ok(_) => self.stored.set(self.stored.get() + 1),
-                Err(error) if error.is_passing() && tries < TRIES => {
-                    tries += 1;
-                    sleep(PAUSE).await;
-                    continue;
-                }
-                Err(_) => {}
-            }
-            return done;
-        }
-    }
-
-    /// Records what Twilio tells of a call, and ends it if that was asked for before Twilio had named it.
-    pub async fn record(&self, call: &Call, details: &CallDetails) -> Result<(), Trouble> {
-        let update = details.to_status_update(DateTime::now());
-        let told = self
-            .store(async |dao| dao.apply_status(Some(call.call_id), &update).await)
-            .await?;
-        if told.applied == Applied::OtherCall {
-            metrics::count(Count::SuspectedDoubleDial);
-            tracing::error!(call_sid = %details.sid, "suspected double dial: the call has another CallSid");
-            return Ok(());
-        }
-        if told.hangup_waits {
-            self.hang_up(call, &details.sid).await?;
-        }
-        if told.applied == Applied::Changed {
-            metrics::count(Count::ReconciledCall);
-            tracing::info!(call_sid = %details.sid, status = details.status.as_str(), "Twilio has told what became of a call");
-        }
-        Ok(())
-    }
-
-    async fn hang_up(&self, call: &Call, sid: &CallSid) -> Result<(), Trouble> {
-        let answer = self.ask(async |twilio| twilio.hangup_call(sid).await).await;
-        if let Some(details) = answer?
-            && details.status.is_terminal()
-        {
-            let update = details.to_status_update(DateTime::now());
-            self.store(async |dao| dao.apply_status(Some(call.call_id), &update).await)
-                .await?;
-        }
-        Ok(())
-    }
-
-    fn failed(&self) -> Trouble {
-        self.failures.set(self.failures.get() + 1);
-        if self.failures.get() < FAILURES_MAX {
-            return Trouble::Call;
-        }
-        self.stop(Stop::Early("Twilio fails"));
-        Trouble::Run
+    /// Returns the time before which a call must have been stored so that Twilio certainly knows it by now.
+    pub(crate) fn unknown_before(&self) -> DateTime {
+        self.ago(Duration::from_secs(
+            self.app.config.unknown_after_seconds.into(),
+        ))
     }
 
     fn ago(&self, time: Duration) -> DateTime {
         let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         DateTime::from_millis(self.now.timestamp_millis().saturating_sub(millis))
-    }
-
-    /// Before which a call was stored that Twilio must know of by now.
-    pub fn unknown_before(&self) -> DateTime {
-        self.ago(Duration::from_secs(
-            self.app.config.unknown_after_seconds.into(),
-        ))
     }
 }

@@ -1,4 +1,4 @@
-//! A kind of open calls, page by page.
+//! The scan through the open calls of one kind, page by page.
 
 use futures_util::{StreamExt, stream};
 use mongodb::bson::DateTime;
@@ -9,36 +9,40 @@ use outdial::{
 use tracing::Instrument;
 
 use crate::{
-    report::Outcome,
-    run::{Run, Stop, Trouble, span_of},
+    report::{Failure, Outcome},
+    run::{Run, Stop, span_of},
 };
 
-/// So many calls of a kind wait at the gate, or for a second look. More would only take memory.
+/// The number of calls of a kind that may wait for a permit or a second look. More would only take memory.
 const IN_FLIGHT: usize = 64;
 
-/// A way through the list, from the place on that it has come to.
+/// A walk through the list.
 struct Walk {
+    /// The position after which it goes on.
     after: Option<ScanPosition>,
-    /// It ends at calls that changed then or later.
+    /// It ends at calls that changed at this time or later.
     until: DateTime,
     is_over: bool,
 }
 
 /// Settles the open calls of a kind.
 ///
-/// Two walks take turns: one goes on where the last run has ended, the other begins with the oldest and ends where the first
-/// began. So neither calls that stay open at the beginning of the list nor ever more at its end keep the others from being
-/// looked at. After each page the database is told where the next run goes on, so that this one may end anywhere.
+/// Two walks take turns: one starts where the last run ended; the other starts with the oldest call and ends where the first
+/// started. So neither calls that stay open at the beginning of the list nor ever more calls at its end starve the others. The
+/// bookmark is stored after each page, so that the run may end anywhere.
 pub(crate) async fn scan(
     run: &Run<'_>,
-    open: ReconcileKind,
-    settle: impl AsyncFn(&Call) -> Result<Outcome, Trouble>,
+    kind: ReconcileKind,
+    settle: impl AsyncFn(&Call) -> Result<Outcome, Failure>,
 ) {
-    let mut bookmark = match run.tried(async |dao| dao.get_bookmark(open).await).await {
+    let mut bookmark = match run
+        .with_retries(async |dao| dao.get_bookmark(kind).await)
+        .await
+    {
         Ok(bookmark) => bookmark,
         Err(error) => return run.stop(Stop::Database(error)),
     };
-    let until = run.settled_before(open);
+    let until = run.settled_before(kind);
     let mut walks = [
         Walk {
             after: bookmark,
@@ -47,7 +51,7 @@ pub(crate) async fn scan(
         },
         Walk {
             after: None,
-            until: bookmark.map_or(until, |place| place.just_after().min(until)),
+            until: bookmark.map_or(until, |position| position.just_after().min(until)),
             is_over: false,
         },
     ];
@@ -58,13 +62,13 @@ pub(crate) async fn scan(
         if walk.is_over {
             continue;
         }
-        page(run, open, walk, &settle).await;
-        let goes_on = walks.iter().find(|walk| !walk.is_over);
-        let place = goes_on.and_then(|walk| walk.after);
-        if place != bookmark && run.has_database() {
-            bookmark = place;
+        scan_page(run, kind, walk, &settle).await;
+        let unfinished = walks.iter().find(|walk| !walk.is_over);
+        let position = unfinished.and_then(|walk| walk.after);
+        if position != bookmark && run.has_database() {
+            bookmark = position;
             if let Err(error) = run
-                .tried(async |dao| dao.set_bookmark(open, place).await)
+                .with_retries(async |dao| dao.set_bookmark(kind, position).await)
                 .await
             {
                 return run.stop(Stop::Database(error));
@@ -73,16 +77,16 @@ pub(crate) async fn scan(
     }
 }
 
-/// The next page of a walk, which is then behind the last call before which all were looked at.
-async fn page(
+/// Settles the next page of a walk, and moves the walk past the calls that were worked on.
+async fn scan_page(
     run: &Run<'_>,
-    open: ReconcileKind,
+    kind: ReconcileKind,
     walk: &mut Walk,
-    settle: &impl AsyncFn(&Call) -> Result<Outcome, Trouble>,
+    settle: &impl AsyncFn(&Call) -> Result<Outcome, Failure>,
 ) {
     let (until, after, size) = (walk.until, walk.after, run.app.config.page);
     let listed = run
-        .tried(async |dao| dao.list_open_calls(open, until, after, size).await)
+        .with_retries(async |dao| dao.list_open_calls(kind, until, after, size).await)
         .await;
     let listed = match listed {
         Ok(listed) => listed,
@@ -93,11 +97,11 @@ async fn page(
         .buffered(IN_FLIGHT);
     let mut is_cut = false;
     while let Some((call, outcome)) = outcomes.next().await {
-        is_cut |= outcome == Err(Trouble::Run);
+        is_cut |= outcome == Err(Failure::Run);
         if !is_cut {
             walk.after = Some(ScanPosition::of(call));
         }
-        run.count(open, outcome);
+        run.count(kind, outcome);
     }
     if !is_cut {
         walk.after = listed.more_after.or(walk.after);

@@ -1,58 +1,32 @@
-//! `POST /twilio/recording`: what was recorded.
+//! `POST /twilio/recording`: receives recording callbacks.
 
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    response::Response,
-    routing::post,
-};
+use axum::{Router, extract::State, response::Response, routing::post};
 use outdial::{
-    config::{Settings, WebhookKind},
-    dao::Dao,
-    http::{Problem, SignatureCheck, SignedForm, WebhookReceiver, with_common_layers},
-    queue::WebhookTopic,
-    webhooks::Webhooks,
+    config::Settings,
+    http::Problem,
+    webhook::{SignedForm, WebhookReceiver, WebhookTopic},
 };
 use utoipa::OpenApi;
 
-/// What the handlers need.
-#[derive(Clone)]
-pub struct App {
-    check: SignatureCheck,
-    receiver: WebhookReceiver,
-}
+/// The function's state.
+pub struct App(WebhookReceiver);
 
 impl App {
-    /// Takes what the settings name, and makes no connection: a request is authenticated first.
+    /// Reads the settings. Makes no connection: a request is authenticated first.
     ///
     /// # Errors
     ///
-    /// When a variable is missing or malformed.
+    /// If a variable is missing or malformed.
     pub fn from_settings(
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let check = SignatureCheck::from_settings(settings, WebhookKind::Recording)?;
-        let webhooks = Webhooks::new(Dao::from_settings(settings)?, None);
-        Ok(Self {
-            check,
-            receiver: WebhookReceiver::new(WebhookTopic::Recording, webhooks, settings)?,
-        })
-    }
-}
-
-impl FromRef<App> for SignatureCheck {
-    fn from_ref(app: &App) -> Self {
-        app.check.clone()
+        WebhookReceiver::from_settings(settings, WebhookTopic::Recording, None).map(Self)
     }
 }
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    with_common_layers(
-        Router::new()
-            .route("/twilio/recording", post(recording))
-            .with_state(app),
-    )
+    app.0.router(post(recording))
 }
 
 #[derive(OpenApi)]
@@ -65,9 +39,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// Take Twilio's recording callback
+/// Receive a recording callback
 ///
-/// Twilio sends each status that a recording takes. The request may come more than once and out of order.
+/// Twilio sends each status of the recording. A callback may arrive more than once and out of order.
 #[utoipa::path(
     post, path = "/twilio/recording", tag = "webhooks", operation_id = "twilio_recording",
     params(
@@ -76,12 +50,15 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     ),
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "Twilio's recording callback"),
     responses(
-        (status = 200, description = "Applied, kept until it can be, known already, or of a call that is not known here; an empty TwiML document",
+        (status = 200, description = "The callback was applied or queued, was a duplicate, or belongs to an unknown call. The body is an empty TwiML document",
             content_type = "text/xml", body = String),
-        (status = 400, description = "A signed form that is no recording callback (`malformed_form`)"),
-        (status = 403, description = "The request is not signed by Twilio (`bad_signature`)"),
+        (status = 400, description = "The form is not a recording callback (`malformed_form`)"),
+        (status = 403, description = "Twilio's signature is missing or wrong (`bad_signature`)"),
     )
 )]
-async fn recording(State(app): State<App>, form: SignedForm) -> Result<Response, Problem> {
-    app.receiver.take(form).await
+async fn recording(
+    State(receiver): State<WebhookReceiver>,
+    form: SignedForm,
+) -> Result<Response, Problem> {
+    receiver.receive(form).await
 }

@@ -1,4 +1,4 @@
-//! Recording callbacks, as a Lambda function.
+//! The Lambda function `recording`.
 
 use std::process::ExitCode;
 

@@ -1,17 +1,19 @@
+//! The pause before a failed message is tried again.
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// For the second try.
+/// The pause before the second attempt.
 const FIRST_SECONDS: u64 = 10;
-/// A database that is back is noticed within a quarter of an hour.
+/// The longest pause: a quarter of an hour after the database is back, all messages were tried.
 const LAST_SECONDS: u64 = 900;
 
-/// How long a message that has been tried so often is hidden: doubling, up to a quarter of an hour, less up to a fifth
-/// by chance, so that messages which failed together do not come together for ever.
+/// Returns how long to hide a message after this number of attempts. The time doubles, up to a quarter of an hour. A random part of
+/// up to a fifth is subtracted, so that messages that failed together come apart.
 pub(crate) fn seconds(tries: u32) -> i32 {
     let doubled = FIRST_SECONDS << tries.saturating_sub(1).min(16);
     let longest = doubled.min(LAST_SECONDS);
-    let chance = RandomState::new().build_hasher().finish();
-    let shorter = chance % (longest / 5 + 1);
+    let random = RandomState::new().build_hasher().finish();
+    let shorter = random % (longest / 5 + 1);
     i32::try_from(longest - shorter).unwrap_or(i32::MAX)
 }
 
@@ -20,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_doubles_up_to_a_quarter_of_an_hour() {
+    fn pause_doubles_up_to_a_quarter_of_an_hour() {
         for (tries, longest) in [
             (0, 10),
             (1, 10),
@@ -42,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_of_36_hours_passes_within_200_tries() {
+    fn outage_of_36_hours_takes_less_than_200_tries() {
         let hidden: i32 = (1..200).map(seconds).sum();
         assert!(hidden > 36 * 3600, "{hidden}");
     }

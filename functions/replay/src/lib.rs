@@ -1,4 +1,4 @@
-//! Webhooks that the database could not take when they came, from the queue.
+//! Applies webhooks from the queue: those that the database could not take when they arrived.
 
 use std::time::{Duration, Instant};
 
@@ -6,64 +6,66 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use outdial::{
     config::Settings,
     dao::{Dao, DaoError},
-    metrics::{self, Count},
-    queue::{Webhook, WebhookQueue},
-    twilio::{InvalidForm, TwilioClient},
-    webhooks::{WebhookEvent, Webhooks},
+    telemetry::metrics::{self, Count},
+    twilio::TwilioClient,
+    webhook::{InvalidForm, QueuedWebhook, WebhookApplier, WebhookEvent, WebhookQueue},
 };
-
 use tracing::{Instrument, Span, field};
 
 mod backoff;
 
-/// What a batch needs.
+/// The function's state.
 #[derive(Clone)]
 pub struct App {
-    webhooks: Webhooks,
+    applier: WebhookApplier,
     queue: Option<WebhookQueue>,
 }
 
 impl App {
-    /// Takes what the settings name, and connects to the database in the background.
+    /// Reads the settings, and connects to the database in the background.
     ///
     /// # Errors
     ///
-    /// When a variable is missing or malformed.
+    /// If a variable is missing or malformed.
     pub fn from_settings(
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let queue = WebhookQueue::from_settings(settings)?;
         let twilio = TwilioClient::new(settings.reloadable(Settings::twilio)?)?;
-        let webhooks = Webhooks::new(
-            Dao::connect_in_background(settings, Settings::mongo)?,
-            Some(twilio),
-        );
-        Ok(Self { webhooks, queue })
+        let dao = Dao::connect_in_background(settings, Settings::mongo)?;
+        let applier = WebhookApplier::new(dao, Some(twilio));
+        Ok(Self { applier, queue })
     }
 }
+
+/// The time in which [`replay`] starts messages. The last one takes 4 s for the database and 2 s for a hang-up; hiding the failed ones
+/// takes 10 s. All that fits into the function's minute.
+pub const BEGINNING: Duration = Duration::from_secs(40);
+
+/// The time limit for hiding all failed messages of a batch.
+const POSTPONING: Duration = Duration::from_secs(10);
 
 /// Why a message stays in the queue.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("the message is not one of ours")]
+    #[error("the message is not a queued webhook")]
     Message,
-    #[error("the form is no callback: {0}")]
+    #[error("the form is malformed: {0}")]
     Form(#[from] InvalidForm),
     #[error(transparent)]
     Database(#[from] DaoError),
-    #[error("not tried, for the database was away just now, or the batch has taken long")]
+    #[error("not tried: the database is unavailable, or the time is used up")]
     NotTried,
 }
 
-/// Applies a batch. What could not be applied is named, stays in the queue, and is hidden there for a time that grows
-/// with each try.
+/// Applies a batch. Returns the messages that failed: they stay in the queue, hidden for a time that grows with each attempt.
 ///
-/// Once the database is away the rest of the batch is not tried: each try would wait for it. Nor is what could not be
-/// begun within `beginning`.
+/// Once the database is unavailable, the other messages are not tried, because each would wait for it. Nor are messages that could
+/// not be started within `beginning`.
 pub async fn replay(app: &App, event: SqsEvent, beginning: Duration) -> SqsBatchResponse {
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut response = SqsBatchResponse::default();
-    let mut is_away = false;
+    let mut is_unavailable = false;
     let mut failed = Vec::new();
     for message in event.records {
         let span = tracing::error_span!(
@@ -72,10 +74,10 @@ pub async fn replay(app: &App, event: SqsEvent, beginning: Duration) -> SqsBatch
             call_id = field::Empty,
             received_by = field::Empty,
         );
-        let is_skipped = is_away || begun.elapsed() >= beginning;
+        let is_skipped = is_unavailable || started.elapsed() >= beginning;
         let handled = handle(app, &message, is_skipped).instrument(span).await;
         if let Err(failure) = handled {
-            is_away |= matches!(&failure, Failure::Database(error) if error.is_passing());
+            is_unavailable |= matches!(&failure, Failure::Database(error) if error.is_transient());
             response.add_failure(message.message_id.clone().unwrap_or_default());
             failed.push(message);
         }
@@ -83,22 +85,15 @@ pub async fn replay(app: &App, event: SqsEvent, beginning: Duration) -> SqsBatch
     if let Some(queue) = &app.queue {
         let postponed = tokio::time::timeout(POSTPONING, postpone(queue, &failed)).await;
         if postponed.is_err() {
-            tracing::warn!("some messages come again after the queue's own visibility time-out");
+            tracing::warn!(error = "timeout", "failed messages not hidden");
         }
     }
     response
 }
 
-/// How long messages of a batch are begun, [`replay`]'s `beginning`: the last one takes 4 s in the database and 2 s for
-/// a hang-up, and hiding what failed 10 s: less than the function's minute in all.
-pub const BEGINNING: Duration = Duration::from_secs(40);
-
-/// For all of a batch's messages that failed.
-const POSTPONING: Duration = Duration::from_secs(10);
-
-/// Applies one message, counts it, and says so.
-async fn handle(app: &App, message: &SqsMessage, is_away: bool) -> Result<(), Failure> {
-    let handled = apply(app, message, is_away).await;
+/// Applies one message, counts it and logs a failure.
+async fn handle(app: &App, message: &SqsMessage, is_skipped: bool) -> Result<(), Failure> {
+    let handled = apply(app, message, is_skipped).await;
     match &handled {
         Ok(()) => metrics::count(Count::ReplayedWebhook),
         Err(failure) => {
@@ -106,15 +101,15 @@ async fn handle(app: &App, message: &SqsMessage, is_away: bool) -> Result<(), Fa
             tracing::error!(
                 tries = tries(message),
                 error = %failure,
-                "a webhook from the queue was not applied"
+                "queued webhook not applied"
             );
         }
     }
     handled
 }
 
-async fn apply(app: &App, message: &SqsMessage, is_away: bool) -> Result<(), Failure> {
-    let webhook: Webhook = message
+async fn apply(app: &App, message: &SqsMessage, is_skipped: bool) -> Result<(), Failure> {
+    let webhook: QueuedWebhook = message
         .body
         .as_deref()
         .and_then(|body| serde_json::from_str(body).ok())
@@ -122,23 +117,24 @@ async fn apply(app: &App, message: &SqsMessage, is_away: bool) -> Result<(), Fai
     let span = Span::current();
     span.record("call_id", webhook.call_id.map(field::display));
     span.record("received_by", &webhook.request_id);
-    if is_away {
+    if is_skipped {
         return Err(Failure::NotTried);
     }
-    let news = WebhookEvent::read(
+    let event = WebhookEvent::parse(
         webhook.topic,
         webhook.form.as_bytes(),
         webhook.token.as_deref(),
         webhook.received_at(),
     )?;
-    app.webhooks.apply(webhook.call_id, &news).await?;
+    app.applier.apply(webhook.call_id, &event).await?;
     tracing::info!(
-        call_sid = news.call_sid().map(field::display),
-        "a webhook from the queue was applied"
+        call_sid = event.call_sid().map(field::display),
+        "queued webhook applied"
     );
     Ok(())
 }
 
+/// Hides the messages from the next polls. One that is not hidden comes again after the queue's own visibility timeout.
 async fn postpone(queue: &WebhookQueue, messages: &[SqsMessage]) {
     for message in messages {
         let Some(receipt_handle) = &message.receipt_handle else {
@@ -146,12 +142,12 @@ async fn postpone(queue: &WebhookQueue, messages: &[SqsMessage]) {
         };
         let seconds = backoff::seconds(tries(message));
         if let Err(error) = queue.postpone(receipt_handle, seconds).await {
-            tracing::warn!(%error, "a message comes again after the queue's own visibility time-out");
+            tracing::warn!(%error, "failed message not hidden");
         }
     }
 }
 
-/// How often the message has been received, this time included.
+/// Returns the number of times that the message was received, including this one.
 fn tries(message: &SqsMessage) -> u32 {
     let count = message.attributes.get("ApproximateReceiveCount");
     count.and_then(|count| count.parse().ok()).unwrap_or(1)

@@ -1,4 +1,4 @@
-//! Webhooks from the queue, as a Lambda function.
+//! The Lambda function `replay`.
 
 use std::process::ExitCode;
 

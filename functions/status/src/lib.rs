@@ -1,60 +1,35 @@
-//! `POST /twilio/status`: what becomes of a call.
+//! `POST /twilio/status`: receives status callbacks.
 
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    response::Response,
-    routing::post,
-};
+use axum::{Router, extract::State, response::Response, routing::post};
 use outdial::{
-    config::{Settings, WebhookKind},
-    dao::Dao,
-    http::{Problem, SignatureCheck, SignedForm, WebhookReceiver, with_common_layers},
-    queue::WebhookTopic,
+    config::Settings,
+    http::Problem,
     twilio::TwilioClient,
-    webhooks::Webhooks,
+    webhook::{SignedForm, WebhookReceiver, WebhookTopic},
 };
 use utoipa::OpenApi;
 
-/// What the handlers need.
-#[derive(Clone)]
-pub struct App {
-    check: SignatureCheck,
-    receiver: WebhookReceiver,
-}
+/// The function's state.
+pub struct App(WebhookReceiver);
 
 impl App {
-    /// Takes what the settings name, and makes no connection: a request is authenticated first.
+    /// Reads the settings. Makes no connection: a request is authenticated first.
     ///
     /// # Errors
     ///
-    /// When a variable is missing or malformed.
+    /// If a variable is missing or malformed.
     pub fn from_settings(
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let check = SignatureCheck::from_settings(settings, WebhookKind::Status)?;
+        // A status callback may bring the CallSid that a requested hang-up waits for.
         let twilio = TwilioClient::new(settings.reloadable(Settings::twilio)?)?;
-        let webhooks = Webhooks::new(Dao::from_settings(settings)?, Some(twilio));
-        Ok(Self {
-            check,
-            receiver: WebhookReceiver::new(WebhookTopic::Status, webhooks, settings)?,
-        })
-    }
-}
-
-impl FromRef<App> for SignatureCheck {
-    fn from_ref(app: &App) -> Self {
-        app.check.clone()
+        WebhookReceiver::from_settings(settings, WebhookTopic::Status, Some(twilio)).map(Self)
     }
 }
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    with_common_layers(
-        Router::new()
-            .route("/twilio/status", post(status))
-            .with_state(app),
-    )
+    app.0.router(post(status))
 }
 
 #[derive(OpenApi)]
@@ -67,24 +42,27 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// Take Twilio's status callback
+/// Receive a status callback
 ///
-/// Twilio sends each status that the call takes. The request may come more than once and out of order.
+/// Twilio sends each status of the call. A callback may arrive more than once and out of order.
 #[utoipa::path(
     post, path = "/twilio/status", tag = "webhooks", operation_id = "twilio_status",
     params(
         ("call_id" = Option<String>, Query, description = "The call's `call_id`"),
         ("X-Twilio-Signature" = String, Header, description = "Twilio's signature of the URL and the form"),
-        ("I-Twilio-Idempotency-Token" = Option<String>, Header, description = "The same on each retry"),
+        ("I-Twilio-Idempotency-Token" = Option<String>, Header, description = "Identifies the callback: the same on each retry"),
     ),
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "Twilio's status callback"),
     responses(
-        (status = 200, description = "Applied, kept until it can be, known already, or of a call that is not known here; an empty TwiML document",
+        (status = 200, description = "The callback was applied or queued, was a duplicate, or belongs to an unknown call. The body is an empty TwiML document",
             content_type = "text/xml", body = String),
-        (status = 400, description = "A signed form that is no status callback (`malformed_form`)"),
-        (status = 403, description = "The request is not signed by Twilio (`bad_signature`)"),
+        (status = 400, description = "The form is not a status callback (`malformed_form`)"),
+        (status = 403, description = "Twilio's signature is missing or wrong (`bad_signature`)"),
     )
 )]
-async fn status(State(app): State<App>, form: SignedForm) -> Result<Response, Problem> {
-    app.receiver.take(form).await
+async fn status(
+    State(receiver): State<WebhookReceiver>,
+    form: SignedForm,
+) -> Result<Response, Problem> {
+    receiver.receive(form).await
 }

@@ -1,4 +1,4 @@
-//! Status callbacks, as a Lambda function.
+//! The Lambda function `status`.
 
 use std::process::ExitCode;
 

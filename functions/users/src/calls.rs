@@ -1,3 +1,5 @@
+//! `GET /users/{user_id}/calls`.
+
 use axum::extract::State;
 use outdial::{
     domain::{CallStatus, UserId},
@@ -6,21 +8,21 @@ use outdial::{
 
 use crate::App;
 
-/// List a user's calls, newest first
+/// List a user's calls
 ///
-/// Pages follow by `page` or by `cursor`.
+/// Newest first, by page number or by cursor.
 #[utoipa::path(
     get, path = "/users/{user_id}/calls", tag = "users", operation_id = "list_user_calls",
     params(
         ("user_id" = String, Path, description = "The user's `id`", pattern = "^[0-9a-fA-F]{24}$", example = "65f0a1b2c3d4e5f601234567"),
-        ("status" = Option<CallStatus>, Query, description = "Only calls that stand there"),
-        ("page" = Option<u32>, Query, description = "The number of the page, from 1", minimum = 1, maximum = 10_000, example = 1),
-        ("page_size" = Option<u32>, Query, description = "How many calls a page holds (20)", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{32}$", description = "`next_cursor` of the page before; not with `page`"),
+        ("status" = Option<CallStatus>, Query, description = "Only calls with this status"),
+        ("page" = Option<u32>, Query, description = "Page number, from 1", minimum = 1, maximum = 10_000, example = 1),
+        ("page_size" = Option<u32>, Query, description = "Maximum number of calls on a page", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{32}$", description = "`next_cursor` of the previous page. Can't be combined with `page`"),
     ),
     responses(
         (status = 200, description = "A page of calls", body = CallList),
-        (status = 422, description = "Parameters at fault, all of them: unknown, repeated, malformed or out of range, or a cursor that is not one of this list (`validation_failed`)"),
+        (status = 422, description = "Parameters are unknown, repeated, malformed or out of range, or the cursor belongs to another list. The response lists all of them (`validation_failed`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]

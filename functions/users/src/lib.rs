@@ -1,54 +1,23 @@
-//! `/users`: the people who are called, and their calls.
+//! `/users`: the people who can be called, and their calls.
 
+mod app;
 mod calls;
-mod manage;
+mod create;
+mod users;
 
-use axum::{Router, extract::FromRef, routing::get};
-use outdial::{
-    config::{ApiKeys, Reloadable, Settings},
-    dao::Dao,
-    http::{with_common_layers, with_etags},
-};
+use axum::{Router, routing::get};
+use outdial::http::{with_common_layers, with_etags};
 use utoipa::OpenApi;
 
-/// What the handlers need.
-#[derive(Clone)]
-pub struct App {
-    dao: Dao,
-    keys: Reloadable<ApiKeys>,
-}
-
-impl App {
-    /// Takes what the settings name, and makes no connection: a request is authenticated first.
-    ///
-    /// # Errors
-    ///
-    /// When a variable is missing or malformed.
-    pub fn from_settings(
-        settings: &Settings,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self {
-            keys: settings.reloadable(Settings::api_keys)?,
-            dao: Dao::from_settings(settings)?,
-        })
-    }
-}
-
-impl FromRef<App> for Reloadable<ApiKeys> {
-    fn from_ref(app: &App) -> Self {
-        app.keys.clone()
-    }
-}
+pub use app::App;
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
     let router = Router::new()
-        .route("/users", get(manage::list).post(manage::create))
+        .route("/users", get(users::list).post(create::create))
         .route(
             "/users/{user_id}",
-            get(manage::read)
-                .patch(manage::update)
-                .delete(manage::delete),
+            get(users::read).patch(users::update).delete(users::delete),
         )
         .route("/users/{user_id}/calls", get(calls::list))
         .with_state(app);
@@ -57,12 +26,12 @@ pub fn router(app: App) -> Router {
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(manage::create, manage::list, manage::read, manage::update, manage::delete, calls::list),
-    tags((name = "users", description = "The people who are called"))
+    paths(create::create, users::list, users::read, users::update, users::delete, calls::list),
+    tags((name = "users", description = "The people who can be called"))
 )]
 struct Document;
 
-/// The part of the API document that describes this function.
+/// The function's part of the API document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()

@@ -1,4 +1,4 @@
-//! Users and their calls, as a Lambda function.
+//! The Lambda function for users and their calls.
 
 use std::process::ExitCode;
 

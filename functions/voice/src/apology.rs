@@ -1,4 +1,4 @@
-//! The apology: what a person hears when the script can't be read. It is counted, and `delivery: none` goes to the record through the queue.
+//! The apology that a person hears if the script can't be read. It is counted, and the queue takes `delivery: none` to the call's record.
 
 use std::panic::AssertUnwindSafe;
 
@@ -6,18 +6,18 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use outdial::{
     domain::{CallId, CallSid},
-    metrics::{self, Count},
-    queue::Webhook,
+    telemetry::metrics::{self, Count},
+    webhook::QueuedWebhook,
 };
 use tracing::field;
 
-use crate::App;
+use crate::app::App;
 
-/// The call that requests instructions.
+/// The call in a voice request.
 pub(crate) struct VoiceRequest {
-    /// From the signed URL.
+    /// The `call_id` in the signed URL.
     pub(crate) call_id: Option<CallId>,
-    /// From the form.
+    /// The `CallSid` in the form.
     pub(crate) call_sid: Option<CallSid>,
     /// The request's id in the logs.
     pub(crate) request_id: String,
@@ -32,12 +32,12 @@ impl App {
 
     /// Returns the apology, counts it, and queues `delivery: none` for the call's record.
     ///
-    /// A request that names no call is not counted: Twilio always names one, and `cargo xtask doctor` does not.
+    /// A request that names no call is not counted: it is from `outdial doctor`, because Twilio always names one.
     pub(crate) async fn apologize(&self, request: &VoiceRequest) -> Response {
         if request.call_id.is_none() && request.call_sid.is_none() {
             return self.say(&self.speech.apology);
         }
-        self.tell_undelivered(request).await;
+        self.queue_undelivered(request).await;
         self.apology()
     }
 
@@ -53,28 +53,28 @@ impl App {
         }
     }
 
-    /// Queues `delivery: none`, within [`outdial::queue::SEND_TIMEOUT`]: the person is waiting.
-    async fn tell_undelivered(&self, request: &VoiceRequest) {
+    /// Queues `delivery: none`, within [`outdial::webhook::SEND_TIMEOUT`], because the person is waiting.
+    async fn queue_undelivered(&self, request: &VoiceRequest) {
         let call_sid = request.call_sid.as_ref();
         let logged_sid = call_sid.map(field::display);
         let Some(queue) = &self.queue else {
             tracing::error!(
                 call_sid = logged_sid,
-                "delivery none was not queued: WEBHOOK_QUEUE_URL is not set"
+                error = "WEBHOOK_QUEUE_URL is not set",
+                "delivery none not queued"
             );
             return;
         };
-        let message = Webhook::undelivered(request.call_id, call_sid, request.request_id.clone());
+        let message =
+            QueuedWebhook::undelivered(request.call_id, call_sid, request.request_id.clone());
         match queue.send(&message).await {
             Ok(()) => {
                 metrics::count(Count::SpilledWebhook);
-                tracing::warn!(call_sid = logged_sid, "delivery none was queued");
+                tracing::warn!(call_sid = logged_sid, "delivery none queued");
             }
-            Err(error) => tracing::error!(
-                call_sid = logged_sid,
-                %error,
-                "delivery none was not queued"
-            ),
+            Err(error) => {
+                tracing::error!(call_sid = logged_sid, %error, "delivery none not queued");
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a call says, as a Lambda function.
+//! The Lambda function `voice`.
 
 use std::process::ExitCode;
 

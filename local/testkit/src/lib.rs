@@ -1,25 +1,25 @@
-//! What the functions' tests stand on: a database of their own on a real server, a simulated Twilio, and requests that
-//! come in as Lambda events do.
+//! Support for the functions' tests: a database for each test on a real server, a simulated Twilio, AWS services, and
+//! requests in the form of Lambda events.
 
+mod api_document;
 mod aws;
-mod data;
-mod document;
-mod port;
+mod documents;
+mod identity;
 mod proxy;
 mod queue;
 mod request;
+mod samples;
 mod secret;
-mod server_uri;
 mod stage;
 mod twilio;
 
-pub use data::{new_call, new_sid};
-pub use document::ApiDocument;
-pub use port::free_port;
+pub use address::{ServerUri, free_port};
+pub use api_document::ApiDocument;
+pub use identity::{ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, api_key};
 pub use proxy::Proxy;
 pub use queue::Queue;
 pub use request::{Answer, Request, form};
+pub use samples::{new_call, new_sid, new_user};
 pub use secret::{Secret, secret_with};
-pub use server_uri::ServerUri;
-pub use stage::{ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, Stage, api_key};
+pub use stage::Stage;
 pub use twilio::Twilio;

@@ -1,3 +1,5 @@
+//! A TCP proxy that a test can cut, stall and restore.
+
 use std::net::SocketAddr;
 
 use tokio::{
@@ -9,122 +11,125 @@ use tokio::{
     sync::watch,
 };
 
-use crate::ServerUri;
+use address::ServerUri;
 
-/// A TCP proxy whose line a test can cut, hold up and restore. It ends with the test's runtime.
+/// A TCP proxy that a test can cut, stall and restore. It ends with the test's runtime.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    line: watch::Sender<Line>,
+    mode: watch::Sender<Mode>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
+enum Mode {
+    /// Forwards everything.
     Open,
-    /// A connection that carries one of these words to the target carries nothing back from then on.
-    LosesAnswersTo(&'static [&'static str]),
+    /// Once a connection has carried one of these words to the target, it carries no response back.
+    DropResponsesTo(&'static [&'static str]),
+    /// Resets all connections.
     Cut,
+    /// Accepts connections and forwards nothing.
     Stalled,
 }
 
 impl Proxy {
-    /// A proxy to `target`, a `host:port`, with its line open.
+    /// Starts a proxy to `target`, a `host:port`.
     ///
     /// # Panics
     ///
-    /// Without a free port.
+    /// If no port is free.
     pub async fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port is free");
-        let address = listener.local_addr().expect("it has an address");
-        let (line, watched) = watch::channel(Line::Open);
+        let address = listener.local_addr().expect("a listener has an address");
+        let (mode, watched) = watch::channel(Mode::Open);
         let target = target.to_owned();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, target.clone(), watched.clone()));
+                tokio::spawn(forward(client, target.clone(), watched.clone()));
             }
         });
-        Self { address, line }
+        Self { address, mode }
     }
 
-    /// A proxy before a MongoDB server, and the server's URI by way of it, with the login and the options of `uri`.
+    /// Starts a proxy to a MongoDB server. Returns the URI that leads through the proxy, and the proxy.
     ///
     /// # Panics
     ///
-    /// When the URI does not name one server, or no port is free.
+    /// If the URI names several servers, or no port is free.
     pub async fn before(uri: &str) -> (String, Self) {
         let uri = ServerUri::parse(uri).expect("the URI is mongodb://… and names one server");
         let proxy = Self::to(&uri.server()).await;
         (uri.at(proxy.address), proxy)
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Resets every connection, and each that comes.
+    /// Resets all connections, and each new one.
     pub fn cut(&self) {
-        self.line.send_replace(Line::Cut);
+        self.mode.send_replace(Mode::Cut);
     }
 
-    /// Carries nothing any more, on connections that are taken as ever.
+    /// Stops forwarding. New connections are still accepted.
     pub fn stall(&self) {
-        self.line.send_replace(Line::Stalled);
+        self.mode.send_replace(Mode::Stalled);
     }
 
-    /// Carries everything to the target, but from now on no answer on a connection whose client has said one of the words.
+    /// Forwards everything, but drops the responses on each connection that carries one of these words from now on.
     pub fn lose_answers_to(&self, words: &'static [&'static str]) {
-        self.line.send_replace(Line::LosesAnswersTo(words));
+        self.mode.send_replace(Mode::DropResponsesTo(words));
     }
 
-    /// Carries again. Connections from before are lost, those that have lost an answer too.
+    /// Forwards again. Connections that were cut, stalled or have lost a response stay lost.
     pub fn restore(&self) {
-        self.line.send_replace(Line::Open);
+        self.mode.send_replace(Mode::Open);
     }
 }
 
-/// Carries one connection until either side closes it, or the line is no longer open; then it is reset, once no stall
-/// holds it.
-async fn carry(mut client: TcpStream, target: String, line: watch::Receiver<Line>) {
-    let (mut watched, watched_too) = (line.clone(), line.clone());
-    if carries(*watched.borrow_and_update())
+/// Forwards one connection until either side closes it. A cut or the end of a stall resets the connection.
+async fn forward(mut client: TcpStream, target: String, mode: watch::Receiver<Mode>) {
+    let (mut watched, watched_too) = (mode.clone(), mode.clone());
+    if forwards(*watched.borrow_and_update())
         && let Ok(mut server) = TcpStream::connect(target).await
     {
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         let (muted, is_muted) = watch::channel(false);
-        let there = talk(from_client, to_server, line, muted);
-        let back = answer(from_server, to_client, is_muted.clone());
+        let requests = forward_requests(from_client, to_server, mode, muted);
+        let responses = forward_responses(from_server, to_client, is_muted.clone());
         let is_cut = async {
-            let _ = watched.wait_for(|&line| !carries(line)).await;
+            let _ = watched.wait_for(|&mode| !forwards(mode)).await;
         };
         let is_restored = async {
-            let (mut line, mut is_muted) = (watched_too, is_muted);
+            let (mut mode, mut is_muted) = (watched_too, is_muted);
             let _ = is_muted.wait_for(|&is_muted| is_muted).await;
-            let _ = line.wait_for(|&line| line == Line::Open).await;
+            let _ = mode.wait_for(|&mode| mode == Mode::Open).await;
         };
         tokio::select! {
-            _ = async { tokio::join!(there, back) } => return,
+            _ = async { tokio::join!(requests, responses) } => return,
             () = is_restored => {}
             () = is_cut => {}
         }
     }
-    let _ = watched.wait_for(|&line| line != Line::Stalled).await;
+    let _ = watched.wait_for(|&mode| mode != Mode::Stalled).await;
     let _ = client.set_zero_linger();
 }
 
-fn carries(line: Line) -> bool {
-    matches!(line, Line::Open | Line::LosesAnswersTo(_))
+fn forwards(mode: Mode) -> bool {
+    matches!(mode, Mode::Open | Mode::DropResponsesTo(_))
 }
 
-/// Carries what the client says. Its words are looked for in each piece, as commands to the database come whole.
-async fn talk(
+/// Forwards requests, and searches each piece for the words of [`Mode::DropResponsesTo`]. A command to the database arrives
+/// in one piece.
+async fn forward_requests(
     mut client: ReadHalf<'_>,
     mut server: WriteHalf<'_>,
-    line: watch::Receiver<Line>,
+    mode: watch::Receiver<Mode>,
     muted: watch::Sender<bool>,
 ) -> io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
@@ -133,18 +138,22 @@ async fn talk(
         if length == 0 {
             return server.shutdown().await;
         }
-        let said = &piece[..length];
-        let says = |word: &&str| said.windows(word.len()).any(|part| part == word.as_bytes());
-        if let Line::LosesAnswersTo(words) = *line.borrow()
-            && words.iter().any(says)
+        let request = &piece[..length];
+        let has = |word: &&str| {
+            request
+                .windows(word.len())
+                .any(|part| part == word.as_bytes())
+        };
+        if let Mode::DropResponsesTo(words) = *mode.borrow()
+            && words.iter().any(has)
         {
             muted.send_replace(true);
         }
-        server.write_all(said).await?;
+        server.write_all(request).await?;
     }
 }
 
-async fn answer(
+async fn forward_responses(
     mut server: ReadHalf<'_>,
     mut client: WriteHalf<'_>,
     is_muted: watch::Receiver<bool>,

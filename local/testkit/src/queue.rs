@@ -1,3 +1,5 @@
+//! An SQS queue for one test.
+
 use aws_sdk_sqs::{
     Client,
     types::{Message, MessageSystemAttributeName, QueueAttributeName},
@@ -5,9 +7,10 @@ use aws_sdk_sqs::{
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{Stage, aws};
+use crate::aws;
+use crate::stage::Stage;
 
-/// A queue that nobody else uses, on the server that `OUTDIAL_TEST_SQS_ENDPOINT` names.
+/// A queue for one test, on the server that `OUTDIAL_TEST_SQS_ENDPOINT` names.
 #[derive(Debug, Clone)]
 pub struct Queue {
     client: Client,
@@ -15,37 +18,37 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue whose messages are hidden for no time when they are received: whoever wants that says so.
+    /// Creates a queue with a visibility timeout of zero: received messages stay visible.
     ///
     /// # Panics
     ///
-    /// Without the server.
+    /// If the server doesn't run.
     pub async fn new() -> Self {
         let client = Client::new(&aws::configuration("OUTDIAL_TEST_SQS_ENDPOINT"));
-        let made = client
+        let created = client
             .create_queue()
             .queue_name(format!("test-{}", Uuid::new_v4().simple()))
             .attributes(QueueAttributeName::VisibilityTimeout, "0")
             .send()
             .await
-            .expect("the server makes a queue");
+            .expect("the server creates the queue");
         Self {
             client,
-            url: made.queue_url.expect("a queue has a URL"),
+            url: created.queue_url.expect("a queue has a URL"),
         }
     }
 
-    /// What `WEBHOOK_QUEUE_URL` must be.
+    /// Returns the value of `WEBHOOK_QUEUE_URL`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The messages that are not hidden, as JSON.
+    /// Returns the visible messages, as JSON.
     ///
     /// # Panics
     ///
-    /// When the server does not answer.
+    /// If the server doesn't answer.
     pub async fn messages(&self) -> Vec<Value> {
         let messages = self.receive().await;
         let bodies = messages.iter().filter_map(Message::body);
@@ -54,25 +57,25 @@ impl Queue {
             .collect()
     }
 
-    /// Puts a message in.
+    /// Sends a message to the queue.
     ///
     /// # Panics
     ///
-    /// When the server does not take it.
+    /// If the server refuses it.
     pub async fn put(&self, body: &str) {
         let sent = self
             .client
             .send_message()
             .queue_url(&self.url)
             .message_body(body);
-        sent.send().await.expect("the server takes a message");
+        sent.send().await.expect("the server accepts the message");
     }
 
-    /// The batch that Lambda would hand over now.
+    /// Returns the visible messages as the event that Lambda would send to a function.
     ///
     /// # Panics
     ///
-    /// When the server does not answer.
+    /// If the server doesn't answer.
     pub async fn event(&self) -> Value {
         let records = self.receive().await.into_iter().map(|message| {
             let attributes: Map<_, _> = message
@@ -111,7 +114,7 @@ impl Queue {
 }
 
 impl Stage {
-    /// The stage with that queue.
+    /// Configures the functions to keep webhooks in this queue.
     #[must_use]
     pub fn spilling_into(self, queue: &Queue) -> Self {
         self.set("WEBHOOK_QUEUE_URL", queue.url())

@@ -1,19 +1,21 @@
+//! Requests in the form of Lambda events, and the responses of functions.
+
 use axum::Router;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::{API_KEY, AUTH_TOKEN, BASE_URL};
+use crate::identity::{API_KEY, AUTH_TOKEN, BASE_URL};
 
-/// A request, as API Gateway and function URLs hand it to a function: a payload of version 2.0.
+/// A request as API Gateway and function URLs send it to a function: an event with payload version 2.0.
 #[derive(Debug, Clone)]
 pub struct Request {
     event: Value,
 }
 
 impl Request {
-    /// A request without headers or body. The path may have a query, which stays as it is.
+    /// Creates a request without headers and body. The path may include a query, which is used unchanged.
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -47,25 +49,25 @@ impl Request {
         }
     }
 
-    /// GET, with the API key.
+    /// Creates a GET request with the API key.
     #[must_use]
     pub fn get(path: &str) -> Self {
         Self::new("GET", path).with_key(API_KEY)
     }
 
-    /// POST of a JSON body, with the API key.
+    /// Creates a POST request with a JSON body and the API key.
     #[must_use]
     pub fn post(path: &str, body: &Value) -> Self {
         Self::new("POST", path).with_key(API_KEY).json(body)
     }
 
-    /// A webhook to that path under [`BASE_URL`], signed by Twilio.
+    /// Creates a webhook to this path under [`BASE_URL`], signed by Twilio.
     #[must_use]
     pub fn webhook(path: &str, params: &[(&str, &str)]) -> Self {
         Self::signed_by(AUTH_TOKEN, path, params)
     }
 
-    /// A webhook to that path under [`BASE_URL`], signed with any token.
+    /// Creates a webhook to this path under [`BASE_URL`], signed with this token.
     #[must_use]
     pub fn signed_by(token: &str, path: &str, params: &[(&str, &str)]) -> Self {
         let signature = outdial::twilio::sign(&format!("{BASE_URL}{path}"), params, token);
@@ -75,21 +77,21 @@ impl Request {
             .body(&form(params))
     }
 
-    /// The request with a header; names are lower-case, as the gateway sends them.
+    /// Sets a header. Names must be lower-case, as the gateway sends them.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.event["headers"][name] = value.into();
         self
     }
 
-    /// The same request at another domain, such as a function URL's.
+    /// Changes the domain, for example to that of a function URL.
     #[must_use]
     pub fn at_domain(mut self, domain: &str) -> Self {
         self.event["requestContext"]["domainName"] = domain.into();
         self
     }
 
-    /// The same request to another path and query; a signature stays that of the old ones.
+    /// Changes path and query, but not the signature.
     #[must_use]
     pub fn moved(mut self, path: &str) -> Self {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -99,13 +101,13 @@ impl Request {
         self
     }
 
-    /// The request with that API key.
+    /// Sets the API key.
     #[must_use]
     pub fn with_key(self, key: &str) -> Self {
         self.header("authorization", &format!("Bearer {key}"))
     }
 
-    /// The request without a header.
+    /// Removes a header.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         if let Some(headers) = self.event["headers"].as_object_mut() {
@@ -114,21 +116,21 @@ impl Request {
         self
     }
 
-    /// The request with a JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json")
             .body(&body.to_string())
     }
 
-    /// The request with a body as it stands.
+    /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: &str) -> Self {
         self.event["body"] = body.into();
         self
     }
 
-    /// The request with its body as the gateway sends bytes: in base64.
+    /// Sets a body of bytes in base64, as the gateway sends it.
     #[must_use]
     pub fn bytes(mut self, body: &[u8]) -> Self {
         self.event["body"] = BASE64_STANDARD.encode(body).into();
@@ -136,19 +138,19 @@ impl Request {
         self
     }
 
-    /// The event.
+    /// Returns the event.
     #[must_use]
     pub fn event(&self) -> &Value {
         &self.event
     }
 
-    /// The method.
+    /// Returns the method.
     #[must_use]
     pub fn method(&self) -> String {
         self.text("/requestContext/http/method")
     }
 
-    /// The path, without its query.
+    /// Returns the path without the query.
     #[must_use]
     pub fn path(&self) -> String {
         self.text("/rawPath")
@@ -159,11 +161,11 @@ impl Request {
         text.unwrap_or_default().to_owned()
     }
 
-    /// What the router answers.
+    /// Sends the request to a function's router.
     ///
     /// # Panics
     ///
-    /// When the event is none, or the answer has more than 10 MB.
+    /// If the event is malformed, or the response is larger than 10 MB.
     pub async fn send(&self, router: &Router) -> Answer {
         let request = lambda_http::request::from_str(&self.event.to_string())
             .expect("an event of version 2.0");
@@ -184,7 +186,7 @@ impl Request {
     }
 }
 
-/// What a function answers.
+/// A function's response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status.
@@ -196,24 +198,24 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body as text; other bytes are replaced.
+    /// Returns the body as text. `U+FFFD` replaces invalid bytes.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     ///
     /// # Panics
     ///
-    /// When it is none.
+    /// If the body isn't JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// A header as text, or nothing.
+    /// Returns a header, or an empty text if it is absent.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers
@@ -222,7 +224,7 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    /// The names of the fields that the refusal names, in order.
+    /// Returns the names of the invalid fields in an error response, sorted.
     #[must_use]
     pub fn fields(&self) -> Vec<String> {
         let errors = self.json()["errors"]
@@ -237,14 +239,14 @@ impl Answer {
         fields
     }
 
-    /// Asserts that this is a refusal with that status and code, as every refusal must look.
+    /// Asserts that this is an error response with this status and code, and with all fields of an error response.
     ///
     /// # Panics
     ///
-    /// When it is not.
+    /// If it isn't.
     #[expect(
         clippy::must_use_candidate,
-        reason = "the assertion is what it is called for"
+        reason = "callers need the assertion, not the value"
     )]
     #[track_caller]
     pub fn assert_problem(&self, status: u16, code: &str) -> &Self {
@@ -264,7 +266,7 @@ impl Answer {
     }
 }
 
-/// A form as Twilio sends it.
+/// Encodes a form as Twilio sends it.
 #[must_use]
 pub fn form(params: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())

@@ -1,12 +1,15 @@
+//! A secret in Secrets Manager for one test.
+
 use aws_sdk_secretsmanager::Client;
-use outdial::{config::Settings, secret::RefreshPolicy};
+use outdial::config::{RefreshPolicy, Settings};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Stage, aws};
+use crate::aws;
+use crate::identity::{API_KEY, AUTH_TOKEN, api_key};
+use crate::stage::Stage;
 
-/// A secret that nobody else uses, on the server that `AWS_ENDPOINT_URL_SECRETS_MANAGER` names: functions find it there
-/// by the same variable.
+/// A secret for one test, on the server that `AWS_ENDPOINT_URL_SECRETS_MANAGER` names. Functions use the same variable.
 #[derive(Debug, Clone)]
 pub struct Secret {
     client: Client,
@@ -14,77 +17,78 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// A secret that holds these variables.
+    /// Creates a secret with these variables.
     ///
     /// # Panics
     ///
-    /// Without the server.
+    /// If the server doesn't run.
     pub async fn holding(variables: &Value) -> Self {
         let client = Client::new(&aws::configuration("AWS_ENDPOINT_URL_SECRETS_MANAGER"));
         let id = format!("test/{}", Uuid::new_v4().simple());
-        let made = client.create_secret().name(&id);
-        made.secret_string(variables.to_string())
+        let create = client.create_secret().name(&id);
+        create
+            .secret_string(variables.to_string())
             .send()
             .await
-            .expect("the server makes a secret");
+            .expect("the server creates the secret");
         Self { client, id }
     }
 
-    /// What `SECRET_ID` must be.
+    /// Returns the value of `SECRET_ID`.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Lets it hold these variables from now on, and no others.
+    /// Replaces all variables of the secret.
     ///
     /// # Panics
     ///
-    /// When the server does not take them.
+    /// If the server refuses them.
     pub async fn rotate(&self, variables: &Value) {
         let put = self.client.put_secret_value().secret_id(&self.id);
         put.secret_string(variables.to_string())
             .send()
             .await
-            .expect("the server takes a secret");
+            .expect("the server stores the secret");
     }
 }
 
 impl Stage {
-    /// What a function is configured with whose variables of the secret are these, read as often as functions read it.
+    /// Returns the configuration of a function that reads this secret, with the refresh policy of deployed functions.
     ///
     /// # Panics
     ///
-    /// When the secret cannot be read.
+    /// If the secret can't be read.
     pub async fn settings_by(&self, secret: &Secret) -> Settings {
         self.settings_with_refresh_policy(secret, RefreshPolicy::default())
             .await
     }
 
-    /// Likewise, read at other times.
+    /// Like [`Stage::settings_by`], with another refresh policy.
     ///
     /// # Panics
     ///
-    /// When the secret cannot be read.
+    /// If the secret can't be read.
     pub async fn settings_with_refresh_policy(
         &self,
         secret: &Secret,
-        pauses: RefreshPolicy,
+        policy: RefreshPolicy,
     ) -> Settings {
         let stage = self.clone().set("SECRET_ID", &secret.id);
-        Settings::with_secret(stage.values(), pauses)
+        Settings::with_secret(stage.values(), policy)
             .await
-            .expect("the secret can be read")
+            .expect("the secret is readable")
     }
 }
 
-/// The variables of a secret with the keys, token and signing key of [`Stage`], changed as told.
+/// Returns the API keys, auth token and signing key of a [`Stage`], with these changes, as the variables of a secret.
 #[must_use]
 pub fn secret_with(changes: &Value) -> Value {
     let mut variables = json!({
-        "API_KEYS": crate::api_key("tester", crate::API_KEY, ""),
+        "API_KEYS": api_key("tester", API_KEY, ""),
         "MEDIA_SIGNING_KEY": "signs-media-in-tests",
-        "TWILIO_AUTH_TOKEN": crate::AUTH_TOKEN,
+        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
     });
     for (name, value) in changes.as_object().into_iter().flatten() {
         variables[name] = value.clone();

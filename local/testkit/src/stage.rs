@@ -1,25 +1,17 @@
+//! The database and the configuration that a test gives to functions.
+
 use std::collections::HashMap;
 
 use mongodb::{Client, Database};
 use outdial::{config::Settings, dao};
-use ring::digest;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::{Proxy, Twilio};
+use crate::identity::{ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, api_key};
+use crate::proxy::Proxy;
+use crate::twilio::Twilio;
 
-/// The account that the simulated Twilio knows.
-pub const ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-/// Its auth token.
-pub const AUTH_TOKEN: &str = "12345678901234567890abcdefabcdef";
-/// Where webhooks are sent, and what their signatures are over.
-pub const BASE_URL: &str = "https://calls.example.com";
-/// The key that opens the API.
-pub const API_KEY: &str = "a-key-for-tests";
-/// Where calls come from.
-pub const FROM_NUMBER: &str = "+12125550100";
-
-/// A test's own database, and the variables of functions that use it.
+/// A database for one test, and the environment variables of functions that use it.
 #[derive(Debug, Clone)]
 pub struct Stage {
     variables: HashMap<String, String>,
@@ -27,33 +19,33 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A stage with the indexes of a deployed database, without a Twilio.
+    /// Creates a database with all indexes, without a Twilio.
     ///
     /// # Panics
     ///
-    /// Without a database server.
+    /// If no database server runs.
     pub async fn new() -> Self {
         let uri = std::env::var("OUTDIAL_TEST_MONGO_URI").expect(
-            "OUTDIAL_TEST_MONGO_URI must name a MongoDB server for tests: `cargo xtask test` starts one and sets it",
+            "OUTDIAL_TEST_MONGO_URI is not set. `cargo xtask test` starts a MongoDB server and sets it",
         );
         Self::at(&uri).await
     }
 
-    /// Like [`Stage::new`], on the database server of that URI.
+    /// Like [`Stage::new`], on the database server with this URI.
     ///
     /// # Panics
     ///
-    /// When it does not answer.
+    /// If the server doesn't answer.
     pub async fn at(uri: &str) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
         outdial::tls::install_provider();
         let client = Client::with_uri_str(uri)
             .await
-            .expect("the test server's URI is valid");
+            .expect("the server's URI is valid");
         let database = client.database(&name);
         dao::indexes::ensure(&database)
             .await
-            .expect("the test server takes indexes");
+            .expect("the server creates the indexes");
         let variables = [
             ("ENVIRONMENT", "development"),
             ("MONGO_URI", uri),
@@ -72,46 +64,45 @@ impl Stage {
         }
     }
 
-    /// A stage with a simulated Twilio that nobody else uses.
+    /// Like [`Stage::new`], with a simulated Twilio for this test alone.
     ///
     /// # Panics
     ///
-    /// Without a database server.
+    /// If no database server runs.
     pub async fn with_twilio() -> Self {
         let twilio = Twilio::start().await;
         Self::new().await.playing(&twilio)
     }
 
-    /// The stage with a proxy before the database that the functions are configured with; [`Stage::database`] stays
-    /// the direct way.
+    /// Puts a proxy between the functions and the database. [`Stage::database`] stays connected directly.
     ///
     /// # Panics
     ///
-    /// When the test server's URI does not name one server, or no port is free.
+    /// If the server's URI names several servers, or no port is free.
     pub async fn behind_proxy(self) -> (Self, Proxy) {
         let uri = self.variable("MONGO_URI").unwrap_or_default();
         let (uri, proxy) = Proxy::before(uri).await;
         (self.set("MONGO_URI", &uri), proxy)
     }
 
-    /// The stage with that Twilio.
+    /// Configures the functions with this Twilio.
     #[must_use]
     pub fn playing(self, twilio: &Twilio) -> Self {
         self.set("TWILIO_API_BASE_URL", twilio.url())
     }
 
-    /// The stage with a variable set to another value; to nothing means not set.
+    /// Sets an environment variable; an empty value unsets it.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// What a function is configured with.
+    /// Returns the configuration of a function.
     ///
     /// # Panics
     ///
-    /// When `ENVIRONMENT` is malformed.
+    /// If `ENVIRONMENT` is malformed.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings::from_values(self.values()).expect("ENVIRONMENT is well-formed")
@@ -124,38 +115,22 @@ impl Stage {
             .collect()
     }
 
-    /// The value of a variable.
+    /// Returns the value of an environment variable.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// All variables.
+    /// Returns all environment variables.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The test's database.
+    /// Returns the test's database.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
-}
-
-/// An entry of `API_KEYS`, with these scopes or, where they are empty, all.
-#[must_use]
-pub fn api_key(name: &str, key: &str, scopes: &str) -> String {
-    let hash = hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref());
-    match scopes {
-        "" => format!("{name}:{hash}"),
-        scopes => format!("{name}:{hash}:{scopes}"),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -1,3 +1,5 @@
+//! A simulated Twilio for one test.
+
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
@@ -7,12 +9,12 @@ use outdial::tls;
 use serde_json::Value;
 use twilio_sim::{Config, Simulator, clock::Speed};
 
-use crate::{ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER};
+use crate::identity::{ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER};
 
-/// More than a recording of a few seconds can be late.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait for a recording of a few seconds.
+const RECORDING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A simulated Twilio that nobody else uses, for [`ACCOUNT_SID`]; it ends with the test's runtime.
+/// A simulated Twilio with the account [`ACCOUNT_SID`]. It ends with the test's runtime.
 #[derive(Debug, Clone)]
 pub struct Twilio {
     address: SocketAddr,
@@ -21,20 +23,20 @@ pub struct Twilio {
 }
 
 impl Twilio {
-    /// One whose calls take as long as in life.
+    /// Starts a Twilio that plays calls in real time.
     ///
     /// # Panics
     ///
-    /// Without a free port.
+    /// If no port is free.
     pub async fn start() -> Self {
-        Self::start_at(Speed::LIFE).await
+        Self::start_at(Speed::REAL_TIME).await
     }
 
-    /// One whose calls are played faster.
+    /// Starts a Twilio that plays calls at this speed.
     ///
     /// # Panics
     ///
-    /// Without a free port.
+    /// If no port is free.
     pub async fn start_at(speed: Speed) -> Self {
         let config = Config {
             account_sid: ACCOUNT_SID.to_owned(),
@@ -49,7 +51,7 @@ impl Twilio {
         Self::at(address)
     }
 
-    /// One that listens there already, for the same account.
+    /// Returns the Twilio that already listens at this address, with the same account.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
         tls::install_provider();
@@ -60,23 +62,23 @@ impl Twilio {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What `TWILIO_API_BASE_URL` must be.
+    /// Returns the value of `TWILIO_API_BASE_URL`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.origin
     }
 
-    /// Puts a fault plan into force.
+    /// Replaces the fault plan.
     ///
     /// # Panics
     ///
-    /// When the simulator does not take it.
+    /// If the simulator refuses the plan.
     pub async fn faults(&self, plan: &Value) {
         let answer = self
             .http
@@ -86,29 +88,29 @@ impl Twilio {
             .await
             .expect("the simulator answers");
         let status = answer.status();
-        let said = answer.text().await.unwrap_or_default();
-        assert!(status.is_success(), "{status}: {said}");
+        let body = answer.text().await.unwrap_or_default();
+        assert!(status.is_success(), "{status}: {body}");
     }
 
-    /// The calls that it has, as it knows them.
+    /// Returns all calls with their true state.
     ///
     /// # Panics
     ///
-    /// When the simulator does not answer.
+    /// If the simulator doesn't answer.
     pub async fn calls(&self) -> Vec<Value> {
         let mut calls: Value = serde_json::from_str(&self.get("/_sim/calls").await)
             .expect("the simulator answers JSON");
         match calls["calls"].take() {
             Value::Array(calls) => calls,
-            other => panic!("no list of calls: {other}"),
+            other => panic!("not a list of calls: {other}"),
         }
     }
 
-    /// Plays a recorded call of somebody else's, and returns Twilio's name of its recording once that is there.
+    /// Plays a recorded call that no function knows, and returns the `RecordingSid` of its completed recording.
     ///
     /// # Panics
     ///
-    /// When the simulator does not answer, or has no recording in time.
+    /// If the simulator doesn't answer, or the recording takes too long.
     pub async fn record(&self) -> String {
         let says = "<Response><Say>Hello, this is a recorded call.</Say></Response>";
         let form = [
@@ -142,16 +144,17 @@ impl Twilio {
             {
                 return sid.to_owned();
             }
-            assert!(begun.elapsed() < PATIENCE, "no recording: {calls:?}");
+            let elapsed = begun.elapsed();
+            assert!(elapsed < RECORDING_TIMEOUT, "no recording: {calls:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// The requests of that method that its REST API has answered, under paths that end so.
+    /// Returns the answered REST requests with this method whose path ends in `path_end`.
     ///
     /// # Panics
     ///
-    /// When the simulator does not answer.
+    /// If the simulator doesn't answer.
     pub async fn requests(&self, method: &str, path_end: &str) -> Vec<Value> {
         let log = self.get("/_sim/log").await;
         log.lines()
@@ -167,11 +170,11 @@ impl Twilio {
             .collect()
     }
 
-    /// The requests to dial, whatever their answer.
+    /// Returns the requests to dial, with any response.
     ///
     /// # Panics
     ///
-    /// When the simulator does not answer.
+    /// If the simulator doesn't answer.
     pub async fn dials(&self) -> Vec<Value> {
         self.requests("POST", "/Calls.json").await
     }

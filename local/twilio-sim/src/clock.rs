@@ -1,26 +1,25 @@
-//! The time of one call.
+//! Call time: the clock of one call, and the speed of all calls.
 //!
-//! A call has a time of its own: waiting for ten seconds of speech moves it by exactly ten seconds, whatever the
-//! speed at which the simulator runs, and a webhook moves it by what it really took. So a duration depends on what
-//! was said, not on how fast the machine is.
+//! Ten seconds of speech advance a call's clock by exactly ten seconds at any speed. A webhook advances it by the real
+//! time that it took. A call's duration therefore doesn't depend on the machine's speed.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How many seconds of call time pass in one second of the wall clock.
+/// The speed factor: seconds of call time per second of wall time.
 #[derive(Clone, Copy, Debug)]
 pub struct Speed(f64);
 
 impl Speed {
-    /// The speed at which everything takes as long as it does in life.
-    pub const LIFE: Self = Self(1.0);
+    /// Call time equals wall time.
+    pub const REAL_TIME: Self = Self(1.0);
 
-    /// Parses a factor, `1` being life.
+    /// Parses a speed factor.
     ///
     /// # Errors
     ///
-    /// A sentence, where the factor is not a number between 0.01 and 100,000.
+    /// A message, if `text` is not a number between 0.01 and 100,000.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.parse::<f64>() {
             Ok(factor) if (0.01..=100_000.0).contains(&factor) => Ok(Self(factor)),
@@ -28,20 +27,20 @@ impl Speed {
         }
     }
 
-    /// The wall time that `call_time` takes.
+    /// Converts call time to wall time.
     #[must_use]
     pub fn wall(self, call_time: Duration) -> Duration {
         call_time.div_f64(self.0)
     }
 
-    /// The call time that passes in `wall`.
+    /// Converts wall time to call time.
     #[must_use]
     pub fn call(self, wall: Duration) -> Duration {
         wall.mul_f64(self.0)
     }
 }
 
-/// Where one call stands in its own time.
+/// The clock of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallClock {
     origin: DateTime<Utc>,
@@ -49,7 +48,7 @@ pub struct CallClock {
 }
 
 impl CallClock {
-    /// A clock that starts at `origin`.
+    /// Starts a clock at `origin`.
     #[must_use]
     pub fn starting(origin: DateTime<Utc>) -> Self {
         Self {
@@ -58,31 +57,31 @@ impl CallClock {
         }
     }
 
-    /// The time in the call's own calendar.
+    /// The current date and time of the call.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.origin + TimeDelta::from_std(self.passed).unwrap_or(TimeDelta::MAX)
     }
 
-    /// How long the call has existed.
+    /// The age of the call, in call time.
     #[must_use]
     pub fn passed(&self) -> Duration {
         self.passed
     }
 
-    /// How long it is since the call was `then` old.
+    /// The call time since the call had the age `then`.
     #[must_use]
     pub fn since(&self, then: Duration) -> Duration {
         self.passed.saturating_sub(then)
     }
 
-    /// Moves the clock on.
+    /// Advances the clock.
     pub fn advance(&mut self, by: Duration) {
         self.passed = self.passed.saturating_add(by);
     }
 }
 
-/// The form of every date that Twilio writes: RFC 2822, in UTC.
+/// Formats a date as Twilio does: RFC 2822, in UTC.
 #[must_use]
 pub fn rfc2822(at: DateTime<Utc>) -> String {
     at.format("%a, %d %b %Y %H:%M:%S +0000").to_string()

@@ -1,16 +1,16 @@
-//! A Twilio Programmable Voice that plays calls on this machine.
+//! A simulator of Twilio Programmable Voice.
 //!
-//! It speaks Twilio's REST API, fetches TwiML, executes it, sends signed callbacks and makes recordings, at any speed.
-//! What happens to a call is told by the number that it goes to; what goes wrong is told by a fault plan.
+//! It serves Twilio's REST API, fetches and executes TwiML, sends signed webhooks and makes recordings, at any speed.
+//! The called number decides how a call goes; a fault plan decides what fails.
 
+pub mod callee;
 pub mod clock;
-pub mod data;
+pub mod config;
+pub mod data_file;
 pub mod faults;
 pub mod log;
 pub mod model;
-pub mod numbers;
-pub mod overrides;
-pub mod signature;
+pub mod phone_number;
 pub mod sim;
 pub mod store;
 pub mod twiml;
@@ -18,10 +18,10 @@ pub mod wav;
 pub mod webhook;
 
 mod call;
-mod events;
-mod inspect;
+mod call_events;
+mod inspection;
+mod listener;
 mod rest;
-mod server;
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,43 +30,43 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::net::TcpListener;
 
-use crate::server::{Door, Line};
-pub use crate::sim::Config;
+pub use crate::config::Config;
+use crate::listener::{ConnectionHandle, ResettableListener};
 use crate::sim::Sim;
 
-/// A simulator that has its port.
+/// A simulator that listens but doesn't serve yet.
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
-    door: Door,
+    listener: ResettableListener,
     sim: Arc<Sim>,
 }
 
 impl Simulator {
-    /// Takes the port; connections wait until [`Simulator::run`].
+    /// Opens the port. Connections wait until [`Simulator::run`].
     ///
     /// # Errors
     ///
-    /// Where the address can't be listened on, TLS not be set up, or the file of an earlier run not be taken over.
+    /// If the port can't be opened, TLS can't be set up, or the data file can't be read and rewritten.
     pub async fn bind(config: Config) -> io::Result<Self> {
         let listen = config.listen;
-        let listener = match again(&config).await {
+        let listener = match bind_earlier_address(&config).await {
             Some(listener) => listener,
             None => TcpListener::bind(listen).await.map_err(|error| {
                 io::Error::new(error.kind(), format!("can't listen on {listen}: {error}"))
             })?,
         };
-        let door = Door(listener);
-        let address = door.address()?;
+        let listener = ResettableListener(listener);
+        let address = listener.address()?;
         let sim = Sim::new(config, address)?;
         Ok(Self {
             address,
-            door,
+            listener,
             sim: Arc::new(sim),
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -76,24 +76,27 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// Where the socket fails.
+    /// If the socket fails.
     pub async fn run(self) -> io::Result<()> {
         call::resume(&self.sim);
-        let router: Router = inspect::router().fallback(rest::serve).with_state(self.sim);
+        let router: Router = inspection::router()
+            .fallback(rest::serve)
+            .with_state(self.sim);
         axum::serve(
-            self.door,
-            router.into_make_service_with_connect_info::<Line>(),
+            self.listener,
+            router.into_make_service_with_connect_info::<ConnectionHandle>(),
         )
         .await
     }
 }
 
-/// Listens where the earlier run of the same file did, so that the URLs that it told stay true. `None` if that isn't free any more,
-/// or the port was chosen.
-async fn again(config: &Config) -> Option<TcpListener> {
-    let earlier = data::earlier_address(config.data.as_deref()?)?;
-    let is_free_to_choose = config.listen.port() == 0 && config.listen.ip() == earlier.ip();
-    if !is_free_to_choose {
+/// Listens on the address of the run that wrote the data file, so that the URLs of its recordings stay valid.
+///
+/// Returns `None` if the configuration names a port, or the earlier port is taken.
+async fn bind_earlier_address(config: &Config) -> Option<TcpListener> {
+    let earlier = data_file::earlier_address(config.data.as_deref()?)?;
+    let is_port_free_to_choose = config.listen.port() == 0 && config.listen.ip() == earlier.ip();
+    if !is_port_free_to_choose {
         return None;
     }
     TcpListener::bind(earlier).await.ok()

@@ -1,4 +1,4 @@
-//! Everything that happened, in order, as JSON objects.
+//! The log of everything that happens, as JSON objects in order.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -8,10 +8,10 @@ use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-/// How many entries are kept; older ones are forgotten.
+/// The most entries to keep; each further one removes the oldest.
 pub const KEPT_ENTRIES: usize = 20_000;
 
-/// The journal behind `GET /_sim/log`.
+/// The log behind `GET /_sim/log`.
 #[derive(Debug)]
 pub struct Log {
     entries: Mutex<Entries>,
@@ -26,7 +26,7 @@ struct Entries {
 }
 
 impl Log {
-    /// An empty journal; with `print` each entry is also told on standard output, for people.
+    /// Creates an empty log. With `print`, it prints each entry in readable form on standard output.
     #[must_use]
     pub fn new(print: bool) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Log {
         }
     }
 
-    /// Adds an entry: `kind`, the call it belongs to if there is one, and whatever the fields of `detail` say.
+    /// Adds an entry of this `kind`, with the call's SID if there is a call, and the fields of `detail`.
     pub fn write(&self, kind: &str, call_sid: Option<&str>, detail: Value) {
         let mut entry = json!({
             "n": 0,
@@ -52,7 +52,7 @@ impl Log {
             }
         }
         if self.print {
-            // Nobody may be reading any more, and that is no reason to end.
+            // A closed standard output must not stop the simulator.
             let _ = writeln!(std::io::stdout().lock(), "{}", readable(&entry));
         }
         let mut entries = self
@@ -65,12 +65,11 @@ impl Log {
             entries.kept.pop_front();
         }
         entries.kept.push_back(entry.clone());
-        // Sent under the lock, so that a reader who subscribes under it misses nothing and sees nothing twice.
-        // Nobody may be listening, and that is fine.
+        // Readers subscribe under the same lock, so they get each entry exactly once. Without readers, sending fails.
         let _ = self.live.send(entry);
     }
 
-    /// The kept entries from number `since` on, and a stream of those to come.
+    /// Returns the kept entries from number `since` on, and a channel with the later ones.
     #[must_use]
     pub fn read(&self, since: u64) -> (Vec<Value>, broadcast::Receiver<Value>) {
         let entries = self
@@ -86,7 +85,7 @@ impl Log {
     }
 }
 
-/// An entry as a person reads it: the time, the call, and what happened.
+/// Formats an entry for people: the time, the call, and what happened.
 fn readable(entry: &Value) -> String {
     let text = |name: &str| entry[name].as_str().unwrap_or_default();
     let time = text("at").get(11..23).unwrap_or_default();
@@ -119,7 +118,7 @@ fn sentence<'a>(entry: &'a Value, text: impl Fn(&str) -> &'a str) -> String {
             entry["attempt"],
             entry["elapsed_ms"],
             if entry["retry"] == true {
-                ", to be repeated"
+                ", will retry"
             } else {
                 ""
             },
@@ -132,10 +131,11 @@ fn sentence<'a>(entry: &'a Value, text: impl Fn(&str) -> &'a str) -> String {
 
 fn details(entry: &Value) -> String {
     let fields = entry.as_object().into_iter().flatten();
-    let told = fields.filter(|(name, value)| {
+    let shown = fields.filter(|(name, value)| {
         !matches!(name.as_str(), "n" | "at" | "kind" | "call_sid") && !value.is_null()
     });
-    told.map(|(name, value)| format!("{name}={value}"))
+    shown
+        .map(|(name, value)| format!("{name}={value}"))
         .collect::<Vec<_>>()
         .join(" ")
 }

@@ -1,4 +1,4 @@
-//! The command line of twilio-sim.
+//! The command line of twilio-sim: its options, and running until a signal.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,55 +6,57 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
+use twilio_sim::callee::TABLE;
 use twilio_sim::clock::Speed;
+use twilio_sim::config::{DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN, DEFAULT_NUMBER};
 use twilio_sim::faults::FaultPlan;
-use twilio_sim::numbers::{TABLE, e164};
-use twilio_sim::sim::{DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN, DEFAULT_NUMBER};
+use twilio_sim::phone_number::e164;
 use twilio_sim::{Config, Simulator};
 
-/// A Twilio Programmable Voice that plays calls on this machine: REST API in, TwiML fetched, signed callbacks out.
+/// Simulates Twilio Programmable Voice: REST API, TwiML, signed webhooks and recordings.
 ///
-/// Give your application this address instead of <https://api.twilio.com>, with the account SID and auth token below.
+/// In your application, replace <https://api.twilio.com> with the address that the simulator prints, and set the account SID and
+/// auth token below.
 #[derive(Debug, Parser)]
 #[command(version, after_help = numbers_help())]
 struct Args {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 picks a free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The account that exists
+    /// Account SID
     #[arg(long, value_name = "AC…", env = "TWILIO_ACCOUNT_SID", default_value = DEFAULT_ACCOUNT_SID, value_parser = account_sid)]
     account_sid: String,
-    /// Its auth token, which also signs the webhooks
+    /// Auth token, which also signs the webhooks
     #[arg(long, value_name = "TOKEN", env = "TWILIO_AUTH_TOKEN", default_value = DEFAULT_AUTH_TOKEN, hide_env_values = true)]
     auth_token: String,
-    /// An API key and its secret, accepted like the auth token; may be given several times
+    /// API key and its secret, accepted like the auth token; repeatable
     #[arg(long = "api-key", value_name = "SK…:SECRET", value_parser = api_key)]
     api_keys: Vec<(String, String)>,
-    /// A number that the account owns; may be given several times
+    /// Number that the account owns; repeatable
     #[arg(long = "number", value_name = "E.164", default_value = DEFAULT_NUMBER, value_parser = number)]
     numbers: Vec<String>,
-    /// A verified number of somebody else's; may be given several times
+    /// Verified number of another owner; repeatable
     #[arg(long = "caller-id", value_name = "E.164", value_parser = number)]
     caller_ids: Vec<String>,
-    /// How many seconds of a call pass in one second
+    /// Speed factor: seconds of call time per second, 0.01 to 100000
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = Speed::parse)]
     speed: Speed,
-    /// Chooses the course of a fault plan that has no seed of its own
+    /// Random seed for a fault plan without its own seed
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// A fault plan in JSON: what goes wrong on purpose
+    /// Fault plan (JSON): the faults to inject
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
-    /// Tell everything that happens, readably, on standard output
+    /// Print each log entry in readable form on standard output
     #[arg(long)]
     verbose: bool,
-    /// Dial no more calls than this in a second of call time, and queue the others; Twilio's default is 1, ours is no limit
+    /// Most calls to dial per second of call time, the others stay queued; no limit by default, Twilio's default is 1
     #[arg(long, value_name = "N", value_parser = rate)]
     max_calls_per_second: Option<f64>,
-    /// Keep calls and recordings in this file, and go on with those that an earlier run has left there
+    /// Data file: keep calls and recordings for the next run, and load those of earlier runs
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Refuse webhook URLs that are not https or are on this machine (21205), as Twilio does
+    /// Refuse webhook URLs that are not https or point to this machine (21205), like Twilio
     #[arg(long)]
     strict_urls: bool,
 }
@@ -99,7 +101,7 @@ async fn run(args: Args) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    // Standard output is line-buffered, so that this line is out at once.
+    // Standard output is line-buffered, so readers get this line at once.
     println!("twilio-sim listening on http://{}", simulator.address());
     tokio::select! {
         served = simulator.run() => served.map_err(|error| error.to_string()),
@@ -114,7 +116,7 @@ fn numbers_help() -> String {
         .map(|(number, what)| format!("  {number}  {what}"))
         .collect();
     format!(
-        "What happens to a call is told by its number (To):\n{}\n  any other     answers after 3 seconds and listens",
+        "The called number (To) decides how a call goes:\n{}\n  any other     answers after 3 seconds and listens",
         lines.join("\n")
     )
 }
@@ -124,7 +126,7 @@ fn account_sid(text: &str) -> Result<String, String> {
     if digits.len() == 32 && digits.chars().all(|c| c.is_ascii_hexdigit()) {
         Ok(text.to_owned())
     } else {
-        Err("must be AC and 32 hex digits".to_owned())
+        Err("must be AC followed by 32 hex digits".to_owned())
     }
 }
 
@@ -133,12 +135,12 @@ fn api_key(text: &str) -> Result<(String, String), String> {
         Some((sid, secret)) if !sid.is_empty() && !secret.is_empty() => {
             Ok((sid.to_owned(), secret.to_owned()))
         }
-        _ => Err("must be the key's SID, a colon and its secret".to_owned()),
+        _ => Err("must be the key's SID, a colon and the secret".to_owned()),
     }
 }
 
 fn number(text: &str) -> Result<String, String> {
-    e164(text).ok_or_else(|| "must be a number in E.164 form".to_owned())
+    e164(text).ok_or_else(|| "must be in E.164 format, for example +12125550123".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -1,4 +1,4 @@
-//! All calls and recordings, in the order in which they were made.
+//! The store of all calls and recordings, in the order of their creation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -8,17 +8,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::data::{self, Entry, Journal};
+use crate::data_file::{self, Entry, Journal};
 use crate::model::{Call, Recording};
 
-/// How many calls are kept; beyond that the oldest ended ones are forgotten together with their recordings.
+/// The most calls to keep. Each further call removes the oldest ended one and its recordings.
 pub const KEPT_CALLS: usize = 10_000;
 
 /// The calls and recordings that the REST API serves.
 #[derive(Debug, Default)]
 pub struct Store(Mutex<Tables>);
 
-/// What [`Store::lock`] gives access to.
+/// The tables behind [`Store::lock`].
 #[derive(Debug, Default)]
 pub struct Tables {
     next: u64,
@@ -31,14 +31,14 @@ pub struct Tables {
 }
 
 impl Store {
-    /// Takes over what an earlier run has left in the file, and keeps there what changes from now on.
+    /// Loads the calls and recordings in the data file, and writes each later change to it.
     ///
     /// # Errors
     ///
-    /// When the file can't be read or written, or isn't such a file.
-    pub fn kept_in(path: &Path, address: SocketAddr) -> io::Result<Self> {
+    /// If the file can't be read or rewritten, or is not a data file.
+    pub fn open(path: &Path, address: SocketAddr) -> io::Result<Self> {
         let mut tables = Tables::default();
-        for entry in data::read(path)? {
+        for entry in data_file::read(path)? {
             match entry {
                 Entry::Address(_) => {}
                 Entry::Call(call) => match tables.call_mut(&call.sid) {
@@ -53,137 +53,141 @@ impl Store {
                 Entry::RecordingDeleted(sid) => _ = tables.delete_recording(&sid),
             }
         }
-        let calls = tables.calls.values().map(data::call);
-        let recordings = tables.recordings.values().map(data::recording);
-        let entries = std::iter::once(data::address(address));
+        let calls = tables.calls.values().map(data_file::call);
+        let recordings = tables.recordings.values().map(data_file::recording);
+        let entries = std::iter::once(data_file::address(address));
         let journal = Journal::create(path, entries.chain(calls).chain(recordings))?;
         tables.journal = Some(journal);
         Ok(Self(Mutex::new(tables)))
     }
 
-    /// Exclusive access; never held across an await.
+    /// Locks the tables. Never hold the lock across an await.
     pub fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies `change` to a call and returns its result, if the call is still known.
-    pub fn call<T>(&self, sid: &str, change: impl FnOnce(&mut Call) -> T) -> Option<T> {
+    /// Applies `change` to a call and returns its result, or `None` if the call doesn't exist.
+    pub fn update_call<T>(&self, sid: &str, change: impl FnOnce(&mut Call) -> T) -> Option<T> {
         self.lock().call_mut(sid).map(change)
     }
 
-    /// Applies `change` to a recording, if it has not been deleted.
-    pub fn recording<T>(&self, sid: &str, change: impl FnOnce(&mut Recording) -> T) -> Option<T> {
+    /// Applies `change` to a recording and returns its result, or `None` if the recording doesn't exist.
+    pub fn update_recording<T>(
+        &self,
+        sid: &str,
+        change: impl FnOnce(&mut Recording) -> T,
+    ) -> Option<T> {
         self.lock().recording_mut(sid).map(change)
     }
 }
 
 impl Tables {
-    /// Adds a call and says the how-manieth it is, from 1.
+    /// Adds a call and returns its ordinal, counted from 1.
     pub fn add_call(&mut self, call: Call) -> u64 {
         self.next += 1;
         self.calls_made += 1;
-        self.note(|| data::call(&call));
+        self.append(|| data_file::call(&call));
         self.call_keys.insert(call.sid.clone(), self.next);
         self.calls.insert(self.next, call);
-        self.forget_the_oldest();
+        self.remove_oldest_ended();
         self.calls_made
     }
 
-    /// A call by its SID.
+    /// Returns the call with this SID.
     #[must_use]
     pub fn call(&self, sid: &str) -> Option<&Call> {
         self.calls.get(self.call_keys.get(sid)?)
     }
 
-    /// A call by its SID, to change it.
+    /// Returns the call with this SID, to change it.
     pub fn call_mut(&mut self, sid: &str) -> Option<&mut Call> {
         self.calls.get_mut(self.call_keys.get(sid)?)
     }
 
-    /// All calls, newest first.
+    /// Returns all calls, newest first.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
         self.calls.values().rev()
     }
 
-    /// Deletes a call, and leaves its recordings.
+    /// Deletes a call, but not its recordings.
     pub fn delete_call(&mut self, sid: &str) {
         if let Some(key) = self.call_keys.remove(sid) {
             self.calls.remove(&key);
-            self.note(|| data::call_deleted(sid));
+            self.append(|| data_file::call_deleted(sid));
         }
     }
 
     /// Adds a recording.
     pub fn add_recording(&mut self, recording: Recording) {
         self.next += 1;
-        self.note(|| data::recording(&recording));
+        self.append(|| data_file::recording(&recording));
         self.recording_keys.insert(recording.sid.clone(), self.next);
         self.recordings.insert(self.next, recording);
     }
 
-    /// A recording by its SID.
+    /// Returns the recording with this SID.
     #[must_use]
     pub fn recording(&self, sid: &str) -> Option<&Recording> {
         self.recordings.get(self.recording_keys.get(sid)?)
     }
 
-    /// A recording by its SID, to change it.
+    /// Returns the recording with this SID, to change it.
     pub fn recording_mut(&mut self, sid: &str) -> Option<&mut Recording> {
         self.recordings.get_mut(self.recording_keys.get(sid)?)
     }
 
-    /// All recordings, newest first.
+    /// Returns all recordings, newest first.
     pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
         self.recordings.values().rev()
     }
 
-    /// Deletes a recording and its audio; false if there was none.
+    /// Deletes a recording and its audio. Returns false if it didn't exist.
     pub fn delete_recording(&mut self, sid: &str) -> bool {
         let key = self.recording_keys.remove(sid);
         let was_there = key.and_then(|key| self.recordings.remove(&key)).is_some();
         if was_there {
-            self.note(|| data::recording_deleted(sid));
+            self.append(|| data_file::recording_deleted(sid));
         }
         was_there
     }
 
-    /// Ends the calls and recordings that nobody plays any more, and returns their SIDs, oldest first.
-    pub fn break_off(&mut self) -> (Vec<String>, Vec<String>) {
+    /// Ends the calls and recordings that an earlier run left open. Returns their SIDs, oldest first.
+    pub fn end_interrupted(&mut self) -> (Vec<String>, Vec<String>) {
         let calls = self.calls.values_mut();
-        let calls = calls.filter_map(|call| call.break_off().then(|| call.sid.clone()));
+        let calls = calls.filter_map(|call| call.end_interrupted().then(|| call.sid.clone()));
         let calls = calls.collect();
         let recordings = self.recordings.values_mut();
         let recordings = recordings
-            .filter_map(|recording| recording.break_off().then(|| recording.sid.clone()))
+            .filter_map(|recording| recording.end_interrupted().then(|| recording.sid.clone()))
             .collect();
         (calls, recordings)
     }
 
-    /// Keeps a call as it stands.
+    /// Writes the state of a call to the data file, if there is one.
     pub fn save_call(&mut self, sid: &str) {
         if self.journal.is_some()
-            && let Some(entry) = self.call(sid).map(data::call)
+            && let Some(entry) = self.call(sid).map(data_file::call)
         {
-            self.note(|| entry);
+            self.append(|| entry);
         }
     }
 
-    /// Keeps a recording as it stands.
+    /// Writes the state of a recording to the data file, if there is one.
     pub fn save_recording(&mut self, sid: &str) {
         if self.journal.is_some()
-            && let Some(entry) = self.recording(sid).map(data::recording)
+            && let Some(entry) = self.recording(sid).map(data_file::recording)
         {
-            self.note(|| entry);
+            self.append(|| entry);
         }
     }
 
-    fn note(&mut self, entry: impl FnOnce() -> Value) {
+    fn append(&mut self, entry: impl FnOnce() -> Value) {
         if let Some(journal) = &mut self.journal {
             journal.write(&entry());
         }
     }
 
-    fn forget_the_oldest(&mut self) {
+    fn remove_oldest_ended(&mut self) {
         if self.calls.len() <= KEPT_CALLS {
             return;
         }
@@ -196,7 +200,7 @@ impl Tables {
             return;
         };
         self.call_keys.remove(&call.sid);
-        self.note(|| data::call_deleted(&call.sid));
+        self.append(|| data_file::call_deleted(&call.sid));
         let recordings: Vec<String> = self
             .recordings
             .values()

@@ -1,7 +1,7 @@
-//! The audio of a recording: a real WAV file that is computed where it is asked for and never held in memory.
+//! The audio of a recording: a WAV file, computed on request instead of kept in memory.
 //!
-//! 8 kHz, 16-bit PCM, mono or dual. Speech is a warbling tone (what the application says is higher than what the
-//! called party says), everything else is silence.
+//! 8 kHz, 16-bit PCM, mono or dual. Speech is a warbling tone, higher for the application than for the called party.
+//! Everything else is silence.
 
 use std::f64::consts::TAU;
 use std::ops::Range;
@@ -9,27 +9,27 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Samples a second, in each channel.
+/// Samples per second in each channel.
 pub const SAMPLE_RATE: u32 = 8_000;
 const HEADER: u64 = 44;
 const SAMPLE_BYTES: u64 = 2;
 
-/// Who is heard.
+/// The source of a sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Voice {
-    /// What Twilio plays on behalf of the application.
+    /// Twilio, playing the application's instructions.
     Application,
     /// The called party.
     Callee,
 }
 
-/// A stretch of sound, from the start of the recording.
+/// A sound in a recording.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sound {
-    /// Who is heard.
+    /// The source of a sound.
     pub voice: Voice,
-    /// When.
+    /// Its start and end, from the start of the recording.
     pub at: Range<Duration>,
 }
 
@@ -38,26 +38,26 @@ pub struct Sound {
 pub struct Wav {
     /// 1 or 2.
     pub channels: u16,
-    /// Whole seconds.
+    /// The length in whole seconds.
     pub seconds: u32,
-    /// What is heard, by its beginning; a dual recording has the called party in its first channel and the application in its second.
+    /// The sounds, sorted by start. In a dual recording, the called party has the first channel and the application the second.
     pub sounds: Vec<Sound>,
 }
 
 impl Wav {
-    /// The size of the file.
+    /// The size of the file in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
         HEADER + self.data_len()
     }
 
-    /// Whether there is no sound in it at all; the file still has a header.
+    /// Returns true if the file has only a header.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.seconds == 0
     }
 
-    /// The bytes of the file in `range`, which is cut off at the end of the file.
+    /// Returns the bytes of the file in `range`, up to the end of the file.
     #[must_use]
     pub fn bytes(&self, range: Range<u64>) -> Vec<u8> {
         let (start, end) = (range.start, range.end.min(self.len()));
@@ -74,7 +74,7 @@ impl Wav {
         let channels = u64::from(self.channels);
         let samples =
             (first..last).flat_map(|at| self.sample(at / channels, at % channels).to_le_bytes());
-        // A range may begin and end in the middle of a sample.
+        // A range can begin and end in the middle of a sample.
         bytes.extend(samples.skip(offset(start.saturating_sub(HEADER) % SAMPLE_BYTES)));
         bytes.truncate(offset(end - start));
         bytes
@@ -110,7 +110,7 @@ impl Wav {
             let own_channel = u64::from(sound.voice == Voice::Application);
             sound.at.contains(&at) && (self.channels == 1 || channel == own_channel)
         };
-        // At most two are heard at a time, one from each side.
+        // At most two sounds overlap, one from each side.
         self.sounds[..begun]
             .iter()
             .rev()

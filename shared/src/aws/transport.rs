@@ -1,3 +1,5 @@
+//! The HTTP transport of the AWS SDK.
+
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::{
@@ -12,26 +14,26 @@ use aws_smithy_types::body::SdkBody;
 
 use crate::tls;
 
-/// Carries the SDK's requests over the HTTP client, TLS stack and bundled roots that the rest of the service uses.
+/// Sends the SDK's requests through the HTTP client, TLS stack and bundled roots that the rest of the service uses.
 #[derive(Debug, Clone)]
 pub struct Transport(reqwest::Client);
 
-/// The client, with the time that the SDK gives to what it is used for.
+/// The HTTP client, with the timeout that the SDK sets for one use of it.
 #[derive(Debug)]
 struct Connector {
     http: reqwest::Client,
-    time_out: Option<Duration>,
+    timeout: Option<Duration>,
 }
 
-/// A connection that has idled for longer, frozen with its environment, may be dead without a sign.
+/// The longest idle time of a connection. An environment may be frozen for a while, and its connections may die unnoticed.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(5);
 
 impl Transport {
-    /// A transport of its own. No connection is made.
+    /// Creates a transport with its own connections. Connects nowhere yet.
     ///
     /// # Errors
     ///
-    /// When TLS or the HTTP client cannot be set up.
+    /// When TLS or the HTTP client can't be set up.
     pub fn new() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client_config()?)
@@ -53,11 +55,11 @@ async fn send(
     let request =
         reqwest::Request::try_from(request).map_err(|error| ConnectorError::user(error.into()))?;
     let response = client.execute(request).await.map_err(connector_error)?;
-    let mut answer = http::Response::new(());
-    *answer.status_mut() = response.status();
-    *answer.headers_mut() = response.headers().clone();
+    let mut received = http::Response::new(());
+    *received.status_mut() = response.status();
+    *received.headers_mut() = response.headers().clone();
     let body = response.bytes().await.map_err(connector_error)?;
-    HttpResponse::try_from(answer.map(|()| SdkBody::from(body)))
+    HttpResponse::try_from(received.map(|()| SdkBody::from(body)))
         .map_err(|error| ConnectorError::other(error.into(), None))
 }
 
@@ -74,11 +76,11 @@ fn connector_error(error: reqwest::Error) -> ConnectorError {
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let sent = send(self.http.clone(), request);
-        let Some(time_out) = self.time_out else {
+        let Some(timeout) = self.timeout else {
             return HttpConnectorFuture::new(sent);
         };
         HttpConnectorFuture::new(async move {
-            tokio::time::timeout(time_out, sent)
+            tokio::time::timeout(timeout, sent)
                 .await
                 .unwrap_or_else(|elapsed| Err(ConnectorError::timeout(elapsed.into())))
         })
@@ -94,7 +96,7 @@ impl HttpClient for Transport {
         let parts = [settings.connect_timeout(), settings.read_timeout()];
         SharedHttpConnector::new(Connector {
             http: self.0.clone(),
-            time_out: parts.into_iter().flatten().reduce(|sum, part| sum + part),
+            timeout: parts.into_iter().flatten().reduce(|sum, part| sum + part),
         })
     }
 }

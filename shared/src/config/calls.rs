@@ -1,43 +1,46 @@
-//! What a call may be, and what is asked about calls that webhooks have left open.
+//! Calls: who may be called, when, how often and for how long; and how `reconcile` settles open calls.
 
-use super::{ConfigError, Settings, variables::entries};
-use crate::domain::{AllowedVoices, CallingHours, PhoneNumber, Speech, TimeZone};
+use super::{ConfigError, Settings};
+use crate::{
+    domain::{AllowedVoices, CallingHours, PhoneNumber, Speech, TimeZone},
+    variables::entries,
+};
 
-/// What a call may be, and who places it.
+/// The limits of calls, and their defaults.
 #[derive(Debug, Clone)]
 pub struct CallConfig {
-    /// `TWILIO_FROM_NUMBER`.
+    /// `TWILIO_FROM_NUMBER`: the caller ID.
     pub from_number: PhoneNumber,
-    /// `ALLOWED_COUNTRIES`, upper-case ISO 3166 codes of two letters.
+    /// `ALLOWED_COUNTRIES`: two-letter ISO 3166 codes in upper case.
     pub allowed_countries: Vec<String>,
-    /// `BLOCKED_NUMBERS`: they are never called.
+    /// `BLOCKED_NUMBERS`: numbers that are never called.
     pub blocked_numbers: Vec<PhoneNumber>,
-    /// `CALLING_HOURS`; none where people may be called at any time.
+    /// `CALLING_HOURS`, or `None` if calls are allowed at any time.
     pub calling_hours: Option<CallingHours>,
-    /// `DEFAULT_TIME_ZONE`: decides where neither the user nor the number has a time zone.
+    /// `DEFAULT_TIME_ZONE`: applies if neither the user nor the number has a time zone.
     pub default_time_zone: TimeZone,
-    /// `MAX_CALLS_PER_USER_PER_DAY`, UTC days.
+    /// `MAX_CALLS_PER_USER_PER_DAY`, by UTC days.
     pub max_calls_per_user_per_day: u32,
-    /// `MAX_CALLS_PER_NUMBER_PER_DAY`, UTC days: whoever asks.
+    /// `MAX_CALLS_PER_NUMBER_PER_DAY`, by UTC days, for all users together.
     pub max_calls_per_number_per_day: u32,
-    /// `MAX_CALLS_PER_DAY`, UTC days.
+    /// `MAX_CALLS_PER_DAY`, by UTC days.
     pub max_calls_per_day: u32,
-    /// `CALL_TIME_LIMIT_SECONDS`: Twilio ends an answered call then.
+    /// `CALL_TIME_LIMIT_SECONDS`: Twilio ends an answered call after this time.
     pub time_limit_seconds: u32,
-    /// `CALL_RING_TIMEOUT_SECONDS`: how long it may ring.
+    /// `CALL_RING_TIMEOUT_SECONDS`: Twilio stops ringing after this time.
     pub ring_timeout_seconds: u32,
-    /// `VOICE` and `LANGUAGE`, for calls that name none.
+    /// `VOICE` and `LANGUAGE`: the defaults for calls.
     pub speech: Speech,
-    /// `ALLOWED_VOICES`: what a call may name.
+    /// `ALLOWED_VOICES`: the voices that a request may name.
     pub allowed_voices: AllowedVoices,
 }
 
-/// What is asked of Twilio about calls that webhooks have left open.
+/// How `reconcile` settles open calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReconcileConfig {
-    /// `RECONCILE_UNKNOWN_AFTER_SECONDS`: after how long a dial that Twilio has no call of counts as failed.
+    /// `RECONCILE_UNKNOWN_AFTER_SECONDS`: when a dial counts as failed if Twilio has no call for it.
     pub unknown_after_seconds: u32,
-    /// `RECONCILE_PAGE`: how many calls of a kind are read at a time.
+    /// `RECONCILE_PAGE`: the number of calls of one kind per database read.
     pub page: u32,
     /// `CALL_TIME_LIMIT_SECONDS`.
     pub time_limit_seconds: u32,
@@ -46,27 +49,27 @@ pub struct ReconcileConfig {
 }
 
 impl ReconcileConfig {
-    /// How many calls are worked on at once: as many requests of Twilio's are under way at most.
+    /// The number of calls that a run works on concurrently, and so the most concurrent requests to Twilio.
     pub const AT_ONCE: u16 = 16;
 }
 
 impl Settings {
-    /// What a call may be.
+    /// Parses the limits and defaults of calls.
     ///
     /// # Errors
     ///
     /// When a variable is missing or malformed.
     pub fn calls(&self) -> Result<CallConfig, ConfigError> {
-        const COUNTRIES: &str = "ISO 3166 codes of two letters, separated by commas, such as US,CA";
+        const COUNTRIES: &str = "two-letter ISO 3166 codes, separated by commas, such as US,CA";
         const BLOCKED: &str =
-            "numbers in E.164 form, separated by commas, such as +12125550123,+12125550124";
+            "numbers in E.164 format, separated by commas, such as +12125550123,+12125550124";
         const HOURS: &str =
             "off, or two different times of a day, HH:MM-HH:MM, such as 08:00-21:00 or 22:00-06:00";
         const ZONE: &str = "the IANA name of a time zone, such as America/New_York";
-        const VOICES: &str = "classes of voices (basic, standard, neural, generative) or names of voices, separated by commas, such as basic,standard,Polly.Joanna-Neural";
-        const FROM: &str = "a number of the account in E.164 form, such as +12125550123";
+        const VOICES: &str = "voice classes (basic, standard, neural, generative) or voice names, separated by commas, such as basic,standard,Polly.Joanna-Neural";
+        const FROM: &str = "a number of the Twilio account in E.164 format, such as +12125550123";
         let allowed_countries: Vec<String> =
-            entries(self.get("ALLOWED_COUNTRIES")?.unwrap_or("US,CA"))
+            entries(self.values.get("ALLOWED_COUNTRIES")?.unwrap_or("US,CA"))
                 .map(str::to_ascii_uppercase)
                 .collect();
         if !allowed_countries
@@ -77,11 +80,13 @@ impl Settings {
         }
         Ok(CallConfig {
             from_number: self
+                .values
                 .required("TWILIO_FROM_NUMBER", FROM)?
                 .parse()
                 .map_err(|_| ConfigError::malformed("TWILIO_FROM_NUMBER", FROM))?,
             allowed_countries,
             blocked_numbers: self
+                .values
                 .get("BLOCKED_NUMBERS")?
                 .into_iter()
                 .flat_map(entries)
@@ -89,54 +94,62 @@ impl Settings {
                 .collect::<Result<_, _>>()
                 .map_err(|_| ConfigError::malformed("BLOCKED_NUMBERS", BLOCKED))?,
             calling_hours: self
+                .values
                 .get("CALLING_HOURS")?
                 .filter(|text| *text != "off")
                 .map(str::parse)
                 .transpose()
                 .map_err(|_| ConfigError::malformed("CALLING_HOURS", HOURS))?,
-            default_time_zone: self.parsed("DEFAULT_TIME_ZONE", "UTC", ZONE)?,
-            max_calls_per_user_per_day: self.number(
+            default_time_zone: self.values.parsed("DEFAULT_TIME_ZONE", "UTC", ZONE)?,
+            max_calls_per_user_per_day: self.values.number(
                 "MAX_CALLS_PER_USER_PER_DAY",
                 50,
                 0..=1_000_000,
             )?,
-            max_calls_per_number_per_day: self.number(
+            max_calls_per_number_per_day: self.values.number(
                 "MAX_CALLS_PER_NUMBER_PER_DAY",
                 10,
                 0..=1_000_000,
             )?,
-            max_calls_per_day: self.number("MAX_CALLS_PER_DAY", 5_000, 0..=100_000_000)?,
+            max_calls_per_day: self
+                .values
+                .number("MAX_CALLS_PER_DAY", 5_000, 0..=100_000_000)?,
             time_limit_seconds: self.time_limit_seconds()?,
             ring_timeout_seconds: self.ring_timeout_seconds()?,
             speech: self.default_speech()?,
-            allowed_voices: self.parsed("ALLOWED_VOICES", "basic,standard,neural", VOICES)?,
+            allowed_voices: self.values.parsed(
+                "ALLOWED_VOICES",
+                "basic,standard,neural",
+                VOICES,
+            )?,
         })
     }
 
-    /// What is asked of Twilio about calls that webhooks have left open, and when.
+    /// Parses how `reconcile` settles open calls.
     ///
     /// # Errors
     ///
     /// When a variable is malformed.
     pub fn reconcile(&self) -> Result<ReconcileConfig, ConfigError> {
         Ok(ReconcileConfig {
-            unknown_after_seconds: self.number(
+            unknown_after_seconds: self.values.number(
                 "RECONCILE_UNKNOWN_AFTER_SECONDS",
                 600,
                 1..=604_800,
             )?,
-            page: self.number("RECONCILE_PAGE", 100, 1..=1_000)?,
+            page: self.values.number("RECONCILE_PAGE", 100, 1..=1_000)?,
             time_limit_seconds: self.time_limit_seconds()?,
             ring_timeout_seconds: self.ring_timeout_seconds()?,
         })
     }
 
     fn time_limit_seconds(&self) -> Result<u32, ConfigError> {
-        self.number("CALL_TIME_LIMIT_SECONDS", 600, 1..=14_400)
+        self.values
+            .number("CALL_TIME_LIMIT_SECONDS", 600, 1..=14_400)
     }
 
     fn ring_timeout_seconds(&self) -> Result<u32, ConfigError> {
-        self.number("CALL_RING_TIMEOUT_SECONDS", 30, 1..=600)
+        self.values.number("CALL_RING_TIMEOUT_SECONDS", 30, 1..=600)
     }
 }
 
@@ -149,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_has_the_defaults_of_the_documentation() {
+    fn calls_have_the_documented_defaults() {
         let from = ("TWILIO_FROM_NUMBER", "+12125550100");
         let off = settings([from, ("CALLING_HOURS", "off")]).calls().unwrap();
         assert_eq!(off.calling_hours, None);
@@ -198,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reconciler_looks_at_a_page_after_ten_minutes() {
+    fn reconcile_has_the_documented_defaults() {
         let reconcile = settings([]).reconcile().unwrap();
         assert_eq!(
             (reconcile.unknown_after_seconds, reconcile.page),

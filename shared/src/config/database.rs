@@ -1,66 +1,67 @@
-//! Where the database is.
+//! The database: its URI, its name, and the size of the connection pool.
 
 use mongodb::options::{ConnectionString, Tls};
 use secrecy::SecretString;
 
 use super::{ConfigError, Environment, ReconcileConfig, Settings};
 
-/// How many operations of the database a request has under way at most.
+/// The most database operations that one request runs concurrently.
 const OPERATIONS_AT_ONCE: u32 = 2;
 
-/// Where the database is.
+/// The database's address, name and connection pool.
 #[derive(Debug, Clone)]
 pub struct MongoConfig {
-    /// `MONGO_URI`, a connection string whose syntax has been checked.
+    /// `MONGO_URI`: a connection string with valid syntax.
     pub uri: SecretString,
     /// `MONGO_DB`.
     pub database: String,
-    /// As many connections as there can be requests in an environment, and enough for one alone.
+    /// The most connections: one for each concurrent request, and at least what a single request needs.
     pub max_pool_size: u32,
 }
 
 const SECURE: &str = "a connection string with TLS and valid certificates: use mongodb+srv://, or add tls=true, and remove \
-    tlsInsecure, tlsAllowInvalidCertificates and tlsAllowInvalidHostnames; only ENVIRONMENT=development takes a database \
+    tlsInsecure, tlsAllowInvalidCertificates and tlsAllowInvalidHostnames. Only ENVIRONMENT=development allows a database \
     without TLS";
 
-/// Whether the driver encrypts connections and checks certificates.
+/// Returns whether the driver encrypts connections and checks certificates.
 ///
-/// The driver does not know `tlsAllowInvalidHostnames` and checks host names all the same: who wrote it expects otherwise.
+/// The driver ignores `tlsAllowInvalidHostnames` and always checks host names. The option is rejected, because its author
+/// expects otherwise.
 fn is_secure(uri: &str, parsed: &ConnectionString) -> bool {
     let Some(Tls::Enabled(options)) = &parsed.tls else {
         return false;
     };
-    let takes_any_name = uri
+    let allows_any_name = uri
         .to_ascii_lowercase()
         .rsplit_once('?')
         .is_some_and(|(_, options)| options.contains("tlsallowinvalidhostnames=true"));
-    options.allow_invalid_certificates != Some(true) && !takes_any_name
+    options.allow_invalid_certificates != Some(true) && !allows_any_name
 }
 
 impl Settings {
-    /// `MONGO_URI` and `MONGO_DB`.
+    /// Parses `MONGO_URI` and `MONGO_DB`.
     ///
     /// # Errors
     ///
-    /// When the URI is missing, one of them is malformed, or production would reach the database without TLS.
+    /// When `MONGO_URI` is missing, one of them is malformed, or production would connect without TLS.
     pub fn mongo(&self) -> Result<MongoConfig, ConfigError> {
         const EXPECTED: &str =
             "a MongoDB connection string, such as mongodb+srv://name:password@cluster.example.net/";
-        let uri = self.required("MONGO_URI", EXPECTED)?;
+        let uri = self.values.required("MONGO_URI", EXPECTED)?;
         let parsed = ConnectionString::parse(uri)
             .map_err(|_| ConfigError::malformed("MONGO_URI", EXPECTED))?;
         if self.environment == Environment::Production && !is_secure(uri, &parsed) {
             return Err(ConfigError::malformed("MONGO_URI", SECURE));
         }
-        let database = self.get("MONGO_DB")?.unwrap_or("atlas");
+        let database = self.values.get("MONGO_DB")?.unwrap_or("atlas");
         if database.len() > 63 || database.contains(['/', '\\', '.', ' ', '"', '$', '\0']) {
             return Err(ConfigError::malformed(
                 "MONGO_DB",
-                "the name of a database: at most 63 bytes, none of them / \\ . \" $ or a space",
+                "a database name: at most 63 bytes, without / \\ . \" $ or a space",
             ));
         }
-        // Lambda's own, on managed instances; the runtime takes one request at a time where it is not set.
-        let at_once = self.get("AWS_LAMBDA_MAX_CONCURRENCY")?;
+        // Lambda sets it on managed instances. Without it, the runtime handles one request at a time.
+        let at_once = self.values.get("AWS_LAMBDA_MAX_CONCURRENCY")?;
         let at_once: u32 = at_once.and_then(|text| text.parse().ok()).unwrap_or(1);
         Ok(MongoConfig {
             uri: uri.into(),
@@ -69,7 +70,7 @@ impl Settings {
         })
     }
 
-    /// Like [`Settings::mongo`], with a connection for each call that `reconcile` works on at once.
+    /// Like [`Settings::mongo`], with one connection for each call that `reconcile` works on concurrently.
     ///
     /// # Errors
     ///
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_malformed_variable_is_named_and_its_value_never_shown() {
+    fn error_names_the_variable_and_hides_its_value() {
         let missing = settings([]).mongo().unwrap_err().to_string();
         assert!(
             missing.starts_with("MONGO_URI is missing: set it to "),
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_has_a_connection_for_each_request_that_it_takes_at_a_time() {
+    fn pool_has_one_connection_per_concurrent_request() {
         let uri = ("MONGO_URI", "mongodb+srv://h.example.net/");
         let size = |at_once| {
             settings([uri, ("AWS_LAMBDA_MAX_CONCURRENCY", at_once)])
@@ -124,12 +125,12 @@ mod tests {
         };
         assert_eq!(settings([uri]).mongo().unwrap().max_pool_size, 2);
         assert_eq!(["1", "64", "many"].map(size), [2, 64, 2]);
-        let of_reconcile = settings([uri]).reconcile_mongo().unwrap();
-        assert_eq!(of_reconcile.max_pool_size, 16);
+        let reconcile = settings([uri]).reconcile_mongo().unwrap();
+        assert_eq!(reconcile.max_pool_size, 16);
     }
 
     #[test]
-    fn production_refuses_a_database_without_tls_or_with_invalid_certificates() {
+    fn production_requires_tls_with_valid_certificates() {
         for bad in [
             "mongodb://u:pa55word@h.example.net/",
             "mongodb://127.0.0.1:27017",

@@ -1,9 +1,12 @@
+//! API keys: `API_KEYS` and its scopes.
+
 use ring::digest;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use super::{ConfigError, Environment, Settings, variables::entries};
+use super::{ConfigError, Environment, Settings};
+use crate::variables::entries;
 
-/// What a key may do.
+/// A permission of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Read users and their calls.
@@ -14,12 +17,13 @@ pub enum Scope {
     CallsRead,
     /// Place and end calls, block numbers, delete recordings.
     CallsWrite,
-    /// Take numbers off the block list.
+    /// Remove numbers from the block list.
     NumbersUnblock,
 }
 
 impl Scope {
-    const ALL: [Self; 5] = [
+    /// Every scope.
+    pub const ALL: [Self; 5] = [
         Self::UsersRead,
         Self::UsersWrite,
         Self::CallsRead,
@@ -27,7 +31,7 @@ impl Scope {
         Self::NumbersUnblock,
     ];
 
-    /// The word that stands in `API_KEYS`.
+    /// The scope as spelled in `API_KEYS`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,36 +47,36 @@ impl Scope {
 /// One entry of `API_KEYS`.
 #[derive(Clone)]
 pub struct ApiKey {
-    /// What the key is called: it stands in logs and on what the key created.
+    /// The key's name, which appears in logs and in the `created_by` fields of the API.
     pub name: String,
     sha256: [u8; 32],
     scopes: Vec<Scope>,
 }
 
 impl ApiKey {
-    /// What the key may do.
+    /// The key's scopes.
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
     }
 }
 
-/// The keys that open the API.
+/// The API keys, by their hashes.
 #[derive(Clone)]
 pub struct ApiKeys {
     keys: Vec<ApiKey>,
 }
 
 impl Settings {
-    /// The keys that open the API.
+    /// Parses `API_KEYS`.
     ///
     /// # Errors
     ///
-    /// When an entry is malformed, or production has none.
+    /// When an entry is malformed, or production has no key.
     pub fn api_keys(&self) -> Result<ApiKeys, ConfigError> {
-        let keys = ApiKeys::parse(self.get("API_KEYS")?, self.environment)?;
+        let keys = ApiKeys::parse(self.values.get("API_KEYS")?, self.environment)?;
         if keys.is_open() {
-            tracing::warn!("API_KEYS is not set: in development the API is open to everybody");
+            tracing::warn!("API_KEYS not set, API open to everybody");
         }
         Ok(keys)
     }
@@ -98,7 +102,7 @@ impl ApiKeys {
             })?;
             if keys.iter().any(|other| other.name == key.name) {
                 return Err(ConfigError::new(format!(
-                    "API_KEYS is malformed in entry {}: its name stands in an earlier entry too",
+                    "API_KEYS is malformed in entry {}: an earlier entry has the same name",
                     at + 1
                 )));
             }
@@ -107,13 +111,13 @@ impl ApiKeys {
         Ok(Self { keys })
     }
 
-    /// Whether there is no key at all: development, open to everybody.
+    /// Returns whether there are no keys, which opens the API to everybody. Only in development.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The entry of the presented key. Every entry is compared, in constant time.
+    /// Returns the entry of the presented key. Compares every entry in constant time.
     #[must_use]
     pub fn find(&self, presented: &str) -> Option<&ApiKey> {
         let hash = digest::digest(&digest::SHA256, presented.as_bytes());
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_entry_of_a_key_is_found_by_its_hash() {
+    fn key_is_found_by_its_hash() {
         let keys = parse(&format!("a:{TEST}, b:{OTHER}:calls:read+users:read")).unwrap();
         assert_eq!(keys.find("test").unwrap().name, "a");
         let b = keys.find("other").unwrap();
@@ -183,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_entry_is_refused_by_its_place() {
+    fn malformed_entry_is_rejected_by_its_position() {
         let good = format!("a:{TEST}");
         for bad in [
             String::from("a"),
@@ -211,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn production_without_keys_is_refused_and_development_is_open() {
+    fn production_requires_keys_and_development_does_not() {
         assert!(ApiKeys::parse(None, Environment::Production).is_err());
         assert!(
             ApiKeys::parse(None, Environment::Development)

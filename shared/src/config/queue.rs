@@ -1,23 +1,25 @@
-//! The queue for webhooks.
+//! `WEBHOOK_QUEUE_URL`: the queue for webhooks.
 
 use url::Url;
 
 use super::{ConfigError, Settings};
 
 impl Settings {
-    /// The queue for webhooks that could not be applied when they came; none where they are refused instead.
+    /// Parses `WEBHOOK_QUEUE_URL`: the queue for webhooks that the database could not store.
+    ///
+    /// Without a queue, such webhooks are answered 503.
     ///
     /// # Errors
     ///
     /// When `WEBHOOK_QUEUE_URL` is malformed.
     pub fn webhook_queue(&self) -> Result<Option<Url>, ConfigError> {
-        const EXPECTED: &str = "the whole URL of an SQS queue, such as https://sqs.us-east-1.amazonaws.com/123456789012/webhooks";
-        let Some(text) = self.get("WEBHOOK_QUEUE_URL")? else {
+        const EXPECTED: &str = "the full URL of an SQS queue, such as https://sqs.us-east-1.amazonaws.com/123456789012/webhooks";
+        let Some(text) = self.values.get("WEBHOOK_QUEUE_URL")? else {
             return Ok(None);
         };
         Url::parse(text)
             .ok()
-            .filter(|url| url.has_host() && self.scheme_is_allowed(url.scheme()))
+            .filter(|url| url.has_host() && self.environment.allows_scheme(url.scheme()))
             .map(Some)
             .ok_or_else(|| ConfigError::malformed("WEBHOOK_QUEUE_URL", EXPECTED))
     }
@@ -32,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_is_named_by_its_whole_url() {
+    fn queue_is_a_full_url() {
         let queue = |pairs: [(&str, &str); 2]| settings(pairs).webhook_queue();
         let production = ("ENVIRONMENT", "production");
         let url = "https://sqs.us-east-1.amazonaws.com/123456789012/webhooks";

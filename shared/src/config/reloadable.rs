@@ -1,28 +1,31 @@
+//! Configuration that follows the secret.
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{ConfigError, Settings};
-use crate::secret::{RefreshReason, Secret};
+use super::{ConfigError, RefreshReason, Settings};
+use crate::aws::secret::Secret;
 
-/// A part of the configuration that follows the secret: it is parsed anew once that has been read again and has changed.
-/// Clones share what is known.
+/// A part of the configuration that is parsed again when the secret changes. Clones share the value.
 ///
-/// A secret that was changed to something malformed changes nothing here but a line in the log: what was known stays.
+/// If the changed secret is malformed, the last valid value stays in force, and an error is logged.
 pub struct Reloadable<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
-    known: ArcSwap<Known<T>>,
+    parsed: ArcSwap<Parsed<T>>,
     source: Option<Source<T>>,
 }
 
-struct Known<T> {
+struct Parsed<T> {
+    /// The version of the secret that was parsed.
     version: u64,
     value: Arc<T>,
 }
 
 struct Source<T> {
     secret: Secret,
+    settings: Settings,
     parse: fn(&Settings) -> Result<T, ConfigError>,
 }
 
@@ -32,7 +35,7 @@ impl<T> Clone for Reloadable<T> {
     }
 }
 
-/// A value that no secret changes.
+/// A value that never changes.
 impl<T: Clone> From<&T> for Reloadable<T> {
     fn from(value: &T) -> Self {
         Self::new(0, value.clone(), None)
@@ -40,11 +43,11 @@ impl<T: Clone> From<&T> for Reloadable<T> {
 }
 
 impl Settings {
-    /// The part that `parse` takes out of the settings, now and whenever the secret has changed.
+    /// Parses a part of the settings now, and again whenever the secret has changed.
     ///
     /// # Errors
     ///
-    /// Those of `parse`, now.
+    /// The errors of `parse` for the current values.
     pub fn reloadable<T>(
         &self,
         parse: fn(&Self) -> Result<T, ConfigError>,
@@ -52,13 +55,15 @@ impl Settings {
         let Some(secret) = self.secret().cloned() else {
             return Ok(Reloadable::new(0, parse(self)?, None));
         };
-        let (version, settings) = secret.latest();
+        let (version, values) = secret.latest();
+        let settings = self.with_values(values);
         let value = parse(&settings)?;
-        Ok(Reloadable::new(
-            version,
-            value,
-            Some(Source { secret, parse }),
-        ))
+        let source = Source {
+            secret,
+            settings,
+            parse,
+        };
+        Ok(Reloadable::new(version, value, Some(source)))
     }
 }
 
@@ -66,39 +71,40 @@ impl<T> Reloadable<T> {
     fn new(version: u64, value: T, source: Option<Source<T>>) -> Self {
         let value = Arc::new(value);
         Self(Arc::new(Inner {
-            known: ArcSwap::from_pointee(Known { version, value }),
+            parsed: ArcSwap::from_pointee(Parsed { version, value }),
             source,
         }))
     }
 
-    /// What the last reading of the secret tells.
+    /// The value by the last reading of the secret.
     #[must_use]
     pub fn current(&self) -> Arc<T> {
-        let known = self.0.known.load();
+        let parsed = self.0.parsed.load();
         let Some(source) = &self.0.source else {
-            return known.value.clone();
+            return parsed.value.clone();
         };
-        if source.secret.version() == known.version {
-            return known.value.clone();
+        if source.secret.version() == parsed.version {
+            return parsed.value.clone();
         }
-        let (version, settings) = source.secret.latest();
-        let value = match (source.parse)(&settings) {
+        let (version, values) = source.secret.latest();
+        let value = match (source.parse)(&source.settings.with_values(values)) {
             Ok(value) => Arc::new(value),
             Err(error) => {
-                tracing::error!(%error, "the secret has changed, and is not taken: what was known before stays");
-                known.value.clone()
+                tracing::error!(%error, "changed secret rejected, last valid value kept");
+                parsed.value.clone()
             }
         };
-        let known = Known {
+        let parsed = Parsed {
             version,
             value: value.clone(),
         };
-        self.0.known.store(Arc::new(known));
+        self.0.parsed.store(Arc::new(parsed));
         value
     }
 
-    /// What the secret tells now, if that is not what was `seen`: the secret is read again where nobody has done so since,
-    /// and where `reason` allows it.
+    /// A value other than `seen`, or `None`.
+    ///
+    /// Reads the secret again unless another request has just done so; `reason` limits how often.
     pub async fn renewed(&self, seen: &Arc<T>, reason: RefreshReason) -> Option<Arc<T>> {
         let other = || Some(self.current()).filter(|current| !Arc::ptr_eq(current, seen));
         if let Some(current) = other() {

@@ -1,37 +1,35 @@
-//! How scripts are spoken.
+//! Speech: voice, language, apology and recording notice.
 
 use super::{ConfigError, Settings};
-use crate::domain::Speech;
+use crate::domain::{Script, Speech};
 
-/// The apology if `APOLOGY` is not set.
+/// The default of `APOLOGY`.
 pub const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
 
-/// How scripts are spoken.
+/// Voice, language, and the texts other than scripts that `voice` speaks.
 #[derive(Debug, Clone)]
 pub struct SpeechConfig {
-    /// `VOICE` and `LANGUAGE`, for calls that name none.
+    /// `VOICE` and `LANGUAGE`: the defaults for calls.
     pub speech: Speech,
-    /// `APOLOGY`: spoken where the script cannot be known.
+    /// `APOLOGY`: spoken if the script can't be read.
     pub apology: String,
     /// `RECORDING_NOTICE`: spoken before the script of a recorded call.
     pub recording_notice: Option<String>,
 }
 
 impl Settings {
-    /// How scripts are spoken.
+    /// Parses `VOICE`, `LANGUAGE`, `APOLOGY` and `RECORDING_NOTICE`.
     ///
     /// # Errors
     ///
     /// When a variable is malformed.
     pub fn speech(&self) -> Result<SpeechConfig, ConfigError> {
         let text = |name: &str| -> Result<Option<String>, ConfigError> {
-            match self.get(name)? {
-                Some(text) if text.parse::<crate::domain::Script>().is_err() => {
-                    Err(ConfigError::malformed(
-                        name,
-                        "a text of at most 3000 characters that XML 1.0 allows",
-                    ))
-                }
+            match self.values.get(name)? {
+                Some(text) if text.parse::<Script>().is_err() => Err(ConfigError::malformed(
+                    name,
+                    "a text of at most 3,000 characters that XML 1.0 allows",
+                )),
                 text => Ok(text.map(str::to_owned)),
             }
         };
@@ -42,15 +40,16 @@ impl Settings {
         })
     }
 
-    /// `VOICE` and `LANGUAGE`.
+    /// Parses `VOICE` and `LANGUAGE`.
     pub(super) fn default_speech(&self) -> Result<Speech, ConfigError> {
         Ok(Speech::configured(
-            self.parsed(
+            self.values.parsed(
                 "VOICE",
                 "woman",
-                "a voice of Twilio's, such as woman or Polly.Joanna-Neural",
+                "the name of a Twilio voice, such as woman or Polly.Joanna-Neural",
             )?,
-            self.parsed("LANGUAGE", "en-US", "a language tag, such as en-US")?,
+            self.values
+                .parsed("LANGUAGE", "en-US", "a language tag, such as en-US")?,
         ))
     }
 }
@@ -64,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn speech_has_a_voice_a_language_and_an_apology() {
+    fn speech_has_the_documented_defaults() {
         let config = settings([]).speech().unwrap();
         let Speech { voice, language } = &config.speech;
         assert_eq!((voice.as_str(), language.as_str()), ("woman", "en-US"));

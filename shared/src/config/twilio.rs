@@ -1,44 +1,44 @@
-//! Twilio's account, its tokens and its API key.
+//! Twilio: the account, its auth tokens and its API key.
 
 use secrecy::SecretString;
 
 use super::{ConfigError, Settings};
 
-/// How Twilio is reached, and how its webhooks are told from forgeries.
+/// The credentials for Twilio's REST API, and the tokens that sign its webhooks.
 #[derive(Debug, Clone)]
 pub struct TwilioConfig {
     /// `TWILIO_ACCOUNT_SID`.
     pub account_sid: String,
-    /// `TWILIO_AUTH_TOKEN`, and `TWILIO_AUTH_TOKEN_SECONDARY` where it is set: each of them may sign a webhook.
+    /// `TWILIO_AUTH_TOKEN`, and `TWILIO_AUTH_TOKEN_SECONDARY` if it is set. Either may sign a webhook.
     pub auth_tokens: Vec<SecretString>,
-    /// `TWILIO_API_KEY_SID` and `TWILIO_API_KEY_SECRET`: they go before the auth token at the REST API.
+    /// `TWILIO_API_KEY_SID` and `TWILIO_API_KEY_SECRET`. The REST client uses them instead of the auth token.
     pub api_key: Option<(String, SecretString)>,
     /// `TWILIO_API_BASE_URL`.
     pub api_base_url: ::url::Url,
 }
 
 impl Settings {
-    /// The account, its tokens and its API key.
+    /// Parses the account, its auth tokens and its API key.
     ///
     /// # Errors
     ///
     /// When a variable is missing or malformed.
     pub fn twilio(&self) -> Result<TwilioConfig, ConfigError> {
-        const SID: &str = "an account SID: AC and 32 hexadecimal digits";
-        let account_sid = self.required("TWILIO_ACCOUNT_SID", SID)?;
+        const SID: &str = "an account SID: AC followed by 32 hexadecimal digits";
+        let account_sid = self.values.required("TWILIO_ACCOUNT_SID", SID)?;
         if !is_sid(account_sid, "AC") {
             return Err(ConfigError::malformed("TWILIO_ACCOUNT_SID", SID));
         }
         let api_key = match (
-            self.get("TWILIO_API_KEY_SID")?,
-            self.get("TWILIO_API_KEY_SECRET")?,
+            self.values.get("TWILIO_API_KEY_SID")?,
+            self.values.get("TWILIO_API_KEY_SECRET")?,
         ) {
             (None, None) => None,
             (Some(sid), Some(secret)) if is_sid(sid, "SK") => Some((sid.to_owned(), secret.into())),
             (Some(_), Some(_)) => {
                 return Err(ConfigError::malformed(
                     "TWILIO_API_KEY_SID",
-                    "an API key's SID: SK and 32 hexadecimal digits",
+                    "an API key SID: SK followed by 32 hexadecimal digits",
                 ));
             }
             (Some(_), None) => {
@@ -54,12 +54,12 @@ impl Settings {
                 ));
             }
         };
-        let base_url: ::url::Url = self.parsed(
+        let base_url: ::url::Url = self.values.parsed(
             "TWILIO_API_BASE_URL",
             "https://api.twilio.com",
             "an https URL, such as https://api.twilio.com",
         )?;
-        if base_url.host().is_none() || !self.scheme_is_allowed(base_url.scheme()) {
+        if base_url.host().is_none() || !self.environment.allows_scheme(base_url.scheme()) {
             return Err(ConfigError::malformed(
                 "TWILIO_API_BASE_URL",
                 "an https URL, such as https://api.twilio.com",
@@ -73,17 +73,17 @@ impl Settings {
         })
     }
 
-    /// The tokens that may sign a webhook.
+    /// Parses the auth tokens, either of which may sign a webhook.
     ///
     /// # Errors
     ///
     /// When `TWILIO_AUTH_TOKEN` is missing.
     pub fn webhook_tokens(&self) -> Result<Vec<SecretString>, ConfigError> {
-        let first = self.required(
+        let first = self.values.required(
             "TWILIO_AUTH_TOKEN",
             "the auth token of the account in TWILIO_ACCOUNT_SID",
         )?;
-        let second = self.get("TWILIO_AUTH_TOKEN_SECONDARY")?;
+        let second = self.values.get("TWILIO_AUTH_TOKEN_SECONDARY")?;
         Ok([Some(first), second]
             .into_iter()
             .flatten()
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_is_set_to_nothing_is_not_set() {
+    fn empty_variable_counts_as_not_set() {
         let twilio = settings([
             ("TWILIO_ACCOUNT_SID", SID),
             ("TWILIO_AUTH_TOKEN", "t"),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn twilio_needs_an_account_a_token_and_whole_api_keys() {
+    fn twilio_needs_an_account_a_token_and_complete_api_keys() {
         let base = [("TWILIO_ACCOUNT_SID", SID), ("TWILIO_AUTH_TOKEN", "t")];
         assert!(settings(base).twilio().is_ok());
         let error = |more: (&'static str, &'static str)| {

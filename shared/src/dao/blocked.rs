@@ -1,89 +1,23 @@
+//! The block list.
+
 use mongodb::{
     Collection,
-    bson::{Document, RawDocumentBuf, doc},
+    bson::{Document, doc},
 };
-use serde::Deserialize;
 
 use super::{
-    BLOCKED_NUMBERS, COUNTERS, Dao, DaoError, List, Page, PageRequest, USERS,
-    dialing::{DialingSwitch, SWITCH},
-    insert_once,
+    BLOCKED_NUMBERS, Dao, DaoError, List, Page, PageRequest, insert_once,
     page::{find_page, total},
-    stored::{self, find_one},
+    stored::find_one,
 };
-use crate::domain::{BlockedNumber, PhoneNumber, User, UserId};
-
-/// What the database says before a call is placed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Callee {
-    /// The user whom the call concerns.
-    pub user: User,
-    /// The spelling of the number that is one of `blocked_numbers`.
-    pub blocked_as: Option<PhoneNumber>,
-    /// Whether calls are placed at all.
-    pub dialing: DialingSwitch,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    user: RawDocumentBuf,
-    blocked: Vec<RawDocumentBuf>,
-    dialing: Vec<RawDocumentBuf>,
-}
+use crate::domain::{BlockedNumber, PhoneNumber};
 
 impl Dao {
-    /// The user of that name, and what stands against a call to a number, which is blocked if one of its spellings is: in one
-    /// command, for one request has two connections.
+    /// Blocks a number. If it is already blocked, the existing entry stays and is returned.
     ///
     /// # Errors
     ///
-    /// When the database is away.
-    pub async fn get_callee(
-        &self,
-        id: UserId,
-        spellings: &[PhoneNumber],
-    ) -> Result<Option<Callee>, DaoError> {
-        let looked_up: Vec<_> = spellings.iter().map(PhoneNumber::as_str).collect();
-        let beside = |collection: &str, value: &str, field: &str, name: &str| {
-            doc! { "$lookup": { "from": collection, "localField": value, "foreignField": field, "as": name } }
-        };
-        let stages = [
-            doc! { "$match": { "_id": id.object_id() } },
-            doc! { "$project": {
-                "_id": 0,
-                "user": "$$ROOT",
-                "spellings": { "$literal": looked_up },
-                "switch": { "$literal": SWITCH },
-            } },
-            beside(BLOCKED_NUMBERS, "spellings", "number", "blocked"),
-            beside(COUNTERS, "switch", "_id", "dialing"),
-        ];
-        self.with_timeout(|| async {
-            let users = self.users().await?;
-            let mut found = users.aggregate(stages.clone()).with_type::<Found>().await?;
-            if !found.advance().await? {
-                return Ok(None);
-            }
-            let found = found.deserialize_current()?;
-            Ok(Some(Callee {
-                user: stored::read(USERS, &found.user)?,
-                // An entry that cannot be read blocks all the same.
-                blocked_as: found.blocked.first().and_then(|entry| {
-                    let number = entry.get_str("number").ok();
-                    let is_it = |spelling: &&PhoneNumber| number == Some(spelling.as_str());
-                    spellings.iter().find(is_it).or(spellings.first()).cloned()
-                }),
-                dialing: DialingSwitch::of(found.dialing.first().map(AsRef::as_ref)),
-            }))
-        })
-        .await
-    }
-
-    /// Blocks a number. Where it is blocked already, that stays as it is and is returned.
-    ///
-    /// # Errors
-    ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn block_number(
         &self,
         blocked: &BlockedNumber,
@@ -96,7 +30,7 @@ impl Dao {
                     Err(DaoError::Duplicate(_)) => {}
                     Err(error) => return Err(error),
                 }
-                // One that is gone again was taken off the list in between.
+                // No entry: another request has just removed it.
                 if let Some(first) = find_one(&numbers, by_number(&blocked.number)).await? {
                     return Ok(Some(first));
                 }
@@ -105,11 +39,11 @@ impl Dao {
         .await
     }
 
-    /// What is known of a blocked number.
+    /// Returns the entry of a number, or `None` if it is not on the list in this spelling.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn get_blocked_number(
         &self,
         number: &PhoneNumber,
@@ -121,11 +55,11 @@ impl Dao {
         .await
     }
 
-    /// A part of all blocked numbers, newest first.
+    /// Returns a page of the list, newest first.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn list_blocked_numbers(
         &self,
         request: &PageRequest,
@@ -139,11 +73,11 @@ impl Dao {
         .await
     }
 
-    /// Takes a number off the list, and tells whether it was there.
+    /// Removes a number from the list. Returns whether it was there.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn unblock_number(&self, number: &PhoneNumber) -> Result<bool, DaoError> {
         self.with_timeout(|| async {
             let numbers = self.blocked_numbers().await?;

@@ -1,3 +1,5 @@
+//! The kill switch: whether calls are placed at all.
+
 use std::fmt;
 
 use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, doc};
@@ -5,30 +7,30 @@ use serde::Deserialize;
 
 use super::{COUNTERS, Dao, DaoError, stored};
 
-/// Whether calls are placed, as an operator has switched it last.
+/// The kill switch, as an operator last set it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DialingSwitch {
-    /// Whether they are. Nobody has to switch it on first.
+    /// True, also initially, if calls are placed.
     pub on: bool,
-    /// Since when, UTC; none where it was never switched.
+    /// Time of the last change, UTC; `None` if the switch was never set.
     pub since: Option<DateTime>,
-    /// The operator's words.
+    /// The operator's reason.
     pub reason: Option<String>,
-    /// Who switched it; none in documents that an earlier version stored.
+    /// The operator; `None` in documents of an earlier version.
     pub by: Option<String>,
 }
 
-/// In `counters`, without the field by which counters expire.
+/// The `_id` of the switch in `counters`. Its document has no field that lets it expire.
 pub(super) const SWITCH: &str = "dialing";
 
-/// What a stored switch must have.
+/// The required field of a stored switch.
 #[derive(Deserialize)]
 struct Stored {
     on: bool,
 }
 
 impl DialingSwitch {
-    /// A switch that cannot be read counts as off. That is reported, for nobody has switched it.
+    /// Reads the stored switch. An unreadable one is logged and counts as off.
     pub(super) fn of(stored: Option<&RawDocument>) -> Self {
         let Some(stored) = stored else {
             return Self {
@@ -70,11 +72,11 @@ impl fmt::Display for DialingSwitch {
 }
 
 impl Dao {
-    /// How the switch stands.
+    /// Returns the kill switch.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn dialing(&self) -> Result<DialingSwitch, DaoError> {
         self.with_timeout(|| async {
             let counters = self.counters().await?;
@@ -89,7 +91,7 @@ impl Dao {
     ///
     /// # Errors
     ///
-    /// When the database is away; then it may or may not be switched.
+    /// Any [`DaoError`]; the switch may or may not be set then.
     pub async fn switch_dialing(
         &self,
         on: bool,
@@ -102,7 +104,7 @@ impl Dao {
             reason: reason.map(str::to_owned),
             by: by.map(str::to_owned),
         };
-        // The whole document: nothing that somebody has put there may let it expire.
+        // Replaces the whole document, so that no foreign field lets it expire.
         let stored = doc! { "on": on, "since": switch.since, "reason": reason, "by": by };
         let stored = RawDocumentBuf::try_from(&stored).map_err(mongodb::error::Error::from)?;
         self.with_timeout(|| async {
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_switch_calls_are_placed_and_with_an_unreadable_one_not() {
+    fn missing_switch_is_on_and_unreadable_switch_is_off() {
         assert!(DialingSwitch::of(None).on);
         assert!(of(&doc! { "on": true }).on);
         for stored in [
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_reads_as_a_sentence() {
+    fn switch_displays_as_a_sentence() {
         let since = DateTime::from_millis(1_795_391_999_000);
         let off = doc! { "on": false, "since": since, "reason": "fraud" };
         assert_eq!(

@@ -1,21 +1,24 @@
-//! Which calls webhooks have left open, and what is concluded of them.
+//! The calls that webhooks have left open, and the conclusions about them.
 
 use mongodb::bson::{
     Bson, DateTime, Document, deserialize_from_slice, doc, oid::ObjectId, serialize_to_bson,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{CALLS, Dao, DaoError, calls::by_id, status, stored};
-use crate::domain::{Call, CallId, CallSid, CallStatus, DialOutcome};
+use super::{
+    CALLS, Dao, DaoError, dial_pipeline, stored,
+    updates::{by_id, unsettled_outcomes},
+};
+use crate::domain::{Call, CallId, CallSid, CallStatus};
 
-/// What is open about a call.
+/// The kinds of open calls, by the fact that is still unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReconcileKind {
-    /// Whether Twilio has it: the answer to our request to dial was lost.
+    /// Twilio's response to the dial was lost: it may or may not have the call.
     Dial,
-    /// How it ended.
+    /// The end of the call.
     End,
-    /// Its recording, though it is completed.
+    /// The recording of a completed call.
     Recording,
 }
 
@@ -23,7 +26,8 @@ impl ReconcileKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Dial, Self::End, Self::Recording];
 
-    fn word(self) -> &'static str {
+    /// The field of the bookmark document.
+    fn field(self) -> &'static str {
         match self {
             Self::Dial => "dial",
             Self::End => "end",
@@ -31,22 +35,18 @@ impl ReconcileKind {
         }
     }
 
-    /// The calls that are open in this way. An index covers just them: the filter has what an index may have, and `MongoDB`
-    /// takes the index where a query has each of these conditions.
+    /// The filter for the calls of this kind. A partial index covers exactly these calls: it has the same filter, and `MongoDB` uses
+    /// it if a query has each of these conditions.
     pub(super) fn filter(self) -> Document {
-        let going_on: Vec<_> = CallStatus::ALL
-            .into_iter()
-            .filter(|status| !status.is_terminal())
-            .map(CallStatus::as_str)
-            .collect();
+        let active = CallStatus::ACTIVE.map(CallStatus::as_str).to_vec();
         match self {
             Self::Dial => doc! {
-                "status": { "$in": going_on },
+                "status": { "$in": active },
                 "twilio_sid": { "$in": [Bson::Null, ""] },
-                "dial_outcome": { "$in": unsettled() },
+                "dial_outcome": { "$in": unsettled_outcomes().to_vec() },
             },
             Self::End => doc! {
-                "status": { "$in": going_on },
+                "status": { "$in": active },
                 "twilio_sid": { "$gt": "" },
             },
             Self::Recording => doc! {
@@ -58,11 +58,7 @@ impl ReconcileKind {
     }
 }
 
-fn unsettled() -> Vec<&'static str> {
-    vec![DialOutcome::Pending.as_str(), DialOutcome::Unknown.as_str()]
-}
-
-/// The place of a call among those of which something is open: the one that changed least recently comes first.
+/// The position of a call in the list of open calls, which is sorted by the last change, oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanPosition {
     updated_at: DateTime,
@@ -71,7 +67,7 @@ pub struct ScanPosition {
 }
 
 impl ScanPosition {
-    /// The place of that call.
+    /// The position of this call.
     #[must_use]
     pub fn of(call: &Call) -> Self {
         Self {
@@ -80,15 +76,15 @@ impl ScanPosition {
         }
     }
 
-    /// A time just after every call that changed in the same millisecond.
+    /// The time just after all calls that changed in the same millisecond.
     #[must_use]
     pub fn just_after(self) -> DateTime {
         DateTime::from_millis(self.updated_at.timestamp_millis().saturating_add(1))
     }
 
-    /// The two ranges of the index behind it: what changed at the same time, and what changed later. One condition with `$or`
-    /// would read the index from its beginning.
-    fn ranges_behind(self, before: DateTime) -> [Document; 2] {
+    /// The two ranges of the index after this position: calls that changed at the same time, and later ones. One condition with
+    /// `$or` would read the index from its beginning.
+    fn ranges_after(self, before: DateTime) -> [Document; 2] {
         [
             doc! { "updated_at": self.updated_at, "_id": { "$gt": self.id } },
             doc! { "updated_at": { "$gt": self.updated_at, "$lt": before } },
@@ -96,33 +92,33 @@ impl ScanPosition {
     }
 }
 
-/// A page of calls of which something is open.
+/// A page of open calls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenCalls {
-    /// The calls, least recently changed first. A document that cannot be read is logged, counted and left out.
+    /// The calls, least recently changed first. An unreadable document is logged, counted and skipped.
     pub calls: Vec<Call>,
-    /// Where the page ends, if it is full: there may be more.
+    /// The end of a full page: more calls may follow.
     pub more_after: Option<ScanPosition>,
 }
 
-/// In `counters`: how far the last run came.
+/// The `_id` of the document in `counters` that stores how far the last run came.
 const BOOKMARKS: &str = "reconcile";
 
 impl Dao {
-    /// A page of the calls of which that is open and which have not changed since `before`, after a place.
+    /// Returns a page of the calls of this kind that have not changed since `before`, after a position.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn list_open_calls(
         &self,
-        open: ReconcileKind,
+        kind: ReconcileKind,
         before: DateTime,
         after: Option<ScanPosition>,
         page: u32,
     ) -> Result<OpenCalls, DaoError> {
         let ranges = match after {
-            Some(place) => place.ranges_behind(before).to_vec(),
+            Some(position) => position.ranges_after(before).to_vec(),
             None => vec![doc! { "updated_at": { "$lt": before } }],
         };
         self.with_timeout(|| async {
@@ -134,7 +130,7 @@ impl Dao {
             let mut count = 0;
             let mut last = None;
             for range in &ranges {
-                let mut filter = open.filter();
+                let mut filter = kind.filter();
                 filter.extend(range.clone());
                 let mut found = calls
                     .find(filter)
@@ -157,38 +153,38 @@ impl Dao {
         .await
     }
 
-    /// Where the next run begins, for each kind that the last one did not finish.
+    /// Returns the position from which the next run goes on with this kind; `None` if the last run finished the list.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn get_bookmark(
         &self,
-        open: ReconcileKind,
+        kind: ReconcileKind,
     ) -> Result<Option<ScanPosition>, DaoError> {
         self.with_timeout(|| async {
             let counters = self.counters().await?;
             let bookmarks = counters.find_one(doc! { "_id": BOOKMARKS }).await?;
-            let place = bookmarks
+            let position = bookmarks
                 .as_ref()
-                .and_then(|found| found.get_document(open.word()).ok());
-            Ok(place.and_then(|place| deserialize_from_slice(place.as_bytes()).ok()))
+                .and_then(|found| found.get_document(kind.field()).ok());
+            Ok(position.and_then(|position| deserialize_from_slice(position.as_bytes()).ok()))
         })
         .await
     }
 
-    /// Keeps where the next run begins; without a place, at the beginning.
+    /// Stores the position from which the next run goes on with this kind; `None` is the beginning.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn set_bookmark(
         &self,
-        open: ReconcileKind,
-        place: Option<ScanPosition>,
+        kind: ReconcileKind,
+        position: Option<ScanPosition>,
     ) -> Result<(), DaoError> {
-        let place = serialize_to_bson(&place).map_err(mongodb::error::Error::from)?;
-        let change = doc! { "$set": { open.word(): place } };
+        let position = serialize_to_bson(&position).map_err(mongodb::error::Error::from)?;
+        let change = doc! { "$set": { kind.field(): position } };
         self.with_timeout(|| async {
             let counters = self.counters().await?;
             counters
@@ -200,14 +196,14 @@ impl Dao {
         .await
     }
 
-    /// Those of the names that calls of ours go by.
+    /// Returns those of the `CallSid`s that stored calls have.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn list_known_sids(&self, sids: &[CallSid]) -> Result<Vec<CallSid>, DaoError> {
         let sids: Vec<_> = sids.iter().map(CallSid::as_str).collect();
-        // The embedded database finds by index what is equal, and not what is one of several.
+        // The embedded database uses the index for equality, but not for `$in`.
         let named = match &sids[..] {
             [] => return Ok(Vec::new()),
             [only] => doc! { "twilio_sid": only },
@@ -229,11 +225,11 @@ impl Dao {
         .await
     }
 
-    /// Other calls to the same number of which nobody knows whether Twilio has them, that were stored in that time.
+    /// Counts other calls to the same number whose dial outcome is unsettled too, and that were stored in this range of time.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn count_rivals(
         &self,
         call: &Call,
@@ -244,7 +240,7 @@ impl Dao {
             "status": CallStatus::Initiated.as_str(),
             "to_number": call.to_number.as_str(),
             "twilio_sid": { "$in": [Bson::Null, ""] },
-            "dial_outcome": { "$in": unsettled() },
+            "dial_outcome": { "$in": unsettled_outcomes().to_vec() },
             "created_at": { "$gte": from, "$lte": to },
             "_id": { "$ne": call.id },
         };
@@ -254,14 +250,14 @@ impl Dao {
         .await
     }
 
-    /// Concludes that a call has failed, because Twilio knows none of that name, or none that could be it. Any word of
-    /// Twilio's overrides it. Returns whether the call has changed: one that is known better by now has not.
+    /// Concludes that a call has failed, because Twilio has no call with its `CallSid` or, if `sid` is `None`, no call that could be
+    /// it. Any later status from Twilio overrides this. Returns whether the call has changed: not if a webhook has settled it.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn give_up_call(&self, id: CallId, sid: Option<&CallSid>) -> Result<bool, DaoError> {
-        let stages = status::give_up(sid, DateTime::now())?;
+        let stages = dial_pipeline::give_up(sid, DateTime::now())?;
         self.with_timeout(|| async {
             let updated = self
                 .calls()
@@ -273,11 +269,11 @@ impl Dao {
         .await
     }
 
-    /// Notes that no recording of the call is awaited any more.
+    /// Marks the call as settled, so that `reconcile` looks for no more recordings.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn settle_recording(&self, id: CallId) -> Result<(), DaoError> {
         let settled = doc! { "$set": { "recording_settled": true } };
         self.with_timeout(|| async {

@@ -1,21 +1,21 @@
-//! What a recording callback changes, as stages of aggregation pipelines: of the recording, and at the same time of its call.
+//! The changes of a recording callback, as stages of aggregation pipelines: one for the recording, one for its call.
 
 use mongodb::bson::{Bson, Document, bson, doc, oid::ObjectId};
 
-use super::expr::{if_else, literal};
+use super::updates::{if_else, literal};
 use crate::domain::{CallId, CallSid, RecordingSid, RecordingStatus, RecordingUpdate};
 
-/// A recording's call.
+/// The call that a recording belongs to.
 #[derive(Clone, Copy)]
 pub(super) struct RecordingTarget {
     pub(super) object_id: ObjectId,
     pub(super) id: CallId,
-    /// Whether it has been looked at; else what is stored of a recording's call stays.
+    /// True if the call was read. Otherwise a stored recording keeps its call.
     pub(super) is_certain: bool,
 }
 
-/// A status gives way to a higher one alone, and other updates only fill in what is absent. A deleted recording stays as it
-/// is.
+/// The stage for the recording. A higher status replaces a lower one; other updates only fill in absent fields. A deleted recording
+/// stays unchanged.
 pub(super) fn of_recording(call: RecordingTarget, update: &RecordingUpdate) -> Document {
     let branches: Vec<_> = ALL
         .into_iter()
@@ -25,7 +25,7 @@ pub(super) fn of_recording(call: RecordingTarget, update: &RecordingUpdate) -> D
     let wins = bson!({ "$gt": [update.status.rank(), stored_rank] });
     let is_deleted = bson!({ "$eq": ["$status", RecordingStatus::Deleted.as_str()] });
     let mut is_new = vec![wins.clone()];
-    let told = [
+    let facts = [
         (
             "recording_url",
             update.recording_url.clone().map(Bson::from),
@@ -52,7 +52,7 @@ pub(super) fn of_recording(call: RecordingTarget, update: &RecordingUpdate) -> D
         "status": if_else(wins.clone(), update.status.as_str(), "$status"),
         "created_at": { "$ifNull": ["$created_at", "$$NOW"] },
     };
-    for (name, value) in told {
+    for (name, value) in facts {
         let stored = format!("${name}");
         let known = bson!({ "$ifNull": [stored.clone(), Bson::Null] });
         if value.is_some() {
@@ -60,17 +60,17 @@ pub(super) fn of_recording(call: RecordingTarget, update: &RecordingUpdate) -> D
         }
         let value = literal(value.unwrap_or(Bson::Null));
         let filled = bson!({ "$ifNull": [stored.clone(), value.clone()] });
-        // Null where neither is known, as it is when it is filled in: or a repeat would be a change.
+        // Null if neither is known, like an absent field that is filled in: otherwise a repeated callback would be a change.
         let newer = bson!({ "$ifNull": [value, known] });
-        let told = if_else(wins.clone(), newer, filled);
-        changes.insert(name, if_else(is_deleted.clone(), stored, told));
+        let updated = if_else(wins.clone(), newer, filled);
+        changes.insert(name, if_else(is_deleted.clone(), stored, updated));
     }
-    let has_news = bson!({ "$and": [{ "$not": [is_deleted] }, { "$or": is_new }] });
-    changes.insert("updated_at", if_else(has_news, "$$NOW", "$updated_at"));
+    let is_change = bson!({ "$and": [{ "$not": [is_deleted] }, { "$or": is_new }] });
+    changes.insert("updated_at", if_else(is_change, "$$NOW", "$updated_at"));
     doc! { "$set": changes }
 }
 
-/// Notes on the call that a recording is completed, and gives it its URL where it has none. For a deleted one it is too late.
+/// The stage that lists a completed recording on the call, and stores the URL of the first one. Does nothing for a deleted recording.
 pub(super) fn show(applies: Bson, sid: &RecordingSid, url: &str) -> Document {
     let is_deleted = bson!({ "$in": [sid.as_str(), listed(DELETED)] });
     let counts = bson!({ "$and": [applies, { "$not": [is_deleted] }] });
@@ -87,7 +87,7 @@ pub(super) fn show(applies: Bson, sid: &RecordingSid, url: &str) -> Document {
     } }
 }
 
-/// Notes on the call that a recording was deleted. If its URL is the call's, the next completed one's takes its place.
+/// The stage that lists a deleted recording on the call. If its URL is the call's, the next completed recording's URL replaces it.
 pub(super) fn hide(applies: Bson, sid: &RecordingSid, url: Option<&str>) -> Document {
     let is_known = bson!({ "$in": [sid.as_str(), listed(DELETED)] });
     let is_new = bson!({ "$and": [applies.clone(), { "$not": [is_known] }] });
@@ -112,17 +112,18 @@ pub(super) fn hide(applies: Bson, sid: &RecordingSid, url: Option<&str>) -> Docu
     } }
 }
 
-/// Whether the call goes by that name.
-pub(super) fn is_named(sid: &CallSid) -> Bson {
+/// Matches a call with this `CallSid`.
+pub(super) fn has_sid(sid: &CallSid) -> Bson {
     bson!({ "$eq": ["$twilio_sid", sid.as_str()] })
 }
 
-/// On a call, and no part of [`Call`](crate::domain::Call): which of its recordings are completed, by `sid` and `url`, in the
-/// order in which we heard of them.
+/// A call's completed recordings, by `sid` and `url`, in the order in which their callbacks arrived. Not a field of
+/// [`Call`](crate::domain::Call).
 const COMPLETED: &str = "completed_recordings";
-/// Likewise: the names of those that were deleted.
+/// The `RecordingSid`s of a call's deleted recordings. Not a field of [`Call`](crate::domain::Call).
 const DELETED: &str = "deleted_recordings";
-/// The last so many are kept. Twilio makes one recording of a call, unless somebody records it by hand too.
+/// The length of each of the two lists, which keep the last entries. Twilio makes one recording of a call; a person may start more by
+/// hand.
 const LISTED_MAX: i32 = 100;
 
 fn listed(name: &str) -> Bson {
@@ -151,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_are_those_that_serde_writes() {
+    fn statuses_are_written_as_serde_writes_them() {
         for status in ALL {
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }

@@ -1,20 +1,17 @@
-use mongodb::bson::{Bson, Document, RawDocumentBuf, bson, doc, oid::ObjectId};
+//! Reads and deletes recordings.
+
+use mongodb::bson::{Document, RawDocumentBuf, bson, doc, oid::ObjectId};
 use serde::Deserialize;
 
 use super::{
-    Applied, CALLS, Dao, DaoError, DuplicateKey, ERASED_AT, RECORDINGS,
-    calls::by_id,
-    expr::if_else,
-    recording_pipeline::{self, RecordingTarget},
-    status,
+    Dao, DaoError, RECORDINGS, recording_pipeline,
     stored::{self, find_one},
+    updates::{by_id, if_else},
     with_deadline,
 };
-use crate::domain::{
-    Call, CallId, Recording, RecordingId, RecordingSid, RecordingStatus, RecordingUpdate,
-};
+use crate::domain::{CallId, Recording, RecordingId, RecordingStatus};
 
-/// The most recordings of one call that are listed; Twilio makes one, unless somebody records it by hand too.
+/// The most recordings of one call that are listed. Twilio makes one; a person may start more by hand.
 const LIST_MAX: i64 = 100;
 
 #[derive(Deserialize)]
@@ -23,141 +20,15 @@ struct Found {
 }
 
 impl Dao {
-    /// Stores what Twilio tells of a call's recording, and gives the call the URL of its first completed one.
+    /// Marks a recording as deleted. If its URL is the call's, the next completed recording's URL replaces it.
     ///
-    /// Callbacks come in any order and more than once: a status gives way to a higher one alone
-    /// ([`RecordingStatus::rank`]), other updates only fill in what is absent, and a deleted recording stays deleted. What
-    /// tells nothing new is [`Applied::Duplicate`].
-    ///
-    /// # Errors
-    ///
-    /// When the database is away; the recording may have been stored then, and the call not, or the other way round: repeat
-    /// it.
-    pub async fn create_recording(
-        &self,
-        call: &Call,
-        update: &RecordingUpdate,
-    ) -> Result<Applied, DaoError> {
-        let call = RecordingTarget {
-            object_id: call.id,
-            id: call.call_id,
-            is_certain: true,
-        };
-        let stored = with_deadline(self.store_recording(call, update)).await?;
-        Ok(stored.unwrap_or(Applied::OtherCall))
-    }
-
-    /// Changes the recording and its call, both at once. None where no call with that `_id` goes by the `CallSid`: then a
-    /// recording may have been stored that is not the call's.
-    pub(super) async fn store_recording(
-        &self,
-        call: RecordingTarget,
-        update: &RecordingUpdate,
-    ) -> Result<Option<Applied>, DaoError> {
-        let (has_changed, told) = tokio::try_join!(
-            self.upsert_recording(call, update),
-            self.tell_call(call.object_id, update),
-        )?;
-        Ok(told.map(|call_has_changed| {
-            if has_changed || call_has_changed {
-                Applied::Changed
-            } else {
-                Applied::Duplicate
-            }
-        }))
-    }
-
-    /// Returns whether the recording has changed, or is new.
-    async fn upsert_recording(
-        &self,
-        call: RecordingTarget,
-        update: &RecordingUpdate,
-    ) -> Result<bool, DaoError> {
-        let this = doc! { "twilio_sid": update.recording_sid.as_str() };
-        let change = vec![recording_pipeline::of_recording(call, update)];
-        self.with_timeout(|| async {
-            let recordings = self.recordings().await?;
-            let upserted = recordings
-                .update_one(this.clone(), change.clone())
-                .upsert(true)
-                .await
-                .map_err(DaoError::from);
-            let result = match upserted {
-                // Another callback has made it at the same moment.
-                Err(DaoError::Duplicate(_)) => {
-                    recordings.update_one(this.clone(), change.clone()).await?
-                }
-                result => result?,
-            };
-            Ok(result.upserted_id.is_some() || result.modified_count > 0)
-        })
-        .await
-    }
-
-    /// Stores the `CallSid` where there is none, and what the callback means for the call; returns whether that has changed
-    /// it, and none where it does not go by the `CallSid`.
-    ///
-    /// The second statement changes nothing: that both have found the call tells that it has the name.
-    async fn tell_call(
-        &self,
-        call: ObjectId,
-        update: &RecordingUpdate,
-    ) -> Result<Option<bool>, DaoError> {
-        let sid = &update.call_sid;
-        let (recording, url) = (&update.recording_sid, update.recording_url.as_deref());
-        let mut stages = vec![status::learn(sid)];
-        stages.extend(match (update.status, url) {
-            (RecordingStatus::Completed, Some(url)) => Some(recording_pipeline::show(
-                recording_pipeline::is_named(sid),
-                recording,
-                url,
-            )),
-            (RecordingStatus::Deleted, url) => Some(recording_pipeline::hide(
-                recording_pipeline::is_named(sid),
-                recording,
-                url,
-            )),
-            _ => None,
-        });
-        let this = doc! { "_id": call, ERASED_AT: Bson::Null };
-        let name = doc! { "twilio_sid": sid.as_str() };
-        let mut named = this.clone();
-        named.extend(name.clone());
-        let statements = vec![
-            doc! { "q": this, "u": stages },
-            doc! { "q": named, "u": { "$set": name } },
-        ];
-        let updated = self.update_in_order(CALLS, statements).await?;
-        match updated.without_duplicate() {
-            Err(DaoError::Duplicate(DuplicateKey::CallSid)) => Ok(None),
-            Err(error) => Err(error),
-            Ok(updated) => Ok((updated.matched == 2).then_some(updated.modified > 0)),
-        }
-    }
-
-    /// Takes back what was stored of a recording of another call.
-    pub(super) async fn remove_recording(
-        &self,
-        call: ObjectId,
-        sid: &RecordingSid,
-    ) -> Result<(), DaoError> {
-        let stray = doc! { "twilio_sid": sid.as_str(), "call_id": call.to_hex() };
-        self.with_timeout(|| async {
-            self.recordings().await?.delete_one(stray.clone()).await?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Marks a recording as deleted, and lets its call show the next one, if it has showed this one.
-    ///
-    /// The recording stays as a tombstone, and the call notes its name, each in one operation: so whatever callback comes
-    /// before, after or in between, neither brings it back, and another recording's is not lost. Calls to which an earlier
-    /// version has given a URL have no note of their other recordings; these are looked for.
+    /// The recording stays as a tombstone, and the call lists its `RecordingSid`, each in one operation. So no callback, whenever it
+    /// arrives, brings the recording back, and no callback of another recording is lost. Calls whose URL an earlier version stored
+    /// don't list their other recordings; these are read.
     ///
     /// # Errors
     ///
-    /// When the database is away; a part may be done then: repeat it.
+    /// Any [`DaoError`]. The deletion may be done in part: repeat it.
     pub async fn delete_recording(&self, recording: &Recording) -> Result<(), DaoError> {
         let (id, sid) = (recording.recording_id(), &recording.twilio_sid);
         let url = recording.recording_url.as_deref();
@@ -193,11 +64,11 @@ impl Dao {
         .await
     }
 
-    /// The recording of that name, unless it was deleted.
+    /// Returns the recording with this id, unless it was deleted.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn get_recording(&self, id: RecordingId) -> Result<Option<Recording>, DaoError> {
         let this = doc! { "_id": id.object_id() };
         self.with_timeout(|| async {
@@ -207,11 +78,11 @@ impl Dao {
         .await
     }
 
-    /// A call's first completed recording; `call` is the call's `_id`.
+    /// Returns the first completed recording of the call with this `_id`.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn get_recording_by_call_id(
         &self,
         call: ObjectId,
@@ -237,11 +108,11 @@ impl Dao {
         .await
     }
 
-    /// A call's recordings without the deleted ones, oldest first, at most 100; none where there is no such call.
+    /// Returns at most 100 recordings of a call, oldest first, without the deleted ones; `None` if there is no such call.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn list_call_recordings(
         &self,
         id: CallId,
@@ -272,11 +143,11 @@ impl Dao {
         .await
     }
 
-    /// Sets a recording's status, and returns it as it is then; none where there is none, or a deleted one.
+    /// Sets a recording's status, and returns the changed recording; `None` for an unknown or deleted recording.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn update_recording(
         &self,
         id: RecordingId,
@@ -301,7 +172,7 @@ impl Dao {
     }
 }
 
-/// As the index has a call's recordings.
+/// The sort order of the index on a call's recordings.
 fn oldest_first() -> Document {
     doc! { "call_id": 1, "created_at": 1, "_id": 1 }
 }

@@ -1,41 +1,44 @@
+//! Counters of refused calls, by day, slot of five minutes and code.
+
 use std::{collections::BTreeMap, time::Duration};
 
 use mongodb::bson::{Bson, DateTime, bson, doc};
 use serde::Deserialize;
 
-use super::{COUNTERS, Dao, DaoError, counters::day, expr::if_else, stored};
-use crate::domain::TimeRange;
+use super::{COUNTERS, Dao, DaoError, daily_caps::day, stored, updates::if_else};
+use crate::domain::{RefusalCode, TimeRange};
 
-/// The refusals of a UTC day.
+/// The refusals in a UTC day.
 #[derive(Deserialize)]
 struct Refused {
     #[serde(rename = "_id")]
     id: String,
-    /// All of the day's. Earlier versions counted these alone.
+    /// Numbers for the whole day. Earlier versions stored nothing else.
     by_code: BTreeMap<String, u64>,
-    /// By slot, and then by code. Null where the whole day is wanted.
+    /// Numbers by slot, then by code. Null if the whole day is requested.
     slots: Option<BTreeMap<String, BTreeMap<String, u64>>>,
 }
 
-/// The slots of one day that a range touches, from the first to the last, both included.
+/// The slots of one day that a range touches, both ends included.
 struct DayPart {
     first: String,
     last: String,
 }
 
-/// How long a slot is, in milliseconds. A slot's name is the time of day when it begins, UTC: `13:05`.
+/// Length of a slot in milliseconds. A slot's name is the UTC time at which it begins: `13:05`.
 const SLOT: i64 = 5 * 60_000;
 const DAY: i64 = 24 * 60 * 60_000;
-/// As long as somebody may ask for them: a year, and a month more.
+/// Retention of a counter: a year and a month.
 const KEPT: Duration = Duration::from_hours(400 * 24);
 
 impl Dao {
-    /// Counts a call that was refused by the rule of that code, in the slot of `now`.
+    /// Counts a refused call in the slot of `now`.
     ///
     /// # Errors
     ///
-    /// When the database is away. Where an answer of it was lost, it may or may not be counted.
-    pub async fn count_refusal(&self, code: &str, now: DateTime) -> Result<(), DaoError> {
+    /// Any [`DaoError`]; the refusal may or may not be counted then.
+    pub async fn count_refusal(&self, code: RefusalCode, now: DateTime) -> Result<(), DaoError> {
+        let code = code.as_str();
         let count = doc! {
             "$inc": {
                 format!("by_code.{code}"): 1_i64,
@@ -55,12 +58,12 @@ impl Dao {
         .await
     }
 
-    /// How often each rule has refused a call, by its code, in the slots that the range touches. A refusal that an earlier
-    /// version counted has no slot: it counts where the range touches all slots of its day.
+    /// Returns the numbers of refused calls by code, in the slots that the range touches. Refusals that an earlier version
+    /// counted have no slot: they are included if the range touches all slots of their day.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn refusals(&self, range: &TimeRange) -> Result<BTreeMap<String, u64>, DaoError> {
         let parts: BTreeMap<_, _> = range
             .days()
@@ -73,7 +76,7 @@ impl Dao {
         let is_partial = bson!({ "$in": ["$_id", names(|part| !part.is_whole())] });
         let stages = [
             doc! { "$match": { "_id": { "$in": names(|_| true) } } },
-            // The slots of whole days would be sent for nothing.
+            // Leaves out the slots of whole days, which nothing reads.
             doc! { "$project": {
                 "by_code": 1,
                 "slots": if_else(is_partial, bson!({ "$ifNull": ["$slots", {}] }), Bson::Null),
@@ -100,7 +103,7 @@ impl Dao {
 }
 
 impl DayPart {
-    /// The part of the day that begins then.
+    /// The part of the day that begins at `day`.
     fn of(day: DateTime, range: &TimeRange) -> Self {
         let last = |end: i64| DateTime::from_millis(end.saturating_sub(1));
         let day_end = day.timestamp_millis().saturating_add(DAY);

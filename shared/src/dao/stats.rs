@@ -1,39 +1,41 @@
-use std::{collections::BTreeMap, time::Duration};
+//! Statistics of calls over a range of time.
+
+use std::collections::BTreeMap;
 
 use mongodb::bson::{Bson, DateTime, RawDocumentBuf, deserialize_from_slice, doc};
 use serde::Deserialize;
 
-use super::{Dao, DaoError};
+use super::{Dao, DaoError, client::MAX_TIME};
 use crate::domain::{CallStatus, DialOutcome, TimeRange};
 
-/// How the calls of a range of time went.
+/// Statistics of the calls created in a range of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallStats {
-    /// How many calls stand where, by the start of the piece of the range in which they were created.
+    /// Numbers of calls by bucket and status. The key is the bucket's start.
     pub buckets: BTreeMap<DateTime, BTreeMap<CallStatus, u64>>,
-    /// How many calls lasted how long, in seconds: those that have a duration.
+    /// Numbers of calls by duration in seconds. Calls without a duration are left out.
     pub durations: BTreeMap<i64, u64>,
-    /// How many calls were left out, because their stored status is none.
+    /// Number of calls left out because their stored status is invalid.
     pub unreadable: u64,
 }
 
 impl CallStats {
-    /// How many calls are looked at: the newest.
+    /// Maximum number of calls in the statistics: the newest.
     pub const MAX_CALLS: u32 = 50_000;
 
-    /// How many calls there are.
+    /// Number of calls.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.by_status().values().sum()
     }
 
-    /// Whether there may be older calls in the range, which were not looked at.
+    /// Returns true if the range may contain older calls that the statistics leave out.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
         self.total() + self.unreadable >= Self::MAX_CALLS.into()
     }
 
-    /// How many calls stand where.
+    /// Numbers of calls by status.
     #[must_use]
     pub fn by_status(&self) -> BTreeMap<CallStatus, u64> {
         let mut sums = BTreeMap::new();
@@ -43,7 +45,7 @@ impl CallStats {
         sums
     }
 
-    /// Which part of the calls that have ended was answered; none where none has ended.
+    /// Share of answered calls among those that have ended; `None` if none has ended.
     #[must_use]
     pub fn answer_rate(&self) -> Option<f64> {
         let by_status = self.by_status();
@@ -53,7 +55,7 @@ impl CallStats {
         (ended > 0).then(|| as_f64(answered.unwrap_or_default()) / as_f64(ended))
     }
 
-    /// The middle one of the durations, in seconds, or halfway between the two that are; none where there is none.
+    /// Median of the durations, in seconds; `None` if there are none.
     #[must_use]
     pub fn median_duration_seconds(&self) -> Option<f64> {
         let count: u64 = self.durations.values().sum();
@@ -71,10 +73,7 @@ impl CallStats {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "at most the calls that are looked at"
-)]
+#[expect(clippy::cast_precision_loss, reason = "at most `MAX_CALLS`")]
 fn as_f64(count: u64) -> f64 {
     count as f64
 }
@@ -98,25 +97,23 @@ struct Place {
     status: CallStatus,
 }
 
-/// The server gives up a little before we do, so that nothing is counted in vain.
-pub(super) const MAX_TIME: Duration = Duration::from_millis(3_500);
-/// More seconds than any call lasts; beyond that a stored number may be too large for the server to convert.
+/// Longer than any call, in seconds. The server may fail to convert larger numbers.
 const MAX_DURATION: i32 = i32::MAX;
 
 impl Dao {
-    /// How the calls went that were created in the range; of more than [`CallStats::MAX_CALLS`] the newest. A
-    /// call that Twilio refused is not among them: [`Dao::refusals`] has it.
+    /// Returns the statistics of the calls created in the range, of the newest [`CallStats::MAX_CALLS`] at most. Calls that
+    /// Twilio refused are left out: [`Dao::refusals`] counts them.
     ///
     /// # Errors
     ///
-    /// When the database is away, or takes too long.
+    /// Any [`DaoError`].
     pub async fn call_stats(&self, range: &TimeRange) -> Result<CallStats, DaoError> {
         let bucket = range.bucket_seconds() * 1_000;
         let past = doc! { "$mod": [{ "$toLong": "$created_at" }, bucket] };
         let stages = [
             doc! { "$match": {
                 "created_at": { "$gte": range.from(), "$lt": range.to() },
-                // One that Twilio was not reached for has no status of an answer.
+                // A call for which Twilio was not reached has no `error_status`.
                 "$or": [
                     { "dial_outcome": { "$ne": DialOutcome::Refused.as_str() } },
                     { "error_status": Bson::Null },
@@ -158,7 +155,7 @@ impl Dao {
                     let count = stats.unreadable;
                     tracing::error!(
                         count,
-                        "calls are left out of the statistics: no status can be read"
+                        "statistics leave out calls with an unreadable status"
                     );
                 }
                 let durations = found.durations.into_iter();
@@ -183,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_the_middle_one_or_halfway_between_two() {
+    fn median_is_the_middle_value_or_halfway_between_two() {
         assert_eq!(of_durations(&[]), None);
         for (durations, median) in [
             (&[(7, 1)][..], 7.0),
@@ -207,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_rate_is_of_the_calls_that_have_ended() {
+    fn answer_rate_counts_ended_calls_only() {
         use CallStatus::{Busy, Canceled, Completed, Failed, InProgress, NoAnswer, Queued};
         for (statuses, rate) in [
             (&[][..], None),
@@ -230,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_truncated_once_no_more_calls_are_looked_at() {
+    fn statistics_are_truncated_at_the_maximum() {
         let most = u64::from(CallStats::MAX_CALLS);
         for (total, is_truncated) in [(0, false), (most - 1, false), (most, true)] {
             let stats = of_statuses(&[(CallStatus::Busy, total)]);

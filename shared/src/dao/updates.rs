@@ -1,25 +1,99 @@
-//! Several updates in one round trip.
+//! The parts of updates: filters, expressions, and a command that runs several updates in one round trip.
 
-use mongodb::bson::{Document, RawDocumentBuf, deserialize_from_document, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, bson, deserialize_from_document, doc};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Dao, DaoError, DuplicateKey};
+use crate::domain::{CallId, CallSid, DialOutcome};
 
-/// What the statements of a command have done.
+/// The filter for the call with this `call_id`.
+pub(super) fn by_id(id: CallId) -> Document {
+    doc! { "call_id": id.to_string() }
+}
+
+/// The filter for the call with this `CallSid`.
+pub(super) fn by_sid(sid: &CallSid) -> Document {
+    doc! { "twilio_sid": sid.as_str() }
+}
+
+/// The `$cond` expression.
+pub(super) fn if_else(
+    condition: impl Into<Bson>,
+    then: impl Into<Bson>,
+    otherwise: impl Into<Bson>,
+) -> Bson {
+    let arms = [condition.into(), then.into(), otherwise.into()];
+    bson!({ "$cond": arms.to_vec() })
+}
+
+/// A value from outside. Without `$literal`, the database would evaluate a string that starts with `$`.
+pub(super) fn literal(value: impl Into<Bson>) -> Bson {
+    bson!({ "$literal": value.into() })
+}
+
+/// Returns whether the call has no `CallSid` yet. The earlier service may have stored an empty string.
+pub(super) fn sid_is_absent() -> Bson {
+    bson!({ "$eq": [{ "$ifNull": ["$twilio_sid", ""] }, ""] })
+}
+
+/// Matches a call with this `CallSid`, or without one.
+pub(super) fn goes_by(sid: &CallSid) -> Bson {
+    bson!({ "$in": [{ "$ifNull": ["$twilio_sid", ""] }, ["", sid.as_str()]] })
+}
+
+/// Matches a call of which it is not known yet that Twilio has it.
+pub(super) fn dial_is_unsettled() -> Bson {
+    bson!({ "$in": ["$dial_outcome", unsettled_outcomes().to_vec()] })
+}
+
+/// The dial outcomes of a call of which it is not known yet that Twilio has it.
+pub(super) fn unsettled_outcomes() -> [&'static str; 2] {
+    [DialOutcome::Pending, DialOutcome::Unknown].map(DialOutcome::as_str)
+}
+
+/// The changes that store a missing `CallSid`, and settle the dial: Twilio has the call.
+pub(super) fn learn_sid(sid: &CallSid) -> Document {
+    doc! {
+        "twilio_sid": if_else(sid_is_absent(), literal(sid.as_str()), "$twilio_sid"),
+        "dial_outcome": if_else(
+            bson!({ "$and": [goes_by(sid), dial_is_unsettled()] }),
+            DialOutcome::Accepted.as_str(),
+            "$dial_outcome",
+        ),
+    }
+}
+
+/// Matches a call that [`learn_sid`] changes.
+pub(super) fn learns_sid(sid: &CallSid) -> Bson {
+    bson!({ "$and": [
+        goes_by(sid),
+        { "$or": [sid_is_absent(), dial_is_unsettled()] },
+    ] })
+}
+
+/// [`learn_sid`] as a stage of its own.
+pub(super) fn learn_sid_stage(sid: &CallSid) -> Document {
+    let mut changes = learn_sid(sid);
+    let updated_at = if_else(learns_sid(sid), "$$NOW", "$updated_at");
+    changes.insert("updated_at", updated_at);
+    doc! { "$set": changes }
+}
+
+/// The effects of the statements of one command.
 #[derive(Debug)]
 pub(super) struct Updated {
-    /// How many of them have found, or made, their document.
+    /// The number of statements that matched, or inserted, their document.
     pub(super) matched: i64,
-    /// How many of them have changed it.
+    /// The number of statements that changed their document.
     pub(super) modified: i64,
-    /// The statement that has met a value which a unique index holds already, by its place. Those after it were not run.
+    /// The position of the statement that violated a unique index, and the index. Later statements were not run.
     pub(super) duplicate: Option<(usize, DuplicateKey)>,
 }
 
 impl Updated {
     /// # Errors
     ///
-    /// [`DaoError::Duplicate`] where a statement has met one.
+    /// [`DaoError::Duplicate`] if a statement violated a unique index.
     pub(super) fn without_duplicate(self) -> Result<Self, DaoError> {
         match self.duplicate {
             Some((_, key)) => Err(DaoError::Duplicate(key)),
@@ -28,7 +102,7 @@ impl Updated {
     }
 }
 
-/// The database's answer to the command `update`.
+/// The database's reply to the command `update`.
 #[derive(Deserialize)]
 struct Reply {
     #[serde(rename = "n")]
@@ -52,14 +126,14 @@ struct WriteError {
 }
 
 impl Dao {
-    /// Runs update statements one after the other, up to the first that fails: `{q, u}` each.
+    /// Runs update statements, `{q, u}` each, in order, up to the first that fails.
     ///
-    /// The driver repeats its own writes once, but no command: where the database was away they are run once more, and may
-    /// be applied twice.
+    /// The driver retries its own writes once, but not commands. So this retries the command once if the database was unavailable,
+    /// and a statement may be applied twice.
     ///
     /// # Errors
     ///
-    /// When the database is away, or refuses anything but a duplicate.
+    /// Any [`DaoError`] except [`DaoError::Duplicate`], which [`Updated::duplicate`] reports.
     pub(super) async fn update_in_order(
         &self,
         collection: &str,

@@ -1,3 +1,5 @@
+//! Users in the database.
+
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::{
@@ -7,14 +9,14 @@ use super::{
 };
 use crate::domain::{Email, PhoneNumber, TimeZone, User, UserId, UserUpdate};
 
-/// How the wish to delete a user ended.
+/// The result of deleting a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserDeletion {
-    /// The user is gone.
+    /// The user was deleted.
     Deleted,
-    /// There was none.
+    /// No such user exists.
     NotFound,
-    /// Calls name the user, who therefore stays.
+    /// The user has calls, and was not deleted.
     HasCalls,
 }
 
@@ -23,35 +25,35 @@ impl Dao {
     ///
     /// # Errors
     ///
-    /// [`DaoError::Duplicate`] when its address or its idempotency key is another user's.
+    /// Any [`DaoError`]; [`DaoError::Duplicate`] if another user has its e-mail address or idempotency key.
     pub async fn create_user(&self, user: &User) -> Result<(), DaoError> {
         self.with_timeout(|| async { insert_once(&self.users().await?, user.id, user).await })
             .await
     }
 
-    /// The user of that name.
+    /// Returns the user with this id.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn get_user(&self, id: UserId) -> Result<Option<User>, DaoError> {
         self.find_user(doc! { "_id": id.object_id() }).await
     }
 
-    /// The user of that address, whatever its case.
+    /// Returns the user with this e-mail address, in any case.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn get_user_by_email(&self, email: &Email) -> Result<Option<User>, DaoError> {
         self.find_user(doc! { "email_lower": email.lower() }).await
     }
 
-    /// The user that was created with that idempotency key: [`User::idempotency_scope`].
+    /// Returns the user that was created with this idempotency key ([`User::idempotency_scope`]).
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn get_user_by_idempotency_scope(
         &self,
         scope: &str,
@@ -64,11 +66,11 @@ impl Dao {
             .await
     }
 
-    /// A part of all users, or of those who have the number, newest first.
+    /// Returns a page of all users, or of those with this number, newest first.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn list_users(
         &self,
         number: Option<&PhoneNumber>,
@@ -90,11 +92,11 @@ impl Dao {
         .await
     }
 
-    /// Changes what `update` has, and returns the user as it is then; none where there is no such user.
+    /// Changes the fields that `update` has. Returns the changed user, or `None` if no such user exists.
     ///
     /// # Errors
     ///
-    /// [`DuplicateKey::Email`](super::DuplicateKey::Email) when the new address is another user's.
+    /// Any [`DaoError`]; [`DuplicateKey::Email`](super::DuplicateKey::Email) if another user has the new e-mail address.
     pub async fn update_user(
         &self,
         id: UserId,
@@ -129,11 +131,11 @@ impl Dao {
 
     /// Deletes a user without calls.
     ///
-    /// A call that is stored between the look and the deletion keeps the name of a user who is gone.
+    /// A call that is stored between the check and the deletion keeps the id of the deleted user.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// Any [`DaoError`].
     pub async fn delete_user(&self, id: UserId) -> Result<UserDeletion, DaoError> {
         self.with_timeout(|| async {
             let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();

@@ -1,10 +1,10 @@
-//! The voices that a call may name.
+//! The allow-list of voices.
 
 use std::{fmt, str::FromStr};
 
 use super::{InvalidValue, Voice, VoiceClass};
 
-/// `ALLOWED_VOICES`: the voices that a call may name.
+/// `ALLOWED_VOICES`: the voices that a request may name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedVoices {
     classes: Vec<VoiceClass>,
@@ -12,7 +12,7 @@ pub struct AllowedVoices {
 }
 
 impl AllowedVoices {
-    /// Whether the voice is of an allowed class, or named.
+    /// Returns whether the voice belongs to an allowed class, or is listed by name.
     #[must_use]
     pub fn contain(&self, voice: &Voice) -> bool {
         let mut names = self.names.iter();
@@ -35,9 +35,9 @@ impl FromStr for AllowedVoices {
                 continue;
             }
             let voice: Voice = entry.parse()?;
-            // A class that is misspelt must not pass for the name of a voice.
+            // A misspelt class must not count as the name of a voice.
             if !entry.contains('.') && voice.class().is_none() {
-                return Err(InvalidValue::new("must be classes or names of voices"));
+                return Err(InvalidValue::new("must be voice classes or voice names"));
             }
             names.push(voice);
         }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_and_names_are_allowed_whatever_their_case() {
+    fn classes_and_names_match_in_any_case() {
         let allowed: AllowedVoices = "Basic, standard,ElevenLabs.abc , Polly.Joanna-Generative"
             .parse()
             .unwrap();

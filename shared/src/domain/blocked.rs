@@ -1,27 +1,29 @@
+//! Numbers on the block list.
+
 use std::{fmt, str::FromStr};
 
+use bson::{DateTime, oid::ObjectId};
 use deserr::{Deserr, MergeWithError};
-use mongodb::bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{InvalidValue, PhoneNumber, from_json_string, one_line};
 
-/// A number that is never called: a document of `blocked_numbers`.
+/// A blocked number: a document of `blocked_numbers`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockedNumber {
-    /// The database's name of the document.
+    /// The document's `_id`.
     #[serde(rename = "_id")]
     pub id: ObjectId,
     /// The number: unique.
     pub number: PhoneNumber,
-    /// Why it is not called.
+    /// Why the number is blocked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<BlockReason>,
-    /// The name of the API key that blocked it.
+    /// Name of the API key that blocked the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
-    /// When it was blocked, UTC.
+    /// When the number was blocked, UTC.
     pub created_at: DateTime,
 }
 
@@ -32,15 +34,15 @@ pub struct BlockedNumberCreate {
     /// The number that must not be called.
     #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
     pub phone_number: PhoneNumber,
-    /// Why, in your own words.
+    /// The reason, in your own words.
     #[deserr(default)]
     #[schema(value_type = Option<String>, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$", min_length = 1, max_length = 200, example = "asked not to be called again")]
     pub reason: Option<BlockReason>,
 }
 
-/// Why a number is not called: 1–200 characters, not all of them blank, and no control characters. It is trimmed.
+/// Why a number is blocked: 1–200 characters, trimmed, not all blank, without control characters.
 ///
-/// It may tell of a person: `Debug` does not show it.
+/// `Debug` does not show it, because it may be personal.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BlockReason(String);
@@ -48,7 +50,7 @@ pub struct BlockReason(String);
 const REASON_MAX: usize = 200;
 
 impl BlockReason {
-    /// The reason as text.
+    /// Returns the reason as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_trimmed_bounded_and_never_printed() {
+    fn reason_is_trimmed_bounded_and_hidden_from_debug() {
         let reason: BlockReason = " asked us not to ".parse().unwrap();
         assert_eq!(reason.as_str(), "asked us not to");
         assert_eq!(format!("{reason:?}"), "BlockReason(***)");

@@ -1,195 +1,28 @@
-use std::fmt;
+//! A call: its document in the database, and its timeline.
 
-use mongodb::bson::{DateTime, oid::ObjectId};
+use std::{fmt, time::Duration};
+
+use bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 
-use super::{CallId, CallSid, Language, MachineDetection, Metadata, PhoneNumber, Script, Voice};
+use super::{
+    CallId, CallSid, CallStatus, Delivery, DialOutcome, EventSource, Idempotency, Language,
+    MachineDetection, Metadata, OutboundCallRequest, PhoneNumber, Script, UserId, Voice,
+};
 
-/// Where a call stands: Twilio's words.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-#[schema(example = "completed")]
-pub enum CallStatus {
-    /// Stored, or dialling has begun.
-    Initiated,
-    /// Twilio will dial as soon as its rate allows.
-    Queued,
-    /// The other side's telephone rings.
-    Ringing,
-    /// Answered.
-    InProgress,
-    /// Answered, and ended.
-    Completed,
-    /// The other side was busy.
-    Busy,
-    /// Nobody answered.
-    NoAnswer,
-    /// Ended by us before it was answered.
-    Canceled,
-    /// Twilio refused it or could not connect it.
-    Failed,
-}
-
-impl CallStatus {
-    /// Every status.
-    pub const ALL: [Self; 9] = [
-        Self::Initiated,
-        Self::Queued,
-        Self::Ringing,
-        Self::InProgress,
-        Self::Completed,
-        Self::Busy,
-        Self::NoAnswer,
-        Self::Canceled,
-        Self::Failed,
-    ];
-
-    /// The word that is stored, answered, and used by Twilio.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Initiated => "initiated",
-            Self::Queued => "queued",
-            Self::Ringing => "ringing",
-            Self::InProgress => "in-progress",
-            Self::Completed => "completed",
-            Self::Busy => "busy",
-            Self::NoAnswer => "no-answer",
-            Self::Canceled => "canceled",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// The status of that word, if there is one.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
-    }
-
-    /// The rank of a `failed` that is our own conclusion, because Twilio knows of no such call. It gives way to any word of
-    /// Twilio's.
-    pub const GIVEN_UP_RANK: i32 = 3;
-
-    /// A status never gives way to one of a lower rank; but for [`CallStatus::GIVEN_UP_RANK`].
-    #[must_use]
-    pub fn rank(self) -> i32 {
-        match self {
-            Self::Initiated | Self::Queued => 0,
-            Self::Ringing => 1,
-            Self::InProgress => 2,
-            Self::Completed | Self::Busy | Self::NoAnswer | Self::Canceled | Self::Failed => 4,
-        }
-    }
-
-    /// Whether the call has ended.
-    #[must_use]
-    pub fn is_terminal(self) -> bool {
-        self.rank() == Self::Completed.rank()
-    }
-}
-
-/// What we know of our one request to Twilio to dial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(example = "accepted")]
-pub enum DialOutcome {
-    /// Not yet answered.
-    Pending,
-    /// Twilio has the call.
-    Accepted,
-    /// Twilio has not taken the call, and we know it.
-    Refused,
-    /// The answer was lost: Twilio may or may not have the call. It is never dialled again.
-    Unknown,
-}
-
-impl DialOutcome {
-    /// The word that is stored and answered.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// What the person heard of a call's script. Absent where nothing is known. Only `none` is written today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Delivery {
-    /// Nothing: an apology was spoken instead.
-    None,
-    /// A part, at least.
-    Started,
-    /// All of it.
-    Full,
-}
-
-impl Delivery {
-    /// The word that is stored and answered.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Started => "started",
-            Self::Full => "full",
-        }
-    }
-}
-
-/// Who told us of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(example = "twilio")]
-pub enum EventSource {
-    /// A status callback.
-    Twilio,
-    /// An answer of Twilio's REST API to a request of ours.
-    Api,
-    /// Nobody: Twilio knows of no such call, and has been asked.
-    Reconcile,
-}
-
-impl EventSource {
-    /// The word that is stored and answered.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Twilio => "twilio",
-            Self::Api => "api",
-            Self::Reconcile => "reconcile",
-        }
-    }
-}
-
-/// One entry of a call's timeline.
+/// An entry in a call's timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallEvent {
-    /// The status that the call took.
+    /// The call's new status.
     pub status: CallStatus,
-    /// When it did, UTC: the callback's `Timestamp`.
+    /// Time of the change, UTC: the callback's `Timestamp`.
     pub at: DateTime,
-    /// Who told us.
+    /// Source of the event.
     pub source: EventSource,
     /// The callback's `SequenceNumber`, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<i64>,
-    /// The callback's `I-Twilio-Idempotency-Token`, the same on each retry.
+    /// The callback's `I-Twilio-Idempotency-Token`, the same in each retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }
@@ -197,120 +30,187 @@ pub struct CallEvent {
 /// A call: a document of `calls`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// The database's name of the document: [`CallId::object_id`], but for documents of the earlier service.
+    /// The document's `_id`: [`CallId::object_id`], except in documents of the earlier service.
     #[serde(rename = "_id")]
     pub id: ObjectId,
-    /// The public name.
+    /// The call's public id.
     pub call_id: CallId,
     /// The `_id` of the user, as 24 hexadecimal digits.
     pub user_id: String,
-    /// Twilio's name, absent until Twilio has told it.
+    /// Twilio's id of the call, absent until it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twilio_sid: Option<CallSid>,
-    /// Who is called.
+    /// The called number.
     pub to_number: PhoneNumber,
-    /// The spelling of the same line that the day's cap of the number counts, where it is not `to_number`.
+    /// The spelling of the called number that the daily cap counts, if it is not `to_number`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_number: Option<PhoneNumber>,
-    /// The number that is shown.
+    /// The number that the call comes from.
     pub from_number: PhoneNumber,
-    /// Where the call stands.
+    /// The call's status.
     pub status: CallStatus,
-    /// [`CallStatus::rank`] of `status`. Documents of the earlier service have none.
+    /// [`CallStatus::rank`] of `status`. Missing in documents of the earlier service.
     #[serde(default)]
     pub status_rank: i32,
-    /// What is spoken.
+    /// The text to speak.
     pub script: Script,
-    /// The voice, where the request named one.
+    /// The voice, if the request has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voice: Option<Voice>,
-    /// The language, where the request named one.
+    /// The language, if the request has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// Whether Twilio listens for an answering machine.
+    /// Answering machine detection, if it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_detection: Option<MachineDetection>,
-    /// The caller's own notes.
+    /// The client's own notes.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
-    /// Whether the call is recorded.
+    /// True if Twilio records the call.
     #[serde(default)]
     pub recording_enabled: bool,
-    /// Twilio's resource of the first completed recording.
+    /// URL of the first completed recording at Twilio.
     #[serde(default)]
     pub recording_url: Option<String>,
-    /// What we know of our request to dial; documents of the earlier service have none.
+    /// Outcome of our request to dial. Missing in documents of the earlier service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dial_outcome: Option<DialOutcome>,
-    /// Until when the request that stored the call may still ask Twilio, or wait for its answer, UTC.
+    /// Time until which the request that stored the call may still ask Twilio or wait for it, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dial_deadline: Option<DateTime>,
-    /// Whether `dial_begun_at` is stored before Twilio is asked. True for calls with an idempotency key; older versions of
-    /// this service stored neither field.
+    /// True if we store `dial_begun_at` before we ask Twilio: for calls with an idempotency key. Older versions of this service
+    /// stored neither field.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub announces_dial: bool,
-    /// When the request that stored the call went on to ask Twilio, UTC.
+    /// Time at which the request that stored the call went on to ask Twilio, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dial_begun_at: Option<DateTime>,
-    /// The HTTP status that the request to dial was answered with, once it is known.
+    /// HTTP status of our response to the request that placed the call, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_status: Option<i32>,
-    /// A hang-up that waits for Twilio's name of the call.
+    /// True if a hang-up waits until the `CallSid` is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hangup_requested: bool,
-    /// Twilio's error code, where the call failed with one.
+    /// Twilio's error code, if the call failed with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<i32>,
     /// Why the call failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
-    /// Twilio's HTTP status of a refusal; none where Twilio was not reached.
+    /// HTTP status of the refusal; absent if Twilio was not reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_status: Option<i32>,
     /// Length of the call in seconds, from the answer to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<i64>,
-    /// `human`, `machine_start`, `fax`, … where machine detection was asked for.
+    /// `human`, `machine_start`, `fax`, … if answering machine detection was on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<String>,
-    /// The SIP response that ended the call.
+    /// Code of the SIP response that ended the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_response_code: Option<i32>,
-    /// What the person heard of the script, where that is known.
+    /// How much of the script the person heard, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
-    /// The timeline, by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`].
+    /// The timeline, sorted by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`] entries.
     #[serde(default)]
     pub events: Vec<CallEvent>,
-    /// How many more events there were.
+    /// Number of events that the timeline has no room for.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub events_dropped: i64,
-    /// Hash of the API key's name, the route and the idempotency key: unique.
+    /// Hash of the API key's name, the route and the idempotency key; unique.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_scope: Option<String>,
-    /// Hash of the request that came with the idempotency key.
+    /// Hash of the request with the idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_hash: Option<String>,
-    /// The name of the API key that placed the call.
+    /// Name of the API key that placed the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
-    /// When the call was stored, UTC.
+    /// Time at which the call was stored, UTC.
     pub created_at: DateTime,
-    /// When the document last changed, UTC.
+    /// Time of the document's last change, UTC.
     pub updated_at: DateTime,
 }
 
+/// The origin of a new call.
+#[derive(Debug)]
+pub struct NewCall<'a> {
+    /// The client's request.
+    pub request: OutboundCallRequest,
+    /// The user whom the call concerns.
+    pub user_id: UserId,
+    /// The number that the call comes from.
+    pub from_number: PhoneNumber,
+    /// The spelling of the called number that the daily cap counts.
+    pub counted_number: &'a PhoneNumber,
+    /// The request's idempotency key, if it has one.
+    pub idempotency: Option<&'a Idempotency>,
+    /// Name of the API key that places the call.
+    pub created_by: Option<String>,
+    /// Time that the request may take until Twilio has responded.
+    pub may_take: Duration,
+}
+
 impl Call {
-    /// The most events that a timeline keeps; more are counted in `events_dropped`.
+    /// Makes a call that is not dialled yet.
+    #[must_use]
+    pub fn new(new: NewCall<'_>) -> Self {
+        let now = DateTime::now();
+        let call_id = CallId::generate();
+        let request = new.request;
+        let counted =
+            (*new.counted_number != request.to_number).then(|| new.counted_number.clone());
+        Self {
+            id: call_id.object_id(),
+            call_id,
+            user_id: new.user_id.to_string(),
+            counted_number: counted,
+            twilio_sid: None,
+            to_number: request.to_number,
+            from_number: new.from_number,
+            status: CallStatus::Initiated,
+            status_rank: CallStatus::Initiated.rank(),
+            script: request.script,
+            voice: request.voice,
+            language: request.language,
+            machine_detection: request.machine_detection,
+            metadata: request.metadata,
+            recording_enabled: request.recording_enabled,
+            recording_url: None,
+            dial_outcome: Some(DialOutcome::Pending),
+            dial_deadline: Some(now.saturating_add_duration(new.may_take)),
+            announces_dial: new.idempotency.is_some(),
+            dial_begun_at: None,
+            answered_status: None,
+            hangup_requested: false,
+            error_code: None,
+            error_message: None,
+            error_status: None,
+            duration_seconds: None,
+            answered_by: None,
+            sip_response_code: None,
+            delivery: None,
+            events: Vec::new(),
+            events_dropped: 0,
+            idempotency_scope: new.idempotency.map(|key| key.scope.clone()),
+            request_hash: new.idempotency.map(|key| key.request_hash.clone()),
+            created_by: new.created_by,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Maximum number of events in a timeline. `events_dropped` counts the others.
     pub const EVENTS_MAX: usize = 64;
 
-    /// The number whose daily cap the call counts for: one for all spellings of a line.
+    /// The number that the daily cap counts: the same for all spellings of a line.
     #[must_use]
     pub fn counted_number(&self) -> &PhoneNumber {
         self.counted_number.as_ref().unwrap_or(&self.to_number)
     }
 
-    /// Whether Twilio has certainly not been asked to dial the call, and nobody wants it hung up.
+    /// Returns true if we have certainly not asked Twilio to dial, and no hang-up is requested.
     ///
     /// The request that stored the call may still ask, until `dial_deadline`.
     #[must_use]
@@ -321,7 +221,7 @@ impl Call {
             && !self.hangup_requested
     }
 
-    /// The timeline in Twilio's order: by `SequenceNumber` where there is one, then by time.
+    /// Returns the timeline in Twilio's order: by `SequenceNumber` if there is one, then by time.
     #[must_use]
     pub fn timeline(&self) -> Vec<&CallEvent> {
         let mut events: Vec<_> = self.events.iter().collect();
@@ -330,7 +230,7 @@ impl Call {
     }
 }
 
-/// What tells calls apart, and nothing that was said.
+/// Shows the fields that identify the call, and nothing that was spoken.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
@@ -350,36 +250,4 @@ impl fmt::Debug for Call {
 )]
 fn is_zero(count: &i64) -> bool {
     *count == 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_words_are_those_that_serde_writes() {
-        for status in CallStatus::ALL {
-            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
-            assert_eq!(CallStatus::from_word(status.as_str()), Some(status));
-        }
-        assert_eq!(CallStatus::from_word("exploded"), None);
-        for outcome in [
-            DialOutcome::Pending,
-            DialOutcome::Accepted,
-            DialOutcome::Refused,
-            DialOutcome::Unknown,
-        ] {
-            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
-        }
-        for delivery in [Delivery::None, Delivery::Started, Delivery::Full] {
-            assert_eq!(serde_json::to_value(delivery).unwrap(), delivery.as_str());
-        }
-        for source in [
-            EventSource::Twilio,
-            EventSource::Api,
-            EventSource::Reconcile,
-        ] {
-            assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
-        }
-    }
 }

@@ -1,3 +1,5 @@
+//! A person's contact data: phone number, e-mail address, name.
+
 use std::{fmt, str::FromStr};
 
 use email_address::{EmailAddress, Options};
@@ -6,18 +8,18 @@ use url::Host;
 
 use super::{InvalidValue, from_json_string, one_line};
 
-/// A telephone number in E.164 form: `+`, a country code that does not begin with 0, at most 15 digits in all.
+/// A phone number in E.164 format: `+`, then 7 to 15 digits, the first of which is not 0.
 ///
-/// It never prints whole: `Debug` and `Display` show the last two digits.
+/// `Debug` and `Display` show only the last two digits.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PhoneNumber(String);
 
-/// Shorter numbers exist inside countries, but none that can be reached from another one.
+/// Shorter numbers exist, but can't be called from abroad.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 impl PhoneNumber {
-    /// The whole number, for Twilio and for the caller who gave it.
+    /// The full number, for Twilio and for API clients.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -36,7 +38,7 @@ impl FromStr for PhoneNumber {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidValue::new(
-                "must be a telephone number in E.164 form, such as +12125550123",
+                "must be a phone number in E.164 format, for example +12125550123",
             ))
         }
     }
@@ -55,9 +57,9 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
-/// An e-mail address (RFC 5321: ASCII, at most 254 characters) with a domain name; two addresses are the same when they differ in case alone.
+/// An e-mail address (RFC 5321: ASCII, at most 254 characters) with a domain name. Its case is ignored in comparisons.
 ///
-/// It never prints whole: `Debug` and `Display` show the first letter and the domain.
+/// `Debug` and `Display` show only the first letter and the domain.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(String);
@@ -65,13 +67,13 @@ pub struct Email(String);
 const EMAIL_MAX: usize = 254;
 
 impl Email {
-    /// The address as its owner wrote it.
+    /// The address as the client wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What two spellings of one address have in common: the stored field `email_lower`.
+    /// The address in lower case, for comparisons: the stored field `email_lower`.
     #[must_use]
     pub fn lower(&self) -> String {
         self.0.to_lowercase()
@@ -91,12 +93,15 @@ impl FromStr for Email {
             .filter(|_| text.is_ascii() && text.len() <= EMAIL_MAX)
             .filter(|address| is_domain_name(address.domain()))
             .map(|_| Self(text.to_owned()))
-            .ok_or_else(|| InvalidValue::new("must be an e-mail address, such as ada@example.com"))
+            .ok_or_else(|| {
+                InvalidValue::new("must be an e-mail address, for example ada@example.com")
+            })
     }
 }
 
-/// Letters, digits and inner hyphens between dots. Two hyphens in the third and fourth place are IDNA's (RFC 5891), and
-/// what follows `xn--` must be whole.
+/// Returns whether the text is a domain name: labels of letters, digits and inner hyphens, joined by dots.
+///
+/// Hyphens in third and fourth place are reserved for IDNA (RFC 5891): they need the prefix `xn--` and valid Punycode.
 fn is_domain_name(text: &str) -> bool {
     let is_label = |label: &str| {
         !label.starts_with('-')
@@ -122,7 +127,7 @@ impl fmt::Debug for Email {
     }
 }
 
-/// A person's name: 1–200 characters, not all of them blank, and no control characters. It is trimmed.
+/// A person's name: 1 to 200 characters, not blank, without control characters. It is trimmed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UserName(String);
@@ -130,7 +135,7 @@ pub struct UserName(String);
 const USER_NAME_MAX: usize = 200;
 
 impl UserName {
-    /// The name as text.
+    /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -158,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_e_164() {
+    fn number_is_e_164() {
         for good in [
             "+12125550123",
             "+442079460000",
@@ -185,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn a_number_never_prints_whole() {
+    fn printed_number_is_masked() {
         let number: PhoneNumber = "+12125550123".parse().unwrap();
         assert_eq!(number.to_string(), "**********23");
         assert_eq!(format!("{number:?}"), "PhoneNumber(**********23)");
     }
 
     #[test]
-    fn an_address_has_a_local_part_and_a_domain_name() {
+    fn address_has_a_local_part_and_a_domain_name() {
         for good in [
             "ada@example.com",
             "a.b+c@sub.example.org",
@@ -238,13 +243,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_never_prints_whole() {
+    fn printed_address_is_masked() {
         let email: Email = "ada@example.com".parse().unwrap();
         assert_eq!(email.to_string(), "a***@example.com");
     }
 
     #[test]
-    fn a_name_is_trimmed_and_bounded() {
+    fn name_is_trimmed_and_has_at_most_200_characters() {
         assert_eq!(" Ada ".parse::<UserName>().unwrap().as_str(), "Ada");
         assert!("é".repeat(200).parse::<UserName>().is_ok());
         for bad in [

@@ -1,24 +1,27 @@
+//! Identifiers of calls, users and recordings: ours and Twilio's.
+
 use std::{fmt, str::FromStr};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::InvalidValue;
 
-/// The public name of a call, ours from before Twilio has named it: a UUID.
+/// The `call_id`: a UUID that exists before Twilio assigns its `CallSid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallId(Uuid);
 
 impl CallId {
-    /// A new, random name.
+    /// Creates a random id.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::new_v4())
     }
 
-    /// The `_id` of the call that is stored under this name, made of those of its bytes that are random: who knows the one
-    /// need not look for the other. Calls of the earlier service have another `_id`.
+    /// The `_id` of the call's document, derived from the random bytes of the UUID. So finding it takes no database query.
+    ///
+    /// Calls of the earlier service have an unrelated `_id`.
     #[must_use]
     pub fn object_id(self) -> ObjectId {
         let bytes = self.0.into_bytes();
@@ -66,13 +69,13 @@ macro_rules! object_id {
         pub struct $name(ObjectId);
 
         impl $name {
-            /// A new name, from the clock and chance.
+            /// Creates an id from the time and random bytes.
             #[must_use]
             pub fn generate() -> Self {
                 Self(ObjectId::new())
             }
 
-            /// The database's form.
+            /// The id as stored in the database.
             #[must_use]
             pub fn object_id(self) -> ObjectId {
                 self.0
@@ -104,11 +107,11 @@ macro_rules! object_id {
 }
 
 object_id!(
-    /// The name of a user: an ObjectId, 24 hexadecimal digits outside the database.
+    /// The id of a user: an ObjectId, shown as 24 hexadecimal digits.
     UserId
 );
 object_id!(
-    /// The name of a recording: an ObjectId, 24 hexadecimal digits outside the database.
+    /// The id of a recording: an ObjectId, shown as 24 hexadecimal digits.
     RecordingId
 );
 
@@ -142,7 +145,7 @@ macro_rules! twilio_sid {
                         Ok(Self(text.to_owned()))
                     }
                     _ => Err(InvalidValue::new(concat!(
-                        "must be ", $prefix, " and 32 hexadecimal digits"
+                        "must be ", $prefix, " followed by 32 hexadecimal digits"
                     ))),
                 }
             }
@@ -151,12 +154,12 @@ macro_rules! twilio_sid {
 }
 
 twilio_sid!(
-    /// Twilio's name of a call.
+    /// Twilio's id of a call.
     CallSid,
     "CA"
 );
 twilio_sid!(
-    /// Twilio's name of a recording.
+    /// Twilio's id of a recording.
     RecordingSid,
     "RE"
 );
@@ -166,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_id_is_a_hyphenated_uuid_in_lower_case() {
+    fn call_id_is_a_hyphenated_uuid_in_lower_case() {
         let id = CallId::generate();
         assert_eq!(id.to_string().parse::<CallId>().unwrap(), id);
         let upper = "6BA7B810-9DAD-11D1-80B4-00C04FD430C8"
@@ -185,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_stored_call_follows_from_its_name() {
+    fn object_id_derives_from_the_call_id() {
         let id: CallId = "00112233-4455-4677-8899-aabbccddeeff".parse().unwrap();
         assert_eq!(id.object_id().to_hex(), "001122334455aabbccddeeff");
     }
 
     #[test]
-    fn a_sid_has_its_prefix_and_32_hexadecimal_digits() {
+    fn sid_has_its_prefix_and_32_hexadecimal_digits() {
         assert!(
             "CA0123456789abcdef0123456789abcdef"
                 .parse::<CallSid>()
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_id_is_24_hexadecimal_digits() {
+    fn object_id_has_24_hexadecimal_digits() {
         assert_eq!(
             "65f0a1b2c3d4e5f601234567"
                 .parse::<UserId>()

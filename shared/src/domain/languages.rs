@@ -1,21 +1,22 @@
-//! The languages that Twilio speaks, each with a voice of the cheapest class that speaks it.
+//! The languages that Twilio speaks, each with a voice of the cheapest class.
 //!
-//! As of Twilio's page on text-to-speech and its Node SDK 6.3.1.
+//! Source: Twilio's page on text-to-speech, and its Node SDK 6.3.1.
 
 use std::iter;
 
-/// A language of Twilio's `<Say>`.
+/// A language that `<Say>` supports.
 pub(super) struct Spoken {
     /// Twilio's tag.
     pub(super) tag: &'static str,
-    /// The default voice: a basic one if basic voices speak the language, else a standard one, else a neural one.
+    /// The default voice: basic if a basic voice speaks the language, otherwise standard, otherwise neural.
     pub(super) voice: &'static str,
-    /// The Polly voices that speak it, by name, of every class.
+    /// The names of the Polly voices that speak it, in any class.
     pub(super) polly: &'static [&'static str],
 }
 
-/// Returns the language with this tag, or with its longest beginning: `en-GB-oed` is spoken as `en-GB`. Else returns the
-/// one that stands first for the same primary language: `es-AR` is spoken as `es-ES`, and `ja` as `ja-JP`.
+/// Returns the language with this tag, or with its longest known prefix: `en-GB` for `en-GB-oed`.
+///
+/// Otherwise returns the first one with the same primary language: `es-ES` for `es-AR`, and `ja-JP` for `ja`.
 pub(super) fn find(tag: &str) -> Option<&'static Spoken> {
     iter::successors(Some(tag), |tag| Some(tag.rsplit_once('-')?.0))
         .find_map(named)
@@ -26,28 +27,28 @@ pub(super) fn find(tag: &str) -> Option<&'static Spoken> {
         })
 }
 
-/// Returns the language with this tag, in any case, or with this other name.
+/// Returns the language with this tag or alias, in any case.
 pub(super) fn named(tag: &str) -> Option<&'static Spoken> {
-    let mut names = OTHER_NAMES.iter();
+    let mut names = ALIASES.iter();
     let renamed = names.find(|(other, _)| other.eq_ignore_ascii_case(tag));
     let tag = renamed.map_or(tag, |(_, tag)| tag);
     LANGUAGES.iter().find(|it| it.tag.eq_ignore_ascii_case(tag))
 }
 
-/// Returns the first language that the Polly voice of this name speaks.
+/// Returns the first language that the Polly voice with this name speaks.
 pub(super) fn of_polly(name: &str) -> Option<&'static Spoken> {
     LANGUAGES.iter().find(|it| it.has_polly(name))
 }
 
 impl Spoken {
-    /// Whether the Polly voice of this name speaks the language.
+    /// Returns whether the Polly voice with this name speaks the language.
     pub(super) fn has_polly(&self, name: &str) -> bool {
         self.polly.iter().any(|it| it.eq_ignore_ascii_case(name))
     }
 
-    /// Whether the basic voice `alice` speaks the language.
+    /// Returns whether the basic voice `alice` speaks the language.
     pub(super) fn has_alice(&self) -> bool {
-        OF_ALICE.contains(&self.tag)
+        ALICE_SPEAKS.contains(&self.tag)
     }
 }
 
@@ -55,15 +56,15 @@ fn primary(tag: &str) -> &str {
     tag.split_once('-').map_or(tag, |(primary, _)| primary)
 }
 
-/// What `alice` speaks, by Twilio's page on `<Say>` while that listed her.
-const OF_ALICE: [&str; 23] = [
+/// The languages of `alice`. Source: an earlier version of Twilio's documentation of `<Say>`.
+const ALICE_SPEAKS: [&str; 23] = [
     "ca-ES", "da-DK", "de-DE", "en-AU", "en-GB", "en-IN", "en-US", "es-ES", "es-MX", "fi-FI",
     "fr-CA", "fr-FR", "it-IT", "ja-JP", "ko-KR", "nb-NO", "nl-NL", "pl-PL", "pt-BR", "pt-PT",
     "ru-RU", "sv-SE", "zh-CN",
 ];
 
-/// Tags that Twilio does not list, or lists without a voice.
-const OTHER_NAMES: [(&str, &str); 9] = [
+/// Aliases: tags that Twilio does not list, or lists without a voice.
+const ALIASES: [(&str, &str); 9] = [
     ("cmn-Hant", "cmn-TW"),
     ("en-UK", "en-GB"),
     ("iw", "he-IL"),
@@ -83,7 +84,7 @@ const fn language(
     Spoken { tag, voice, polly }
 }
 
-/// Of several countries with one language, the one that speaks for the others stands first.
+/// For a language of several countries, the default comes first.
 const LANGUAGES: [Spoken; 70] = [
     language("af-ZA", "Google.af-ZA-Standard-A", &[]),
     language("am-ET", "Google.am-ET-Standard-A", &[]),
@@ -190,7 +191,7 @@ mod tests {
     use crate::domain::Voice;
 
     #[test]
-    fn the_default_voice_of_a_language_speaks_it() {
+    fn default_voice_of_a_language_speaks_it() {
         for spoken in &LANGUAGES {
             let voice: Voice = spoken.voice.parse().unwrap();
             assert!(voice.class().is_some(), "{}", spoken.voice);
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_listed_once() {
+    fn tag_is_listed_once() {
         let mut tags: Vec<_> = LANGUAGES.iter().map(|it| it.tag).collect();
         tags.sort_unstable();
         tags.dedup();
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_is_found_by_its_tag_its_other_name_or_its_primary_language() {
+    fn language_is_found_by_tag_alias_or_primary_language() {
         for (tag, found) in [
             ("ja-JP", "ja-JP"),
             ("JA-jp", "ja-JP"),

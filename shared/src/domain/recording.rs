@@ -1,9 +1,11 @@
-use mongodb::bson::{DateTime, oid::ObjectId};
+//! Recordings.
+
+use bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 
 use super::{CallId, RecordingId, RecordingSid};
 
-/// What has become of a recording.
+/// The status of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(example = "completed")]
@@ -12,16 +14,16 @@ pub enum RecordingStatus {
     Processing,
     /// The audio can be fetched.
     Completed,
-    /// Twilio could not make it.
+    /// Twilio could not record the call.
     Failed,
-    /// There is none: the call was too short, or silent.
+    /// There is no audio, because the call was too short or silent.
     Absent,
-    /// It was deleted at the caller's wish; the document stays, so that a late callback does not bring it back.
+    /// A client deleted it. The document stays, so that a late callback does not restore it.
     Deleted,
 }
 
 impl RecordingStatus {
-    /// The seed's word for Twilio's `RecordingStatus`; what Twilio may add later counts as processing.
+    /// Our status for Twilio's `RecordingStatus`. An unknown one counts as processing.
     #[must_use]
     pub fn from_twilio(word: &str) -> Self {
         match word {
@@ -33,7 +35,7 @@ impl RecordingStatus {
         }
     }
 
-    /// The word that is stored, and that the API shows.
+    /// The status as stored and as shown by the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,7 +47,7 @@ impl RecordingStatus {
         }
     }
 
-    /// A later callback changes a recording only to a higher rank: callbacks come in any order.
+    /// A callback changes the status only to a higher rank, because callbacks arrive in any order.
     #[must_use]
     pub fn rank(self) -> i32 {
         match self {
@@ -60,43 +62,43 @@ impl RecordingStatus {
 /// A recording of a call: a document of `recordings`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
-    /// The database's name of the document; outside it is [`RecordingId`].
+    /// The document's id: [`RecordingId`] outside the database.
     #[serde(rename = "_id")]
     pub id: ObjectId,
     /// The `_id` of the call, as 24 hexadecimal digits.
     pub call_id: String,
-    /// The public name of the call. Documents of the earlier service have none until the indexes are made.
+    /// The `call_id` of the call. Documents of the earlier service lack it until the indexes are created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_uuid: Option<CallId>,
-    /// Twilio's name: unique.
+    /// Twilio's id. Unique.
     pub twilio_sid: RecordingSid,
-    /// Twilio's resource of the recording; needs Twilio's credentials.
+    /// Twilio's URL of the recording, which needs Twilio's credentials.
     pub recording_url: Option<String>,
-    /// Twilio's word: in-progress, completed, absent, failed, …
+    /// Twilio's `RecordingStatus`: in-progress, completed, absent, failed, …
     pub recording_status: String,
-    /// What has become of it.
+    /// Our status for it.
     pub status: RecordingStatus,
     /// Length in seconds.
     #[serde(default)]
     pub duration_seconds: Option<i64>,
-    /// 1 or 2.
+    /// Number of channels: 1 or 2.
     #[serde(default)]
     pub channels: Option<i32>,
-    /// Twilio's code where there is no audio: 16101 too short, 16102 silent.
+    /// Twilio's error code if there is no audio: 16101 too short, 16102 silent.
     #[serde(default)]
     pub error_code: Option<i32>,
-    /// When the recording began, UTC.
+    /// Start of the recording, UTC.
     #[serde(default)]
     pub started_at: Option<DateTime>,
-    /// When we first heard of it, UTC.
+    /// When the first callback or response named it, UTC.
     pub created_at: DateTime,
-    /// When the document last changed, UTC. The earlier service kept none.
+    /// When the document last changed, UTC. Documents of the earlier service lack it.
     #[serde(default)]
     pub updated_at: Option<DateTime>,
 }
 
 impl Recording {
-    /// The public name.
+    /// The recording's id.
     #[must_use]
     pub fn recording_id(&self) -> RecordingId {
         self.id.into()

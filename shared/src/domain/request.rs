@@ -1,3 +1,7 @@
+//! Request bodies: what clients may send, checked field by field.
+//!
+//! They are domain types because the idempotency key hashes them, and the DAO takes changes in this form.
+
 use deserr::{DeserializeError, Deserr, IntoValue, MergeWithError, Value, ValuePointerRef};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,43 +22,43 @@ pub struct UserCreate {
     /// The person's name.
     #[schema(value_type = String, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$", min_length = 1, max_length = 200, example = "Ada Lovelace")]
     pub name: UserName,
-    /// The person's address: unique among users, whatever its case.
+    /// The person's e-mail address. Unique among users, in any case.
     #[schema(value_type = String, format = Email, max_length = 254, example = "ada@example.com")]
     pub email: Email,
-    /// The person's number.
+    /// The person's phone number, in E.164 format.
     #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
     pub phone_number: PhoneNumber,
-    // Not serialized where there is none: a body without it is the same request to a version that does not know it.
-    /// Where the person is: the IANA name of a time zone whose clocks must allow a call.
+    // Not serialized if absent, so that the hash of such a body equals that of versions without this field.
+    /// IANA time zone of the person. Calling hours apply in it.
     #[deserr(default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub time_zone: Option<TimeZone>,
 }
 
-/// The body of `PATCH /users/{user_id}`: what is absent stays as it is.
+/// The body of `PATCH /users/{user_id}`. Absent fields stay unchanged.
 #[derive(Debug, Clone, Default, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields, where_predicate = __Deserr_E: MergeWithError<InvalidValue>)]
 pub struct UserUpdate {
-    /// The new name.
+    /// New name.
     #[deserr(default)]
     #[schema(value_type = String, required = false, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$", min_length = 1, max_length = 200, example = "Ada King")]
     pub name: Changed<UserName>,
-    /// The new address.
+    /// New e-mail address.
     #[deserr(default)]
     #[schema(value_type = String, required = false, format = Email, max_length = 254, example = "ada@example.org")]
     pub email: Changed<Email>,
-    /// The new number.
+    /// New phone number, in E.164 format.
     #[deserr(default)]
     #[schema(value_type = String, required = false, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550124")]
     pub phone_number: Changed<PhoneNumber>,
-    /// The new time zone; null takes it away.
+    /// New IANA time zone. Null removes it.
     #[deserr(default)]
     #[schema(value_type = Option<TimeZone>, required = false)]
     pub time_zone: Changed<Option<TimeZone>>,
 }
 
-/// A field of a change: absent, or a value. Unlike an `Option` it takes no `null`, unless the value does.
+/// A field of a change: absent, or a new value. Unlike `Option`, it accepts `null` only if `T` does.
 #[derive(Debug, Clone)]
 pub struct Changed<T>(pub Option<T>);
 
@@ -73,48 +77,48 @@ impl<T: Deserr<E>, E: DeserializeError> Deserr<E> for Changed<T> {
     }
 }
 
-// Its serialized form is what an idempotency key is compared by: two bodies that mean the same are the same request.
+// The idempotency key's request hash is over the serialized form, so that two spellings of a body are the same request.
 /// The body of `POST /calls/outbound`.
 #[derive(Debug, Clone, Deserr, Serialize, ToSchema)]
 #[deserr(deny_unknown_fields, where_predicate = __Deserr_E: MergeWithError<InvalidValue>)]
 pub struct OutboundCallRequest {
-    // A text, not a UserId: one that is no name names no user, which is 404 and not 422.
-    /// The `id` of the user whom the call concerns.
+    // A string, not a UserId: a malformed id is a 404, not a 422.
+    /// The `id` of the user whom the call is for.
     #[schema(example = "65f0a1b2c3d4e5f601234567")]
     pub user_id: String,
-    /// Who is called.
+    /// Number to call, in E.164 format.
     #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
     pub to_number: PhoneNumber,
-    /// What is spoken.
+    /// Text to speak.
     #[schema(value_type = String, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\u0009\u000a\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*$", min_length = 1, max_length = 3000, example = "Hello! Your order is ready.")]
     pub script: Script,
-    /// Whether the call is recorded; `false` if absent.
+    /// Whether to record the call. Default: `false`.
     #[deserr(default)]
     #[schema(value_type = RecordingEnabled, required = false)]
     pub recording_enabled: bool,
-    /// The voice, of an allowed class; without it, one that speaks the language.
+    /// Voice, which must be allowed. Default: a voice that speaks the language.
     #[deserr(default)]
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "Polly.Joanna-Neural")]
     pub voice: Option<Voice>,
-    /// The language: a tag of Twilio's. Without it, the configured language if the voice speaks it, else the voice's own.
+    /// Language tag, as Twilio defines it. Default: the configured language if the voice speaks it, otherwise the voice's own.
     #[deserr(default)]
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9-]{1,64}$", example = "en-US")]
     pub language: Option<Language>,
-    /// Whether Twilio listens for an answering machine.
+    /// Answering machine detection. Default: off.
     #[deserr(default)]
     #[schema(inline)]
     pub machine_detection: Option<MachineDetection>,
-    /// Your own notes: names and texts, at most 2,048 bytes in all.
+    /// Your own key-value pairs of strings, at most 2,048 bytes in total.
     #[deserr(default)]
     #[schema(schema_with = metadata, required = false)]
     pub metadata: Metadata,
 }
 
-// A schema of its own: generators of clients take a property that has a default itself for one that is always there.
+// A schema of its own: client generators treat a property with an inline default as always present.
 /// Whether a call is recorded.
 #[derive(ToSchema)]
 #[schema(default = false, example = true)]
-#[expect(dead_code, reason = "it is a schema, and never a value")]
+#[expect(dead_code, reason = "only a schema, never a value")]
 struct RecordingEnabled(bool);
 
 fn metadata() -> Object {
@@ -127,24 +131,24 @@ fn metadata() -> Object {
         .additional_properties(Some(Object::builder().schema_type(Type::String)))
         .property_names(Some(name))
         .description(Some(
-            "Your own notes: names and texts, at most 2,048 bytes in all.",
+            "Your own key-value pairs of strings, at most 2,048 bytes in total.",
         ))
         .examples([json!({"order": "A-17"})])
         .build()
 }
 
-/// What Twilio does to tell a person from a machine: its `MachineDetection` parameter.
+/// Answering machine detection: Twilio's `MachineDetection` parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = "Enable")]
 pub enum MachineDetection {
-    /// Tells which of them answered.
+    /// Reports as soon as Twilio knows whether a person or a machine answered.
     Enable,
     /// Waits for the end of a machine's greeting.
     DetectMessageEnd,
 }
 
 impl MachineDetection {
-    /// Twilio's word.
+    /// The value for Twilio.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! How a text is spoken: the voice and the language, and what a call that names one of them gets.
+//! Speech: which voice speaks which language, if a request names one, both or neither.
 
 use super::{
     Language, Voice,
@@ -6,7 +6,7 @@ use super::{
     voices::VoiceClass,
 };
 
-/// How a text is spoken: the attributes of `<Say>`.
+/// A voice and a language: the attributes of `<Say>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Speech {
     /// The voice.
@@ -16,7 +16,7 @@ pub struct Speech {
 }
 
 impl Speech {
-    /// The configured voice and language. A basic voice that does not speak the language gives way to one that does.
+    /// The configured speech. A basic voice that does not speak the language is replaced by one that does.
     #[must_use]
     pub fn configured(voice: Voice, language: Language) -> Self {
         match languages::find(language.as_str()) {
@@ -29,11 +29,11 @@ impl Speech {
         }
     }
 
-    /// How a call that names these is spoken, where `self` is the configured way.
+    /// The speech of a call whose request names these. `self` is the configured speech.
     ///
-    /// A language without a voice gets the configured voice if that speaks it, else the language's default voice. A voice
-    /// without a language speaks the configured language if it can, else its own. Returns `None` for a language without a
-    /// voice that no voice is known to speak.
+    /// - Only a language: the configured voice if it speaks the language, otherwise the language's default voice. `None` if no
+    ///   known voice speaks it.
+    /// - Only a voice: the configured language if the voice speaks it, otherwise the voice's own.
     #[must_use]
     pub fn of_call(&self, voice: Option<&Voice>, language: Option<&Language>) -> Option<Self> {
         match (voice, language) {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_without_a_voice_gets_a_voice_that_speaks_it() {
+    fn language_alone_gets_a_voice_that_speaks_it() {
         let by = |configured: &str, tag: &str| {
             let speech = Speech::configured(voice(configured), language("en-US"));
             let speech = speech.of_call(None, Some(&language(tag)))?;
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_voice_without_a_language_speaks_one_that_it_knows() {
+    fn voice_alone_gets_a_language_that_it_speaks() {
         let of = |name: &str| {
             let speech = Speech::configured(voice("Polly.Joanna"), language("en-US"));
             let speech = speech.of_call(Some(&voice(name)), None).unwrap();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_names_both_is_spoken_as_it_says() {
+    fn request_with_voice_and_language_gets_both() {
         let speech = Speech::configured(voice("woman"), language("en-US"));
         let spoken = speech
             .of_call(Some(&voice("man")), Some(&language("xx")))
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_basic_voice_gives_way_where_it_does_not_speak_the_configured_language() {
+    fn basic_voice_is_replaced_if_it_does_not_speak_the_configured_language() {
         for (configured, tag, spoken) in [
             ("woman", "ja-JP", "Polly.Mizuki"),
             ("man", "fr-FR", "man"),

@@ -1,6 +1,8 @@
+//! Time ranges for statistics.
+
 use std::iter::successors;
 
-use mongodb::bson::DateTime;
+use bson::DateTime;
 
 use super::InvalidValue;
 
@@ -8,7 +10,7 @@ const SECOND: i64 = 1_000;
 const HOUR: i64 = 3_600 * SECOND;
 const DAY: i64 = 24 * HOUR;
 
-/// A range of time: from a moment on, until just before a later one. It has at most [`TimeRange::MAX_DAYS`].
+/// A time range that includes its start but not its end. It has at most [`TimeRange::MAX_DAYS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeRange {
     from: DateTime,
@@ -19,11 +21,11 @@ impl TimeRange {
     /// The longest range, in days.
     pub const MAX_DAYS: i64 = 31;
 
-    /// The range between these.
+    /// Creates the range from `from` to `to`.
     ///
     /// # Errors
     ///
-    /// What is wrong with `from`.
+    /// The error describes `from`: it must be earlier than `to`, and at most [`TimeRange::MAX_DAYS`] before it.
     pub fn new(from: DateTime, to: DateTime) -> Result<Self, InvalidValue> {
         let millis = to
             .timestamp_millis()
@@ -40,20 +42,19 @@ impl TimeRange {
         Ok(Self { from, to })
     }
 
-    /// The first moment.
+    /// The start, which the range includes.
     #[must_use]
     pub fn from(&self) -> DateTime {
         self.from
     }
 
-    /// The moment after the last one.
+    /// The end, which the range does not include.
     #[must_use]
     pub fn to(&self) -> DateTime {
         self.to
     }
 
-    /// Into pieces of what length the range is cut, in seconds: five minutes, an hour or a day, so that there are at most a
-    /// hundred.
+    /// The length of the buckets that divide the range, in seconds: five minutes, an hour or a day. There are at most 100.
     #[must_use]
     pub fn bucket_seconds(&self) -> i64 {
         let length = self.to.timestamp_millis() - self.from.timestamp_millis();
@@ -66,12 +67,12 @@ impl TimeRange {
         }
     }
 
-    /// When the pieces begin, by the hours and days of UTC: the first one perhaps before the range does.
+    /// The starts of the buckets, aligned to UTC. The first may be before the range.
     pub fn bucket_starts(&self) -> impl Iterator<Item = DateTime> {
         self.steps(self.bucket_seconds() * SECOND)
     }
 
-    /// The days, UTC, that the range has a part of: when they begin.
+    /// The starts of the UTC days that the range touches.
     pub fn days(&self) -> impl Iterator<Item = DateTime> {
         self.steps(DAY)
     }
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_ends_after_it_begins_and_within_a_month() {
+    fn range_has_a_positive_length_of_at_most_31_days() {
         let from = at("2026-01-01T00:00:00Z");
         for (to, is_range) in [
             ("2025-12-31T23:59:59.999Z", false),
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_has_at_most_a_hundred_pieces_of_round_length() {
+    fn range_has_at_most_100_buckets() {
         for (to, seconds, pieces) in [
             ("2026-01-01T00:07:31Z", 300, 1),
             ("2026-01-01T06:07:30Z", 300, 73),
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_days_of_a_span_are_those_that_it_has_a_part_of() {
+    fn days_are_those_that_the_range_touches() {
         for (from, to, days) in [
             ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 1),
             ("2026-01-01T23:59:59.999Z", "2026-01-02T00:00:00.001Z", 2),

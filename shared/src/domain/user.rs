@@ -1,29 +1,31 @@
+//! Users.
+
 use std::fmt;
 
-use mongodb::bson::{DateTime, oid::ObjectId};
+use bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 
 use super::{Email, PhoneNumber, TimeZone, UserId, UserName};
 
-/// A person who is called: a document of `users`.
+/// A person who can be called: a document of `users`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// The database's name of the document; outside it is [`UserId`].
+    /// The document's id: [`UserId`] outside the database.
     #[serde(rename = "_id")]
     pub id: ObjectId,
     /// The person's name.
     pub name: UserName,
-    /// The address as it was given.
+    /// The e-mail address as the client wrote it.
     pub email: Email,
-    /// [`Email::lower`] of `email`: unique. Documents of the earlier service have none until the indexes are made.
+    /// [`Email::lower`] of `email`. Unique. Documents of the earlier service lack it until the indexes are created.
     #[serde(default)]
     pub email_lower: String,
-    /// The person's number.
+    /// The person's phone number.
     pub phone_number: PhoneNumber,
-    /// Where the person is, by whose clocks they are called; where it is not known, `DEFAULT_TIME_ZONE` holds.
+    /// The person's time zone. Calling hours apply in it. If it is absent, the number's time zone or `DEFAULT_TIME_ZONE` counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZone>,
-    /// Hash of the API key's name, the route and the idempotency key: unique.
+    /// Hash of the API key's name, the route and the idempotency key. Unique.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_scope: Option<String>,
     /// Hash of the request that came with the idempotency key.
@@ -39,7 +41,7 @@ pub struct User {
 }
 
 impl User {
-    /// The public name.
+    /// The user's id.
     #[must_use]
     pub fn user_id(&self) -> UserId {
         self.id.into()

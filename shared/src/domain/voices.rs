@@ -1,11 +1,11 @@
-//! Voices: what they cost, and which languages they speak.
+//! Voices: their price class, and the languages that they speak.
 
 use super::{
     Language, Voice,
     languages::{self, Spoken},
 };
 
-/// The price class of a voice. Each class costs a few times as much as the one before.
+/// The price class of a voice. Each class costs several times as much as the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VoiceClass {
     /// `man` and `woman`: free.
@@ -21,7 +21,7 @@ pub enum VoiceClass {
 impl VoiceClass {
     pub(super) const ALL: [Self; 4] = [Self::Basic, Self::Standard, Self::Neural, Self::Generative];
 
-    /// The word in `ALLOWED_VOICES`.
+    /// The class as spelled in `ALLOWED_VOICES`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,11 +33,11 @@ impl VoiceClass {
     }
 }
 
-/// The form of a voice's name. Twilio's names are compared without regard to case.
+/// The form of a voice's name. Its case is ignored.
 pub(super) enum Form<'a> {
     /// `man` and `woman`.
     Basic,
-    /// The third basic voice, which Twilio lists no longer.
+    /// The third basic voice, which Twilio no longer lists.
     Alice,
     /// `Polly.NAME`, `Polly.NAME-Neural`, `Polly.NAME-Generative`.
     Polly(&'a str),
@@ -63,7 +63,7 @@ impl Voice {
         }
     }
 
-    /// Returns the price class, or `None` for a name of no known form, such as an `ElevenLabs` voice, whose price is not known.
+    /// Returns the price class, or `None` for a name of unknown form, such as an `ElevenLabs` voice.
     #[must_use]
     pub fn class(&self) -> Option<VoiceClass> {
         match self.form() {
@@ -92,7 +92,7 @@ impl Voice {
         }
     }
 
-    /// Whether the voice is known to speak the language with this tag of Twilio's.
+    /// Returns whether the voice is known to speak the language.
     #[must_use]
     pub fn speaks(&self, language: &Language) -> bool {
         match self.form() {
@@ -111,7 +111,7 @@ impl Voice {
         }
     }
 
-    /// Returns the tag of the first language that the voice speaks, if it is known.
+    /// Returns the first language that the voice is known to speak.
     pub(super) fn own_language(&self) -> Option<&str> {
         match self.form() {
             Form::Basic | Form::Alice => Some("en-US"),
@@ -132,7 +132,7 @@ fn polly_name(voice: &str) -> &str {
     voice.split_once('-').map_or(voice, |(name, _)| name)
 }
 
-/// `en-US` of `en-US-Standard-A`.
+/// The language of a Google voice: `en-US` for `en-US-Standard-A`.
 fn google_language(voice: &str) -> Option<&str> {
     let (primary, rest) = voice.split_once('-')?;
     let (region, _) = rest.split_once('-')?;
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_class_follows_from_the_name_whatever_its_case() {
+    fn class_follows_from_the_name_in_any_case() {
         for (class, names) in [
             (
                 Some(VoiceClass::Basic),

@@ -1,17 +1,16 @@
+//! Authentication: who sent a request, by API key, and what the key allows.
+
 use std::{iter, marker::PhantomData, str};
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::{HeaderValue, header, request::Parts};
 
 use super::Problem;
-use crate::{
-    config::{ApiKey, ApiKeys, Reloadable, Scope},
-    secret::RefreshReason,
-};
+use crate::config::{ApiKey, ApiKeys, RefreshReason, Reloadable, Scope};
 
-/// What a caller must be allowed to do, as a type: a handler says it in its signature.
+/// A required permission as a type. A handler's signature shows it.
 pub trait Permission {
-    /// The scope that the caller's key must have.
+    /// The scope that the caller's API key must have.
     const SCOPE: Scope;
 }
 
@@ -29,15 +28,14 @@ macro_rules! permissions {
 
 permissions!(UsersRead, UsersWrite, CallsRead, CallsWrite, NumbersUnblock);
 
-/// Who sent the request, known by the API key that came with it, and allowed to do `P`.
+/// The sender of a request: an API key with permission `P`.
 ///
-/// A request may present several keys, for a proxy may add its own header: the first known one counts.
-///
-/// Without a known key the request is refused by 401, and by 403 that names the scope where the key lacks it, before
-/// anything else of the request is looked at.
+/// As the first extractor of a handler, it rejects a request before anything else is read: with 401 if no known key came
+/// with it, and with 403 if the key lacks the scope. A proxy may add a key of its own, so a request may have several; the
+/// first known one counts.
 #[derive(Debug, Clone)]
 pub struct Caller<P> {
-    /// The name of the key; none where development is open.
+    /// The name of the key, or `None` if the API is open in development.
     pub name: Option<String>,
     permission: PhantomData<P>,
 }
@@ -57,20 +55,20 @@ where
         if !key.scopes().contains(&P::SCOPE) {
             return Err(Problem::forbidden(
                 "missing_scope",
-                format!("This API key lacks the scope {}.", P::SCOPE.as_str()),
+                format!("The API key lacks the scope {}.", P::SCOPE.as_str()),
             ));
         }
         Ok(Self::named(Some(key.name)))
     }
 }
 
-/// Who sent a request to a route that is open to everybody and tells more to callers with an API key.
+/// The sender of a request to a public route that returns more to callers with an API key.
 ///
-/// A request without a key is a stranger's: `Authorization: Basic …` is no key. One with an unknown key is refused with 401, as on every other route: a caller that
-/// sends a key expects it to work.
+/// A request without a key is anonymous, and so is one with `Authorization: Basic …`. An unknown key is rejected with 401, as
+/// on every other route, because a caller that sends a key expects it to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Visitor {
-    /// Whether the request came with a known key, whatever its scopes, or development is open.
+    /// True if the request has a known key, with any scopes, or if the API is open in development.
     pub is_known: bool,
 }
 
@@ -87,7 +85,7 @@ where
         if presented(parts).is_empty() {
             return Ok(Self { is_known: is_open });
         }
-        // Where no keys could be read none is known.
+        // The configured keys are missing or malformed, so no key is known.
         let Some(keys) = keys else {
             return Err(unknown_key());
         };
@@ -96,11 +94,11 @@ where
     }
 }
 
-/// Returns the entry of the key that came with the request, and `None` where development is open.
+/// Returns the entry of the request's key, or `None` if the API is open in development.
 ///
 /// # Errors
 ///
-/// 401 without a key, or with one that is not known.
+/// 401 without a key, or with an unknown one.
 async fn identify(
     parts: &Parts,
     reloadable: &Reloadable<ApiKeys>,
@@ -112,7 +110,7 @@ async fn identify(
     let presented = presented(parts);
     if presented.is_empty() {
         return Err(Problem::unauthorized(
-            "An API key is needed: send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
+            "An API key is required. Send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
         ));
     }
     let first_known = |keys: &ApiKeys| {
@@ -131,7 +129,7 @@ async fn identify(
 }
 
 fn unknown_key() -> Problem {
-    Problem::unauthorized("The API key is not known here.")
+    Problem::unauthorized("The API key is unknown.")
 }
 
 impl<P> Caller<P> {
@@ -143,10 +141,10 @@ impl<P> Caller<P> {
     }
 }
 
-/// How many keys of one request are compared at most.
+/// The most keys that are compared for one request.
 const PRESENTED_MAX: usize = 16;
 
-/// Returns the keys that the request presents: each `Authorization: Bearer …`, then each `X-API-Key`.
+/// Returns the keys of a request: each `Authorization: Bearer …`, then each `X-API-Key`.
 fn presented(parts: &Parts) -> Vec<&str> {
     const BLANKS: [char; 2] = [' ', '\t'];
     let values = |name| {
@@ -156,7 +154,7 @@ fn presented(parts: &Parts) -> Vec<&str> {
             .iter()
             .map(HeaderValue::as_bytes)
     };
-    // A gateway joins repeated headers by commas. A key may have commas too, so the whole value comes first.
+    // A gateway joins repeated headers with commas. A key may contain commas too, so the whole value comes first.
     let texts = |name| {
         values(name).flat_map(|value| {
             let parts = value.split(|&byte| byte == b',');

@@ -1,3 +1,5 @@
+//! `Idempotency-Key`: recognizes a request that repeats another one.
+
 use axum::response::{IntoResponse, Response};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -5,26 +7,19 @@ use ring::digest;
 use serde::Serialize;
 
 use super::{FieldError, Problem};
-
-/// What makes a request a repeat of another: the `Idempotency-Key` that it came with, and what it asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Idempotency {
-    /// Hash of the API key's name, the route and the idempotency key: stored under a unique index.
-    pub scope: String,
-    /// Hash of the request: stored beside it.
-    pub request_hash: String,
-}
+use crate::domain::Idempotency;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 impl Idempotency {
-    /// The request's idempotency, if it came with a key. Two bodies that mean the same are the same request: `request`
-    /// is the parsed one.
+    /// Returns the idempotency of a request, or `None` if it has no key.
+    ///
+    /// `request` is the parsed body, so that two spellings of the same body are the same request.
     ///
     /// # Errors
     ///
-    /// 422 when the key is not 1–255 visible ASCII characters.
+    /// 422 when the key is not 1 to 255 visible ASCII characters.
     pub fn of(
         headers: &HeaderMap,
         caller: Option<&str>,
@@ -48,29 +43,35 @@ impl Idempotency {
         }))
     }
 
-    /// Lets a repeat pass whose first request, by its stored hash, was the same.
+    /// Checks that the first request with this key, by its stored hash, was the same request.
     ///
     /// # Errors
     ///
-    /// 422 when it was another one.
+    /// 422 when it was a different one.
     pub fn is_repeat_of(&self, request_hash: Option<&str>) -> Result<(), Problem> {
-        if request_hash == Some(&self.request_hash) {
+        if self.matches(request_hash) {
             return Ok(());
         }
-        Err(Problem::rule(
-            "idempotency_key_reused",
-            "Idempotency-Key",
-            "came with another request before: a new request needs a new key",
-        ))
+        Err(key_reused())
     }
 }
 
-/// The answer, marked as one that repeats the answer to an earlier request.
-pub fn replayed(answer: impl IntoResponse) -> Response {
-    ([(REPLAYED, HeaderValue::from_static("true"))], answer).into_response()
+/// 422: the idempotency key was used for a different request.
+#[must_use]
+pub fn key_reused() -> Problem {
+    Problem::rule(
+        "idempotency_key_reused",
+        "Idempotency-Key",
+        "was used for a different request. Use a new key for a new request",
+    )
 }
 
-/// SHA-256 of the parts, each with its length before it, so that no two lists of parts run together.
+/// Marks a response as a repeat of an earlier one, by `Idempotent-Replayed: true`.
+pub fn replayed(response: impl IntoResponse) -> Response {
+    ([(REPLAYED, HeaderValue::from_static("true"))], response).into_response()
+}
+
+/// The SHA-256 of the parts. Each part follows its length, so that different lists have different hashes.
 fn hash(parts: &[&[u8]]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_scoped_to_its_caller_and_route() {
+    fn key_is_scoped_to_its_caller_and_route() {
         let first = of(b"k", "a", "POST /x", "1").unwrap();
         assert_eq!(first, of(b"k", "a", "POST /x", "1").unwrap());
         for other in [
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_asks_for_the_same() {
+    fn repeat_has_the_same_request() {
         let first = of(b"k", "a", "POST /x", "1").unwrap();
         assert!(first.is_repeat_of(Some(&first.request_hash)).is_ok());
         let other = of(b"k", "a", "POST /x", "2").unwrap();
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_1_to_255_visible_ascii_characters() {
+    fn key_has_1_to_255_visible_ascii_characters() {
         assert!(of(&[b'!'; 255], "a", "r", "1").is_ok());
         for bad in [&b""[..], &[b'a'; 256], b"a b", "é".as_bytes(), b"a\tb"] {
             assert!(of(bad, "a", "r", "1").is_err(), "{bad:?}");

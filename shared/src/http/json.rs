@@ -1,21 +1,17 @@
+//! JSON bodies, which are checked as a whole.
+
 use std::ops::ControlFlow;
 
-use axum::{
-    body::Bytes,
-    extract::{FromRequest, Request},
-};
+use axum::extract::{FromRequest, Request};
 use deserr::{
     DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef,
 };
 use http::header;
 
-use super::{FieldError, Problem};
+use super::{FieldError, Problem, read_body};
 use crate::domain::InvalidValue;
 
-/// The longest body that is read.
-pub const BODY_MAX_BYTES: usize = 64 * 1024;
-
-/// A JSON body, checked whole: every fault of every field is told at once.
+/// A JSON body. If it is invalid, the response lists every invalid field at once.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -33,7 +29,7 @@ where
         let body = read_body(request).await?;
         let value: serde_json::Value = serde_json::from_slice(&body).map_err(|error| {
             Problem::malformed_json(format!(
-                "The body is not well-formed JSON: see line {}, column {}.",
+                "The body is not valid JSON: error at line {}, column {}.",
                 error.line(),
                 error.column()
             ))
@@ -56,18 +52,7 @@ fn is_json(request: &Request) -> bool {
         .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// The whole body.
-///
-/// # Errors
-///
-/// 413 when it is longer than [`BODY_MAX_BYTES`].
-pub(super) async fn read_body(request: Request) -> Result<Bytes, Problem> {
-    axum::body::to_bytes(request.into_body(), BODY_MAX_BYTES)
-        .await
-        .map_err(|_| Problem::payload_too_large(BODY_MAX_BYTES))
-}
-
-/// Every fault of a body.
+/// The invalid fields of a body.
 #[derive(Debug)]
 pub struct FieldErrors(Vec<FieldError>);
 
@@ -113,7 +98,7 @@ impl DeserializeError for FieldErrors {
             ErrorKind::UnknownKey { key, accepted } => (
                 inside(key),
                 format!(
-                    "is not a field here; the fields are {}",
+                    "is not a known field; the fields are {}",
                     accepted.join(", ")
                 ),
             ),
@@ -151,8 +136,8 @@ fn kinds(accepted: &[ValueKind]) -> String {
             ValueKind::Boolean => "true or false",
             ValueKind::Integer | ValueKind::NegativeInteger => "a whole number",
             ValueKind::Float => "a number",
-            ValueKind::String => "a text",
-            ValueKind::Sequence => "a list",
+            ValueKind::String => "a string",
+            ValueKind::Sequence => "an array",
             ValueKind::Map => "an object",
         })
         .collect();

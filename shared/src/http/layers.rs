@@ -1,7 +1,12 @@
+//! The layers of every router: the routed path, errors as JSON, panics, one log line per request, metrics and headers.
+//!
+//! The layers and the extractors read a request's id and its body here.
+
 use std::time::Instant;
 
 use axum::{
     Router,
+    body::{self, Bytes},
     extract::{MatchedPath, Request},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -12,12 +17,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, field};
 
 use super::Problem;
-use crate::{logs::elapsed_ms, metrics};
+use crate::telemetry::{logs::elapsed_ms, metrics};
 
-/// What every function's router ends with: 404 and 405 as problem answers, panics caught, one log line a request,
-/// and the headers that every answer has.
+/// The maximum size of a request body.
+pub const BODY_MAX_BYTES: usize = 64 * 1024;
+
+/// Adds the layers of every router.
 ///
-/// A request whose path is not the one that the gateway routed is a 404, and no handler runs.
+/// They answer 404 and 405 as [`Problem`]s, catch panics, log one line per request, count responses, and set the common
+/// headers. A request whose path differs from the one that the gateway routed is a 404, and no handler runs.
 pub fn with_common_layers(router: Router) -> Router {
     router
         .fallback(async || Problem::not_found("path"))
@@ -25,33 +33,21 @@ pub fn with_common_layers(router: Router) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             Problem::internal("a handler panicked").into_response()
         }))
-        .layer(middleware::from_fn(answer))
+        .layer(middleware::from_fn(observe))
 }
 
-/// The name of a request in logs and problem answers: Lambda's, else the gateway's.
-pub(super) fn request_id(request: &Request) -> String {
-    if let Some(context) = request.extensions().lambda_context_ref() {
-        return context.request_id.clone();
-    }
-    match request.extensions().request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
-        _ => None,
-    }
-    .unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
-}
-
-async fn answer(request: Request, next: Next) -> Response {
+async fn observe(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let request_id = request_id(&request);
     let is_as_routed = is_as_routed(&request);
     let route = request.extensions().get::<MatchedPath>();
     let route = route.filter(|_| is_as_routed);
-    // An error's span, or LOG_LEVEL=ERROR would leave the lines without it.
+    // An ERROR span, because LOG_LEVEL=ERROR filters out lower ones, and the lines would lose their request_id.
     let span = tracing::error_span!(
         "request",
         request_id,
         method = %request.method(),
-        // Never the path itself: it may hold anything.
+        // Never the path itself, which may contain anything.
         route = route.map_or("none", MatchedPath::as_str),
         api_key = field::Empty,
         call_id = field::Empty,
@@ -68,7 +64,7 @@ async fn answer(request: Request, next: Next) -> Response {
         metrics::count_response(response.status(), problem.as_ref().map(Problem::code));
         metrics::flush();
         if let Some(problem) = problem {
-            response = with_document(response, problem, request_id);
+            response = with_body(response, problem, request_id);
         }
         let headers = response.headers_mut();
         headers.insert(
@@ -88,28 +84,12 @@ async fn answer(request: Request, next: Next) -> Response {
     .await
 }
 
-/// Returns whether the path is the gateway's `rawPath`, to the letter.
+/// Returns whether the request's path equals the gateway's `rawPath`.
 ///
-/// The runtime parses `rawPath` as part of a URL, which resolves `..` and drops blanks and what follows `#`. The gateway has chosen
-/// the function and the throttle by the path before that.
+/// The gateway chooses function and throttle by `rawPath`. The runtime then parses it as part of a URL, which resolves `..`,
+/// and drops blanks and everything after `#`.
 fn is_as_routed(request: &Request) -> bool {
     request.uri().path() == request.extensions().raw_http_path()
-}
-
-/// A layer for a path that has its own route, and its own throttle, at the gateway: 404 for a request that took a route with
-/// a variable, such as `ANY /calls/{proxy+}`.
-///
-/// API Gateway decodes the path into `rawPath`, and is reported to cut it at a decoded `?`. So `/calls/outbound%3F` could take
-/// the route with a variable there, and arrive here as `/calls/outbound`.
-pub async fn on_own_route(request: Request, next: Next) -> Response {
-    let route_key = match request.extensions().request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref(),
-        _ => None,
-    };
-    if route_key.is_some_and(|key| key.contains('{')) {
-        return Problem::not_found("path").into_response();
-    }
-    next.run(request).await
 }
 
 fn log(status: http::StatusCode, problem: Option<&Problem>, begun: Instant) {
@@ -141,7 +121,7 @@ fn log(status: http::StatusCode, problem: Option<&Problem>, begun: Instant) {
     }
 }
 
-fn with_document(response: Response, problem: Problem, request_id: String) -> Response {
+fn with_body(response: Response, problem: Problem, request_id: String) -> Response {
     let (mut head, _) = response.into_parts();
     head.headers.insert(
         header::CONTENT_TYPE,
@@ -150,4 +130,43 @@ fn with_document(response: Response, problem: Problem, request_id: String) -> Re
     head.headers.remove(header::CONTENT_LENGTH);
     let body = serde_json::to_vec(&problem.into_body(request_id)).unwrap_or_default();
     Response::from_parts(head, body.into())
+}
+
+/// Middleware for a path with its own route, and so its own throttle, at the gateway.
+///
+/// Answers 404 to a request that took a route with a variable, such as `ANY /calls/{proxy+}`. API Gateway decodes the path into
+/// `rawPath`, and reportedly cuts it at a decoded `?`. So `/calls/outbound%3F` could take the route with a variable, and arrive
+/// as `/calls/outbound`.
+pub async fn on_own_route(request: Request, next: Next) -> Response {
+    let route_key = match request.extensions().request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref(),
+        _ => None,
+    };
+    if route_key.is_some_and(|key| key.contains('{')) {
+        return Problem::not_found("path").into_response();
+    }
+    next.run(request).await
+}
+
+/// Returns the request's id for logs and error responses. It is Lambda's, the gateway's, or a new one.
+pub(crate) fn request_id(request: &Request) -> String {
+    if let Some(context) = request.extensions().lambda_context_ref() {
+        return context.request_id.clone();
+    }
+    match request.extensions().request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    }
+    .unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
+}
+
+/// Reads the whole body.
+///
+/// # Errors
+///
+/// 413 when it is larger than [`BODY_MAX_BYTES`].
+pub(crate) async fn read_body(request: Request) -> Result<Bytes, Problem> {
+    body::to_bytes(request.into_body(), BODY_MAX_BYTES)
+        .await
+        .map_err(|_| Problem::payload_too_large(BODY_MAX_BYTES))
 }

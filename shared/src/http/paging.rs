@@ -1,7 +1,9 @@
+//! The queries of lists and statistics: paging, filters and time ranges.
+
 use axum::extract::FromRequestParts;
-use chrono::DateTime as Instant;
+use bson::DateTime;
+use chrono::DateTime as ChronoDateTime;
 use http::request::Parts;
-use mongodb::bson::DateTime;
 
 use super::{
     FieldError, Problem,
@@ -12,18 +14,18 @@ use crate::{
     domain::{CallStatus, Email, InvalidValue, PhoneNumber, TimeRange, UserId},
 };
 
-/// The query of a list or of statistics: `page` and `page_size`, or `cursor`; and the filters of the list.
+/// The query of a list or of statistics.
 ///
-/// Each list knows its own parameters. Others, and those that come twice, are refused by name.
+/// Each method reads the parameters of one list, and rejects unknown and repeated ones by name.
 #[derive(Default)]
 pub struct PageQuery(Parameters);
 
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100;
-/// How many items a page has that does not say how many it wants.
+/// The default of `page_size`.
 pub(super) const PAGE_SIZE_DEFAULT: u32 = 20;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
-/// Deeper pages are reached by cursor, whose cost does not grow with the depth.
+/// Beyond these, pages are only reachable by cursor, whose cost does not grow with the depth.
 const PAGES: std::ops::RangeInclusive<u32> = 1..=10_000;
 
 impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
@@ -35,11 +37,11 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
 }
 
 impl PageQuery {
-    /// The page that is asked for of all users, and the address and the number that they must have.
+    /// Reads the query of the users: the filters `email` and `phone_number`, and the page.
     ///
     /// # Errors
     ///
-    /// 422 that names every parameter at fault.
+    /// 422 that lists every invalid parameter.
     pub fn of_users(&self) -> Result<(Option<Email>, Option<PhoneNumber>, PageRequest), Problem> {
         let names = ["page", "page_size", "cursor", "email", "phone_number"];
         let mut query = self.0.read(&names);
@@ -48,17 +50,17 @@ impl PageQuery {
         let list = number.clone().map_or(List::Users, List::UsersOfNumber);
         let request = page(&mut query, &list);
         if query.has("email") && query.has("cursor") {
-            query.refuse("email", "must not come with cursor: send one of them");
+            query.refuse("email", "can't be combined with cursor");
         }
         query.finish()?;
         Ok((email, number, request))
     }
 
-    /// The page that is asked for of all blocked numbers.
+    /// Reads the query of the blocked numbers.
     ///
     /// # Errors
     ///
-    /// 422 that names every parameter at fault.
+    /// 422 that lists every invalid parameter.
     pub fn of_blocked_numbers(&self) -> Result<PageRequest, Problem> {
         let mut query = self.0.read(&["page", "page_size", "cursor"]);
         let request = page(&mut query, &List::BlockedNumbers);
@@ -66,11 +68,11 @@ impl PageQuery {
         Ok(request)
     }
 
-    /// The page that is asked for of a user's calls, and the status that they must have.
+    /// Reads the query of a user's calls: the filter `status`, and the page.
     ///
     /// # Errors
     ///
-    /// 422 that names every parameter at fault.
+    /// 422 that lists every invalid parameter.
     pub fn of_calls(&self, user: UserId) -> Result<(Option<CallStatus>, PageRequest), Problem> {
         let mut query = self.0.read(&["page", "page_size", "cursor", "status"]);
         let status = query.parsed("status", status);
@@ -79,11 +81,11 @@ impl PageQuery {
         Ok((status, request))
     }
 
-    /// The page that is asked for of everybody's calls, by cursor alone, and what they must be.
+    /// Reads the query of all calls: the filters, and the page. Paging is by cursor only.
     ///
     /// # Errors
     ///
-    /// 422 that names every parameter at fault; 404 where `user_id` can be nobody's.
+    /// 422 that lists every invalid parameter. 404 if `user_id` is malformed.
     pub fn of_all_calls(&self) -> Result<(CallFilter, PageRequest), Problem> {
         let names = [
             "page_size",
@@ -121,12 +123,13 @@ impl PageQuery {
         }
     }
 
-    /// The time that statistics are asked for: the day until now, to the full minute, where nothing else is said. So they are
-    /// the same for a while.
+    /// Reads the time range of statistics. The default is the last 24 hours.
+    ///
+    /// The default ends at a full minute, so that the response stays the same for a while.
     ///
     /// # Errors
     ///
-    /// 422 that names every parameter at fault.
+    /// 422 that lists every invalid parameter.
     pub fn of_stats(&self, now: DateTime) -> Result<TimeRange, Problem> {
         let mut query = self.0.read(&["from", "to"]);
         let from = query.parsed("from", time);
@@ -149,7 +152,7 @@ fn page(query: &mut QueryReader, list: &List) -> PageRequest {
     let size = size(query);
     let page = whole_number(query, "page", 1, &PAGES);
     let from = if query.has("cursor") && query.has("page") {
-        query.refuse("cursor", "must not come with page: send one of them");
+        query.refuse("cursor", "can't be combined with page");
         Position::Page(page)
     } else {
         cursor(query, list).map_or(Position::Page(page), Position::Cursor)
@@ -172,7 +175,7 @@ fn status(word: &str) -> Result<CallStatus, InvalidValue> {
     })
 }
 
-/// A blank that no address can have is its `+`, which was not escaped.
+/// An address contains no blank: one in the query is an unescaped `+`.
 fn email(text: &str) -> Result<Email, InvalidValue> {
     text.parse().or_else(|_| text.replace(' ', "+").parse())
 }
@@ -181,12 +184,12 @@ fn number(text: &str) -> Result<PhoneNumber, InvalidValue> {
     with_leading_plus(text).parse()
 }
 
-/// To the millisecond, as times are stored.
+/// Rounded down to milliseconds, as times are stored.
 fn time(text: &str) -> Result<DateTime, InvalidValue> {
-    Instant::parse_from_rfc3339(&with_offset_plus(text))
+    ChronoDateTime::parse_from_rfc3339(&with_offset_plus(text))
         .map(|at| DateTime::from_millis(at.timestamp_millis()))
         .map_err(|_| {
-            let example = "must be a time in RFC 3339 form, such as 2026-01-02T03:04:05Z";
+            let example = "must be a time in RFC 3339 format, for example 2026-01-02T03:04:05Z";
             InvalidValue(example.to_owned())
         })
 }
@@ -197,7 +200,7 @@ fn whole_number(
     default: u32,
     range: &std::ops::RangeInclusive<u32>,
 ) -> u32 {
-    // A sign, which the parser would take, is no digit.
+    // The parser would accept a sign.
     let parse = |text: &str| match text.parse() {
         Ok(number) if range.contains(&number) && !text.starts_with('+') => Ok(number),
         _ => Err(InvalidValue(format!(

@@ -1,3 +1,5 @@
+//! Identifiers in paths.
+
 use std::str::FromStr;
 
 use axum::{
@@ -9,41 +11,41 @@ use http::request::Parts;
 use super::Problem;
 use crate::domain::{CallId, PhoneNumber, RecordingId, UserId};
 
-/// The name of a thing, the one parameter of the path. What is no name names nothing: 404.
+/// The identifier in the path, its only parameter. A malformed one is a 404.
 #[derive(Debug, Clone, Copy)]
 pub struct Id<T>(pub T);
 
-/// A kind of thing that a path can name.
-pub trait Named: FromStr {
-    /// What people call it.
-    const THING: &'static str;
+/// A type of identifier that can stand in a path.
+pub trait PathId: FromStr {
+    /// The name of the resource in error messages.
+    const RESOURCE: &'static str;
 }
 
-impl Named for UserId {
-    const THING: &'static str = "user";
+impl PathId for UserId {
+    const RESOURCE: &'static str = "user";
 }
-impl Named for CallId {
-    const THING: &'static str = "call";
+impl PathId for CallId {
+    const RESOURCE: &'static str = "call";
 }
-impl Named for RecordingId {
-    const THING: &'static str = "recording";
-}
-
-impl Named for PhoneNumber {
-    const THING: &'static str = "blocked number";
+impl PathId for RecordingId {
+    const RESOURCE: &'static str = "recording";
 }
 
-impl<T: Named + std::fmt::Display, S: Send + Sync> FromRequestParts<S> for Id<T> {
+impl PathId for PhoneNumber {
+    const RESOURCE: &'static str = "blocked number";
+}
+
+impl<T: PathId + std::fmt::Display, S: Send + Sync> FromRequestParts<S> for Id<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let not_found = || Problem::not_found(T::THING);
+        let not_found = || Problem::not_found(T::RESOURCE);
         let Path(text) = parts
             .extract::<Path<String>>()
             .await
             .map_err(|_| not_found())?;
         let id: T = text.parse().map_err(|_| not_found())?;
-        if T::THING == CallId::THING {
+        if T::RESOURCE == CallId::RESOURCE {
             tracing::Span::current().record("call_id", tracing::field::display(&id));
         }
         Ok(Self(id))

@@ -1,3 +1,5 @@
+//! Query parameters, which are checked as a whole.
+
 use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::extract::FromRequestParts;
@@ -6,7 +8,7 @@ use http::request::Parts;
 use super::{FieldError, Problem};
 use crate::domain::InvalidValue;
 
-/// The parameters of a query, as they were sent.
+/// The parameters of a query, unchecked.
 #[derive(Default)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
@@ -20,24 +22,24 @@ impl Parameters {
         )
     }
 
-    /// Reads the parameters of a route that knows these and no others.
+    /// Starts reading the parameters of a route that has only these.
     pub fn read(&self, known: &[&str]) -> QueryReader<'_> {
         let mut counts = BTreeMap::<_, usize>::new();
         for (name, _) in &self.0 {
             *counts.entry(name.as_str()).or_default() += 1;
         }
-        let faults = counts.into_iter().filter_map(|(name, count)| {
+        let errors = counts.into_iter().filter_map(|(name, count)| {
             let message = if !known.contains(&name) {
                 unknown(known)
             } else if count > 1 {
-                "must come once".to_owned()
+                "must not be repeated".to_owned()
             } else {
                 return None;
             };
-            Some(fault(name, message))
+            Some(field_error(name, message))
         });
         QueryReader {
-            errors: faults.collect(),
+            errors: errors.collect(),
             sent: self,
         }
     }
@@ -48,7 +50,7 @@ impl Parameters {
     }
 }
 
-/// The extractor of a route without parameters: refuses a query that has any, with a 422 that names each.
+/// The extractor of a route without query parameters: rejects any with a 422 that lists them.
 #[derive(Debug, Clone, Copy)]
 pub struct NoParameters;
 
@@ -61,7 +63,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
     }
 }
 
-/// Reads parameters one by one and collects every fault: unknown names, repeated names, malformed values.
+/// Reads parameters one by one, and collects the errors: unknown names, repeated names, malformed values.
 pub(super) struct QueryReader<'a> {
     sent: &'a Parameters,
     errors: Vec<FieldError>,
@@ -76,7 +78,7 @@ impl QueryReader<'_> {
         self.sent.get(name)
     }
 
-    /// The parsed value. A malformed or repeated one is a fault, and counts as absent.
+    /// The parsed value. A malformed or repeated one is an error, and counts as absent.
     pub fn parsed<T>(
         &mut self,
         name: &str,
@@ -91,16 +93,16 @@ impl QueryReader<'_> {
             .ok()
     }
 
-    /// Adds a fault.
+    /// Adds an error.
     pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
-        self.errors.push(fault(name, message.into()));
+        self.errors.push(field_error(name, message.into()));
     }
 
-    /// Ends the reading.
+    /// Finishes reading.
     ///
     /// # Errors
     ///
-    /// 422 that names every parameter at fault.
+    /// 422 that lists every invalid parameter.
     pub fn finish(self) -> Result<(), Problem> {
         if self.errors.is_empty() {
             Ok(())
@@ -110,7 +112,7 @@ impl QueryReader<'_> {
     }
 }
 
-/// Restores the `+` that begins a number. A `+` that is not escaped means a blank in a query.
+/// Restores the leading `+` of a phone number. In a query, an unescaped `+` means a blank.
 pub(super) fn with_leading_plus(text: &str) -> Cow<'_, str> {
     match text.strip_prefix(' ') {
         Some(rest) => format!("+{rest}").into(),
@@ -118,7 +120,7 @@ pub(super) fn with_leading_plus(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Restores the `+` of the offset at the end of a time, such as `+01:00`. An earlier blank separates date and time.
+/// Restores the `+` of the offset that ends a time, such as `+01:00`. An earlier blank separates date and time.
 pub(super) fn with_offset_plus(text: &str) -> Cow<'_, str> {
     match text.rsplit_once(' ') {
         Some((rest, offset)) if offset.len() == "01:00".len() => format!("{rest}+{offset}").into(),
@@ -128,15 +130,15 @@ pub(super) fn with_offset_plus(text: &str) -> Cow<'_, str> {
 
 fn unknown(known: &[&str]) -> String {
     match known {
-        [] => "is not a parameter of this route, which has none".to_owned(),
+        [] => "is unknown: this route has no parameters".to_owned(),
         known => format!(
-            "is not a parameter of this route; its parameters are {}",
+            "is unknown; the parameters of this route are {}",
             known.join(", ")
         ),
     }
 }
 
-fn fault(name: &str, message: String) -> FieldError {
+fn field_error(name: &str, message: String) -> FieldError {
     FieldError {
         field: name.to_owned(),
         message,

@@ -1,61 +1,61 @@
+//! Dialling: the request that creates a call.
+
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     TwilioClient,
-    answer::{Failure, parse},
-    rest::RetryPolicy,
+    attempt::{Failure, RetryPolicy, parse},
     webhook_url::{callback, fallback},
 };
 use crate::domain::{CallId, CallStatus, DialResult, MachineDetection, PhoneNumber};
 
-/// A call to be placed. The URLs are those of the webhooks, whole; `call_id` is added to them here.
+/// The call to place. Dialling adds the `call_id` to the webhook URLs.
 #[derive(Debug, Clone, Copy)]
 pub struct OutboundCall<'a> {
-    /// Our name of the call.
+    /// Our id of the call.
     pub call_id: CallId,
-    /// Who is called.
+    /// The number to call.
     pub to: &'a PhoneNumber,
-    /// The number that is shown.
+    /// The caller ID.
     pub from: &'a PhoneNumber,
-    /// Where Twilio asks what to say; its fallback is the same, marked in the query.
+    /// The URL that returns TwiML. The fallback URL is the same, with a mark in the query.
     pub voice_url: &'a str,
-    /// Where Twilio tells how the call goes.
+    /// The URL for status callbacks.
     pub status_url: &'a str,
-    /// Where Twilio tells of recordings.
+    /// The URL for recording callbacks.
     pub recording_url: &'a str,
-    /// Whether the call is recorded.
+    /// True if Twilio records the call.
     pub record: bool,
-    /// Whether Twilio listens for an answering machine.
+    /// Answering machine detection, or `None` for off.
     pub machine_detection: Option<MachineDetection>,
-    /// How long it rings, in seconds.
+    /// The longest ringing time, in seconds.
     pub ring_timeout_seconds: u32,
-    /// How long the call may last, in seconds.
+    /// The longest duration of the call, in seconds.
     pub time_limit_seconds: u32,
 }
 
 impl TwilioClient {
-    /// Dials. The request is repeated only where it is certain that Twilio has not taken it: a repeated one would dial
-    /// twice.
+    /// Dials. Repeats the request only if Twilio certainly did not accept it, because a repeat could dial twice.
     pub async fn make_outbound_call(&self, call: &OutboundCall<'_>) -> DialResult {
         let policy = RetryPolicy {
-            tries: 5,
+            attempts: 5,
             budget: self.timeouts.dial_budget,
-            again: |failure| matches!(failure, Failure::NotTaken(_)),
+            is_retryable: |failure| matches!(failure, Failure::NotTaken(_)),
         };
         let url = self.rest.resource(&["Calls.json"]);
-        let answer = self
+        let response = self
             .rest
             .send(policy, Method::POST, &url, &form(call))
             .await;
-        match answer.and_then(|body| parse(&body)) {
+        match response.and_then(|body| parse(&body)) {
             Ok(Placed { sid, status }) => match sid.parse() {
                 Ok(sid) => DialResult::Accepted {
                     sid,
                     status: status.as_str().and_then(CallStatus::from_word),
                 },
-                Err(_) => DialResult::Unknown("Twilio's answer names no call".to_owned()),
+                Err(_) => DialResult::Unknown("Twilio's response has no CallSid".to_owned()),
             },
             Err(Failure::NotTaken(refusal)) => DialResult::NotTaken(refusal),
             Err(Failure::Refused(refusal)) => DialResult::Refused(refusal),
@@ -65,7 +65,7 @@ impl TwilioClient {
     }
 }
 
-/// Each event is a parameter of its own: Twilio ignores a list in one.
+/// The form of the request. Each event is a separate parameter, because Twilio ignores a list in one.
 fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
     let mut form = vec![
         ("To", call.to.as_str().to_owned()),
@@ -100,7 +100,7 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
 #[derive(Deserialize)]
 struct Placed {
     sid: String,
-    /// Of any form: an odd one must not make the call one of unknown outcome.
+    /// Of any type: an unexpected one must not make the outcome of the dial unknown.
     #[serde(default)]
     status: Value,
 }

@@ -1,22 +1,25 @@
-//! Twilio: its REST API, the `TwiML` that we answer, the webhooks that it sends, and the proof that they are its own.
+//! Twilio: its REST API, `TwiML`, and the signatures of its webhooks.
 
-mod answer;
+mod attempt;
+mod calls;
 mod client;
 mod dial;
-mod lookup;
+mod error;
+mod lists;
+mod recordings;
 mod rest;
 mod signature;
 mod speech_parts;
 mod twiml;
-mod webhook;
 mod webhook_url;
 
-pub use client::{BuildError, CALL_NOT_IN_PROGRESS, CallDetails, TwilioClient, TwilioError};
+pub use attempt::Timeouts;
+pub use calls::{CALL_NOT_IN_PROGRESS, CallDetails};
+pub use client::TwilioClient;
 pub use dial::OutboundCall;
-pub use rest::Timeouts;
-pub use signature::{Signed, sign};
+pub use error::{BuildError, TwilioError};
+pub use signature::{Signed, form_pairs, sign};
 pub use twiml::{
-    Element, empty, generate_twiml_response, hangup, response, say_and_hang_up, wait_and_redirect,
+    Element, generate_twiml_response, hangup, response, say_and_hang_up, wait_and_redirect,
 };
-pub use webhook::{InvalidForm, form_pairs, parse_recording, parse_status, parse_voice};
 pub use webhook_url::voice_retry;

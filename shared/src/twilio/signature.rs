@@ -1,29 +1,30 @@
+//! The signatures of webhooks.
+
 use std::{borrow::Cow, collections::BTreeSet, fmt::Write};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::{digest, hmac};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::form_pairs;
-
-/// A request that claims to come from Twilio.
+/// A request that claims to be Twilio's.
 #[derive(Clone, Copy)]
 pub struct Signed<'a> {
-    /// The URL that Twilio was given, and its query as it arrived; no fragment.
+    /// The URL that we gave to Twilio, with the query as received, without a fragment.
     pub url: &'a str,
     /// The header `X-Twilio-Signature`.
     pub signature: Option<&'a str>,
-    /// The header `X-Twilio-Webhooks-Signature-Settings`, which may name another algorithm than SHA-1.
+    /// The header `X-Twilio-Webhooks-Signature-Settings`, which may name an algorithm other than SHA-1.
     pub settings: Option<&'a str>,
-    /// The header `Content-Type`; without it the body is taken for a form.
+    /// The header `Content-Type`. Without it, the body counts as a form.
     pub content_type: Option<&'a str>,
-    /// The body as it arrived.
+    /// The body as received.
     pub body: &'a [u8],
 }
 
 impl Signed<'_> {
-    /// Whether one of the tokens made the signature. The verdict is that of Twilio's own validators; the comparison
-    /// takes the same time whatever the signature holds.
+    /// Returns whether the signature is valid for one of the auth tokens.
+    ///
+    /// Twilio's own validators give the same result. The comparison takes constant time.
     #[must_use]
     pub fn is_valid(&self, tokens: &[SecretString]) -> bool {
         let Some(algorithm) = self.algorithm() else {
@@ -59,18 +60,18 @@ impl Signed<'_> {
         }
     }
 
-    /// What is signed beside the URL; `None` where nothing vouches for the body.
+    /// The signed parameters, or `None` if the body is not covered by the signature.
     fn signed_params(&self) -> Option<Params<'_>> {
         if self.is_form() {
             return Some(form_pairs(self.body).collect());
         }
         let query = self.url.split_once('?').map_or("", |(_, query)| query);
         let hash = form_pairs(query.as_bytes()).find(|(name, _)| name == "bodySHA256");
-        let vouched = match hash {
+        let is_covered = match hash {
             Some((_, hash)) => hash == sha256_hex(self.body),
             None => self.body.is_empty(),
         };
-        vouched.then(Params::new)
+        is_covered.then(Params::new)
     }
 
     fn is_form(&self) -> bool {
@@ -82,7 +83,7 @@ impl Signed<'_> {
     }
 }
 
-/// The `X-Twilio-Signature` that Twilio would send with a form of these parameters: what tests and simulators need.
+/// Returns the `X-Twilio-Signature` for a form with these parameters, for tests and simulators.
 #[must_use]
 pub fn sign(url: &str, params: &[(&str, &str)], token: &str) -> String {
     let params = params
@@ -93,7 +94,13 @@ pub fn sign(url: &str, params: &[(&str, &str)], token: &str) -> String {
     STANDARD.encode(hmac::sign(&key, message(url, &params).as_bytes()))
 }
 
-/// Names and values in the order in which they are signed, each pair once.
+/// Returns the names and values of a form, in their order. Bytes that are not UTF-8 become U+FFFD.
+#[must_use]
+pub fn form_pairs(body: &[u8]) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(body)
+}
+
+/// Names and values in the order of signing, without duplicates.
 type Params<'a> = BTreeSet<(Cow<'a, str>, Cow<'a, str>)>;
 
 fn message(url: &str, params: &Params<'_>) -> String {
@@ -103,7 +110,7 @@ fn message(url: &str, params: &Params<'_>) -> String {
     std::iter::once(url).chain(pairs).collect()
 }
 
-/// The URL without a port, and with one: Twilio signs either.
+/// The URL with and without a port, because Twilio signs either.
 fn url_variants(url: &str) -> [String; 2] {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

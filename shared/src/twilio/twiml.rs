@@ -1,3 +1,5 @@
+//! `TwiML` documents.
+
 use std::{borrow::Cow, io};
 
 use quick_xml::{
@@ -10,9 +12,9 @@ use quick_xml::{
 use super::speech_parts::speech_parts;
 use crate::domain::{Script, is_xml_char};
 
-/// What a call is told to do: the notice, if there is one, and the script are spoken; then it hangs up.
+/// Returns the document that speaks the notice, if any, and the script, and then hangs up.
 ///
-/// A text that is too long for one `<Say>` becomes several.
+/// A text that is too long for one `<Say>` is split into several.
 #[must_use]
 pub fn generate_twiml_response(
     script: &Script,
@@ -28,13 +30,13 @@ pub fn generate_twiml_response(
     )
 }
 
-/// Speaks a text, and hangs up: a goodbye, an apology.
+/// Returns the document that speaks a text and hangs up.
 #[must_use]
 pub fn say_and_hang_up(text: &str, voice: &str, language: &str) -> String {
     response(say(text, voice, language).chain([Element::new("Hangup")]))
 }
 
-/// Waits a second, then asks that URL for instructions.
+/// Returns the document that waits a second and then redirects to the URL.
 #[must_use]
 pub fn wait_and_redirect(url: &str) -> String {
     response([
@@ -45,19 +47,13 @@ pub fn wait_and_redirect(url: &str) -> String {
     ])
 }
 
-/// Hangs up without a word.
+/// Returns the document that hangs up.
 #[must_use]
 pub fn hangup() -> String {
     response([Element::new("Hangup")])
 }
 
-/// Asks for nothing: what a status or recording callback is answered with.
-#[must_use]
-pub fn empty() -> String {
-    response([])
-}
-
-/// A `TwiML` document of these verbs, with attributes in order of their names, as canonical XML has them.
+/// Returns the document with these verbs. Attributes are sorted by name, as in canonical XML.
 #[must_use]
 pub fn response<'a>(verbs: impl IntoIterator<Item = Element<'a>>) -> String {
     document(
@@ -73,11 +69,12 @@ fn document(root: &Element<'_>) -> String {
         .write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))
         .and_then(|()| root.write(&mut writer))
         .expect("a Vec takes every write");
-    String::from_utf8(writer.into_inner()).expect("what was written was text")
+    String::from_utf8(writer.into_inner()).expect("the writer produces UTF-8")
 }
 
-/// A verb or noun of `TwiML`. Text and values are escaped as they are written; characters that XML 1.0 forbids become
-/// spaces, for a document that Twilio cannot read is worse than a word that it cannot speak.
+/// A verb or noun of `TwiML`.
+///
+/// Text and values are escaped. Characters that XML 1.0 forbids become spaces, so that Twilio can read the document.
 #[derive(Debug, Clone)]
 pub struct Element<'a> {
     name: &'a str,
@@ -92,7 +89,7 @@ enum Node<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// An empty element; the name must be one of XML.
+    /// Creates an empty element. The name must be a valid XML name.
     #[must_use]
     pub fn new(name: &'a str) -> Self {
         Self {
@@ -102,7 +99,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// With the attribute, too; its name must be one of XML, and given once.
+    /// Adds an attribute. Its name must be a valid XML name, and must not be repeated.
     #[must_use]
     pub fn attribute(mut self, name: &'a str, value: impl Into<Cow<'a, str>>) -> Self {
         self.attributes.push((name, value.into()));
@@ -110,14 +107,14 @@ impl<'a> Element<'a> {
         self
     }
 
-    /// With the text after what it holds already.
+    /// Appends text.
     #[must_use]
     pub fn text(mut self, text: &'a str) -> Self {
         self.content.push(Node::Text(text));
         self
     }
 
-    /// With the element after what it holds already.
+    /// Appends an element.
     #[must_use]
     pub fn child(mut self, child: Self) -> Self {
         self.content.push(Node::Element(child));
@@ -156,12 +153,12 @@ fn say<'a>(text: &'a str, voice: &'a str, language: &'a str) -> impl Iterator<It
     })
 }
 
-/// A reader would take a bare `\r` for the end of a line, and lose it.
+/// Escapes `\r` too, because an XML parser replaces it.
 fn escape_text(text: &str) -> String {
     partial_escape(allowed(text)).replace('\r', "&#xD;")
 }
 
-/// A reader would take bare white space in a value for a blank.
+/// Escapes white space too, because an XML parser replaces it by blanks.
 fn escape_value(value: &str) -> String {
     allowed(value)
         .replace('&', "&amp;")

@@ -1,7 +1,9 @@
+//! The webhook URLs that Twilio gets with a call: with its `call_id`, marks for retries, and connection overrides.
+
 use crate::domain::CallId;
 
-/// Connection overrides, a fragment that Twilio does not sign: two more deliveries after any failure, each within 6.5 s and all
-/// within Twilio's 15 s.
+/// Connection overrides in the fragment, which Twilio does not sign: two retries after any failure, each within 6.5 s, all within
+/// Twilio's 15 s.
 const OVERRIDES: &str = "#rc=3&rp=all&ct=2000&rt=6500&tt=15000";
 
 /// The query parameter of the fallback URL.
@@ -60,7 +62,7 @@ mod tests {
     const URL: &str = "https://example.com/twilio/voice";
 
     #[test]
-    fn three_retries_follow_each_other_and_no_more() {
+    fn url_has_at_most_three_retries() {
         let mut url = format!("{URL}?call_id=1b4e&x=a+b%20c");
         for retry in 1..=3 {
             let next = voice_retry(&url).unwrap();
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_without_a_query_can_be_retried() {
+    fn url_without_a_query_can_be_retried() {
         for url in [URL, "https://example.com/twilio/voice?"] {
             let expected = format!("{URL}?retry=1{OVERRIDES}");
             assert_eq!(voice_retry(url).as_deref(), Some(&*expected));
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_number_of_retries_counts_as_exhausted() {
+    fn any_other_retry_value_counts_as_exhausted() {
         for value in [
             "=0",
             "=3",
@@ -107,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fallback_url_is_never_retried() {
+    fn fallback_url_is_never_retried() {
         let id = CallId::generate();
         let url = fallback(URL, id);
         assert_eq!(url, format!("{URL}?call_id={id}&fallback=1{OVERRIDES}"));

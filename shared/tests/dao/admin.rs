@@ -1,3 +1,5 @@
+//! Tests that outdial's databases are recognised.
+
 use mongodb::bson::{Document, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
@@ -25,7 +27,7 @@ async fn make_index(database: &Database, collection: &str, field: &str, name: &s
 }
 
 #[tokio::test]
-async fn indexes_alone_are_told_from_a_database_in_use() {
+async fn indexes_alone_differ_from_a_database_in_use() {
     with_dao(async |dao| {
         let database = dao.database().await.unwrap();
         assert_eq!(presence(&database).await.unwrap(), Presence::IndexesOnly);
@@ -36,10 +38,10 @@ async fn indexes_alone_are_told_from_a_database_in_use() {
 }
 
 #[tokio::test]
-async fn an_empty_database_and_somebody_elses_are_not_outdials() {
+async fn empty_and_foreign_databases_are_not_outdials() {
     with_database(async |database, config| {
         assert_eq!(presence(database).await.unwrap(), Presence::Absent);
-        // What an earlier version's `dialing off` left in a wrong database.
+        // An earlier version's `dialing off` may have left its document in a wrong database.
         let dao = Dao::new(&config).unwrap();
         dao.switch_dialing(false, None, None).await.unwrap();
         make_index(database, "users", "email", "email_1").await;
@@ -51,7 +53,7 @@ async fn an_empty_database_and_somebody_elses_are_not_outdials() {
 }
 
 #[tokio::test]
-async fn documents_without_indexes_and_beside_odd_ones_are_enough() {
+async fn documents_alone_identify_an_outdial_database() {
     for (collection, document) in [
         (
             "users",
@@ -71,7 +73,7 @@ async fn documents_without_indexes_and_beside_odd_ones_are_enough() {
 }
 
 #[tokio::test]
-async fn one_index_of_an_older_version_is_enough() {
+async fn one_index_of_an_older_version_identifies_an_outdial_database() {
     with_database(async |database, _| {
         make_index(database, "users", "email_lower", "email_lower_unique").await;
         assert_eq!(presence(database).await.unwrap(), Presence::IndexesOnly);
@@ -80,7 +82,7 @@ async fn one_index_of_an_older_version_is_enough() {
 }
 
 #[tokio::test]
-async fn others_are_listed_without_the_database_itself() {
+async fn list_of_others_omits_the_database_itself() {
     with_dao(async |ours| {
         stored_call(ours).await;
         let ours = ours.database().await.unwrap();

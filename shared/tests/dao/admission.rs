@@ -1,8 +1,11 @@
+//! Tests storing, beginning and withdrawing calls.
+
 use futures_util::future::join_all;
 use mongodb::bson::DateTime;
 use outdial::{
     dao::{CALL_TIMEOUT, CapCheck, Dao},
     domain::{Call, UserId},
+    service::place_call::{store_and_count, withdraw_undialled},
 };
 use tokio::time::Instant;
 
@@ -13,8 +16,7 @@ async fn admitted(dao: &Dao) -> Call {
     let mut call = call_of(UserId::generate());
     call.idempotency_scope = Some(call.call_id.to_string());
     call.announces_dial = true;
-    let taken = dao
-        .admit_call(&call, caps(5, 5_000), in_time())
+    let taken = store_and_count(dao, &call, caps(5, 5_000), in_time())
         .await
         .unwrap();
     assert_eq!(taken, CapCheck::Admitted);
@@ -26,11 +28,11 @@ fn in_time() -> Instant {
 }
 
 #[tokio::test]
-async fn a_dial_that_begins_is_stored_as_it_is_returned() {
+async fn begun_dial_is_stored_as_returned() {
     with_dao(async |dao| {
         let call = admitted(dao).await;
         assert!(call.is_undialled());
-        let begun = dao.begin_dial(&call, second(1), in_time()).await.unwrap();
+        let begun = dao.begin_dial(&call, second(1)).await.unwrap();
         let begun = begun.unwrap();
         assert_eq!(begun.dial_deadline, Some(second(1)));
         assert!(begun.dial_begun_at.is_some() && !begun.is_undialled());
@@ -40,15 +42,13 @@ async fn a_dial_that_begins_is_stored_as_it_is_returned() {
 }
 
 #[tokio::test]
-async fn a_call_is_either_withdrawn_or_dialled_never_both() {
+async fn call_is_either_withdrawn_or_dialled() {
     with_dao(async |dao| {
         for _ in 0..40 {
             let call = admitted(dao).await;
-            let withdrawing = join_all((0..2).map(|_| dao.withdraw_undialled(&call)));
-            let (begun, withdrawn) = tokio::join!(
-                dao.begin_dial(&call, DateTime::now(), in_time()),
-                withdrawing
-            );
+            let withdrawing = join_all((0..2).map(|_| withdraw_undialled(dao, &call)));
+            let (begun, withdrawn) =
+                tokio::join!(dao.begin_dial(&call, DateTime::now()), withdrawing);
             let is_begun = begun.unwrap().is_some();
             let withdrawn = withdrawn.into_iter().filter(|one| *one.as_ref().unwrap());
             assert_eq!(withdrawn.count(), usize::from(!is_begun));
@@ -60,32 +60,29 @@ async fn a_call_is_either_withdrawn_or_dialled_never_both() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_call_is_given_back_and_its_key_is_free() {
+async fn withdrawn_call_is_uncounted_and_frees_its_key() {
     with_dao(async |dao| {
         let call = admitted(dao).await;
-        assert!(dao.withdraw_undialled(&call).await.unwrap());
+        assert!(withdraw_undialled(dao, &call).await.unwrap());
         let repeat = Call {
             idempotency_scope: call.idempotency_scope.clone(),
             ..call_of(call.user_id.parse().unwrap())
         };
-        let taken = dao
-            .admit_call(&repeat, caps(1, 1), in_time())
+        let taken = store_and_count(dao, &repeat, caps(1, 1), in_time())
             .await
             .unwrap();
         assert_eq!(taken, CapCheck::Admitted);
-        let begun = dao.begin_dial(&call, DateTime::now(), in_time()).await;
+        let begun = dao.begin_dial(&call, DateTime::now()).await;
         assert_eq!(begun.unwrap(), None);
     })
     .await;
 }
 
 #[tokio::test]
-async fn only_a_call_that_nobody_may_be_dialling_is_withdrawn() {
+async fn only_an_undialled_call_is_withdrawn() {
     with_dao(async |dao| {
         let begun = admitted(dao).await;
-        dao.begin_dial(&begun, DateTime::now(), in_time())
-            .await
-            .unwrap();
+        dao.begin_dial(&begun, DateTime::now()).await.unwrap();
         let told = admitted(dao).await;
         dao.record_call_sid(told.call_id, &sid()).await.unwrap();
         let unwanted = admitted(dao).await;
@@ -95,7 +92,7 @@ async fn only_a_call_that_nobody_may_be_dialling_is_withdrawn() {
         let old = call_of(UserId::generate());
         dao.create_call(&old).await.unwrap();
         for call in [begun, told, unwanted, given_up, old] {
-            assert!(!dao.withdraw_undialled(&call).await.unwrap(), "{call:?}");
+            assert!(!withdraw_undialled(dao, &call).await.unwrap(), "{call:?}");
             let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
             assert!(!stored.is_undialled(), "{stored:?}");
         }

@@ -1,3 +1,5 @@
+//! Tests the block list, and the look-up before a call is placed.
+
 use futures_util::future::join_all;
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
@@ -22,7 +24,7 @@ fn blocked(text: &str) -> BlockedNumber {
 }
 
 #[tokio::test]
-async fn a_number_is_blocked_once_and_unblocked_once() {
+async fn number_is_blocked_once_and_unblocked_once() {
     with_dao(async |dao| {
         let first = blocked("+12125550123");
         assert_eq!(dao.block_number(&first).await.unwrap(), None);
@@ -38,7 +40,7 @@ async fn a_number_is_blocked_once_and_unblocked_once() {
 }
 
 #[tokio::test]
-async fn of_many_who_block_a_number_at_once_one_does() {
+async fn concurrent_blocks_of_a_number_create_one_entry() {
     with_dao(async |dao| {
         let blocks = join_all((0..20).map(async |_| {
             let mine = blocked("+12125550123");
@@ -92,7 +94,7 @@ async fn blocked_numbers_are_listed_newest_first_and_by_cursor() {
 }
 
 #[tokio::test]
-async fn what_stands_against_a_call_is_read_with_the_user() {
+async fn block_list_and_switch_are_read_with_the_user() {
     with_dao(async |dao| {
         let ada = user("ada@example.com");
         dao.create_user(&ada).await.unwrap();

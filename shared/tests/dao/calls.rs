@@ -1,3 +1,5 @@
+//! Tests reading calls and lists of calls.
+
 use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
 use outdial::{
     dao::{Cursor, DaoError, DuplicateKey, List, PageRequest, Position},
@@ -7,7 +9,7 @@ use outdial::{
 use crate::support::{call, call_of, sid, stored_call, user, with_dao};
 
 #[tokio::test]
-async fn a_call_is_found_by_each_of_its_names() {
+async fn call_is_found_by_each_of_its_ids() {
     with_dao(async |dao| {
         let call = Call {
             twilio_sid: Some(sid()),
@@ -31,7 +33,7 @@ async fn a_call_is_found_by_each_of_its_names() {
 }
 
 #[tokio::test]
-async fn a_duplicate_call_is_told_by_what_is_doubled() {
+async fn duplicate_error_names_the_duplicate_value() {
     with_dao(async |dao| {
         let first = Call {
             twilio_sid: Some(sid()),
@@ -79,7 +81,7 @@ async fn calls_without_key_and_sid_do_not_collide() {
 }
 
 #[tokio::test]
-async fn a_users_calls_are_listed_by_status_newest_first() {
+async fn calls_of_a_user_are_listed_by_status_newest_first() {
     with_dao(async |dao| {
         let ada = user("ada@example.com");
         dao.create_user(&ada).await.unwrap();
@@ -132,7 +134,7 @@ async fn a_users_calls_are_listed_by_status_newest_first() {
 }
 
 #[tokio::test]
-async fn a_call_of_the_earlier_service_is_read() {
+async fn call_of_the_earlier_service_is_read() {
     with_dao(async |dao| {
         let call_id = CallId::generate();
         let stored = doc! {
@@ -160,7 +162,7 @@ async fn a_call_of_the_earlier_service_is_read() {
 }
 
 #[tokio::test]
-async fn a_call_is_taken_back_only_while_nothing_has_become_of_it() {
+async fn only_a_pending_call_is_withdrawn() {
     with_dao(async |dao| {
         let pending = stored_call(dao).await;
         dao.withdraw_call(&pending).await.unwrap();

@@ -1,3 +1,5 @@
+//! Tests that a DAO can connect in the background.
+
 use mongodb::event::{EventHandler, command::CommandEvent};
 use outdial::{config::Settings, dao::Dao};
 use tokio::sync::mpsc::unbounded_channel;
@@ -5,11 +7,11 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::support::server;
 
 #[tokio::test]
-async fn a_function_that_no_stranger_reaches_makes_both_connections_in_the_background() {
-    let (hear, mut heard) = unbounded_channel();
+async fn both_connections_are_made_in_the_background() {
+    let (sender, mut commands) = unbounded_channel();
     let observer = EventHandler::callback(move |event| {
         if let CommandEvent::Succeeded(command) = event {
-            let _ = hear.send((command.command_name, command.connection.id));
+            let _ = sender.send((command.command_name, command.connection.id));
         }
     });
     let variables = [
@@ -21,7 +23,10 @@ async fn a_function_that_no_stranger_reaches_makes_both_connections_in_the_backg
         .unwrap()
         .observed_by(observer);
     let _dao = Dao::connect_in_background(&settings, Settings::mongo).unwrap();
-    let (first, second) = (heard.recv().await.unwrap(), heard.recv().await.unwrap());
+    let (first, second) = (
+        commands.recv().await.unwrap(),
+        commands.recv().await.unwrap(),
+    );
     assert_eq!((&*first.0, &*second.0), ("ping", "ping"));
     assert_ne!(first.1, second.1);
 }

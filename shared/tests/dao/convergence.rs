@@ -1,3 +1,5 @@
+//! Tests that status updates converge in any order.
+
 use std::collections::BTreeMap;
 
 use mongodb::bson::{Document, doc};
@@ -20,9 +22,8 @@ use proptest::{
 
 use crate::support::{callback, conclusion, second, sid, stored_call, with_dao};
 
-/// Any order and any repetition of any updates ends in the same document.
 #[tokio::test]
-async fn updates_converge() {
+async fn any_order_and_repetition_of_updates_ends_in_the_same_document() {
     const CASES: usize = 16;
     with_dao(async |dao| {
         let mut runner = TestRunner::default();
@@ -35,7 +36,7 @@ async fn updates_converge() {
     .await;
 }
 
-/// The document that the updates end in, without what is each call's own.
+/// Returns the document after these updates, without the fields that differ for each call.
 async fn apply_all(dao: &Dao, updates: &[StatusUpdate]) -> Document {
     let call = stored_call(dao).await;
     let call_sid = sid();
@@ -68,7 +69,7 @@ async fn apply_all(dao: &Dao, updates: &[StatusUpdate]) -> Document {
     sorted(end)
 }
 
-/// The order of fields in a document only tells when each of them came.
+/// Sorts the fields, because their order depends on the order of the updates.
 fn sorted(document: Document) -> Document {
     document
         .into_iter()

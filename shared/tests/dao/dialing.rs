@@ -1,9 +1,11 @@
+//! Tests the kill switch.
+
 use mongodb::bson::{DateTime, Document, doc};
 
 use crate::support::with_dao;
 
 #[tokio::test]
-async fn dialling_is_on_until_it_is_switched_off_and_stays_so() {
+async fn dialling_is_on_until_it_is_switched_off() {
     with_dao(async |dao| {
         let switch = dao.dialing().await.unwrap();
         assert_eq!((switch.on, switch.since, switch.reason), (true, None, None));
@@ -21,7 +23,7 @@ async fn dialling_is_on_until_it_is_switched_off_and_stays_so() {
 }
 
 #[tokio::test]
-async fn a_switch_never_expires() {
+async fn switch_never_expires() {
     with_dao(async |dao| {
         let database = dao.database().await.unwrap();
         let counters = database.collection::<Document>("counters");
@@ -35,7 +37,7 @@ async fn a_switch_never_expires() {
 }
 
 #[tokio::test]
-async fn a_switch_that_an_earlier_version_stored_is_read() {
+async fn switch_of_an_earlier_version_is_read() {
     with_dao(async |dao| {
         let database = dao.database().await.unwrap();
         let since = DateTime::from_millis(1_795_391_999_000);

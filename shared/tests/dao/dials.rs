@@ -1,33 +1,35 @@
+//! Tests how the outcome of a dial is stored.
+
 use mongodb::bson::{Document, doc};
 use outdial::{
     dao::{Applied, Dao},
-    domain::{Call, CallId, CallStatus, DialOutcome, DialResult, EventSource, Refusal},
+    domain::{Call, CallId, CallStatus, DialOutcome, DialResult, EventSource, TwilioRefusal},
 };
 
 use crate::support::{accepted, callback, conclusion, second, sid, stored_call, with_dao};
 
-async fn record(dao: &Dao, call: &Call, result: &DialResult, status: u16) -> Call {
+pub async fn record(dao: &Dao, call: &Call, result: &DialResult, status: u16) -> Call {
     let recorded = dao.record_dial(call, result, status).await.unwrap();
     recorded.expect("the call is stored")
 }
 
-fn refusal() -> Refusal {
-    Refusal {
+pub fn refusal() -> TwilioRefusal {
+    TwilioRefusal {
         http_status: Some(400),
         code: Some(21_211),
         message: "$to_number is not a number".to_owned(),
     }
 }
 
-fn refused() -> DialResult {
+pub fn refused() -> DialResult {
     DialResult::Refused(refusal())
 }
 
-fn not_taken() -> DialResult {
+pub fn not_taken() -> DialResult {
     DialResult::NotTaken(refusal())
 }
 
-async fn stored_call_with_key(dao: &Dao) -> Call {
+pub async fn stored_call_with_key(dao: &Dao) -> Call {
     let call = Call {
         idempotency_scope: Some("scope".to_owned()),
         ..crate::support::call()
@@ -37,7 +39,7 @@ async fn stored_call_with_key(dao: &Dao) -> Call {
 }
 
 #[tokio::test]
-async fn an_accepted_call_is_named() {
+async fn accepted_call_gets_its_call_sid() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let sid = sid();
@@ -52,7 +54,7 @@ async fn an_accepted_call_is_named() {
 }
 
 #[tokio::test]
-async fn answer_without_a_status_leaves_the_call_initiated() {
+async fn response_without_a_status_leaves_the_call_initiated() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let result = DialResult::Accepted {
@@ -66,91 +68,8 @@ async fn answer_without_a_status_leaves_the_call_initiated() {
     .await;
 }
 
-/// What may come before Twilio's answer to the dial is recorded, or after it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Other {
-    Callback(CallStatus, i64),
-    Name,
-    Hangup,
-    GivenUp,
-}
-
-async fn happens(dao: &Dao, call: &Call, sid: &outdial::domain::CallSid, other: Other) {
-    let id = call.call_id;
-    match other {
-        Other::Callback(status, sequence) => {
-            let update = callback(sid, status, sequence);
-            dao.apply_status(Some(id), &update).await.unwrap();
-        }
-        Other::Name => drop(dao.record_call_sid(id, sid).await.unwrap()),
-        Other::Hangup => drop(dao.request_hangup(id).await.unwrap()),
-        Other::GivenUp => drop(dao.give_up_call(id, None).await.unwrap()),
-    }
-}
-
 #[tokio::test]
-async fn queued_gives_way_to_every_callback_in_any_order() {
-    use CallStatus::{Busy, Completed, InProgress, Initiated, Queued, Ringing};
-    with_dao(async |dao| {
-        for (others, end) in [
-            (&[][..], Queued),
-            (&[Other::Name], Queued),
-            (&[Other::Hangup], Queued),
-            (&[Other::Callback(Initiated, 0)], Initiated),
-            (&[Other::Callback(Ringing, 1)], Ringing),
-            (&[Other::Callback(Busy, 2)], Busy),
-            (&[Other::Name, Other::Callback(Initiated, 0)], Initiated),
-            (
-                &[Other::Callback(Initiated, 0), Other::Callback(Ringing, 1)],
-                Ringing,
-            ),
-            (
-                &[
-                    Other::Callback(InProgress, 2),
-                    Other::Callback(Initiated, 0),
-                ],
-                InProgress,
-            ),
-            (&[Other::Hangup, Other::Callback(Completed, 3)], Completed),
-        ] {
-            for place in 0..=others.len() {
-                let call = stored_call(dao).await;
-                let sid = sid();
-                let (before, after) = others.split_at(place);
-                for &other in before {
-                    happens(dao, &call, &sid, other).await;
-                }
-                record(dao, &call, &accepted(&sid), 201).await;
-                for &other in after {
-                    happens(dao, &call, &sid, other).await;
-                }
-                let read = dao.get_call(call.call_id).await.unwrap().unwrap();
-                assert_eq!(read.status, end, "{before:?}, the answer, {after:?}");
-                assert_eq!(read.status_rank, end.rank());
-                assert_eq!(read.twilio_sid, Some(sid));
-                let told = read.events.iter().map(|event| event.status);
-                assert!(!told.collect::<Vec<_>>().contains(&Queued));
-            }
-        }
-        // A conclusion of ours gives way to the answer, and then to each callback.
-        let call = stored_call(dao).await;
-        let sid = sid();
-        happens(dao, &call, &sid, Other::GivenUp).await;
-        assert_eq!(
-            record(dao, &call, &accepted(&sid), 201).await.status,
-            Queued
-        );
-        for (status, sequence) in [(Initiated, 0), (Ringing, 1)] {
-            happens(dao, &call, &sid, Other::Callback(status, sequence)).await;
-            let read = dao.get_call(call.call_id).await.unwrap().unwrap();
-            assert_eq!(read.status, status);
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn answer_of_another_call_does_not_change_the_status() {
+async fn response_with_another_call_sid_does_not_change_the_status() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         dao.record_call_sid(call.call_id, &sid()).await.unwrap();
@@ -161,22 +80,7 @@ async fn answer_of_another_call_does_not_change_the_status() {
 }
 
 #[tokio::test]
-async fn an_accepted_call_keeps_the_name_that_a_webhook_has_told() {
-    with_dao(async |dao| {
-        let call = stored_call(dao).await;
-        let told = sid();
-        dao.update_call(call.call_id, &callback(&told, CallStatus::Ringing, 1))
-            .await
-            .unwrap();
-        let recorded = record(dao, &call, &accepted(&sid()), 201).await;
-        assert_eq!(recorded.twilio_sid, Some(told));
-        assert_eq!(recorded.status, CallStatus::Ringing);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_refused_call_has_failed_and_tells_why() {
+async fn refused_call_is_failed_with_the_reason() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let recorded = record(dao, &call, &refused(), 502).await;
@@ -200,22 +104,7 @@ async fn a_refused_call_has_failed_and_tells_why() {
 }
 
 #[tokio::test]
-async fn a_refusal_yields_to_a_webhook_that_knows_better() {
-    with_dao(async |dao| {
-        let call = stored_call(dao).await;
-        dao.update_call(call.call_id, &callback(&sid(), CallStatus::Ringing, 1))
-            .await
-            .unwrap();
-        let recorded = record(dao, &call, &refused(), 502).await;
-        assert_eq!(recorded.status, CallStatus::Ringing);
-        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
-        assert_eq!(recorded.error_code, None);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_call_that_twilio_has_not_taken_frees_its_key_and_a_refused_one_keeps_it() {
+async fn unaccepted_call_frees_its_key_and_a_refused_one_keeps_it() {
     with_dao(async |dao| {
         let call = stored_call_with_key(dao).await;
         let recorded = record(dao, &call, &not_taken(), 502).await;
@@ -231,21 +120,7 @@ async fn a_call_that_twilio_has_not_taken_frees_its_key_and_a_refused_one_keeps_
 }
 
 #[tokio::test]
-async fn a_call_that_a_webhook_has_told_of_keeps_its_key() {
-    with_dao(async |dao| {
-        let call = stored_call_with_key(dao).await;
-        dao.update_call(call.call_id, &callback(&sid(), CallStatus::Ringing, 1))
-            .await
-            .unwrap();
-        let recorded = record(dao, &call, &not_taken(), 502).await;
-        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
-        assert_eq!(recorded.idempotency_scope.as_deref(), Some("scope"));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_call_that_was_not_taken_and_has_no_key_gets_none() {
+async fn unaccepted_call_without_a_key_gets_none() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         record(dao, &call, &not_taken(), 502).await;
@@ -260,26 +135,9 @@ async fn a_call_that_was_not_taken_and_has_no_key_gets_none() {
     .await;
 }
 
+/// `record_dial` may return the call without reading it. The call must equal the stored one after any event during the dial.
 #[tokio::test]
-async fn a_lost_answer_is_unknown_until_a_webhook_settles_it() {
-    with_dao(async |dao| {
-        let lost = DialResult::Unknown("time-out".to_owned());
-        let call = stored_call(dao).await;
-        let recorded = record(dao, &call, &lost, 202).await;
-        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Unknown));
-        assert_eq!(recorded.answered_status, Some(202));
-        dao.record_call_sid(call.call_id, &sid()).await.unwrap();
-        let recorded = record(dao, &call, &lost, 202).await;
-        assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
-        let nobody = dao.record_dial(&crate::support::call(), &lost, 202).await;
-        assert_eq!(nobody.unwrap(), None);
-    })
-    .await;
-}
-
-/// What is answered without a look is what is stored, whatever came between the dial and its answer.
-#[tokio::test]
-async fn the_call_that_is_told_after_the_dial_is_the_stored_one() {
+async fn call_returned_after_the_dial_equals_the_stored_one() {
     with_dao(async |dao| {
         for faster in 0..5 {
             for result in [
@@ -314,34 +172,7 @@ async fn the_call_that_is_told_after_the_dial_is_the_stored_one() {
 }
 
 #[tokio::test]
-async fn a_webhook_at_the_moment_of_the_answer_is_not_undone() {
-    with_dao(async |dao| {
-        for _ in 0..20 {
-            let call = stored_call(dao).await;
-            let sid = sid();
-            let ringing = callback(&sid, CallStatus::Ringing, 1);
-            let accepted = accepted(&sid);
-            let (told, applied, wished) = tokio::join!(
-                dao.record_dial(&call, &accepted, 201),
-                dao.apply_status(Some(call.call_id), &ringing),
-                dao.request_hangup(call.call_id),
-            );
-            let told = told.unwrap().unwrap();
-            let applied = applied.unwrap();
-            let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
-            assert_eq!(stored.status, CallStatus::Ringing);
-            assert_eq!(stored.answered_status, Some(201));
-            assert_eq!(stored.twilio_sid, Some(sid));
-            // A hang-up has found the name, or somebody who learned it has found the hang-up.
-            let has_found = wished.unwrap().unwrap().twilio_sid.is_some();
-            assert!(has_found || told.hangup_requested || applied.hangup_waits);
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_name_is_recorded_once() {
+async fn call_sid_is_recorded_once() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let sid = sid();
@@ -356,7 +187,7 @@ async fn a_name_is_recorded_once() {
 }
 
 #[tokio::test]
-async fn a_hangup_waits_only_for_a_call_without_a_name() {
+async fn hang_up_is_pending_only_without_a_call_sid() {
     with_dao(async |dao| {
         let waits = async |call: &Call| {
             let asked = dao.request_hangup(call.call_id).await.unwrap().unwrap();
@@ -382,7 +213,7 @@ async fn a_hangup_waits_only_for_a_call_without_a_name() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_canceled_while_queued_is_ended_by_our_own_word() {
+async fn call_canceled_while_queued_ends_without_a_callback() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let canceled = conclusion(&sid(), CallStatus::Canceled, second(1));

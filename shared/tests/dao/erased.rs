@@ -1,3 +1,5 @@
+//! Tests that a late webhook does not restore an erased call.
+
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::{
     dao::{Applied, ERASED_AT, VoiceLookup},
@@ -7,7 +9,7 @@ use outdial::{
 use crate::support::{callback, recording_sid, recording_update, sid_of, stored_call, with_dao};
 
 #[tokio::test]
-async fn a_webhook_of_an_erased_call_brings_nothing_back() {
+async fn webhook_of_an_erased_call_restores_nothing() {
     with_dao(async |dao| {
         let (call, other) = (stored_call(dao).await, stored_call(dao).await);
         let database = dao.database().await.unwrap();
@@ -23,13 +25,13 @@ async fn a_webhook_of_an_erased_call_brings_nothing_back() {
         let sid = sid_of(&call);
         for id in [Some(call.call_id), None] {
             let update = callback(&sid, Completed, 3);
-            let told = dao.apply_status(id, &update).await.unwrap();
-            assert_eq!(told.applied, Applied::UnknownCall);
+            let outcome = dao.apply_status(id, &update).await.unwrap();
+            assert_eq!(outcome.applied, Applied::UnknownCall);
             let update = recording_update(&call, &recording_sid(), RecordingStatus::Completed);
             let applied = dao.apply_recording(id, &update).await.unwrap();
             assert_eq!(applied, Applied::UnknownCall);
-            let asking = dao.ask_for_call(id, &sid).await.unwrap();
-            assert!(matches!(asking, VoiceLookup::UnknownCall), "{asking:?}");
+            let found = dao.look_up_for_voice(id, &sid).await.unwrap();
+            assert!(matches!(found, VoiceLookup::UnknownCall), "{found:?}");
         }
         let recordings = database.collection::<Document>("recordings");
         assert_eq!(recordings.count_documents(doc! {}).await.unwrap(), 0);

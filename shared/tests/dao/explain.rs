@@ -1,33 +1,18 @@
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+//! Tests that an index serves every query.
+
+use std::sync::{Arc, Mutex};
 
 use mongodb::{
     Database,
-    bson::{Bson, DateTime, Document, doc, oid::ObjectId},
+    bson::{Bson, DateTime, Document, doc},
     event::{EventHandler, command::CommandEvent},
 };
-use outdial::{
-    dao::{
-        Applied, CALL_TIMEOUT, CallFilter, Cursor, Dao, List, PageRequest, Position, ReconcileKind,
-        ScanPosition,
-    },
-    domain::{
-        BlockedNumber, Call, CallStatus, Changed, PhoneNumber, RecordingStatus, RecordingUpdate,
-        TimeRange, User, UserUpdate,
-    },
-};
 
-use tokio::time::Instant;
+use super::all_operations::call_everything;
+use crate::support::{with_dao, with_observed_dao};
 
-use crate::support::{
-    accepted, call_of, callback, caps, recording_sid, recording_update, sid, sid_of, user,
-    with_dao, with_observed_dao,
-};
-
-/// Every command that the DAO sends finds its documents by an index, and a list comes in the very order of that index: with
-/// many documents no command becomes slow. Only the total of a list of all, which a page by number tells, counts them.
+/// Every command of the DAO finds its documents by an index, and reads a list in the order of that index, so that no command is slow
+/// with many documents. Only the total of a list without a filter counts all its documents.
 #[tokio::test]
 async fn every_query_is_served_by_an_index() {
     let sent = Arc::new(Mutex::new(Vec::new()));
@@ -57,9 +42,9 @@ async fn every_query_is_served_by_an_index() {
     .await;
 }
 
-/// While a new version is deployed the one before runs as well. Its own indexes are dropped by then.
+/// During a deployment, the previous version also runs. Its own indexes may be dropped by then.
 #[tokio::test]
-async fn the_reconciler_of_the_version_before_is_served_by_the_new_indexes() {
+async fn new_indexes_serve_the_reconciler_of_the_previous_version() {
     with_dao(async |dao| {
         let database = dao.database().await.unwrap();
         let going_on = ["initiated", "queued", "ringing", "in-progress"];
@@ -85,13 +70,13 @@ async fn the_reconciler_of_the_version_before_is_served_by_the_new_indexes() {
     .await;
 }
 
-/// Documents are equal in any order, and an index in another order is another index.
+/// Compares the keys in order: documents are equal in any order of keys, but indexes are not.
 fn order(keys: &Document) -> Vec<(String, Bson)> {
     let keys = keys.iter();
     keys.map(|(key, way)| (key.clone(), way.clone())).collect()
 }
 
-/// Whether the server says that it would find the documents by an index, in the order that is wanted.
+/// Returns true if the server would find the documents by an index, in the requested order.
 fn is_by_index(plan: &Bson, command: &Document) -> bool {
     let scanned = find_all(plan, "keyPattern");
     let stages = find_all(plan, "stage");
@@ -104,11 +89,11 @@ fn is_by_index(plan: &Bson, command: &Document) -> bool {
     is_found && !is_scan && !is_out_of_order
 }
 
-/// Whether there is an index that a `MongoDB` takes, by its own rules: it covers every document that the query may find, the
-/// query has a condition on its first field, and its order is the wanted one.
+/// Returns true if there is an index that `MongoDB` would use: it contains every document that may match, the query has a condition
+/// on its first field, and its order is the requested one.
 ///
-/// The server of these tests takes another one at times, and the collection where there are conditions that it does not
-/// compare with those of a partial index.
+/// The server of these tests sometimes uses another index, or scans the collection if it can't compare the query with the condition
+/// of a partial index.
 async fn has_index_for(database: &Database, query: &Document) -> bool {
     let stages = stages(query);
     let matched = stages
@@ -148,7 +133,7 @@ async fn has_index_for(database: &Database, query: &Document) -> bool {
     false
 }
 
-/// Whether what passes the one condition passes the other: where they are the same, or the values are texts that are not empty.
+/// Returns true if the first condition implies the second: they are equal, or the values are texts that are not empty.
 fn implies(asked: &Bson, covered: &Bson) -> bool {
     let is_text = |value: &Bson| value.as_str().is_some_and(|text| !text.is_empty());
     let is_one_of_texts = asked.as_document().is_some_and(|asked| {
@@ -173,7 +158,7 @@ fn stages(command: &Document) -> Vec<&Document> {
     stages.filter_map(Bson::as_document).collect()
 }
 
-/// What a pipeline looks up in other collections, as a `find` does.
+/// A pipeline's lookups in other collections, each as a `find`.
 fn lookups(command: &Document) -> Vec<Document> {
     let stages = stages(command).into_iter();
     stages
@@ -185,7 +170,7 @@ fn lookups(command: &Document) -> Vec<Document> {
         .collect()
 }
 
-/// The command as queries: an update and a deletion look for their documents, each of their statements, as a `find` does.
+/// A command as queries: each statement of an update or deletion finds its documents like a `find`.
 fn as_finds(command: &Document) -> Vec<Document> {
     const ENVELOPE: [&str; 5] = ["$db", "lsid", "txnNumber", "$clusterTime", "writeConcern"];
     let written = |kind: &str, statements: &str| {
@@ -212,8 +197,8 @@ fn as_finds(command: &Document) -> Vec<Document> {
         .unwrap_or_else(itself)
 }
 
-/// A document is found by a unique field whatever else is compared; the server of these tests does so, and explains it only
-/// where nothing else is.
+/// Keeps only the condition on a unique field, which finds the document alone. The server of these tests explains it only without
+/// other conditions.
 fn by_unique_field(mut query: Document) -> Document {
     if let Ok(filter) = query.get_document("filter") {
         let unique = ["_id", "twilio_sid"].into_iter().find_map(|field| {
@@ -227,13 +212,13 @@ fn by_unique_field(mut query: Document) -> Document {
     query
 }
 
-/// What the server would do.
+/// The server's plan for the query.
 async fn explain(database: &Database, query: &Document) -> Bson {
     let explain = doc! { "explain": query, "verbosity": "queryPlanner" };
     database.run_command(explain).await.unwrap().into()
 }
 
-/// What the plan has under that name, whatever its depth.
+/// The values of this key in the plan, at any depth.
 fn find_all(plan: &Bson, name: &str) -> Vec<Bson> {
     match plan {
         Bson::Document(document) => document
@@ -253,224 +238,4 @@ fn find_all(plan: &Bson, name: &str) -> Vec<Bson> {
             .collect(),
         _ => Vec::new(),
     }
-}
-
-async fn call_everything(dao: &Dao) {
-    let users: Vec<_> = (0..5).map(|i| user(&format!("u{i}@example.com"))).collect();
-    for user in &users {
-        dao.create_user(user).await.unwrap();
-    }
-    let ada = &users[0];
-    let calls: Vec<_> = users.iter().map(|_| call_of(ada.user_id())).collect();
-    for call in &calls {
-        dao.create_call(call).await.unwrap();
-    }
-    let call = &calls[0];
-    of_users(dao, ada).await;
-    of_calls(dao, call).await;
-    of_lists(dao, ada).await;
-    of_recordings(dao, call).await;
-    of_open_calls(dao, &calls[1]).await;
-    of_blocked_numbers(dao, ada).await;
-    let span = TimeRange::new(DateTime::from_millis(0), DateTime::from_millis(1)).unwrap();
-    dao.call_stats(&span).await.unwrap();
-    dao.count_refusal("daily_cap", DateTime::now())
-        .await
-        .unwrap();
-    dao.refusals(&span).await.unwrap();
-    dao.dialing().await.unwrap();
-    dao.switch_dialing(true, None, None).await.unwrap();
-    of_admission(dao, call).await;
-    dao.delete_user(ada.user_id()).await.unwrap();
-    dao.delete_user(users[1].user_id()).await.unwrap();
-}
-
-async fn of_admission(dao: &Dao, call: &Call) {
-    let deadline = Instant::now() + CALL_TIMEOUT;
-    dao.take_calls(call, caps(2, 2)).await.unwrap();
-    let user = call.user_id.parse().unwrap();
-    dao.admit_call(&call_of(user), caps(2, 2), deadline)
-        .await
-        .unwrap();
-    dao.begin_dial(call, DateTime::now(), deadline)
-        .await
-        .unwrap();
-    dao.withdraw_undialled(call).await.unwrap();
-    dao.withdraw_call(call).await.unwrap();
-    dao.give_back_calls(call).await.unwrap();
-}
-
-async fn of_users(dao: &Dao, ada: &User) {
-    dao.get_user(ada.user_id()).await.unwrap().unwrap();
-    dao.get_user_by_email(&ada.email).await.unwrap().unwrap();
-    let rename = UserUpdate {
-        name: Changed(Some("Ada".parse().unwrap())),
-        ..UserUpdate::default()
-    };
-    dao.update_user(ada.user_id(), &rename).await.unwrap();
-}
-
-async fn of_calls(dao: &Dao, call: &Call) {
-    let id = call.call_id;
-    let sid = sid_of(call);
-    dao.get_call(id).await.unwrap().unwrap();
-    dao.get_call_by_idempotency_scope("scope").await.unwrap();
-    dao.request_hangup(id).await.unwrap();
-    dao.hangup_waits(id).await.unwrap();
-    dao.record_dial(call, &accepted(&sid), 201).await.unwrap();
-    dao.get_call_by_twilio_sid(&sid).await.unwrap().unwrap();
-    let update = callback(&sid, CallStatus::Ringing, 1);
-    for _ in 0..2 {
-        dao.update_call(id, &update).await.unwrap();
-        dao.update_call_by_twilio_sid(&sid, &update).await.unwrap();
-        dao.apply_status(Some(id), &update).await.unwrap();
-    }
-    dao.record_call_sid(id, &sid).await.unwrap();
-    dao.ask_for_call(Some(id), &sid).await.unwrap();
-    dao.record_undelivered(Some(id), Some(&sid)).await.unwrap();
-    dao.record_undelivered(None, Some(&sid)).await.unwrap();
-}
-
-async fn of_lists(dao: &Dao, ada: &User) {
-    let page = PageRequest {
-        size: 2,
-        from: Position::Page(2),
-    };
-    let behind = |cursor: Option<String>, list: &List| PageRequest {
-        size: 2,
-        from: Position::Cursor(Cursor::parse(&cursor.unwrap(), list).unwrap()),
-    };
-    let users = dao.list_users(None, &page).await.unwrap();
-    dao.list_users(None, &behind(users.next_cursor, &List::Users))
-        .await
-        .unwrap();
-    let number = &ada.phone_number;
-    let first = PageRequest {
-        size: 2,
-        from: Position::Page(1),
-    };
-    let users = dao.list_users(Some(number), &first).await.unwrap();
-    let next = behind(users.next_cursor, &List::UsersOfNumber(number.clone()));
-    dao.list_users(Some(number), &next).await.unwrap();
-    for status in [None, Some(CallStatus::Initiated)] {
-        let list = List::UserCalls(ada.user_id(), status);
-        let first = PageRequest {
-            size: 2,
-            from: Position::Page(1),
-        };
-        let calls = dao
-            .list_user_calls(ada.user_id(), status, &first)
-            .await
-            .unwrap();
-        let next = behind(calls.unwrap().next_cursor, &list);
-        dao.list_user_calls(ada.user_id(), status, &next)
-            .await
-            .unwrap();
-        let day = Duration::from_hours(24);
-        let now = DateTime::now();
-        let number: PhoneNumber = "+12125550123".parse().unwrap();
-        for (user, to_number) in [
-            (None, None),
-            (Some(ada.user_id()), None),
-            (None, Some(number.clone())),
-            (Some(ada.user_id()), Some(number)),
-        ] {
-            for [from, to] in [
-                [None, None],
-                [
-                    Some(DateTime::from_millis(0)),
-                    Some(now.saturating_add_duration(day)),
-                ],
-            ] {
-                let filter = CallFilter {
-                    user,
-                    status,
-                    to_number: to_number.clone(),
-                    from,
-                    to,
-                };
-                let first = PageRequest { size: 1, ..first };
-                let calls = dao.list_calls(&filter, &first).await.unwrap();
-                let next = behind(calls.unwrap().next_cursor, &List::Calls(filter.clone()));
-                dao.list_calls(&filter, &next).await.unwrap();
-            }
-        }
-    }
-}
-
-async fn of_recordings(dao: &Dao, call: &Call) {
-    let update = recording_update(call, &recording_sid(), RecordingStatus::Completed);
-    for _ in 0..2 {
-        dao.create_recording(call, &update).await.unwrap();
-        dao.apply_recording(Some(call.call_id), &update)
-            .await
-            .unwrap();
-    }
-    let orphan = RecordingUpdate {
-        call_sid: sid(),
-        ..recording_update(call, &recording_sid(), RecordingStatus::Completed)
-    };
-    let orphaned = dao.apply_recording(Some(call.call_id), &orphan).await;
-    assert_eq!(orphaned.unwrap(), Applied::OtherCall);
-    let recordings = dao
-        .list_call_recordings(call.call_id)
-        .await
-        .unwrap()
-        .unwrap();
-    let id = recordings[0].recording_id();
-    dao.get_recording(id).await.unwrap().unwrap();
-    dao.get_recording_by_call_id(call.id)
-        .await
-        .unwrap()
-        .unwrap();
-    dao.update_recording(id, RecordingStatus::Deleted)
-        .await
-        .unwrap();
-    dao.delete_recording(&recordings[0]).await.unwrap();
-}
-
-async fn of_open_calls(dao: &Dao, call: &Call) {
-    let now = DateTime::now();
-    for open in ReconcileKind::ALL {
-        for after in [None, Some(ScanPosition::of(call))] {
-            dao.list_open_calls(open, now, after, 2).await.unwrap();
-        }
-        dao.get_bookmark(open).await.unwrap();
-        dao.set_bookmark(open, Some(ScanPosition::of(call)))
-            .await
-            .unwrap();
-    }
-    let names = [sid_of(call), sid()];
-    dao.list_known_sids(&names).await.unwrap();
-    let long_ago = DateTime::from_millis(0);
-    dao.count_rivals(call, long_ago, now).await.unwrap();
-    dao.give_up_call(call.call_id, None).await.unwrap();
-    dao.settle_recording(call.call_id).await.unwrap();
-}
-
-async fn of_blocked_numbers(dao: &Dao, ada: &User) {
-    let numbers: Vec<_> = (0..5)
-        .map(|last| format!("+1212555012{last}").parse().unwrap())
-        .collect();
-    for number in &numbers {
-        let blocked = BlockedNumber {
-            id: ObjectId::new(),
-            number: PhoneNumber::clone(number),
-            reason: None,
-            created_by: None,
-            created_at: DateTime::now(),
-        };
-        dao.block_number(&blocked).await.unwrap();
-    }
-    let callee = dao.get_callee(ada.user_id(), &numbers[..2]).await.unwrap();
-    assert!(callee.unwrap().blocked_as.is_some());
-    let page = |from| PageRequest { size: 2, from };
-    let first = page(Position::Page(2));
-    let cursor = dao.list_blocked_numbers(&first).await.unwrap().next_cursor;
-    let cursor = Cursor::parse(&cursor.unwrap(), &List::BlockedNumbers).unwrap();
-    dao.list_blocked_numbers(&page(Position::Cursor(cursor)))
-        .await
-        .unwrap();
-    dao.get_blocked_number(&numbers[0]).await.unwrap().unwrap();
-    dao.unblock_number(&numbers[0]).await.unwrap();
 }

@@ -1,3 +1,5 @@
+//! Tests how failures of the database are classified, how long they take, and that they show no data.
+
 use std::{
     net::TcpListener,
     time::{Duration, Instant},
@@ -14,8 +16,8 @@ use testkit::{Proxy, ServerUri};
 
 use crate::support::{config, server, user, with_database};
 
-/// What the callers of our API are promised while the database is away.
-const PROMISED: Duration = Duration::from_secs(5);
+/// The time within which a caller of the API gets a response if the database is unavailable.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 fn assert_unavailable<T: std::fmt::Debug>(result: Result<T, DaoError>) {
     match result {
@@ -32,56 +34,56 @@ fn assert_login_refused<T: std::fmt::Debug>(result: Result<T, DaoError>) {
 }
 
 #[tokio::test]
-async fn a_malformed_uri_is_an_error_that_does_not_show_it() {
+async fn malformed_uri_is_an_error_that_does_not_contain_it() {
     let error = Dao::new(&config("mongodb://user:secret@")).err().unwrap();
     assert!(matches!(error, DaoError::Internal(_)));
     assert!(!format!("{error} {error:?}").contains("secret"));
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_told_in_time() {
+async fn unreachable_server_is_unavailable_in_time() {
     let closed = "127.0.0.1:1";
     let dao = Dao::new(&config(&format!("mongodb://{closed}"))).unwrap();
     let began = Instant::now();
     let result = dao.get_call(CallId::generate()).await;
-    assert!(began.elapsed() < PROMISED);
+    assert!(began.elapsed() < TIME_LIMIT);
     assert!(!format!("{result:?}").contains(closed));
     assert_unavailable(result);
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_told_in_time() {
+async fn silent_server_is_unavailable_in_time() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let dao = Dao::new(&config(&format!("mongodb://{address}"))).unwrap();
     let began = Instant::now();
     assert_unavailable(dao.ping().await);
-    assert!(began.elapsed() < PROMISED);
+    assert!(began.elapsed() < TIME_LIMIT);
 }
 
 #[tokio::test]
-async fn a_name_that_cannot_be_looked_up_is_told_in_time() {
+async fn unresolvable_name_is_unavailable_in_time() {
     let dao = Dao::new(&config("mongodb+srv://nowhere.invalid")).unwrap();
     let began = Instant::now();
     assert_unavailable(dao.ping().await);
-    assert!(began.elapsed() < PROMISED);
+    assert!(began.elapsed() < TIME_LIMIT);
 }
 
 #[tokio::test]
-async fn a_refused_login_is_told_and_not_shown() {
+async fn refused_login_is_reported_without_its_name() {
     let server = server();
-    let server = ServerUri::parse(&server).expect("the test server is one");
+    let server = ServerUri::parse(&server).expect("the test server has one address");
     let uri = server.with_login("nobody:secret");
     let dao = Dao::new(&config(&uri)).unwrap();
     let began = Instant::now();
     let result = dao.ping().await;
-    assert!(began.elapsed() < PROMISED);
+    assert!(began.elapsed() < TIME_LIMIT);
     assert!(!format!("{result:?}").contains("nobody"));
     assert_login_refused(result);
 }
 
 #[tokio::test]
-async fn the_same_dao_serves_again_once_the_server_is_back() {
+async fn dao_recovers_once_the_server_is_back() {
     with_database(async |_, config| {
         let (uri, proxy) = Proxy::before(&server()).await;
         let uri = SecretString::from(uri);
@@ -97,9 +99,9 @@ async fn the_same_dao_serves_again_once_the_server_is_back() {
     .await;
 }
 
-/// Fail points are the server's, not a database's: these cases come one after the other, under a name of their own.
+/// Fail points belong to the server, not to a database. So these cases run in sequence, under an app name of their own.
 #[tokio::test]
-async fn passing_errors_of_the_server_are_retried_once() {
+async fn transient_server_errors_are_retried_once() {
     with_database(async |database, config| {
         let name = &config.database;
         let separator = if server().contains('?') { '&' } else { '?' };
@@ -113,25 +115,25 @@ async fn passing_errors_of_the_server_are_retried_once() {
         let ada = user("ada@example.com");
         dao.create_user(&ada).await.unwrap();
         let admin = database.client().database("admin");
-        let fail = async |times: i32, mut how: Document| {
-            how.insert("failCommands", ["find", "insert"]);
-            how.insert("appName", name);
+        let fail = async |times: i32, mut fault: Document| {
+            fault.insert("failCommands", ["find", "insert"]);
+            fault.insert("appName", name);
             let fail_point =
-                doc! { "configureFailPoint": "failCommand", "mode": { "times": times }, "data": how };
-            admin.run_command(fail_point).await.expect("the server takes test commands");
+                doc! { "configureFailPoint": "failCommand", "mode": { "times": times }, "data": fault };
+            admin.run_command(fail_point).await.expect("the server accepts test commands");
         };
 
-        // A connection that breaks, a primary that steps down.
-        for passing in [doc! { "errorCode": 189 }, doc! { "closeConnection": true }] {
-            fail(1, passing.clone()).await;
+        // A primary steps down, and a connection breaks.
+        for transient in [doc! { "errorCode": 189 }, doc! { "closeConnection": true }] {
+            fail(1, transient.clone()).await;
             dao.get_user(ada.user_id()).await.unwrap().unwrap();
-            fail(1, passing.clone()).await;
+            fail(1, transient.clone()).await;
             let bob = user(&format!("{}@example.com", UserId::generate()));
             dao.create_user(&bob).await.unwrap();
-            fail(2, passing).await;
+            fail(2, transient).await;
             assert_unavailable(dao.get_user(ada.user_id()).await);
         }
-        // Those that the driver does not repeat: a conflict with another write, a full disk, a rate that was exceeded.
+        // The driver does not retry these: a write conflict, a full disk, and exceeded rate limits.
         for code in [112, 14_031, 462, 16_500] {
             fail(1, doc! { "errorCode": code }).await;
             assert_unavailable(dao.get_user(ada.user_id()).await);
@@ -156,7 +158,7 @@ async fn passing_errors_of_the_server_are_retried_once() {
 }
 
 #[tokio::test]
-async fn a_stored_document_that_cannot_be_read_is_not_shown() {
+async fn error_does_not_contain_the_unreadable_document() {
     with_database(async |database, config| {
         let dao = Dao::new(&config).unwrap();
         let id = UserId::generate();

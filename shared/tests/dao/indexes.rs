@@ -1,3 +1,5 @@
+//! Tests creating and checking indexes, and what that fills in, drops and reports.
+
 use mongodb::{
     Database, IndexModel,
     bson::{DateTime, Document, doc, oid::ObjectId},
@@ -10,7 +12,7 @@ use outdial::dao::{
 
 use crate::support::{sid, user, with_database};
 
-/// What the earlier service made.
+/// Creates the indexes of the earlier service.
 async fn make_old_indexes(database: &Database) {
     for (collection, field, unique) in [
         ("users", "email", true),
@@ -42,12 +44,12 @@ async fn names(database: &Database, collection: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn indexes_are_made_once() {
+async fn indexes_are_created_once() {
     with_database(async |database, _| {
         let first = indexes::ensure(database).await.unwrap();
         assert!(first.is_complete());
         assert!(
-            first.to_string().contains("calls.call_id_unique: made"),
+            first.to_string().contains("calls.call_id_unique: created"),
             "{first}"
         );
         let made = names(database, "calls").await;
@@ -60,7 +62,7 @@ async fn indexes_are_made_once() {
 }
 
 #[tokio::test]
-async fn the_earlier_services_indexes_are_replaced_or_kept() {
+async fn indexes_of_the_earlier_service_are_replaced_or_kept() {
     with_database(async |database, _| {
         make_old_indexes(database).await;
         let check = indexes::check(database).await.unwrap();
@@ -119,7 +121,7 @@ async fn the_earlier_services_indexes_are_replaced_or_kept() {
 }
 
 #[tokio::test]
-async fn indexes_of_the_version_before_are_dropped_once_their_successors_are_made() {
+async fn indexes_of_the_previous_version_are_dropped_after_their_successors_exist() {
     with_database(async |database, _| {
         let calls = database.collection::<Document>("calls");
         for keys in [
@@ -169,7 +171,7 @@ async fn counters_expire() {
 }
 
 #[tokio::test]
-async fn duplicates_are_reported_by_id_and_the_other_indexes_made() {
+async fn duplicates_are_reported_by_id_and_other_indexes_are_created() {
     with_database(async |database, _| {
         make_old_indexes(database).await;
         let recordings = database.collection::<Document>("recordings");
@@ -215,7 +217,7 @@ async fn duplicates_are_reported_by_id_and_the_other_indexes_made() {
 }
 
 #[tokio::test]
-async fn what_documents_of_the_earlier_service_lack_is_filled_in() {
+async fn missing_fields_of_the_earlier_service_are_filled_in() {
     with_database(async |database, _| {
         let users = database.collection::<Document>("users");
         let now = DateTime::now();
@@ -259,7 +261,7 @@ async fn what_documents_of_the_earlier_service_lack_is_filled_in() {
 }
 
 #[tokio::test]
-async fn a_call_that_has_its_recording_waits_for_none() {
+async fn call_with_a_recording_awaits_no_other() {
     with_database(async |database, _| {
         let calls = database.collection::<Document>("calls");
         for (call_id, url) in [
@@ -287,7 +289,7 @@ async fn a_call_that_has_its_recording_waits_for_none() {
 }
 
 #[tokio::test]
-async fn a_user_of_the_earlier_service_with_a_taken_address_is_reported() {
+async fn user_of_the_earlier_service_with_a_duplicate_address_is_reported() {
     with_database(async |database, config| {
         indexes::ensure(database).await.unwrap();
         let ada = user("ada@example.com");

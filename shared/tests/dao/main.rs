@@ -1,20 +1,24 @@
-//! The DAO against a real server: `OUTDIAL_TEST_MONGO_URI` names it. Each test has a database of its own.
+//! Tests the DAO against the server at `OUTDIAL_TEST_MONGO_URI`. Each test has its own database.
 
-#![expect(clippy::unwrap_used, reason = "a test whose helper fails has failed")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod admin;
 mod admission;
+mod all_operations;
 mod blocked;
 mod calls;
 mod connecting;
 mod convergence;
-mod counters;
+mod daily_caps;
+mod daily_counters;
+mod dial_webhooks;
 mod dialing;
 mod dials;
 mod erased;
 mod explain;
 mod failures;
 mod indexes;
+mod metadata;
 mod open_calls;
 mod recordings;
 mod recordings_at_once;
@@ -23,5 +27,6 @@ mod status;
 mod steps;
 mod support;
 mod unreadable;
+mod unreadable_lists;
 mod users;
 mod webhooks;

@@ -1,3 +1,5 @@
+//! Tests the lists of open calls, and the bookmarks of `reconcile`.
+
 use std::collections::HashSet;
 
 use mongodb::bson::{DateTime, Document, doc};
@@ -26,7 +28,7 @@ async fn open(dao: &Dao, kind: ReconcileKind) -> Vec<CallId> {
 }
 
 #[tokio::test]
-async fn calls_that_changed_in_the_same_millisecond_are_each_on_one_page() {
+async fn calls_changed_in_the_same_millisecond_are_listed_once() {
     with_dao(async |dao| {
         let mut stored = HashSet::new();
         for at in [0, 1, 1, 1, 1, 1, 2, 3] {
@@ -57,9 +59,9 @@ async fn calls_that_changed_in_the_same_millisecond_are_each_on_one_page() {
     .await;
 }
 
-/// Each of these conditions is the index's own: what fails one is not in the index.
+/// The partial index has the same conditions: a call that fails one is not in the index.
 #[tokio::test]
-async fn a_call_is_open_in_one_way_until_it_is_closed() {
+async fn call_is_open_in_one_way_until_it_is_settled() {
     with_dao(async |dao| {
         let all = async || {
             let [dials, ends, recordings] = [
@@ -103,7 +105,7 @@ async fn a_call_is_open_in_one_way_until_it_is_closed() {
 }
 
 #[tokio::test]
-async fn a_bookmark_is_kept_for_each_kind() {
+async fn each_kind_has_a_bookmark() {
     with_dao(async |dao| {
         let call = store(dao, |_| ()).await;
         let place = outdial::dao::ScanPosition::of(&call);
@@ -117,7 +119,7 @@ async fn a_bookmark_is_kept_for_each_kind() {
         assert_eq!(dao.get_bookmark(ReconcileKind::Dial).await.unwrap(), None);
         dao.set_bookmark(ReconcileKind::End, None).await.unwrap();
         assert_eq!(dao.get_bookmark(ReconcileKind::End).await.unwrap(), None);
-        // As the version before has left it.
+        // The document of an earlier version.
         let counters = dao
             .database()
             .await

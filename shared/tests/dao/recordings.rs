@@ -1,3 +1,5 @@
+//! Tests applying recording callbacks, and reading and deleting recordings.
+
 use mongodb::bson::{Document, doc};
 use outdial::{
     dao::{Applied, Dao},
@@ -28,7 +30,7 @@ async fn url_of(dao: &Dao, call: &Call) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_completed_recording_gives_the_call_its_url() {
+async fn completed_recording_stores_its_url_on_the_call() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let sid = recording_sid();
@@ -54,7 +56,7 @@ async fn a_completed_recording_gives_the_call_its_url() {
 }
 
 #[tokio::test]
-async fn a_recording_that_is_in_progress_has_no_url_to_show() {
+async fn recording_in_progress_stores_no_url_on_the_call() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let update = recording_update(&call, &recording_sid(), RecordingStatus::Processing);
@@ -66,7 +68,7 @@ async fn a_recording_that_is_in_progress_has_no_url_to_show() {
 }
 
 #[tokio::test]
-async fn recording_callbacks_come_in_any_order_and_more_than_once() {
+async fn callbacks_in_any_order_and_repeated_store_the_same_recording() {
     with_dao(async |dao| {
         let in_progress = |call: &Call, sid: &RecordingSid| RecordingUpdate {
             channels: Some(2),
@@ -111,7 +113,7 @@ async fn recording_callbacks_come_in_any_order_and_more_than_once() {
 }
 
 #[tokio::test]
-async fn a_recording_callback_that_tells_nothing_new_is_a_duplicate() {
+async fn callback_without_new_facts_is_a_duplicate() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let sid = recording_sid();
@@ -141,7 +143,7 @@ async fn a_recording_callback_that_tells_nothing_new_is_a_duplicate() {
 }
 
 #[tokio::test]
-async fn concurrent_callbacks_make_one_recording() {
+async fn concurrent_callbacks_store_one_recording() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let update = recording_update(&call, &recording_sid(), RecordingStatus::Completed);
@@ -155,7 +157,7 @@ async fn concurrent_callbacks_make_one_recording() {
 }
 
 #[tokio::test]
-async fn a_late_callback_does_not_bring_a_deleted_recording_back() {
+async fn late_callback_does_not_restore_a_deleted_recording() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let update = recording_update(&call, &recording_sid(), RecordingStatus::Completed);
@@ -184,7 +186,7 @@ async fn a_late_callback_does_not_bring_a_deleted_recording_back() {
 }
 
 #[tokio::test]
-async fn the_first_completed_recording_is_the_calls() {
+async fn first_completed_recording_is_the_calls() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let updates =
@@ -210,7 +212,7 @@ async fn the_first_completed_recording_is_the_calls() {
 }
 
 #[tokio::test]
-async fn an_unknown_recording_is_not_found() {
+async fn unknown_recording_is_not_found() {
     with_dao(async |dao| {
         let id = RecordingId::generate();
         assert_eq!(dao.get_recording(id).await.unwrap(), None);
@@ -225,7 +227,7 @@ async fn an_unknown_recording_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_text_that_looks_like_an_expression_is_stored_as_it_is() {
+async fn text_with_a_dollar_sign_is_not_evaluated() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let update = RecordingUpdate {

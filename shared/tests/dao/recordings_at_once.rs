@@ -1,4 +1,4 @@
-//! Callbacks of recordings, and deletions, in any order and at the same moment.
+//! Tests recording callbacks and deletions in any order and concurrently.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,7 @@ use crate::support::{
     call, callback, recording_sid, recording_update, sid, sid_of, stored_call, with_dao,
 };
 
-/// Any order and any repetition of a recording's callbacks, and all of them at once, end in the same recording and the same
-/// call.
+/// Any order and any repetition of a recording's callbacks, also concurrent ones, end in the same recording and the same call.
 #[tokio::test]
 async fn recording_callbacks_converge() {
     const CASES: usize = 24;
@@ -49,7 +48,7 @@ async fn recording_callbacks_converge() {
 
 type Facts = (RecordingStatus, [bool; 4]);
 
-/// Whether each of the callbacks tells each of the facts; they do not contradict each other.
+/// For each callback, the facts that it brings. Callbacks do not contradict each other.
 fn two_orders() -> impl Strategy<Value = (Vec<Facts>, Vec<Facts>)> {
     let told = [(); 4].map(|()| option::of(Just(())).prop_map(|told| told.is_some()));
     let none_comes = select(vec![Absent, Failed]);
@@ -63,7 +62,7 @@ fn two_orders() -> impl Strategy<Value = (Vec<Facts>, Vec<Facts>)> {
     })
 }
 
-/// The recording and the call in the end, without what is each one's own.
+/// Returns the final recording and call, without the fields that differ in each case.
 async fn end(dao: &Dao, callbacks: &[Facts], at_once: bool) -> [BTreeMap<String, Bson>; 2] {
     let call = stored_call(dao).await;
     let recording = recording_sid();
@@ -120,13 +119,13 @@ async fn end(dao: &Dao, callbacks: &[Facts], at_once: bool) -> [BTreeMap<String,
     ]
 }
 
-/// A deletion is the tombstone of the recording and a note on its call, at once; a callback is the recording and its call, at
-/// once. So each of a callback's two updates may come before or after each of a deletion's. Whatever happens:
+/// A deletion updates the recording and its call concurrently, and so does a callback. So each of a callback's two updates may come
+/// before or after each of a deletion's. In every order:
 ///
-/// - the deleted recording is not listed, and its URL is not the call's: tombstone and note do not give way;
-/// - the other one is listed, and its URL is the call's: the note finds it on the call, or it finds that the call has none.
+/// - the deleted recording is not listed, and its URL is not the call's;
+/// - the other recording is listed, and its URL is the call's.
 #[tokio::test]
-async fn a_deleted_recording_stays_away_and_another_one_is_shown_whatever_comes_at_once() {
+async fn concurrent_callbacks_do_not_restore_a_deleted_recording_and_another_one_replaces_it() {
     with_dao(async |dao| {
         for round in 0..24 {
             let call = stored_call(dao).await;
@@ -157,9 +156,9 @@ async fn a_deleted_recording_stays_away_and_another_one_is_shown_whatever_comes_
     .await;
 }
 
-/// The call of its own: what comes of the recordings' documents, and when, does not matter to it.
+/// The call lists its recordings itself: the recordings' documents do not matter.
 #[tokio::test]
-async fn a_call_shows_the_first_completed_recording_that_is_left() {
+async fn call_has_the_url_of_the_first_completed_recording_that_is_not_deleted() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let updates = [(); 3].map(|()| recording_update(&call, &recording_sid(), Completed));
@@ -197,7 +196,7 @@ async fn a_call_shows_the_first_completed_recording_that_is_left() {
 }
 
 #[tokio::test]
-async fn a_call_of_an_earlier_version_shows_another_recording_all_the_same() {
+async fn call_of_an_earlier_version_gets_the_url_of_another_recording() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let updates = [(); 2].map(|()| recording_update(&call, &recording_sid(), Completed));
@@ -225,7 +224,7 @@ async fn a_call_of_an_earlier_version_shows_another_recording_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_twilio_calls_deleted_is_deleted_in_any_order() {
+async fn deleted_callback_deletes_the_recording_in_any_order() {
     with_dao(async |dao| {
         for order in [[0, 1], [1, 0]] {
             let call = stored_call(dao).await;
@@ -247,7 +246,7 @@ async fn what_twilio_calls_deleted_is_deleted_in_any_order() {
 }
 
 #[tokio::test]
-async fn a_recording_of_another_call_is_not_kept() {
+async fn recording_of_another_call_is_removed() {
     with_dao(async |dao| {
         let [named, unnamed] = [stored_call(dao).await, stored_call(dao).await];
         dao.record_call_sid(named.call_id, &sid_of(&named))
@@ -272,7 +271,7 @@ async fn a_recording_of_another_call_is_not_kept() {
 }
 
 #[tokio::test]
-async fn of_two_calls_that_were_dialled_for_one_only_the_first_has_recordings() {
+async fn only_the_first_of_two_calls_with_one_call_id_has_recordings() {
     with_dao(async |dao| {
         for _ in 0..12 {
             let call = stored_call(dao).await;
@@ -307,7 +306,7 @@ async fn of_two_calls_that_were_dialled_for_one_only_the_first_has_recordings() 
 }
 
 #[tokio::test]
-async fn a_recording_of_a_call_with_another_id_is_its_own() {
+async fn recording_is_stored_for_a_call_whose_id_does_not_follow_from_its_call_id() {
     with_dao(async |dao| {
         let earlier = Call {
             id: ObjectId::new(),

@@ -1,3 +1,5 @@
+//! Tests statistics, and the counters of refusals.
+
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
@@ -7,13 +9,13 @@ use outdial::{
     domain::{
         Call,
         CallStatus::{self, Busy, Completed, Ringing},
-        TimeRange,
+        RefusalCode, TimeRange,
     },
 };
 
 use crate::support::{call, with_dao};
 
-/// 2099-11-22, UTC, so many seconds after its beginning. The server deletes counters of the past while a test runs.
+/// A time on 2099-11-22, UTC, in seconds since midnight. The server deletes counters of the past while a test runs.
 fn at(second: i64) -> DateTime {
     DateTime::from_millis(4_098_988_800_000 + second * 1_000)
 }
@@ -33,7 +35,7 @@ async fn store(dao: &Dao, second: i64, status: CallStatus, duration_seconds: Opt
 }
 
 #[tokio::test]
-async fn the_calls_of_a_span_are_counted_by_piece_and_status_and_their_durations_are_told() {
+async fn calls_in_a_range_are_counted_by_bucket_status_and_duration() {
     with_dao(async |dao| {
         for (second, status, duration) in [
             (-1, Busy, None),
@@ -62,7 +64,7 @@ async fn the_calls_of_a_span_are_counted_by_piece_and_status_and_their_durations
         assert_eq!(stats.answer_rate(), Some(0.75));
         assert_eq!(stats.median_duration_seconds(), Some(7.0));
 
-        // By the hours of UTC, where the range does not begin with one.
+        // Buckets start at full hours UTC, even if the range does not.
         let stats = dao.call_stats(&range(10, 7 * 3_600)).await.unwrap();
         let expected = [(
             at(0),
@@ -74,7 +76,7 @@ async fn the_calls_of_a_span_are_counted_by_piece_and_status_and_their_durations
 }
 
 #[tokio::test]
-async fn a_span_without_calls_has_no_figures() {
+async fn range_without_calls_has_no_figures() {
     with_dao(async |dao| {
         store(dao, 100, Completed, Some(7)).await;
         let stats = dao.call_stats(&range(0, 100)).await.unwrap();
@@ -85,7 +87,7 @@ async fn a_span_without_calls_has_no_figures() {
 }
 
 #[tokio::test]
-async fn a_duration_of_whatever_number_counts_and_what_is_none_does_not() {
+async fn durations_of_every_numeric_type_count_and_others_do_not() {
     with_dao(async |dao| {
         let calls = dao.database().await.unwrap().collection("calls");
         for (nth, duration) in (0..).zip([
@@ -110,20 +112,25 @@ async fn a_duration_of_whatever_number_counts_and_what_is_none_does_not() {
 }
 
 #[tokio::test]
-async fn refusals_are_counted_by_rule_and_slot_however_many_come_at_once() {
+async fn concurrent_refusals_are_counted_by_code_and_slot() {
     with_dao(async |dao| {
         let day = 24 * 3_600;
-        join_all((0..20).map(async |_| dao.count_refusal("daily_cap", at(0)).await.unwrap())).await;
+        join_all((0..20).map(async |_| {
+            dao.count_refusal(RefusalCode::DailyCap, at(0))
+                .await
+                .unwrap();
+        }))
+        .await;
         for (code, second) in [
-            ("number_blocked", day - 1),
-            ("daily_cap", day),
-            ("own_number", -1),
+            (RefusalCode::NumberBlocked, day - 1),
+            (RefusalCode::DailyCap, day),
+            (RefusalCode::OwnNumber, -1),
         ] {
             dao.count_refusal(code, at(second)).await.unwrap();
         }
         for (from, to, expected) in [
             (0, day, &[("daily_cap", 20), ("number_blocked", 1)][..]),
-            // The slots of which there is a part, whole.
+            // A slot counts fully if the range touches a part of it.
             (day - 1, day + 1, &[("daily_cap", 1), ("number_blocked", 1)]),
             (299, 300, &[("daily_cap", 20)]),
             (299, day - 300, &[("daily_cap", 20)]),
@@ -148,9 +155,11 @@ async fn refusals_are_counted_by_rule_and_slot_however_many_come_at_once() {
 }
 
 #[tokio::test]
-async fn refusals_are_kept_for_as_long_as_they_may_be_asked_for() {
+async fn refusals_expire_after_400_days() {
     with_dao(async |dao| {
-        dao.count_refusal("daily_cap", at(0)).await.unwrap();
+        dao.count_refusal(RefusalCode::DailyCap, at(0))
+            .await
+            .unwrap();
         let database = dao.database().await.unwrap();
         let counters = database.collection::<Document>("counters");
         let stored = counters.find_one(doc! {}).await.unwrap().unwrap();
@@ -161,12 +170,14 @@ async fn refusals_are_kept_for_as_long_as_they_may_be_asked_for() {
     .await;
 }
 
-/// Earlier versions run beside this one during a deployment.
+/// During a deployment, an earlier version also runs.
 #[tokio::test]
-async fn refusals_without_a_slot_count_for_the_whole_day_alone() {
+async fn refusals_without_a_slot_count_for_the_whole_day_only() {
     with_dao(async |dao| {
         let day = 24 * 3_600;
-        dao.count_refusal("daily_cap", at(3_600)).await.unwrap();
+        dao.count_refusal(RefusalCode::DailyCap, at(3_600))
+            .await
+            .unwrap();
         let counters = dao.database().await.unwrap().collection("counters");
         let this = doc! { "_id": "refused:2099-11-22" };
         let earlier = doc! { "$inc": { "by_code.daily_cap": 1_i64, "by_code.own_number": 1_i64 } };
@@ -186,7 +197,7 @@ async fn refusals_without_a_slot_count_for_the_whole_day_alone() {
             let expected = expected.iter().map(|&(code, n)| (code.to_owned(), n));
             assert_eq!(told, expected.collect(), "{from} to {to}");
         }
-        // What the earlier version reads.
+        // The earlier version reads these sums.
         let stored: Document = counters.find_one(this).await.unwrap().unwrap();
         let by_code = stored.get_document("by_code").unwrap();
         assert_eq!(by_code, &doc! { "daily_cap": 2_i64, "own_number": 1_i64 });
@@ -195,10 +206,12 @@ async fn refusals_without_a_slot_count_for_the_whole_day_alone() {
 }
 
 #[tokio::test]
-async fn the_counter_of_a_day_is_bounded() {
+async fn counter_of_a_day_is_bounded() {
     with_dao(async |dao| {
         for nth in 0..400 {
-            dao.count_refusal("daily_cap", at(nth * 2)).await.unwrap();
+            dao.count_refusal(RefusalCode::DailyCap, at(nth * 2))
+                .await
+                .unwrap();
         }
         let database = dao.database().await.unwrap();
         let counters = database.collection::<Document>("counters");
@@ -212,13 +225,13 @@ async fn the_counter_of_a_day_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_call_that_twilio_refused_is_left_to_the_refusals() {
+async fn call_refused_by_twilio_is_left_out() {
     with_dao(async |dao| {
         let calls = dao.database().await.unwrap().collection("calls");
         for (nth, outcome) in (0..).zip([
             doc! { "dial_outcome": "refused", "error_status": 400_i32, "error_code": 21_217_i32 },
             doc! { "dial_outcome": "refused", "error_status": 429_i32 },
-            // Twilio was not reached.
+            // The dial did not reach Twilio.
             doc! { "dial_outcome": "refused" },
             doc! { "dial_outcome": "refused", "error_status": null },
             doc! { "dial_outcome": "accepted" },

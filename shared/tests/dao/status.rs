@@ -1,3 +1,5 @@
+//! Tests status updates: order, repetition, the timeline, and calls of the earlier service.
+
 use mongodb::bson::{Document, doc};
 use outdial::{
     dao::{Applied, Dao},
@@ -20,7 +22,7 @@ fn words(call: &Call) -> Vec<(CallStatus, EventSource)> {
 }
 
 #[tokio::test]
-async fn the_first_callback_names_the_call_and_settles_its_dialling() {
+async fn first_callback_stores_the_call_sid_and_settles_the_dial() {
     with_dao(async |dao| {
         for outcome in [DialOutcome::Pending, DialOutcome::Unknown] {
             let call = Call {
@@ -67,7 +69,7 @@ async fn the_first_callback_names_the_call_and_settles_its_dialling() {
 }
 
 #[tokio::test]
-async fn a_status_never_goes_back_and_the_timeline_keeps_every_word() {
+async fn lower_status_does_not_replace_a_higher_one_and_the_timeline_keeps_both() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let sid = sid();
@@ -91,7 +93,7 @@ async fn a_status_never_goes_back_and_the_timeline_keeps_every_word() {
 }
 
 #[tokio::test]
-async fn a_duplicate_changes_nothing_at_all() {
+async fn duplicate_callback_changes_nothing() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let sid = sid();
@@ -140,7 +142,7 @@ async fn a_duplicate_changes_nothing_at_all() {
 }
 
 #[tokio::test]
-async fn a_call_sid_other_than_the_stored_one_changes_nothing() {
+async fn callback_with_another_call_sid_changes_nothing() {
     with_dao(async |dao| {
         let (call, other) = (stored_call(dao).await, stored_call(dao).await);
         let known = sid();
@@ -166,7 +168,7 @@ async fn a_call_sid_other_than_the_stored_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_call_is_told() {
+async fn unknown_call_is_reported() {
     with_dao(async |dao| {
         let update = callback(&sid(), Ringing, 1);
         let id = CallId::generate();
@@ -184,7 +186,7 @@ async fn an_unknown_call_is_told() {
 }
 
 #[tokio::test]
-async fn our_own_conclusion_gives_way_to_twilios_word_in_the_timeline() {
+async fn callback_replaces_our_own_conclusion_in_the_timeline() {
     with_dao(async |dao| {
         let sid = sid();
         let api = conclusion(&sid, Completed, second(9));
@@ -211,7 +213,7 @@ async fn our_own_conclusion_gives_way_to_twilios_word_in_the_timeline() {
 }
 
 #[tokio::test]
-async fn a_timeline_keeps_64_events_and_counts_the_others() {
+async fn timeline_keeps_64_events_and_counts_the_others() {
     with_dao(async |dao| {
         let events = (0..63)
             .map(|sequence| CallEvent {
@@ -236,7 +238,7 @@ async fn a_timeline_keeps_64_events_and_counts_the_others() {
 }
 
 #[tokio::test]
-async fn a_full_timeline_keeps_the_same_events_in_any_order() {
+async fn full_timeline_keeps_the_same_events_in_any_order() {
     with_dao(async |dao| {
         let sequences: Vec<i64> = (0..70).collect();
         let backwards = sequences.iter().rev().copied().collect();
@@ -262,7 +264,7 @@ async fn a_full_timeline_keeps_the_same_events_in_any_order() {
 }
 
 #[tokio::test]
-async fn a_call_of_the_earlier_service_keeps_its_end() {
+async fn call_of_the_earlier_service_keeps_its_final_status() {
     with_dao(async |dao| {
         let database = dao.database().await.unwrap();
         let calls = database.collection::<Document>("calls");
@@ -298,7 +300,7 @@ async fn a_call_of_the_earlier_service_keeps_its_end() {
 }
 
 #[tokio::test]
-async fn a_text_that_looks_like_an_expression_is_stored_as_it_is() {
+async fn text_with_a_dollar_sign_is_not_evaluated() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let update = StatusUpdate {

@@ -1,4 +1,4 @@
-//! How many commands follow one another: each is a round trip that somebody waits for.
+//! Tests the number of round trips of each operation.
 
 use mongodb::bson::DateTime;
 use outdial::{
@@ -8,6 +8,7 @@ use outdial::{
         CallStatus::{Completed, InProgress, Initiated, Ringing},
         DialResult, RecordingStatus,
     },
+    service::place_call::{begin_dial, store_and_count},
 };
 
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_status_callback_is_one_command() {
+async fn status_callback_is_one_command() {
     with_counted_dao(async |dao, sent| {
         let call = stored_call(dao).await;
         let sid = sid();
@@ -41,13 +42,13 @@ async fn a_status_callback_is_one_command() {
 }
 
 #[tokio::test]
-async fn a_call_that_asks_what_to_say_waits_for_one_step() {
+async fn voice_request_takes_one_round_trip() {
     with_counted_dao(async |dao, sent| {
         let call = stored_call(dao).await;
         let sid = sid();
-        let ask = |id| sent.during(dao.ask_for_call(id, &sid));
+        let ask = |id| sent.during(dao.look_up_for_voice(id, &sid));
         for (id, expected) in [
-            // The first to bring the name stores it, and looks again.
+            // The first request stores the CallSid, and reads the call again.
             (Some(call.call_id), 3),
             (Some(call.call_id), 1),
             (None, 1),
@@ -65,7 +66,7 @@ async fn a_call_that_asks_what_to_say_waits_for_one_step() {
 }
 
 #[tokio::test]
-async fn a_recording_callback_waits_for_one_step_whoever_has_come_before() {
+async fn recording_callback_takes_one_round_trip_whichever_came_first() {
     with_counted_dao(async |dao, sent| {
         let call = stored_call(dao).await;
         let [first, second] = [recording_sid(), recording_sid()];
@@ -91,8 +92,8 @@ async fn a_recording_callback_waits_for_one_step_whoever_has_come_before() {
 }
 
 #[tokio::test]
-async fn placing_a_call_waits_for_two_steps_before_the_dial_or_three_with_a_key_and_for_one_after_it()
- {
+async fn placing_a_call_takes_two_round_trips_before_the_dial_or_three_with_a_key_and_one_after_it()
+{
     with_counted_dao(async |dao, sent| {
         let ada = user("ada@example.com");
         dao.create_user(&ada).await.unwrap();
@@ -116,12 +117,12 @@ async fn placing_a_call_waits_for_two_steps_before_the_dial_or_three_with_a_key_
             };
             let (_, steps, _) = sent.during(looking).await;
             assert_eq!(steps, 1);
-            let admitting = dao.admit_call(&call, caps(5, 5), deadline);
+            let admitting = store_and_count(dao, &call, caps(5, 5), deadline);
             let (admitted, steps, commands) = sent.during(admitting).await;
             assert_eq!((admitted.unwrap(), steps), (CapCheck::Admitted, 1));
             assert_eq!(commands, ["insert", "update"]);
             if key.is_some() {
-                let beginning = dao.begin_dial(&call, DateTime::now(), deadline);
+                let beginning = begin_dial(dao, &call, DateTime::now(), deadline);
                 let (begun, steps, commands) = sent.during(beginning).await;
                 assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));
                 call = begun.unwrap().unwrap();
@@ -136,7 +137,7 @@ async fn placing_a_call_waits_for_two_steps_before_the_dial_or_three_with_a_key_
 }
 
 #[tokio::test]
-async fn what_is_read_is_read_in_one_step() {
+async fn single_documents_are_read_in_one_round_trip() {
     with_counted_dao(async |dao, sent| {
         let ada = user("ada@example.com");
         dao.create_user(&ada).await.unwrap();
@@ -159,7 +160,7 @@ async fn what_is_read_is_read_in_one_step() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_users_calls_is_read_in_one_step() {
+async fn page_of_a_users_calls_is_read_in_one_round_trip() {
     with_counted_dao(async |dao, sent| {
         let ada = user("ada@example.com");
         dao.create_user(&ada).await.unwrap();
@@ -191,7 +192,7 @@ async fn a_page_of_a_users_calls_is_read_in_one_step() {
 }
 
 #[tokio::test]
-async fn a_page_of_the_users_is_read_in_one_step() {
+async fn page_of_users_is_read_in_one_round_trip() {
     with_counted_dao(async |dao, sent| {
         for name in ["ada", "bob", "eve"] {
             let user = user(&format!("{name}@example.com"));

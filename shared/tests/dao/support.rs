@@ -1,3 +1,5 @@
+//! Databases, documents and updates for the tests, and a count of the commands that the DAO sends.
+
 use std::{
     collections::HashSet,
     env,
@@ -6,21 +8,22 @@ use std::{
 
 use mongodb::{
     Database,
-    bson::{DateTime, oid::ObjectId},
+    bson::DateTime,
     event::{EventHandler, command::CommandEvent},
 };
 use outdial::{
     config::MongoConfig,
     dao::{DailyCaps, Dao, indexes},
     domain::{
-        Call, CallId, CallSid, CallStatus, DialOutcome, DialResult, EventSource, RecordingSid,
-        RecordingStatus, RecordingUpdate, StatusUpdate, User, UserId,
+        Call, CallSid, CallStatus, DialOutcome, DialResult, EventSource, RecordingSid,
+        RecordingStatus, RecordingUpdate, StatusUpdate, UserId,
     },
 };
 use secrecy::SecretString;
+pub use testkit::{new_sid as sid, new_user as user};
 use uuid::Uuid;
 
-/// Runs a test in a new database with all indexes, and drops that at the end of a test that passes.
+/// Runs a test in a new database with all indexes. Drops the database if the test passes.
 pub async fn with_dao(test: impl AsyncFnOnce(&Dao)) {
     with_observed_dao(EventHandler::callback(|_| ()), test).await;
 }
@@ -34,7 +37,7 @@ pub async fn with_observed_dao(observer: EventHandler<CommandEvent>, test: impl 
     .await;
 }
 
-/// Runs a test with a DAO whose two connections are made, and with what it sends.
+/// Runs a test with a DAO that has made its two connections, and with a record of its commands.
 pub async fn with_counted_dao(test: impl AsyncFnOnce(&Dao, &Sent)) {
     let sent = Sent::default();
     let record = sent.clone();
@@ -54,7 +57,7 @@ pub struct Sent(Arc<Mutex<Commands>>);
 struct Commands {
     names: Vec<String>,
     steps: usize,
-    /// Those that have begun since a step ended.
+    /// The ids of the commands that began after the last step ended.
     begun: HashSet<i32>,
 }
 
@@ -63,8 +66,8 @@ impl Sent {
         self.0.lock().unwrap()
     }
 
-    /// A step ends with the first command that both began and ended after the step before: so many commands, and no more, can be
-    /// chosen of which each began when the one before had ended.
+    /// Counts steps, that is the longest sequence of commands of which each began after the previous one had ended. A step ends
+    /// with the first command that began and ended after the previous step.
     fn hear(&self, event: &CommandEvent) {
         let mut commands = self.commands();
         let ended = match event {
@@ -83,7 +86,7 @@ impl Sent {
         }
     }
 
-    /// What the operation ends with, in how many steps one after the other, and by which commands, in alphabetical order.
+    /// Returns the result of the operation, its number of steps, and its commands in alphabetical order.
     pub async fn during<T>(&self, operation: impl Future<Output = T>) -> (T, usize, Vec<String>) {
         *self.commands() = Commands::default();
         let result = operation.await;
@@ -93,7 +96,7 @@ impl Sent {
     }
 }
 
-/// Likewise, without indexes.
+/// Runs a test in a new database without indexes. Drops the database if the test passes.
 pub async fn with_database(test: impl AsyncFnOnce(&Database, MongoConfig)) {
     let config = config(&server());
     let dao = Dao::new(&config).unwrap();
@@ -116,67 +119,20 @@ pub fn config(uri: &str) -> MongoConfig {
     }
 }
 
-pub fn user(email: &str) -> User {
-    let email: outdial::domain::Email = email.parse().unwrap();
-    User {
-        id: ObjectId::new(),
-        name: "Ada Lovelace".parse().unwrap(),
-        email_lower: email.lower(),
-        idempotency_scope: None,
-        request_hash: None,
-        email,
-        phone_number: "+12125550123".parse().unwrap(),
-        time_zone: None,
-        created_by: None,
-        created_at: DateTime::now(),
-        updated_at: DateTime::now(),
-    }
-}
-
-/// A call that waits for Twilio's answer.
+/// Returns a call whose dial is pending.
 pub fn call() -> Call {
     call_of(UserId::generate())
 }
 
+/// Returns a call of this user whose dial is pending.
 pub fn call_of(user: UserId) -> Call {
-    let call_id = CallId::generate();
     Call {
-        id: call_id.object_id(),
-        call_id,
         user_id: user.to_string(),
         twilio_sid: None,
-        to_number: "+12125550123".parse().unwrap(),
-        from_number: "+12125550100".parse().unwrap(),
-        status: CallStatus::Initiated,
-        status_rank: CallStatus::Initiated.rank(),
-        script: "Hello.".parse().unwrap(),
-        voice: None,
-        language: None,
-        machine_detection: None,
-        metadata: outdial::domain::Metadata::default(),
-        recording_enabled: false,
-        recording_url: None,
         dial_outcome: Some(DialOutcome::Pending),
-        dial_deadline: None,
-        counted_number: None,
-        announces_dial: false,
-        dial_begun_at: None,
         answered_status: None,
-        hangup_requested: false,
-        error_code: None,
-        error_message: None,
-        error_status: None,
-        duration_seconds: None,
-        answered_by: None,
-        sip_response_code: None,
-        delivery: None,
-        events: Vec::new(),
-        events_dropped: 0,
-        idempotency_scope: None,
-        request_hash: None,
-        created_by: None,
-        created_at: DateTime::now(),
         updated_at: DateTime::from_millis(1_700_000_000_000),
+        ..testkit::new_call()
     }
 }
 
@@ -186,7 +142,7 @@ pub async fn stored_call(dao: &Dao) -> Call {
     call
 }
 
-/// Caps of which the number's is in nobody's way.
+/// Returns caps for a user and for all calls. The cap for a number is never reached.
 pub fn caps(per_user: u32, in_all: u32) -> DailyCaps {
     DailyCaps {
         per_user,
@@ -195,15 +151,11 @@ pub fn caps(per_user: u32, in_all: u32) -> DailyCaps {
     }
 }
 
-pub fn sid() -> CallSid {
-    format!("CA{}", Uuid::new_v4().simple()).parse().unwrap()
-}
-
 pub fn recording_sid() -> RecordingSid {
     format!("RE{}", Uuid::new_v4().simple()).parse().unwrap()
 }
 
-/// Twilio's answer to a dial, as it is.
+/// Returns Twilio's usual response to a dial.
 pub fn accepted(sid: &CallSid) -> DialResult {
     DialResult::Accepted {
         sid: sid.clone(),
@@ -211,7 +163,7 @@ pub fn accepted(sid: &CallSid) -> DialResult {
     }
 }
 
-/// A status callback, at second `sequence` of the call.
+/// Returns a status callback at second `sequence` of the call.
 pub fn callback(sid: &CallSid, status: CallStatus, sequence: i64) -> StatusUpdate {
     StatusUpdate {
         call_sid: sid.clone(),
@@ -228,7 +180,7 @@ pub fn callback(sid: &CallSid, status: CallStatus, sequence: i64) -> StatusUpdat
     }
 }
 
-/// What an answer of Twilio's REST API tells.
+/// Returns an update as a response from Twilio's REST API brings it.
 pub fn conclusion(sid: &CallSid, status: CallStatus, at: DateTime) -> StatusUpdate {
     StatusUpdate {
         at,
@@ -243,7 +195,7 @@ pub fn second(of_call: i64) -> DateTime {
     DateTime::from_millis(1_800_000_000_000 + of_call * 1_000)
 }
 
-/// Twilio's name of that call, the same for each of its recordings.
+/// Returns a `CallSid` that derives from the call, so that all its updates have the same one.
 pub fn sid_of(call: &Call) -> CallSid {
     let name = call.call_id.to_string().replace('-', "");
     format!("CA{name}").parse().unwrap()

@@ -1,3 +1,5 @@
+//! Tests finding, creating, changing, deleting and listing users.
+
 use futures_util::future::join_all;
 use mongodb::bson::DateTime;
 use outdial::{
@@ -8,7 +10,7 @@ use outdial::{
 use crate::support::{call_of, user, with_dao};
 
 #[tokio::test]
-async fn a_user_is_found_by_id_and_by_address_in_any_case() {
+async fn user_is_found_by_id_and_by_address_in_any_case() {
     with_dao(async |dao| {
         let ada = user("Ada@Example.com");
         dao.create_user(&ada).await.unwrap();
@@ -24,7 +26,7 @@ async fn a_user_is_found_by_id_and_by_address_in_any_case() {
 }
 
 #[tokio::test]
-async fn an_address_is_taken_once_whatever_its_case_and_who_comes_at_the_same_time() {
+async fn concurrent_users_cannot_share_an_address_in_any_case() {
     with_dao(async |dao| {
         let users = ["ada@example.com", "ADA@example.com", "Ada@Example.com"].map(user);
         let results = join_all(users.iter().map(|user| dao.create_user(user))).await;
@@ -41,7 +43,7 @@ async fn an_address_is_taken_once_whatever_its_case_and_who_comes_at_the_same_ti
 }
 
 #[tokio::test]
-async fn an_insert_that_is_repeated_succeeds() {
+async fn repeated_insert_succeeds() {
     with_dao(async |dao| {
         let ada = user("ada@example.com");
         dao.create_user(&ada).await.unwrap();
@@ -51,7 +53,7 @@ async fn an_insert_that_is_repeated_succeeds() {
 }
 
 #[tokio::test]
-async fn a_change_touches_what_it_names() {
+async fn change_affects_only_the_named_fields() {
     with_dao(async |dao| {
         let ada = user("ada@example.com");
         let bob = user("bob@example.com");
@@ -88,7 +90,7 @@ async fn a_change_touches_what_it_names() {
 }
 
 #[tokio::test]
-async fn a_user_with_calls_stays() {
+async fn user_with_calls_is_not_deleted() {
     with_dao(async |dao| {
         let (ada, bob) = (user("ada@example.com"), user("bob@example.com"));
         dao.create_user(&ada).await.unwrap();
@@ -104,9 +106,9 @@ async fn a_user_with_calls_stays() {
 }
 
 #[tokio::test]
-async fn pages_and_cursors_tell_every_user_once_newest_first() {
+async fn pages_and_cursors_list_every_user_once_newest_first() {
     with_dao(async |dao| {
-        // Two in three were created in the same millisecond as another one: `_id` decides.
+        // Groups of three have the same creation time, so `_id` decides.
         let mut users: Vec<_> = (0_i64..11)
             .map(|i| User {
                 created_at: DateTime::from_millis(1_000 + i / 3),

@@ -1,3 +1,5 @@
+//! Tests status callbacks and voice requests that bring the `CallSid`, and hang-up requests that wait for it.
+
 use mongodb::bson::doc;
 use outdial::{
     config::MongoConfig,
@@ -11,7 +13,7 @@ use secrecy::SecretString;
 
 use crate::support::{callback, server, sid, stored_call, with_dao, with_database};
 
-fn told(applied: Applied, hangup_waits: bool) -> StatusOutcome {
+fn outcome(applied: Applied, hangup_waits: bool) -> StatusOutcome {
     StatusOutcome {
         applied,
         hangup_waits,
@@ -19,7 +21,7 @@ fn told(applied: Applied, hangup_waits: bool) -> StatusOutcome {
 }
 
 #[tokio::test]
-async fn the_status_callback_that_names_an_unanswered_call_tells_of_a_hang_up_that_waits() {
+async fn callback_with_the_call_sid_of_an_unanswered_call_reports_a_waiting_hang_up() {
     with_dao(async |dao| {
         for (first, waits) in [
             (Initiated, true),
@@ -33,23 +35,23 @@ async fn the_status_callback_that_names_an_unanswered_call_tells_of_a_hang_up_th
             let update = callback(&sid, first, 0);
             for (applied, waits) in [(Applied::Changed, waits), (Applied::Duplicate, false)] {
                 let answer = dao.apply_status(Some(call.call_id), &update).await.unwrap();
-                assert_eq!(answer, told(applied, waits), "{first:?}");
+                assert_eq!(answer, outcome(applied, waits), "{first:?}");
             }
             let next = callback(&sid, Ringing, 9);
             let answer = dao.apply_status(Some(call.call_id), &next).await.unwrap();
-            assert_eq!(answer, told(Applied::Changed, false));
+            assert_eq!(answer, outcome(Applied::Changed, false));
         }
         let call = stored_call(dao).await;
         let answer = dao
             .apply_status(Some(call.call_id), &callback(&sid(), Ringing, 1))
             .await;
-        assert_eq!(answer.unwrap(), told(Applied::Changed, false));
+        assert_eq!(answer.unwrap(), outcome(Applied::Changed, false));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_status_callback_under_another_sid_changes_nothing_and_ends_nothing() {
+async fn callback_with_another_call_sid_changes_nothing() {
     with_dao(async |dao| {
         let [call, other] = [stored_call(dao).await, stored_call(dao).await];
         let known = sid();
@@ -62,7 +64,7 @@ async fn a_status_callback_under_another_sid_changes_nothing_and_ends_nothing() 
         ] {
             let before = dao.get_call(id).await.unwrap();
             let answer = dao.apply_status(Some(id), &update).await.unwrap();
-            assert_eq!(answer, told(Applied::OtherCall, false));
+            assert_eq!(answer, outcome(Applied::OtherCall, false));
             assert_eq!(dao.get_call(id).await.unwrap(), before);
         }
     })
@@ -70,7 +72,7 @@ async fn a_status_callback_under_another_sid_changes_nothing_and_ends_nothing() 
 }
 
 #[tokio::test]
-async fn a_status_callback_whose_url_names_no_call_of_ours_goes_by_its_sid() {
+async fn callback_without_a_known_call_id_is_applied_by_call_sid() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let sid = sid();
@@ -88,19 +90,19 @@ async fn a_status_callback_whose_url_names_no_call_of_ours_goes_by_its_sid() {
             .apply_status(Some(CallId::generate()), &orphan)
             .await
             .unwrap();
-        assert_eq!(answer, told(Applied::UnknownCall, false));
+        assert_eq!(answer, outcome(Applied::UnknownCall, false));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_hang_up_finds_twilios_name_of_the_call_or_is_found_by_the_call_that_asks() {
+async fn concurrent_hang_up_finds_the_call_sid_or_is_found_by_voice() {
     with_dao(async |dao| {
         for _ in 0..20 {
             let call = stored_call(dao).await;
             let sid = sid();
             let (asking, wished) = tokio::join!(
-                dao.ask_for_call(Some(call.call_id), &sid),
+                dao.look_up_for_voice(Some(call.call_id), &sid),
                 dao.request_hangup(call.call_id),
             );
             let Ok(VoiceLookup::Call(asks, None)) = asking else {
@@ -114,13 +116,13 @@ async fn a_hang_up_finds_twilios_name_of_the_call_or_is_found_by_the_call_that_a
 }
 
 #[tokio::test]
-async fn of_calls_that_ask_under_one_url_only_the_first_is_the_call() {
+async fn only_the_first_of_two_calls_with_one_call_id_is_the_call() {
     with_dao(async |dao| {
         for _ in 0..20 {
             let call = stored_call(dao).await;
             dao.request_hangup(call.call_id).await.unwrap();
             let sids = [sid(), sid()];
-            let ask = |sid| dao.ask_for_call(Some(call.call_id), sid);
+            let ask = |sid| dao.look_up_for_voice(Some(call.call_id), sid);
             let (one, other) = tokio::join!(ask(&sids[0]), ask(&sids[1]));
             let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
             for (asking, sid) in [one, other].into_iter().zip(&sids) {
@@ -140,9 +142,9 @@ async fn of_calls_that_ask_under_one_url_only_the_first_is_the_call() {
     .await;
 }
 
-/// Fail points are the server's, not a database's: these cases come one after the other, under a name of their own.
+/// Fail points belong to the server, not to a database. So these cases run in sequence, under an app name of their own.
 #[tokio::test]
-async fn passing_errors_at_a_callback_are_retried_once() {
+async fn transient_database_error_is_retried_once() {
     with_database(async |database, config| {
         let name = &config.database;
         let separator = if server().contains('?') { '&' } else { '?' };
@@ -177,11 +179,11 @@ async fn passing_errors_at_a_callback_are_retried_once() {
         let refused = dao.apply_status(Some(call.call_id), &update).await;
         assert!(matches!(refused, Err(DaoError::Unavailable(_))), "{refused:?}");
 
-        // A script is spoken though its call is not named, and a hang-up that waits is seen all the same.
+        // A failure to store the CallSid delays neither the script nor a requested hang-up.
         let unnamed = stored_call(&dao).await;
         for waits in [false, true] {
             fail(2, Some(189)).await;
-            let asking = dao.ask_for_call(Some(unnamed.call_id), &crate::support::sid()).await;
+            let asking = dao.look_up_for_voice(Some(unnamed.call_id), &crate::support::sid()).await;
             match asking.unwrap() {
                 VoiceLookup::Call(asks, Some(DaoError::Unavailable(_))) => {
                     assert_eq!(asks.hangup_requested, waits);

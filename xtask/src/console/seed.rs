@@ -1,4 +1,4 @@
-//! Ten thousand calls of a month, the same each time but for the day they end on.
+//! Ten thousand calls of the last month. A seed makes them the same each time, relative to now.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -11,10 +11,11 @@ use uuid::Builder;
 
 use crate::Result;
 
-/// How many there are.
+/// The number of calls.
 pub const CALLS: usize = 10_000;
-/// How old they are, in milliseconds.
+/// The age of the calls, in milliseconds.
 const AGE: Range<u64> = 15 * 60_000..30 * 86_400_000;
+/// The number of calls in one insert.
 const AT_ONCE: usize = 1_000;
 
 const PEOPLE: [(&str, &str); 8] = [
@@ -34,7 +35,7 @@ const SCRIPTS: [&str; 5] = [
     "A parcel will be delivered to you today between two and four.",
     "The library holds the book that you have asked for until Friday.",
 ];
-/// How calls end, with Twilio's status, how many of a hundred, and the SIP response.
+/// The ends of calls: Twilio's status, the share in percent, and the SIP response.
 const ENDS: [(&str, u32, i32); 5] = [
     ("completed", 71, 200),
     ("no-answer", 13, 487),
@@ -43,7 +44,11 @@ const ENDS: [(&str, u32, i32); 5] = [
     ("canceled", 3, 487),
 ];
 
-/// Fills a database that has its indexes and nothing else.
+/// Fills a database that has only its indexes.
+///
+/// # Errors
+///
+/// When the database does not respond.
 pub async fn fill(database: &Database, seed: u64) -> Result<()> {
     let mut rng = Rng::with_seed(seed);
     let now = Utc::now();
@@ -58,13 +63,13 @@ pub async fn fill(database: &Database, seed: u64) -> Result<()> {
         .await?;
     let mut calls: Vec<_> = (0..CALLS).map(|_| call(&mut rng, &people, now)).collect();
     calls.sort_by_key(|call| call.get_datetime("created_at").ok().copied());
-    // The oldest is of a person who was erased, with its recordings.
+    // The oldest call is of an erased person.
     if let Some(call) = calls.first_mut() {
         call.extend(doc! {
             "user_id": "", "to_number": "", "script": "", "status": "queued", "recording_enabled": true,
         });
     }
-    // In the newest one that was answered an apology was spoken.
+    // In the newest completed call, the apology was spoken.
     let is_completed = |call: &&mut Document| {
         call.get_str("status")
             .is_ok_and(|status| status == "completed")
@@ -100,7 +105,7 @@ fn user(rng: &mut Rng, nth: usize, (name, zone): (&str, &str), now: DateTime<Utc
 fn call(rng: &mut Rng, people: &[Document], now: DateTime<Utc>) -> Document {
     let person = &people[rng.usize(..people.len())];
     let mut placed = now - Duration::from_millis(rng.u64(AGE));
-    // Few are called at night.
+    // Few calls are at night.
     while placed.hour() < 8 && rng.u8(..10) > 0 {
         placed = now - Duration::from_millis(rng.u64(AGE));
     }

@@ -1,35 +1,39 @@
-//! The functions are built again when their code changes.
+//! Rebuilds the functions when their code changes.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lambda::{Function, Host};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use stack::build;
+use stack::output::Output;
+use stack::workspace::Workspace;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::Result;
-use crate::lambda::{FUNCTIONS, Host};
-use crate::output::Output;
-use crate::processes;
-use crate::stack::spawn;
-use crate::workspace::{PROFILE, Workspace, cargo};
 
-/// Where the functions' code is, from the workspace's root.
+/// The folders of the functions' code, relative to the workspace's root.
 const FOLDERS: [&str; 2] = ["functions", "shared"];
+/// The files that the build of the functions depends on.
 const FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 
-/// A build waits until nothing has changed for so long: who saves one file often saves several.
+/// A build waits until nothing has changed for this long, because an editor often saves several files.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// The changes of the functions' code.
+/// Watches the functions' code.
 pub struct Changes {
     seen: Arc<Notify>,
     _watcher: RecommendedWatcher,
 }
 
 impl Changes {
-    /// Looks out for them from now on.
+    /// Starts to watch.
+    ///
+    /// # Errors
+    ///
+    /// When the system can't watch a folder.
     pub fn watch(workspace: &Workspace) -> Result<Self> {
         let seen = Arc::new(Notify::new());
         let (tell, root) = (seen.clone(), workspace.root.clone());
@@ -38,7 +42,7 @@ impl Changes {
                 tell.notify_one();
             }
         })?;
-        // A file that is replaced by another of its name is only seen in its folder.
+        // A watch on the folder also notices a file that is replaced by another one.
         watcher.watch(&workspace.root, RecursiveMode::NonRecursive)?;
         for folder in FOLDERS {
             watcher.watch(&workspace.root.join(folder), RecursiveMode::Recursive)?;
@@ -49,14 +53,14 @@ impl Changes {
         })
     }
 
-    /// Waits for the next one, and until it is over.
+    /// Waits for the next change, and until changes pause.
     pub async fn next(&mut self) {
         self.seen.notified().await;
         while timeout(QUIET, self.seen.notified()).await.is_ok() {}
     }
 }
 
-/// Whether code has changed; a compiler reads it, too.
+/// Returns true if an event is a change of code, and false for a read, such as the compiler's.
 fn is_change(root: &Path, event: &Event) -> bool {
     !event.kind.is_access()
         && event.paths.iter().any(|path| {
@@ -68,22 +72,20 @@ fn is_change(root: &Path, event: &Event) -> bool {
         })
 }
 
-/// Builds the functions, and has the next requests answered by what was built. They run on as they are where that fails.
+/// Builds the functions, and lets new processes handle the next requests. If the build fails, the old ones keep running.
+///
+/// # Errors
+///
+/// When cargo can't be started.
 pub async fn functions(workspace: &Workspace, output: &Output, host: &Host) -> Result<()> {
-    let mut build = processes::command(cargo());
-    // Of all members, not of single packages: dependencies have the same features then as in every other build. Not all
-    // of their binaries: nobody waits for the program that waits here.
-    build.args(["build", "--workspace", "--profile", PROFILE]);
-    for (name, _) in FUNCTIONS {
-        build.args(["--bin", name]);
-    }
-    build.current_dir(&workspace.root);
-    let built = spawn(output, "cargo", &mut build)?.wait().await?;
+    let functions = Function::names();
+    let mut command = build::command(workspace, functions);
+    let built = output.spawn("cargo", &mut command)?.wait().await?;
     if built.success() {
         host.retire_all();
-        output.line("dev", "built: the next request is answered by the new code");
+        output.line("dev", "built: the new code handles the next request");
     } else {
-        output.line("dev", "the build failed: the functions run on as they were");
+        output.line("dev", "the build failed: the old code keeps running");
     }
     Ok(())
 }
@@ -96,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_that_is_written_is_a_change() {
+    fn changed_file_triggers_a_rebuild() {
         let root = Path::new("/outdial");
         let of = |kind: EventKind, path: &str| {
             is_change(root, &Event::new(kind).add_path(root.join(path)))

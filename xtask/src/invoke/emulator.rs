@@ -1,21 +1,21 @@
-//! AWS's runtime interface emulator around one function.
+//! Runs one function under AWS's runtime interface emulator.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use stack::environment::hide_callers_settings;
+use stack::free_port;
+use stack::http;
+use stack::output::Output;
+use stack::processes;
+use stack::venv::Venv;
+use stack::workspace::Workspace;
 use tokio::net::TcpStream;
 
 use crate::Result;
-use crate::http;
-use crate::output::Output;
-use crate::processes;
-use crate::stack::environment::hide_callers_settings;
-use crate::stack::{free_port, spawn};
-use crate::venv::Venv;
-use crate::workspace::Workspace;
 
-/// Between the head of a streamed answer and its body.
+/// The separator between the head of a streamed response and its body.
 const STREAM_SEPARATOR: [u8; 8] = [0; 8];
 
 /// A running emulator.
@@ -23,15 +23,19 @@ pub struct Emulator {
     port: u16,
 }
 
-/// What a function answered.
+/// The result of an invocation.
 pub struct Answer {
-    /// The answer as a person reads it.
+    /// The result as readable text.
     pub text: String,
-    /// The function failed, which is not the same as a refusal.
+    /// True if the function failed. A 4xx or 5xx response is a success of the function.
     pub is_error: bool,
 }
 
-/// Starts the emulator and waits until it listens. The function starts with the first event.
+/// Starts the emulator, and waits until it listens. The function starts with the first event.
+///
+/// # Errors
+///
+/// When the emulator does not listen, or does not exist for this platform.
 pub async fn start(
     workspace: &Workspace,
     venv: &Venv,
@@ -40,20 +44,13 @@ pub async fn start(
     variables: &BTreeMap<String, String>,
 ) -> Result<Emulator> {
     let binary = workspace.binary(name);
-    if !binary.is_file() {
-        return Err(format!(
-            "there is no function {name}: {} does not exist",
-            binary.display()
-        )
-        .into());
-    }
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "x86_64",
         "aarch64" => "arm64",
-        other => return Err(format!("AWS ships no emulator for {other}").into()),
+        other => return Err(format!("AWS has no emulator for {other}").into()),
     };
     if !cfg!(target_os = "linux") {
-        return Err("AWS's emulator runs on Linux alone: use sam local invoke here".into());
+        return Err("AWS's emulator only runs on Linux: use sam local invoke here".into());
     }
     let emulator =
         venv.package_file(&format!("samcli/local/rapid/aws-lambda-rie-{architecture}"))?;
@@ -76,7 +73,7 @@ pub async fn start(
         ])
         .args(["--log-level", "error"])
         .arg(binary);
-    let mut child = spawn(output, name, &mut command)?;
+    let mut child = output.spawn(name, &mut command)?;
     let deadline = Instant::now() + Duration::from_secs(10);
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         if child.try_wait()?.is_some() || Instant::now() > deadline {
@@ -87,7 +84,7 @@ pub async fn start(
     Ok(Emulator { port })
 }
 
-/// The wheel carries the emulator without the permission to run it.
+/// Makes the emulator executable: its wheel lacks that permission.
 fn program(emulator: &std::path::Path) -> Result<std::path::PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let mut permissions = std::fs::metadata(emulator)?.permissions();
@@ -99,7 +96,11 @@ fn program(emulator: &std::path::Path) -> Result<std::path::PathBuf> {
 }
 
 impl Emulator {
-    /// Has the function answer one event.
+    /// Invokes the function with one event.
+    ///
+    /// # Errors
+    ///
+    /// When the emulator does not respond.
     pub async fn invoke(&self, event: &Value) -> Result<Answer> {
         let url = format!(
             "http://127.0.0.1:{}/2015-03-31/functions/function/invocations",
@@ -139,12 +140,12 @@ mod tests {
     use super::read;
 
     #[test]
-    fn a_refusal_is_an_answer_and_no_error() {
+    fn error_response_is_a_success() {
         assert!(!read(br#"{"statusCode": 403, "body": "{}"}"#).is_error);
     }
 
     #[test]
-    fn a_function_that_ends_is_an_error() {
+    fn function_that_exits_is_a_failure() {
         assert!(
             read(br#"{"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}"#)
                 .is_error
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_streamed_answer_shows_its_head_and_the_length_of_its_body() {
+    fn streamed_response_shows_its_head_and_the_length_of_its_body() {
         let answer = read(b"{\"statusCode\": 206}\0\0\0\0\0\0\0\0\x01\0\xff");
         assert!(!answer.is_error);
         assert!(

@@ -1,7 +1,7 @@
-//! A recording at the simulator, for events that ask for one.
+//! A recording at the simulator, for events that request one.
 //!
-//! A simulator that has just started has played no call, and it names recordings itself. So one call is played first,
-//! and a genuine media event is made to ask for that call's recording; an event that was never valid stays as it is.
+//! A new simulator has no recordings, and it chooses their SIDs itself. So it plays a call first, and a media event with a valid
+//! signature is changed to request that call's recording. An event with an invalid signature stays unchanged.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::Value;
+use stack::environment::Credentials;
+use stack::http;
 use url::form_urlencoded;
 
 use crate::Result;
-use crate::http;
-use crate::stack::environment::Credentials;
 
 const TWIML: &str =
-    "<Response><Say>This is the recording that the event asks for.</Say></Response>";
+    "<Response><Say>This is the recording that the event requests.</Say></Response>";
 
-/// Whether the event carries a genuine signature for a recording's audio.
-pub fn is_asked_for(event: &Value, signing_key: &str) -> bool {
+/// Returns true if the event requests a recording's audio with a valid signature.
+pub fn is_requested(event: &Value, signing_key: &str) -> bool {
     let query = &event["queryStringParameters"];
     let parameter = |name: &str| query[name].as_str().unwrap_or_default();
     event["rawPath"] == "/media"
@@ -31,8 +31,8 @@ pub fn is_asked_for(event: &Value, signing_key: &str) -> bool {
             )
 }
 
-/// Asks for another recording, with the signature that this takes.
-pub fn ask_for(event: &mut Value, sid: &str, signing_key: &str) {
+/// Changes the event to request another recording, with its signature.
+pub fn request(event: &mut Value, sid: &str, signing_key: &str) {
     let query = &mut event["queryStringParameters"];
     let expires = query["expires"].as_str().unwrap_or_default().to_owned();
     query["recording_sid"] = sid.into();
@@ -50,7 +50,11 @@ fn signature(sid: &str, expires: &str, signing_key: &str) -> String {
     URL_SAFE_NO_PAD.encode(hmac::sign(&key, format!("{sid}\n{expires}").as_bytes()))
 }
 
-/// Plays a recorded call at the simulator, and returns the recording's SID once its audio is there.
+/// Plays a recorded call at the simulator, and returns the SID of the completed recording.
+///
+/// # Errors
+///
+/// When the simulator refuses the call or records nothing.
 pub async fn play_one(url: &str, account: &Credentials) -> Result<String> {
     let Credentials {
         account_sid,

@@ -1,17 +1,18 @@
-//! The slowest Rust tests, from the report that cargo-nextest writes.
+//! The slowest Rust tests, from the XML report of cargo-nextest.
 
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use roxmltree::Document;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
 
-use crate::workspace::Workspace;
+use stack::workspace::Workspace;
 
-/// How many tests are printed.
+/// The number of tests to print.
 const SHOWN: usize = 20;
 
-/// Where `.config/nextest.toml` has the report written.
+/// The path of the report, which `.config/nextest.toml` sets.
 fn report(workspace: &Workspace) -> PathBuf {
     workspace.root.join("target/nextest/default/junit.xml")
 }
@@ -20,7 +21,7 @@ fn report(workspace: &Workspace) -> PathBuf {
 ///
 /// # Errors
 ///
-/// When it is there and can't be deleted.
+/// When it exists and can't be deleted.
 pub fn forget(workspace: &Workspace) -> io::Result<()> {
     match fs::remove_file(report(workspace)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -28,7 +29,7 @@ pub fn forget(workspace: &Workspace) -> io::Result<()> {
     }
 }
 
-/// Prints the slowest tests. Without a report, as after `cargo test`, it prints nothing.
+/// Prints the slowest tests, or nothing without a report, as after `cargo test`.
 pub fn print(workspace: &Workspace) {
     let Ok(report) = fs::read_to_string(report(workspace)) else {
         return;
@@ -41,19 +42,30 @@ pub fn print(workspace: &Workspace) {
 }
 
 fn slowest(report: &str) -> Vec<(f64, String)> {
-    let document = Document::parse(report).ok();
-    let cases = document.iter().flat_map(Document::descendants);
-    let mut tests: Vec<_> = cases
-        .filter(|node| node.has_tag_name("testcase"))
-        .filter_map(|node| {
-            let attribute = |name| node.attribute(name);
-            let name = format!("{} {}", attribute("classname")?, attribute("name")?);
-            Some((attribute("time")?.parse::<f64>().ok()?, name))
-        })
-        .collect();
+    let mut reader = Reader::from_str(report);
+    let mut tests = Vec::new();
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(tag) | Event::Empty(tag)) if tag.name().as_ref() == "testcase" => {
+                tests.extend(time_and_name(&tag));
+            }
+            Ok(Event::Eof) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
     tests.sort_by(|one, other| other.0.total_cmp(&one.0));
     tests.truncate(SHOWN);
     tests
+}
+
+fn time_and_name(case: &BytesStart<'_>) -> Option<(f64, String)> {
+    let attribute = |name: &str| {
+        let attribute = case.try_get_attribute(name).ok()??;
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
+        Some(value.into_owned())
+    };
+    let name = format!("{} {}", attribute("classname")?, attribute("name")?);
+    Some((attribute("time")?.parse().ok()?, name))
 }
 
 #[cfg(test)]
@@ -61,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn report_of_nextest_tells_the_slowest_tests_first() {
+    fn slowest_tests_come_first() {
         let report = r#"<?xml version="1.0" encoding="UTF-8"?>
             <testsuites name="nextest-run" tests="2" time="3.0">
                 <testsuite name="users::it" tests="2">

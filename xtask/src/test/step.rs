@@ -1,64 +1,64 @@
-//! The names of the steps.
+//! The steps of `cargo xtask test` and their names.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-/// One step of `cargo xtask test`. Its value on the command line is its name in kebab case, or the name as it is printed.
+/// One step. Its value on the command line is the name in kebab case, or the name as printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Step {
-    /// cargo fmt changes nothing
+    /// cargo fmt has nothing to change
     Formatting,
-    /// The crates obey deny.toml: licences, sources, one TLS stack
+    /// The crates follow deny.toml: licences, sources, one TLS stack
     Crates,
-    /// The code uses each crate that it lists
+    /// No manifest has an unused crate
     #[value(alias = "unused crates")]
     UnusedCrates,
-    /// The lock file of the fuzz targets follows the workspace
+    /// The lock file of the fuzz targets is up to date
     #[value(alias = "crates of the fuzz targets")]
     CratesOfTheFuzzTargets,
     /// No crate has a known vulnerability
     Advisories,
     /// clippy has no warning
     Clippy,
-    /// The stored OpenAPI document is the code's
+    /// The stored OpenAPI document matches the code
     #[value(alias = "API document")]
     ApiDocument,
     /// rustdoc has no warning
     Documentation,
-    /// The functions, the simulator and xtask compile
+    /// All binaries compile
     Build,
     /// The workspace's Rust tests, end-to-end tests included
     #[value(alias = "Rust tests")]
     RustTests,
-    /// Sixty calls under every fault
+    /// Sixty calls survive every fault
     Chaos,
-    /// The API answers generated requests as its document says
+    /// The responses to generated requests match the API document
     Schemathesis,
-    /// A client generated from the API document places a call
+    /// A generated client places a call
     #[value(alias = "Python client")]
     PythonClient,
-    /// Two linters and a strict TypeScript client take the API document
+    /// Two linters and a strict TypeScript client accept the API document
     #[value(alias = "API linters")]
     ApiLinters,
     /// The console works in a browser
     Console,
-    /// The template, the workflows and the bill of materials
+    /// The template, the workflows and the bill of materials are valid
     #[value(alias = "SAM template")]
     SamTemplate,
-    /// The simulator serves Twilio's official SDK
+    /// The simulator works with Twilio's SDK
     #[value(alias = "simulator and Twilio's SDK")]
     SimulatorAndTwiliosSdk,
 }
 
 impl Step {
-    /// The name as it is printed.
+    /// The name as printed.
     pub fn name(self) -> String {
         let value = self.to_possible_value();
         let names = value.iter().flat_map(PossibleValue::get_name_and_aliases);
         names.last().unwrap_or_default().to_owned()
     }
 
-    /// Whether it uses the binaries and does not build them itself.
+    /// Returns true if it needs the binaries and does not build them itself.
     pub fn needs_binaries(self) -> bool {
         matches!(self, Self::RustTests | Self::SimulatorAndTwiliosSdk)
     }

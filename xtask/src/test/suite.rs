@@ -1,16 +1,18 @@
-//! The results of a run, and its table.
+//! The results of a run, and their table.
 
 use std::time::{Duration, Instant};
 
+use stack::steps::seconds;
+use stack::workspace::Workspace;
+
+use super::prepare::prepare;
 use super::rust::{self, Selection};
 use super::slowest;
 use super::step::Step;
 use super::task::{Outcome, Task, Verdict};
 use crate::Result;
-use crate::steps::seconds;
-use crate::workspace::Workspace;
 
-/// The steps that have ended, in order.
+/// The results of the steps so far.
 pub struct Suite<'a> {
     pub workspace: &'a Workspace,
     results: Vec<(String, Verdict, Duration)>,
@@ -26,18 +28,18 @@ impl<'a> Suite<'a> {
         }
     }
 
-    /// Runs a step, and shows its output as it comes.
+    /// Runs a step with live output.
     pub async fn run(&mut self, step: Step) {
-        self.task(step, Task::prepare(self.workspace, step)).await;
+        self.task(step, prepare(self.workspace, step)).await;
     }
 
-    /// Runs a part of the Rust tests, and shows their output as it comes.
+    /// Runs a part of the Rust tests with live output.
     pub async fn rust_tests(&mut self, selection: &Selection) {
         let task = rust::prepare(self.workspace, selection);
         self.task(Step::RustTests, task).await;
     }
 
-    /// Runs a step once it is prepared, and shows its output as it comes.
+    /// Prepares a step and runs it, with live output.
     pub async fn task(&mut self, step: Step, prepared: impl Future<Output = Result<Task>>) {
         let started = Instant::now();
         self.heading(&step.name());
@@ -52,7 +54,7 @@ impl<'a> Suite<'a> {
         self.results.push((step.name(), verdict, started.elapsed()));
     }
 
-    /// Shows a step that ran beside the others.
+    /// Shows the output of a step that ran concurrently.
     pub fn show(&mut self, outcome: &Outcome) {
         self.heading(&outcome.step.name());
         print!("{}", outcome.printed);
@@ -60,7 +62,7 @@ impl<'a> Suite<'a> {
             .push((outcome.step.name(), outcome.verdict, outcome.time));
     }
 
-    /// With how long the run has taken so far.
+    /// Prints a heading with the time since the start.
     fn heading(&self, name: &str) {
         println!("\n── {name} (after {})", seconds(self.started.elapsed()));
     }
@@ -69,7 +71,7 @@ impl<'a> Suite<'a> {
     ///
     /// # Errors
     ///
-    /// How many of the steps failed.
+    /// The number of failed steps, if any failed.
     pub fn finish(self) -> Result<()> {
         let ran = |step: Step| self.results.iter().any(|(name, ..)| *name == step.name());
         if ran(Step::RustTests) {
@@ -84,7 +86,7 @@ impl<'a> Suite<'a> {
             };
             println!("{name:<28} {verdict:<7} {:>7}", seconds(*time));
         }
-        println!("{:<36} {:>7}\n", "in all", seconds(self.started.elapsed()));
+        println!("{:<36} {:>7}\n", "total", seconds(self.started.elapsed()));
         let count = |wanted| self.results.iter().filter(|it| it.1 == wanted).count();
         let (passed, failed) = (count(Verdict::Passed), count(Verdict::Failed));
         let skipped = match count(Verdict::Skipped) {
@@ -93,7 +95,7 @@ impl<'a> Suite<'a> {
         };
         println!("steps: {passed} passed, {failed} failed{skipped}");
         if failed > 0 {
-            return Err(format!("{failed} of the steps failed").into());
+            return Err(format!("{failed} steps failed").into());
         }
         Ok(())
     }

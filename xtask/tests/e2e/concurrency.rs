@@ -1,4 +1,4 @@
-//! On an instance that its owner manages, an environment is given several requests at a time.
+//! A function under Lambda Managed Instances, where one environment gets several requests at a time.
 
 use std::collections::HashMap;
 use std::path::Path as File;
@@ -16,24 +16,28 @@ use tokio::process::Command;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+/// The requests that the environment may get at a time.
 const AT_ONCE: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An event, under the number by which it is answered.
+/// An event or its result, with its request id.
 type Event = (usize, Value);
 
-/// Where a Runtime API tells what it was asked, and what it was answered.
+/// Channels with everything that a Runtime API receives: polls and results.
 #[derive(Clone)]
-struct Told {
+struct Received {
     polls: mpsc::UnboundedSender<oneshot::Sender<Event>>,
     answers: mpsc::UnboundedSender<Event>,
 }
 
 async fn next(
-    State(told): State<Told>,
+    State(received): State<Received>,
 ) -> Result<([(&'static str, String); 2], Json<Value>), StatusCode> {
     let (hand_over, event) = oneshot::channel();
-    told.polls.send(hand_over).map_err(|_| StatusCode::GONE)?;
+    received
+        .polls
+        .send(hand_over)
+        .map_err(|_| StatusCode::GONE)?;
     let (nth, event) = event.await.map_err(|_| StatusCode::GONE)?;
     let headers = [
         ("lambda-runtime-aws-request-id", nth.to_string()),
@@ -43,16 +47,17 @@ async fn next(
 }
 
 async fn response(
-    State(told): State<Told>,
+    State(received): State<Received>,
     Path(nth): Path<usize>,
     body: Bytes,
 ) -> Result<StatusCode, StatusCode> {
     let answer = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
-    let answered = told.answers.send((nth, answer));
+    let answered = received.answers.send((nth, answer));
     answered.map_err(|_| StatusCode::GONE)?;
     Ok(StatusCode::ACCEPTED)
 }
 
+/// Returns what is received, or fails after [`PATIENCE`].
 async fn soon<T>(waited_for: &str, received: impl Future<Output = Option<T>>) -> T {
     let received = timeout(PATIENCE, received).await;
     received
@@ -62,7 +67,7 @@ async fn soon<T>(waited_for: &str, received: impl Future<Output = Option<T>>) ->
 }
 
 #[tokio::test]
-async fn several_requests_at_a_time_get_each_its_own_answer() {
+async fn concurrent_requests_get_their_own_responses() {
     let stage = Stage::new().await;
     let (polled, mut polls) = mpsc::unbounded_channel();
     let (answered, mut answers) = mpsc::unbounded_channel();
@@ -72,7 +77,7 @@ async fn several_requests_at_a_time_get_each_its_own_answer() {
             "/2018-06-01/runtime/invocation/{id}/response",
             post(response),
         )
-        .with_state(Told {
+        .with_state(Received {
             polls: polled,
             answers: answered,
         });
@@ -94,7 +99,7 @@ async fn several_requests_at_a_time_get_each_its_own_answer() {
     for round in 0..10 {
         let mut waiting = Vec::new();
         for _ in 0..AT_ONCE {
-            waiting.push(soon("poll beside the others", polls.recv()).await);
+            waiting.push(soon("concurrent poll", polls.recv()).await);
         }
         let mut expected = HashMap::new();
         for (place, hand_over) in waiting.into_iter().enumerate() {

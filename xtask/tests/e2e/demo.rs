@@ -1,4 +1,4 @@
-//! What the demo shows.
+//! The output and the files of `cargo xtask demo`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{succeed, wav, xtask};
 
 #[test]
-fn the_demo_tells_a_recorded_call_from_dialling_to_its_audio() {
+fn demo_prints_the_timeline_and_saves_the_recording() {
     let shown = succeed(&mut xtask(&["demo", "--speed", "20"]));
 
     let timeline: Vec<_> = shown
@@ -17,11 +17,11 @@ fn the_demo_tells_a_recorded_call_from_dialling_to_its_audio() {
     let statuses = ["initiated", "ringing", "in-progress", "completed"];
     assert_eq!(timeline.len(), statuses.len(), "{shown}");
     for (line, status) in timeline.iter().zip(statuses) {
-        assert!(line.contains(status), "{line} should tell {status}");
+        assert!(line.contains(status), "{line} should contain {status}");
     }
 
     let call = &shown[shown.find("\n{").expect("the call is shown")
-        ..=shown.rfind("\n}").expect("to its end") + 1];
+        ..=shown.rfind("\n}").expect("the call is complete") + 1];
     let call: Value = serde_json::from_str(call).expect("the call is JSON");
     assert_eq!(call["status"], "completed");
     assert_eq!(call["events"].as_array().map(Vec::len), Some(4));
@@ -32,11 +32,11 @@ fn the_demo_tells_a_recorded_call_from_dialling_to_its_audio() {
         .find_map(|line| line.split_once(" a recording of ")?.1.split_once(" in "));
     let (_, file) = file.expect("the recording's file is named");
     let audio = std::fs::read(file).expect("the recording is there");
-    let length = wav::duration(&audio).expect("the recording is a whole WAV file");
+    let length = wav::duration(&audio).expect("the recording is a complete WAV file");
     let call_length = Duration::from_secs(
         call["duration_seconds"]
             .as_u64()
-            .expect("the call has a length"),
+            .expect("the call has a duration"),
     );
     assert!(
         length.abs_diff(call_length) <= Duration::from_secs(1),

@@ -1,4 +1,4 @@
-//! Every sample event, under the runtime interface emulator, gives the answer that its name promises.
+//! Each sample event gets the response that its name promises, under AWS's runtime interface emulator.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,39 +8,11 @@ use mongodb::bson::{Bson, Document};
 use serde_json::Value;
 use testkit::Stage;
 
-use crate::{Folder, fail, succeed, xtask};
-
-/// The status that is answered; 0 where the event is no request.
-const EXPECTED: [(&str, &str, u16); 25] = [
-    ("console", "console", 200),
-    ("console", "console-unknown-route", 404),
-    ("health", "health", 200),
-    ("health", "health-unknown-route", 404),
-    ("media", "media", 206),
-    ("media", "media-expired", 403),
-    ("media", "media-whole", 200),
-    ("outbound-calls", "outbound-calls-block", 201),
-    ("outbound-calls", "outbound-calls-create", 201),
-    ("outbound-calls", "outbound-calls-create-refused", 422),
-    ("outbound-calls", "outbound-calls-get", 200),
-    ("outbound-calls", "outbound-calls-recording-media", 307),
-    ("recording", "recording", 200),
-    ("recording", "recording-forged", 403),
-    ("reconcile", "reconcile", 0),
-    ("replay", "replay", 0),
-    ("replay", "replay-unreadable", 0),
-    ("status", "status", 200),
-    ("status", "status-forged", 403),
-    ("users", "users-create", 201),
-    ("users", "users-create-refused", 422),
-    ("users", "users-list", 200),
-    ("users", "users-no-key", 401),
-    ("voice", "voice", 200),
-    ("voice", "voice-forged", 403),
-];
+use crate::folder::Folder;
+use crate::{fail, succeed, xtask};
 
 #[test]
-fn a_file_that_is_no_event_is_named() {
+fn invalid_file_is_named() {
     let folder = Folder::new();
     let (text, missing) = (folder.file("README.md"), folder.file("missing.json"));
     fs::write(&text, "# outdial\n").expect("it can be written");
@@ -70,39 +42,14 @@ fn a_file_that_is_no_event_is_named() {
 }
 
 #[tokio::test]
-async fn events_of_console() {
-    invoke_events_of("console").await;
-}
-
-#[tokio::test]
-async fn events_of_health() {
-    invoke_events_of("health").await;
-}
-
-#[tokio::test]
-async fn events_of_media() {
-    invoke_events_of("media").await;
-}
-
-#[tokio::test]
-async fn events_of_outbound_calls() {
-    invoke_events_of("outbound-calls").await;
-}
-
-#[tokio::test]
-async fn events_of_recording() {
-    invoke_events_of("recording").await;
-}
-
-#[tokio::test]
-async fn the_schedule_looks_at_the_calls_that_are_open() {
+async fn schedule_reconciles_open_calls() {
     let report = invoke("reconcile", "reconcile").await;
     assert_eq!(report["ends"]["given_up"], 1, "{report:#}");
     assert_eq!(report["stopped_early"], false, "{report:#}");
 }
 
 #[tokio::test]
-async fn a_batch_from_the_queue_is_applied_but_for_what_cannot_be_read() {
+async fn replay_applies_a_batch_except_unreadable_messages() {
     let answer = invoke("replay", "replay").await;
     assert_eq!(answer, serde_json::json!({ "batchItemFailures": [] }));
     let answer = invoke("replay", "replay-unreadable").await;
@@ -114,23 +61,8 @@ async fn a_batch_from_the_queue_is_applied_but_for_what_cannot_be_read() {
     );
 }
 
-#[tokio::test]
-async fn events_of_status() {
-    invoke_events_of("status").await;
-}
-
-#[tokio::test]
-async fn events_of_users() {
-    invoke_events_of("users").await;
-}
-
-#[tokio::test]
-async fn events_of_voice() {
-    invoke_events_of("voice").await;
-}
-
 #[test]
-fn without_a_database_of_the_callers_one_with_the_seed_is_started() {
+fn invoke_without_a_database_starts_one_with_the_seed() {
     let answer = read(&succeed(&mut xtask(&[
         "invoke",
         "users",
@@ -141,21 +73,56 @@ fn without_a_database_of_the_callers_one_with_the_seed_is_started() {
     assert!(body.contains("Ada Lovelace"), "{body}");
 }
 
-async fn invoke_events_of(function: &str) {
-    for (_, event, status) in EXPECTED.iter().filter(|(name, _, _)| *name == function) {
-        let answer = invoke(function, event).await;
-        assert_eq!(answer["statusCode"], *status, "{event}: {answer:#}");
+/// A row of the table in `events/README.md`.
+struct Expected {
+    /// The event's file, without its ending.
+    event: String,
+    /// The function, by its logical id in the template.
+    function: String,
+    /// The response's status. `None` if the event is not a request.
+    status: Option<u16>,
+}
+
+/// The table of events in `events/README.md`.
+fn expected() -> Vec<Expected> {
+    let readme = text("README.md");
+    let rows = readme.lines().filter_map(|line| {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [_, file, function, _, response, _] = cells[..] else {
+            return None;
+        };
+        let digits = response.split(|c: char| !c.is_ascii_digit()).next();
+        Some(Expected {
+            event: file.strip_prefix('`')?.strip_suffix(".json`")?.to_owned(),
+            function: function.to_owned(),
+            status: digits.and_then(|digits| digits.parse().ok()),
+        })
+    });
+    rows.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_event_gets_the_status_in_the_table() {
+    let requests = expected().into_iter().filter_map(|row| {
+        let status = row.status?;
+        Some(tokio::spawn(async move {
+            let answer = invoke(&row.function, &row.event).await;
+            assert_eq!(answer["statusCode"], status, "{}: {answer:#}", row.event);
+        }))
+    });
+    for request in requests.collect::<Vec<_>>() {
+        request.await.expect("the event gets its status");
     }
 }
 
-/// The answer to one event, from a function whose database holds the seed and is nobody else's.
+/// The result of one event, from a function with a database of its own that contains the seed.
 async fn invoke(function: &str, event: &str) -> Value {
     let stage = Stage::new().await;
     let database = stage.database();
     let seed: Document = serde_json::from_str(&text("seed.json")).expect("JSON");
     for (collection, documents) in seed {
         let Bson::Array(documents) = documents else {
-            panic!("{collection} is no list");
+            panic!("{collection} is not a list");
         };
         let collection = database.collection(&collection);
         let stored = collection.insert_many(documents).await;
@@ -184,7 +151,7 @@ fn text(file: &str) -> String {
 }
 
 #[test]
-fn every_event_is_invoked() {
+fn table_names_every_event_file() {
     let files: BTreeSet<_> = fs::read_dir(events())
         .expect("there are events")
         .filter_map(|file| {
@@ -196,9 +163,6 @@ fn every_event_is_invoked() {
         })
         .filter(|name| name != "env" && name != "seed")
         .collect();
-    let invoked: BTreeSet<_> = EXPECTED
-        .iter()
-        .map(|(_, event, _)| (*event).to_owned())
-        .collect();
-    assert_eq!(files, invoked);
+    let named: BTreeSet<_> = expected().into_iter().map(|row| row.event).collect();
+    assert_eq!(files, named);
 }

@@ -1,4 +1,4 @@
-//! The programs of `docs/EXAMPLES.md`, as they stand there, against the whole stack and every answer that they are to repeat.
+//! The programs of `docs/EXAMPLES.md`, unchanged, against a whole stack that first returns every retryable response.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,11 +15,11 @@ use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::redirect::Policy;
 use tokio::net::TcpListener;
 
-use crate::dev::Dev;
+use crate::dev_process::Dev;
 use crate::folder::Folder;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_example_does_what_it_says_and_repeats_what_is_to_be_repeated() {
+async fn examples_work_and_retry_retryable_responses() {
     let examples = [
         ("bash", "bash", "example.sh"),
         ("python", "python3", "example.py"),
@@ -29,7 +29,7 @@ async fn each_example_does_what_it_says_and_repeats_what_is_to_be_repeated() {
     for (language, interpreter, name) in examples {
         if !is_there(interpreter) || (language == "bash" && !(is_there("jq") && is_there("curl"))) {
             eprintln!(
-                "SKIPPED: the example in {language} wants {interpreter} (bash: curl and jq too)"
+                "SKIPPED: the example in {language} needs {interpreter} (bash: curl and jq too)"
             );
             continue;
         }
@@ -58,8 +58,12 @@ async fn each_example_does_what_it_says_and_repeats_what_is_to_be_repeated() {
             "{told}"
         );
         assert_eq!(lines("listed "), 2, "one call a page: {told}");
-        assert!(lines("user ") >= 1, "who has the number: {told}");
-        assert_eq!(lines("called "), 2, "the newest to the number: {told}");
+        assert!(lines("user ") >= 1, "lookup by number: {told}");
+        assert_eq!(
+            lines("called "),
+            2,
+            "the newest calls to the number: {told}"
+        );
         assert!(told.contains("refused: email_taken\n"), "{told}");
         assert!(
             told.contains("refused: validation_failed script to_number\n")
@@ -75,18 +79,19 @@ async fn each_example_does_what_it_says_and_repeats_what_is_to_be_repeated() {
             assert_eq!(
                 times.len(),
                 HURDLES.len() + 1,
-                "{key} was repeated each time"
+                "{key} was retried each time"
             );
             let waited = times[PATIENT + 1] - times[PATIENT];
             assert!(
                 waited >= Duration::from_secs(1),
-                "{key}: Retry-After counts, {waited:?}"
+                "{key}: Retry-After is honoured, {waited:?}"
             );
         }
     }
 }
 
-/// What a request with a key meets, one after another: status, `code`, and `Retry-After`. The last one has reached the service.
+/// The responses to a request with an idempotency key, in order: status, `code` and `Retry-After`. The service got the request
+/// of the last one.
 const HURDLES: [(u16, &str, &str); 5] = [
     (503, "unavailable", "0"),
     (429, "user_daily_cap", "1"),
@@ -94,10 +99,10 @@ const HURDLES: [(u16, &str, &str); 5] = [
     (502, "twilio_unreachable", "0"),
     (504, "", "0"),
 ];
-/// The one that asks for a second of patience.
+/// The response whose `Retry-After` is a second.
 const PATIENT: usize = 1;
 
-/// A gateway before the stack, and when each key came.
+/// A proxy in front of the stack that returns the hurdles first, and records when each key came.
 struct Hurdles {
     url: String,
     tries: Arc<Mutex<HashMap<String, Vec<Instant>>>>,
@@ -113,7 +118,7 @@ impl Hurdles {
             let key = request.headers().get("idempotency-key");
             let key = key.and_then(|key| key.to_str().ok()).map(str::to_owned);
             let count = key.map_or(HURDLES.len(), |key| {
-                let mut seen = seen.lock().expect("nobody has panicked");
+                let mut seen = seen.lock().expect("no thread panicked");
                 let times = seen.entry(key).or_default();
                 times.push(Instant::now());
                 times.len() - 1
@@ -126,7 +131,7 @@ impl Hurdles {
             match (HURDLES.get(count), answer) {
                 (None, Some(answer)) => answer,
                 (Some(&(status, code, pause)), _) => refusal(status, code, pause),
-                (None, None) => unreachable!("what meets no hurdle is forwarded"),
+                (None, None) => unreachable!("a request without a hurdle is forwarded"),
             }
         });
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -134,7 +139,7 @@ impl Hurdles {
     }
 
     fn tries(&self) -> HashMap<String, Vec<Instant>> {
-        self.tries.lock().expect("nobody has panicked").clone()
+        self.tries.lock().expect("no thread panicked").clone()
     }
 }
 
@@ -154,7 +159,7 @@ fn refusal(status: u16, code: &str, pause: &str) -> Response {
     (status, headers, body).into_response()
 }
 
-/// The service's own answer.
+/// The service's own response.
 async fn forward(client: &Client, target: &str, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body: Bytes = to_bytes(body, 100_000).await.expect("a small body");
@@ -193,7 +198,7 @@ fn client() -> Client {
         .expect("a client")
 }
 
-/// The code of one language in the document, in order.
+/// The program in one language: all its code blocks in the document, in order.
 fn program(language: &str) -> String {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/EXAMPLES.md");
     let document = std::fs::read_to_string(document).expect("the document");

@@ -1,10 +1,10 @@
-//! A folder of a test's own.
+//! A temporary folder.
 
 use std::path::PathBuf;
 
 use uuid::Uuid;
 
-/// An empty folder, gone with the test.
+/// An empty folder, deleted with the test.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -12,6 +12,11 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("outdial-{}", Uuid::new_v4()));
         std::fs::create_dir(&path).expect("a folder");
         Self(path)
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a machine that lacks something is told.
+//! The errors on a machine that lacks something.
 
 use std::fs::Permissions;
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use crate::folder::Folder;
 use crate::xtask;
 
 #[test]
-fn a_missing_prerequisite_is_named_with_the_command_that_installs_it() {
+fn missing_prerequisite_is_named_with_its_install_command() {
     let output = xtask(&["demo"])
         .env("PATH", "/nowhere")
         .output()
@@ -26,7 +26,7 @@ fn a_missing_prerequisite_is_named_with_the_command_that_installs_it() {
 }
 
 #[test]
-fn a_real_call_without_an_account_says_what_is_missing() {
+fn real_call_without_an_account_names_the_missing_variables() {
     let output = xtask(&["demo", "--real-twilio", "--to", "+14155552671"])
         .env("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef")
         .env_remove("TWILIO_AUTH_TOKEN")
@@ -42,20 +42,20 @@ fn a_real_call_without_an_account_says_what_is_missing() {
 }
 
 #[test]
-fn an_old_python_is_told_its_version_and_the_one_that_is_needed() {
-    let told = told_with_python("echo 3.9");
+fn old_python_is_named_with_the_version_that_is_needed() {
+    let told = error_with_python("echo 3.9");
     assert!(
         told.contains(
-            "python3 is 3.9, and 3.10 or later is needed: put a later one first on the PATH"
+            "python3 is 3.9, but 3.10 or later is needed: put a later one first on the PATH"
         ),
         "{told}"
     );
 }
 
-/// Debian's python3 is one, until python3-venv is installed.
+/// As on Debian without python3-venv.
 #[test]
-fn a_python_without_venv_is_told_the_package_that_brings_it() {
-    let told = told_with_python(r#"echo 3.12; case "$2" in *ensurepip*) exit 1;; esac"#);
+fn python_without_venv_is_named_with_its_package() {
+    let told = error_with_python(r#"echo 3.12; case "$2" in *ensurepip*) exit 1;; esac"#);
     assert!(
         told.contains("Python's venv module with ensurepip is missing"),
         "{told}"
@@ -65,7 +65,7 @@ fn a_python_without_venv_is_told_the_package_that_brings_it() {
 }
 
 #[test]
-fn without_a_network_a_run_ends_in_a_sentence_that_says_what_to_do() {
+fn missing_network_is_reported_with_its_remedy() {
     let target = Folder::new();
     let output = xtask(&["demo"])
         .env("CARGO_TARGET_DIR", &target.0)
@@ -79,14 +79,14 @@ fn without_a_network_a_run_ends_in_a_sentence_that_says_what_to_do() {
     let told = String::from_utf8_lossy(&output.stderr);
     let last = told.lines().last().unwrap_or_default();
     assert!(
-        last.starts_with("error: pip could not install xtask/requirements.txt")
+        last.starts_with("error: pip can't install local/stack/requirements-database.txt")
             && last.contains("PIP_INDEX_URL"),
         "{told}"
     );
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_with_the_option_that_chooses_another() {
+fn taken_port_is_named_with_the_option_to_choose_another() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("it is bound").port().to_string();
     for verb in ["dev", "demo"] {
@@ -104,15 +104,15 @@ fn a_port_that_is_taken_is_named_with_the_option_that_chooses_another() {
 }
 
 #[test]
-fn a_database_of_the_callers_that_is_away_is_told_with_what_to_look_at() {
+fn unreachable_database_of_the_caller_is_reported_with_its_remedy() {
     for (uri, words) in [
         (
             "mongodb://127.0.0.1:1/?directConnection=true",
-            "see that MONGO_URI names a server",
+            "check that this machine reaches the server in MONGO_URI",
         ),
         ("nonsense", "MONGO_URI is malformed"),
     ] {
-        let output = xtask(&["indexes"]).env("MONGO_URI", uri).output();
+        let output = xtask(&["demo"]).env("MONGO_URI", uri).output();
         let output = output.expect("xtask runs");
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8_lossy(&output.stderr);
@@ -120,8 +120,8 @@ fn a_database_of_the_callers_that_is_away_is_told_with_what_to_look_at() {
     }
 }
 
-/// What the demo says where `python3` is this shell script.
-fn told_with_python(script: &str) -> String {
+/// The error of the demo if `python3` is this shell script.
+fn error_with_python(script: &str) -> String {
     let folder = Folder::new();
     let python = folder.0.join("python3");
     std::fs::write(&python, format!("#!/bin/sh\n{script}\n")).expect("a script");

@@ -1,4 +1,4 @@
-//! Whatever ends a command, nothing that it started lives on.
+//! No child process outlives the command that started it.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -6,20 +6,20 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use uuid::Uuid;
 
-use crate::dev::{Dev, MARK, signal};
+use crate::dev_process::{Dev, MARK, signal};
 use crate::{succeed, xtask};
 
 #[test]
-fn nothing_outlives_the_demo() {
+fn no_process_outlives_the_demo() {
     let mark = Uuid::new_v4().to_string();
     succeed(xtask(&["demo", "--speed", "50"]).env(MARK, &mark));
     assert_eq!(marked(&mark), [""; 0]);
 }
 
 #[test]
-fn ctrl_c_ends_everything_that_dev_started() {
+fn ctrl_c_ends_all_processes_of_dev() {
     let mut dev = Dev::start();
-    // xtask, the database, the simulator, and seven functions.
+    // xtask, the database, the simulator, and at least seven functions.
     assert!(marked(&dev.mark).len() >= 10, "{:?}", marked(&dev.mark));
     signal(&dev.child, Signal::INT);
     let status = dev.child.wait().expect("dev ends");
@@ -28,7 +28,7 @@ fn ctrl_c_ends_everything_that_dev_started() {
 }
 
 #[test]
-fn nothing_outlives_a_dev_that_is_killed() {
+fn no_process_outlives_a_killed_dev() {
     let mut dev = Dev::start();
     signal(&dev.child, Signal::KILL);
     dev.child.wait().expect("dev is killed");

@@ -1,6 +1,6 @@
-//! The console's files from outside: Lambda events in, answers out.
+//! Tests the console's files: Lambda events in, HTTP responses out.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ fn function(variables: &[(&str, &str)]) -> Router {
     console::router(&Settings::from_values(values.collect()).unwrap()).unwrap()
 }
 
-/// Every path that the page names.
+/// Returns every path that the page loads.
 async fn named(function: &Router) -> BTreeSet<String> {
     let page = Request::new("GET", "/console").send(function).await.text();
     let quoted = page.split('"').skip(1).step_by(2);
@@ -25,7 +25,7 @@ async fn named(function: &Router) -> BTreeSet<String> {
         .collect()
 }
 
-/// The modules that a module loads, from its own folder.
+/// Returns the modules in the same folder that a module imports.
 fn imported(module: &str) -> impl Iterator<Item = &str> {
     module
         .lines()
@@ -34,7 +34,7 @@ fn imported(module: &str) -> impl Iterator<Item = &str> {
 }
 
 #[tokio::test]
-async fn whatever_the_page_loads_is_served_and_nothing_else_is() {
+async fn only_files_that_the_page_loads_are_served() {
     let function = function(&[]);
     let mut open: Vec<_> = named(&function).await.into_iter().collect();
     let mut loaded = BTreeSet::new();
@@ -80,7 +80,7 @@ async fn whatever_the_page_loads_is_served_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn what_is_unchanged_is_not_sent_again() {
+async fn unchanged_file_is_answered_304() {
     let function = function(&[]);
     let script = named(&function)
         .await
@@ -108,7 +108,7 @@ async fn what_is_unchanged_is_not_sent_again() {
     }
     let page = Request::new("GET", "/console").send(&function).await;
     assert_eq!(page.header("cache-control"), "no-cache");
-    // A page of yesterday asks for files of yesterday.
+    // A page from before a deployment requests files of the earlier version.
     let old = Request::new("GET", "/console/yesterday/main.js")
         .send(&function)
         .await;
@@ -119,7 +119,7 @@ async fn what_is_unchanged_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_policy_holds_the_page_to_its_host_and_to_that_of_the_audio() {
+async fn policy_allows_the_hosts_of_the_page_and_the_audio() {
     let media = "https://abc.lambda-url.us-east-1.on.aws";
     let url = format!("{media}/media");
     for (variables, more) in [
@@ -154,7 +154,7 @@ async fn a_policy_holds_the_page_to_its_host_and_to_that_of_the_audio() {
 }
 
 #[tokio::test]
-async fn no_file_has_what_the_policy_forbids_or_makes_markup_of_data() {
+async fn files_comply_with_the_policy_and_build_no_markup_from_data() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/page");
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
@@ -193,7 +193,7 @@ async fn no_file_has_what_the_policy_forbids_or_makes_markup_of_data() {
 }
 
 #[test]
-fn a_malformed_url_of_the_audio_ends_the_init_phase() {
+fn malformed_media_url_fails_the_init_phase() {
     let values = [("MEDIA_URL".to_owned(), "nonsense".to_owned().into())];
     let settings = Settings::from_values(values.into()).unwrap();
     let error = console::router(&settings).unwrap_err();

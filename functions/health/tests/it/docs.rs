@@ -1,9 +1,11 @@
+//! Tests the pages of the API documentation: public, and loaded from their own host only.
+
 use testkit::Request;
 
 use crate::rest::alone;
 
 #[tokio::test]
-async fn the_page_and_its_files_are_served_to_everybody() {
+async fn page_and_files_are_public() {
     let function = alone();
     for (path, media, begins) in [
         ("/docs", "text/html; charset=utf-8", "<!doctype html>"),
@@ -34,7 +36,7 @@ async fn the_page_and_its_files_are_served_to_everybody() {
 }
 
 #[tokio::test]
-async fn the_page_loads_from_this_host_alone() {
+async fn page_loads_only_from_its_host() {
     let function = alone();
     let page = Request::new("GET", "/docs").send(&function).await;
     let mut found = 0;
@@ -70,7 +72,7 @@ async fn the_page_loads_from_this_host_alone() {
 }
 
 #[tokio::test]
-async fn a_policy_holds_the_page_to_its_host() {
+async fn policy_allows_only_the_pages_host() {
     let page = Request::new("GET", "/docs").send(&alone()).await;
     let policy = page.header("content-security-policy");
     for directive in policy.split(';').map(str::trim) {

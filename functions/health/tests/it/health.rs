@@ -1,3 +1,5 @@
+//! Tests `/health`: the checks of database and Twilio, how long a result is reused, and what a key adds.
+
 use std::{
     sync::mpsc::{Receiver, channel},
     time::{Duration, Instant},
@@ -21,15 +23,15 @@ fn at(stage: Stage, twilio: &str) -> Stage {
     stage.set("TWILIO_API_BASE_URL", twilio)
 }
 
-/// The answer to somebody without a key, and how long it took.
-async fn ask(function: &Router) -> (u16, Value, Duration) {
+/// Sends a request without a key. Returns the status, the body and the time.
+async fn get_health(function: &Router) -> (u16, Value, Duration) {
     let begun = Instant::now();
     let answer = send(function, Request::new("GET", "/health")).await;
     assert_eq!(answer.header("content-type"), "application/json");
     (answer.status.as_u16(), answer.json(), begun.elapsed())
 }
 
-/// The answer, which must be one that the document promises.
+/// Returns the response after checking it against the API document.
 async fn send(function: &Router, request: Request) -> Answer {
     let answer = request.send(function).await;
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -38,7 +40,7 @@ async fn send(function: &Router, request: Request) -> Answer {
     answer
 }
 
-/// What `dialing` is for a caller with that key.
+/// Returns `dialing` from the response to a caller with this key.
 async fn dialing(function: &Router, key: &str) -> Value {
     let answer = send(function, Request::new("GET", "/health").with_key(key)).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -60,7 +62,7 @@ async fn looks_at_the_account(twilio: &Twilio) -> usize {
 async fn everything_up_is_healthy() {
     let twilio = Twilio::start().await;
     let function = function(&at(Stage::new().await, twilio.url()));
-    let (status, body, _) = ask(&function).await;
+    let (status, body, _) = get_health(&function).await;
     assert_eq!(status, 200, "{body}");
     let mut fields: Vec<_> = body
         .as_object()
@@ -83,19 +85,23 @@ async fn everything_up_is_healthy() {
 }
 
 #[tokio::test]
-async fn twilio_is_asked_once_in_a_while_however_often_we_are() {
+async fn twilio_result_is_reused() {
     let twilio = Twilio::start().await;
     let function = function(&at(Stage::new().await, twilio.url()));
-    let asked = tokio::join!(ask(&function), ask(&function), ask(&function));
-    assert_eq!([asked.0.0, asked.1.0, asked.2.0], [200; 3]);
+    let answers = tokio::join!(
+        get_health(&function),
+        get_health(&function),
+        get_health(&function)
+    );
+    assert_eq!([answers.0.0, answers.1.0, answers.2.0], [200; 3]);
     for _ in 0..5 {
-        assert_eq!(ask(&function).await.0, 200);
+        assert_eq!(get_health(&function).await.0, 200);
     }
     assert_eq!(looks_at_the_account(&twilio).await, 1);
 }
 
 #[tokio::test]
-async fn a_twilio_that_is_away_is_named_and_not_asked_again_at_once() {
+async fn unreachable_twilio_is_reported_and_result_is_reused() {
     let twilio = Twilio::start().await;
     let proxy = Proxy::to(&twilio.address().to_string()).await;
     proxy.cut();
@@ -103,7 +109,7 @@ async fn a_twilio_that_is_away_is_named_and_not_asked_again_at_once() {
         Stage::new().await,
         &format!("http://{}", proxy.address()),
     ));
-    let (status, body, elapsed) = ask(&function).await;
+    let (status, body, elapsed) = get_health(&function).await;
     assert_eq!((status, &body["status"]), (503, &json!("unhealthy")));
     assert_eq!(
         (&body["database"], &body["twilio"]),
@@ -111,20 +117,20 @@ async fn a_twilio_that_is_away_is_named_and_not_asked_again_at_once() {
     );
     assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
     proxy.restore();
-    assert_eq!(ask(&function).await.0, 503);
+    assert_eq!(get_health(&function).await.0, 503);
     assert_eq!(looks_at_the_account(&twilio).await, 0);
 }
 
 #[tokio::test]
-async fn a_twilio_that_refuses_our_credentials_is_down() {
+async fn twilio_is_down_if_it_rejects_the_credentials() {
     let twilio = Twilio::start().await;
     let stage = at(Stage::new().await, twilio.url()).set("TWILIO_AUTH_TOKEN", "another-token");
-    let (status, body, _) = ask(&function(&stage)).await;
+    let (status, body, _) = get_health(&function(&stage)).await;
     assert_eq!((status, &body["twilio"]), (503, &json!("down")));
 }
 
 #[tokio::test]
-async fn a_silent_twilio_or_database_costs_two_seconds() {
+async fn check_times_out_after_two_seconds() {
     let twilio = Twilio::start().await;
     let proxy = Proxy::to(&twilio.address().to_string()).await;
     let (stage, database) = at(Stage::new().await, &format!("http://{}", proxy.address()))
@@ -132,7 +138,7 @@ async fn a_silent_twilio_or_database_costs_two_seconds() {
         .await;
     proxy.stall();
     database.stall();
-    let (status, body, elapsed) = ask(&function(&stage)).await;
+    let (status, body, elapsed) = get_health(&function(&stage)).await;
     assert_eq!(status, 503);
     assert_eq!(
         (&body["database"], &body["twilio"]),
@@ -144,19 +150,19 @@ async fn a_silent_twilio_or_database_costs_two_seconds() {
     );
 }
 
-/// A caller with a key has the database read. Strangers get that result for a while.
+/// A request with a key reads the database. Requests without a key reuse that result for a while.
 #[tokio::test]
-async fn a_database_that_is_away_is_named_until_it_is_back() {
+async fn unreachable_database_is_reported_until_it_is_back() {
     let twilio = Twilio::start().await;
     let (stage, database) = at(Stage::new().await, twilio.url()).behind_proxy().await;
     let function = function(&stage);
-    assert_eq!(ask(&function).await.0, 200);
+    assert_eq!(get_health(&function).await.0, 200);
     database.cut();
-    assert_eq!(ask(&function).await.0, 200, "not checked again so soon");
+    assert_eq!(get_health(&function).await.0, 200, "the result is reused");
     let begun = Instant::now();
     let known = send(&function, Request::get("/health")).await;
     let elapsed = begun.elapsed();
-    for body in [known.json(), ask(&function).await.1] {
+    for body in [known.json(), get_health(&function).await.1] {
         assert_eq!(
             (&body["status"], &body["database"], &body["twilio"]),
             (&json!("unhealthy"), &json!("down"), &json!("up"))
@@ -164,13 +170,13 @@ async fn a_database_that_is_away_is_named_until_it_is_back() {
     }
     assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
     database.restore();
-    assert_eq!(ask(&function).await.0, 503, "not checked again so soon");
+    assert_eq!(get_health(&function).await.0, 503, "the result is reused");
     let known = send(&function, Request::get("/health")).await;
     assert_eq!(known.status, 200, "{}", known.text());
-    assert_eq!(ask(&function).await.0, 200);
+    assert_eq!(get_health(&function).await.0, 200);
 }
 
-/// What the function asks of the database.
+/// Returns a function, and the commands that it sends to the database.
 fn overheard(stage: &Stage) -> (Router, Receiver<String>) {
     let (hear, heard) = channel();
     let observer = EventHandler::callback(move |event| {
@@ -184,11 +190,11 @@ fn overheard(stage: &Stage) -> (Router, Receiver<String>) {
 }
 
 #[tokio::test]
-async fn strangers_at_the_same_moment_share_one_check() {
+async fn concurrent_anonymous_requests_share_one_check() {
     let twilio = Twilio::start().await;
     let stage = at(Stage::new().await, twilio.url());
     let (function, heard) = overheard(&stage);
-    let answers = join_all((0..50).map(|_| ask(&function))).await;
+    let answers = join_all((0..50).map(|_| get_health(&function))).await;
     assert!(answers.iter().all(|answer| answer.0 == 200));
     let strangers = [
         Request::new("HEAD", "/health"),
@@ -203,18 +209,18 @@ async fn strangers_at_the_same_moment_share_one_check() {
 }
 
 #[tokio::test]
-async fn the_switch_is_read_for_each_known_caller_and_spares_strangers_the_check() {
+async fn kill_switch_is_read_for_each_known_caller_and_counts_as_check() {
     let stage = Stage::with_twilio().await;
     let (function, heard) = overheard(&stage);
     for _ in 0..3 {
         dialing(&function, API_KEY).await;
-        assert_eq!(ask(&function).await.0, 200);
+        assert_eq!(get_health(&function).await.0, 200);
     }
     assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["find"; 3]);
 }
 
 #[tokio::test]
-async fn a_key_beside_a_proxys_header_is_known() {
+async fn key_is_accepted_next_to_a_proxys_header() {
     let function = function(&Stage::with_twilio().await);
     let request = Request::new("GET", "/health")
         .header("authorization", "Basic YTpi")
@@ -224,7 +230,7 @@ async fn a_key_beside_a_proxys_header_is_known() {
 }
 
 #[tokio::test]
-async fn a_caller_with_a_key_is_told_how_the_switch_stands_and_others_are_not() {
+async fn only_callers_with_a_key_see_the_kill_switch() {
     let stage = Stage::with_twilio().await;
     let keys = format!(
         "{},{}",
@@ -248,7 +254,7 @@ async fn a_caller_with_a_key_is_told_how_the_switch_stands_and_others_are_not() 
         let at = DateTime::parse_rfc3339_str(told["since"].as_str().unwrap()).unwrap();
         assert_eq!(at, since);
     }
-    let (status, body, _) = ask(&function).await;
+    let (status, body, _) = get_health(&function).await;
     assert_eq!((status, body.get("dialing")), (200, None), "{body}");
 
     dao.switch_dialing(true, None, None).await.unwrap();
@@ -256,7 +262,7 @@ async fn a_caller_with_a_key_is_told_how_the_switch_stands_and_others_are_not() 
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_known_is_refused_and_learns_nothing() {
+async fn unknown_key_is_rejected() {
     let stage = Stage::with_twilio().await;
     let function = function(&stage);
     for (name, value) in [
@@ -268,7 +274,7 @@ async fn a_key_that_is_not_known_is_refused_and_learns_nothing() {
         let answer = send(&function, request).await;
         answer.assert_problem(401, "unauthorized");
     }
-    // What is no API key at all is a stranger's, as before: a proxy may have put it there.
+    // A `Basic` header is not an API key (a proxy may have added it), so the request is anonymous.
     let request = Request::new("GET", "/health").header("authorization", "Basic YTpi");
     let answer = send(&function, request).await;
     assert_eq!(
@@ -278,8 +284,8 @@ async fn a_key_that_is_not_known_is_refused_and_learns_nothing() {
 }
 
 #[tokio::test]
-async fn without_readable_keys_health_is_told_and_nobody_is_known() {
-    // Production takes neither a Twilio nor a database on this machine, so there they are down.
+async fn health_works_without_readable_keys() {
+    // Production accepts no plain local URLs, and nothing listens at these, so Twilio and the database are down.
     let nowhere = "https://127.0.0.1:1";
     let malformed = Stage::with_twilio().await.set("API_KEYS", "a:b");
     let production = Stage::new()
@@ -293,19 +299,19 @@ async fn without_readable_keys_health_is_told_and_nobody_is_known() {
         (production.set("API_KEYS", ""), 503, "down"),
     ] {
         let function = function(&stage);
-        let (status, body, _) = ask(&function).await;
+        let (status, body, _) = get_health(&function).await;
         assert_eq!((status, &body["database"]), (expected, &json!(database)));
         assert_eq!(body.get("dialing"), None, "{body}");
         let answer = send(&function, Request::get("/health")).await;
         answer.assert_problem(401, "unauthorized");
     }
     let open = Stage::with_twilio().await.set("API_KEYS", "");
-    let (_, body, _) = ask(&function(&open)).await;
+    let (_, body, _) = get_health(&function(&open)).await;
     assert_eq!(body["dialing"]["on"], true, "development is open: {body}");
 }
 
 #[tokio::test]
-async fn an_unreadable_switch_is_told_as_off() {
+async fn unreadable_kill_switch_counts_as_off() {
     let stage = Stage::with_twilio().await;
     let broken = doc! { "_id": "dialing", "on": "yes" };
     let counters = stage.database().collection("counters");
@@ -316,7 +322,7 @@ async fn an_unreadable_switch_is_told_as_off() {
 }
 
 #[tokio::test]
-async fn a_caller_with_a_key_is_answered_while_the_database_is_away() {
+async fn caller_with_a_key_gets_a_503_while_the_database_is_down() {
     let (stage, database) = Stage::with_twilio().await.behind_proxy().await;
     let function = function(&stage);
     database.cut();

@@ -1,3 +1,5 @@
+//! Tests that the init phase names a missing or malformed variable.
+
 use health::App;
 use outdial::config::Settings;
 use testkit::ACCOUNT_SID;
@@ -25,7 +27,7 @@ fn refusal(changed: (&str, &str)) -> String {
 }
 
 #[tokio::test]
-async fn what_is_missing_or_malformed_is_named() {
+async fn missing_or_malformed_variable_is_named() {
     assert_eq!(refusal(("", "")), "");
     for name in ["MONGO_URI", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"] {
         let error = refusal((name, ""));

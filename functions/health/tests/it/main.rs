@@ -1,9 +1,10 @@
-//! Health, the API document and its viewer from outside: Lambda events in, answers out.
+//! Tests `/health`, the API document and its viewer: Lambda events in, HTTP responses out.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod docs;
 mod document;
+mod examples;
 mod health;
 mod init;
 mod rest;

@@ -1,10 +1,10 @@
-//! What no other function owns.
+//! Tests paths that no other function serves.
 
 use axum::Router;
 use outdial::config::Settings;
 use testkit::{ACCOUNT_SID, Request};
 
-/// The function where neither the database nor Twilio is.
+/// Returns the function without a reachable database or Twilio.
 pub fn alone() -> Router {
     let settings = Settings::from_pairs([
         ("ENVIRONMENT", "development"),
@@ -16,7 +16,7 @@ pub fn alone() -> Router {
 }
 
 #[tokio::test]
-async fn whatever_nobody_owns_is_404() {
+async fn unknown_path_is_404() {
     let function = alone();
     for path in [
         "/",
@@ -54,7 +54,7 @@ async fn whatever_nobody_owns_is_404() {
 }
 
 #[tokio::test]
-async fn its_own_paths_take_get_alone() {
+async fn own_paths_accept_only_get() {
     let function = alone();
     for path in ["/health", "/openapi.json", "/docs", "/docs/start.js"] {
         for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"] {

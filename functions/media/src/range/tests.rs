@@ -1,3 +1,5 @@
+//! Tests that ranges follow RFC 9110.
+
 use proptest::{collection::vec, option::of, prelude::*};
 
 use super::*;
@@ -33,7 +35,7 @@ fn satisfiable_range_is_a_part() {
 }
 
 #[test]
-fn unsatisfiable_range_is_refused() {
+fn unsatisfiable_range_is_rejected() {
     let enormous = format!("bytes={ENORMOUS}-{ENORMOUS}");
     for (range, length) in [
         ("bytes=10-", 10),
@@ -48,7 +50,7 @@ fn unsatisfiable_range_is_refused() {
 }
 
 #[test]
-fn invalid_foreign_and_manifold_ranges_get_the_whole() {
+fn invalid_and_multiple_ranges_get_the_whole_audio() {
     let reversed = format!("bytes={ENORMOUS}9-{ENORMOUS}");
     for range in [
         "",
@@ -77,7 +79,7 @@ fn invalid_foreign_and_manifold_ranges_get_the_whole() {
 }
 
 #[test]
-fn range_is_passed_on_in_plain_form_where_twilio_can_decide() {
+fn range_is_forwarded_if_twilio_can_decide() {
     for (range, passed_on) in [
         ("Bytes= ", None),
         ("Bytes=00-01", Some("bytes=0-1")),
@@ -95,7 +97,7 @@ fn range_is_passed_on_in_plain_form_where_twilio_can_decide() {
     assert_eq!(beyond.upstream(), None);
 }
 
-/// The audio in chunks of that many bytes.
+/// Returns the audio in chunks of `chunk` bytes.
 fn body(audio: &[u8], chunk: usize) -> Body {
     let chunks: Vec<_> = audio
         .chunks(chunk)
@@ -106,7 +108,7 @@ fn body(audio: &[u8], chunk: usize) -> Body {
 
 proptest! {
     #[test]
-    fn cut_is_what_a_list_of_bytes_gives(
+    fn cut_equals_a_naive_selection_of_bytes(
         length in 0u8..12,
         chunk in 1usize..6,
         specs in vec((of(0u64..15), of(0u64..15)), 1..4),

@@ -1,11 +1,13 @@
+//! Tests that a page on another origin can play audio and read refusals.
+
 use http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use testkit::{Answer, Request};
 
-use crate::support::{Theatre, function, signed};
+use crate::support::{Fixture, function, signed};
 
 const SID: &str = "RE0123456789abcdef0123456789abcdef";
 
-/// Whether a browser lets a page send the request after this preflight response (Fetch standard, "CORS-preflight fetch").
+/// Returns true if a browser lets a page send the request after this preflight response (Fetch standard, "CORS-preflight fetch").
 fn allows(preflight: &Answer, method: &str, headers: &[&str]) -> bool {
     let listed = |name: &str| -> Vec<String> {
         let values = preflight.header(name).split(',');
@@ -21,7 +23,7 @@ fn allows(preflight: &Answer, method: &str, headers: &[&str]) -> bool {
 
 async fn preflight(path: &str, method: &str, headers: &str) -> Answer {
     Request::new("OPTIONS", path)
-        // What a browser sends after a redirect from another origin.
+        // The origin that a browser sends after a redirect from another origin.
         .header("origin", "null")
         .header("access-control-request-method", method)
         .header("access-control-request-headers", headers)
@@ -30,7 +32,7 @@ async fn preflight(path: &str, method: &str, headers: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn preflight_allows_what_a_redirect_from_the_api_keeps() {
+async fn preflight_allows_headers_that_a_redirect_keeps() {
     for headers in [
         &["x-api-key"][..],
         &["authorization"],
@@ -51,7 +53,7 @@ async fn preflight_allows_what_a_redirect_from_the_api_keeps() {
 
 #[tokio::test]
 async fn page_reads_audio_and_refusals() {
-    let theatre = Theatre::open().await;
+    let theatre = Fixture::start().await;
     let url = signed(&theatre.sid, 0);
     let ask = async |path: &str, range: &str| {
         let request = Request::new("GET", path)
@@ -78,7 +80,7 @@ async fn page_reads_audio_and_refusals() {
 
 #[tokio::test]
 async fn function_url_leaves_the_headers_to_lambda() {
-    let theatre = Theatre::open().await;
+    let theatre = Fixture::start().await;
     let url = signed(&theatre.sid, 0);
     let answer = Request::new("GET", &url)
         .at_domain("abc123.lambda-url.us-east-1.on.aws")

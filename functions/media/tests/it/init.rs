@@ -1,3 +1,5 @@
+//! Tests that the init phase names a missing or too short variable.
+
 use media::App;
 use outdial::config::Settings;
 use testkit::ACCOUNT_SID;
@@ -14,7 +16,7 @@ fn refusal(environment: &str, key: &str, token: &str) -> String {
 }
 
 #[test]
-fn what_is_missing_or_too_short_is_named() {
+fn missing_or_too_short_variable_is_named() {
     let long = "0123456789abcdef";
     assert_eq!(refusal("production", long, "token"), "");
     assert_eq!(refusal("development", "short", "token"), "");

@@ -1,6 +1,6 @@
-//! The audio of recordings from outside: Lambda events in, streams out, from a simulated Twilio.
+//! Tests the audio of recordings: Lambda events in, streams out, from a simulated Twilio.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod cors;
 mod init;

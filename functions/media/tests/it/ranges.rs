@@ -1,3 +1,5 @@
+//! Tests range requests: partial audio, unsatisfiable ranges, and ranges that are ignored.
+
 use axum::{
     Router,
     body::Body,
@@ -8,21 +10,21 @@ use axum::{
 use testkit::{Answer, ApiDocument, Request};
 use tokio::net::TcpListener;
 
-use crate::support::{Theatre, function, signed};
+use crate::support::{Fixture, function, signed};
 
 const SID: &str = "RE0123456789abcdef0123456789abcdef";
 const AUDIO: &str = "0123456789";
 
-/// How a server of [`AUDIO`] answers `Range`.
+/// How a server of [`AUDIO`] responds to `Range`.
 #[derive(Clone, Copy, Debug)]
 enum Habit {
-    /// By RFC 9110, for one range.
+    /// Serves one range, as RFC 9110 specifies.
     Correct,
-    /// Not at all.
+    /// Ignores ranges.
     Ignores,
-    /// 416 to a suffix that is longer than the audio.
+    /// Responds with 416 to a suffix that is longer than the audio.
     RefusesLongSuffix,
-    /// 416 to every range, and without the length.
+    /// Responds with 416 to every range, without the length.
     RefusesAll,
 }
 
@@ -33,7 +35,7 @@ async fn serve(State(habit): State<Habit>, request: HttpRequest) -> Response {
         .map(|it| it.to_str().unwrap());
     let asked = header.map(|it| it.strip_prefix("bytes=").unwrap().split_once('-').unwrap());
     let size = AUDIO.len();
-    // The whole range where the habit is to serve one: start and end, or nothing.
+    // The range to serve, with start and end. `None` means the whole audio.
     let part = match (habit, asked) {
         (Habit::Ignores, _) | (_, None) => None,
         (Habit::RefusesAll, _) => Some(None),
@@ -65,7 +67,7 @@ async fn serve(State(habit): State<Habit>, request: HttpRequest) -> Response {
     .unwrap()
 }
 
-/// The function before a Twilio with that habit.
+/// Returns the function, connected to a Twilio with this range support.
 async fn before(habit: Habit) -> Router {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -87,7 +89,7 @@ const HABITS: [Habit; 4] = [
 ];
 
 #[tokio::test]
-async fn satisfiable_range_gets_its_bytes_whatever_twilio_makes_of_it() {
+async fn satisfiable_range_gets_its_bytes_however_twilio_responds() {
     for habit in HABITS {
         let function = before(habit).await;
         for (range, part, content_range) in [
@@ -156,7 +158,7 @@ async fn ignored_range_gets_everything() {
 }
 
 #[tokio::test]
-async fn range_is_ignored_on_head_and_beside_if_range() {
+async fn range_is_ignored_on_head_and_with_if_range() {
     let function = before(Habit::Correct).await;
     let head = Request::new("HEAD", &signed(SID, 0)).header("range", "bytes=0-1");
     let answer = head.send(&function).await;
@@ -174,7 +176,7 @@ async fn range_is_ignored_on_head_and_beside_if_range() {
 
 #[tokio::test]
 async fn range_of_a_real_recording_gets_its_bytes() {
-    let theatre = Theatre::open().await;
+    let theatre = Fixture::start().await;
     let all = theatre.audio.len();
     for (range, from, to) in [
         ("bytes=0-43".to_owned(), 0, 43),

@@ -1,3 +1,5 @@
+//! Tests that a valid URL streams the audio, and how Twilio's failures are reported.
+
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -7,7 +9,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::support::{Theatre, function, signed};
+use crate::support::{Fixture, function, signed};
 
 const SID: &str = "RE0123456789abcdef0123456789abcdef";
 
@@ -16,8 +18,8 @@ fn document() -> ApiDocument {
 }
 
 #[tokio::test]
-async fn a_good_url_streams_the_recording() {
-    let theatre = Theatre::open().await;
+async fn valid_url_streams_the_recording() {
+    let theatre = Fixture::start().await;
     assert!(theatre.audio.starts_with(b"RIFF") && theatre.audio.len() > 10_000);
     let answer = theatre.get("").await;
     assert_eq!(answer.status, 200);
@@ -46,8 +48,8 @@ async fn a_good_url_streams_the_recording() {
 }
 
 #[tokio::test]
-async fn head_tells_the_length_without_the_audio() {
-    let theatre = Theatre::open().await;
+async fn head_returns_the_length_without_the_audio() {
+    let theatre = Fixture::start().await;
     let answer = Request::new("HEAD", &signed(&theatre.sid, 0))
         .send(&theatre.function)
         .await;
@@ -60,8 +62,8 @@ async fn head_tells_the_length_without_the_audio() {
 }
 
 #[tokio::test]
-async fn a_deleted_recording_is_404() {
-    let theatre = Theatre::open().await;
+async fn deleted_recording_is_404() {
+    let theatre = Fixture::start().await;
     theatre.delete().await;
     for range in ["", "bytes=0-1"] {
         theatre.get(range).await.assert_problem(404, "not_found");
@@ -69,7 +71,7 @@ async fn a_deleted_recording_is_404() {
 }
 
 #[tokio::test]
-async fn a_recording_that_never_was_is_404() {
+async fn unknown_recording_is_404() {
     let twilio = Twilio::start().await;
     let answer = Request::new("GET", &signed(SID, 0))
         .send(&function(twilio.url()))
@@ -78,7 +80,7 @@ async fn a_recording_that_never_was_is_404() {
 }
 
 #[tokio::test]
-async fn a_twilio_that_is_away_is_502() {
+async fn unreachable_twilio_is_502() {
     let proxy = Proxy::to("127.0.0.1:1").await;
     proxy.cut();
     let begun = Instant::now();
@@ -93,7 +95,7 @@ async fn a_twilio_that_is_away_is_502() {
 }
 
 #[tokio::test]
-async fn a_silent_twilio_is_502_in_time() {
+async fn silent_twilio_is_502_within_the_time_limit() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let function = function(&format!("http://{}", silent.local_addr().unwrap()));
     let begun = Instant::now();
@@ -107,7 +109,7 @@ async fn a_silent_twilio_is_502_in_time() {
 }
 
 #[tokio::test]
-async fn what_twilio_refuses_and_what_it_breaks_is_502() {
+async fn refused_and_broken_responses_are_502() {
     let twilio = Twilio::start().await;
     let function = function(twilio.url());
     for (rule, code) in [
@@ -132,7 +134,7 @@ async fn what_twilio_refuses_and_what_it_breaks_is_502() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_the_audio_is_followed_without_our_credentials() {
+async fn redirect_to_the_audio_is_followed_without_our_credentials() {
     let store = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let function = function(&format!("http://{}", api.local_addr().unwrap()));
@@ -161,7 +163,7 @@ async fn a_redirect_to_the_audio_is_followed_without_our_credentials() {
     );
 }
 
-/// Answers one request so, and returns its head.
+/// Answers one request with this response, and returns the request head.
 async fn answer_once(listener: &TcpListener, answer: &str) -> String {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut head = Vec::new();
@@ -173,7 +175,7 @@ async fn answer_once(listener: &TcpListener, answer: &str) -> String {
 }
 
 #[tokio::test]
-async fn other_paths_and_methods_are_refused() {
+async fn other_paths_and_methods_are_rejected() {
     let twilio = Twilio::start().await;
     let function = function(twilio.url());
     for path in ["/", "/media/", "/media/x", "/health"] {

@@ -1,22 +1,24 @@
+//! The router of `media`, and requests for audio.
+
 use axum::Router;
 use mongodb::bson::DateTime;
-use outdial::{config::Settings, http::media::MediaSigner};
+use outdial::{config::Settings, http::media_url::MediaSigner};
 use testkit::{ACCOUNT_SID, AUTH_TOKEN, Answer, Request, Twilio};
 use twilio_sim::clock::Speed;
 
 const KEY: &str = "signs-media-in-tests";
 
-/// A Twilio that has made one recording, and the function before it.
-pub struct Theatre {
+/// A simulated Twilio with one recording, and the function that streams from it.
+pub struct Fixture {
     pub twilio: Twilio,
     pub function: Router,
-    /// Twilio's name of the recording.
+    /// The `RecordingSid`.
     pub sid: String,
-    /// The recording's audio, as Twilio itself serves it.
+    /// The recording's audio, fetched from Twilio directly.
     pub audio: Vec<u8>,
 }
 
-/// What the function is configured with.
+/// Returns the function's settings with Twilio at this URL.
 pub fn settings(twilio: &str) -> Settings {
     let variables = [
         ("ENVIRONMENT", "development"),
@@ -28,12 +30,12 @@ pub fn settings(twilio: &str) -> Settings {
     Settings::from_pairs(variables).unwrap()
 }
 
-/// The function before a Twilio at that URL.
+/// Returns the function with Twilio at this URL.
 pub fn function(twilio: &str) -> Router {
     media::router(media::App::from_settings(&settings(twilio)).unwrap())
 }
 
-/// The path and query of a URL that we sign now, made so many seconds ago.
+/// Returns the path and query of a URL that was signed this many seconds ago.
 pub fn signed(sid: &str, seconds_ago: i64) -> String {
     signed_by(KEY, sid, seconds_ago)
 }
@@ -43,8 +45,8 @@ pub fn signed_by(key: &str, sid: &str, seconds_ago: i64) -> String {
     MediaSigner::new(&key.into()).url("/media", &sid.parse().unwrap(), now - seconds_ago)
 }
 
-impl Theatre {
-    pub async fn open() -> Self {
+impl Fixture {
+    pub async fn start() -> Self {
         let twilio = Twilio::start_at(Speed::parse("1000").unwrap()).await;
         let sid = twilio.record().await;
         let audio = rest(
@@ -62,7 +64,7 @@ impl Theatre {
         }
     }
 
-    /// The answer to a good URL, with a `Range` header unless it is empty.
+    /// Returns the response to a valid URL, with a `Range` header unless `range` is empty.
     pub async fn get(&self, range: &str) -> Answer {
         let request = Request::new("GET", &signed(&self.sid, 0));
         let request = if range.is_empty() {
@@ -85,7 +87,7 @@ impl Theatre {
         assert_eq!(answer.status(), 204);
     }
 
-    /// How often the function, or anybody, has fetched audio.
+    /// Returns how many times the function fetched audio from the simulator.
     pub async fn fetches(&self) -> usize {
         self.twilio.requests("GET", ".wav").await.len()
     }

@@ -1,11 +1,13 @@
+//! Tests which signed URLs are valid.
+
 use serde_json::json;
 use testkit::{API_KEY, ApiDocument, Request, Secret, Stage, secret_with};
 
-use crate::support::{Theatre, signed, signed_by};
+use crate::support::{Fixture, signed, signed_by};
 
 #[tokio::test]
-async fn an_expired_or_altered_url_is_403_and_twilio_is_not_touched() {
-    let theatre = Theatre::open().await;
+async fn expired_or_altered_url_is_403_without_a_request_to_twilio() {
+    let theatre = Fixture::start().await;
     let fetched = theatre.fetches().await;
     let good = signed(&theatre.sid, 0);
     let (path, query) = good.split_once('?').unwrap();
@@ -47,8 +49,8 @@ async fn an_expired_or_altered_url_is_403_and_twilio_is_not_touched() {
 }
 
 #[tokio::test]
-async fn a_url_lasts_to_its_last_second() {
-    let theatre = Theatre::open().await;
+async fn url_lasts_to_its_last_second() {
+    let theatre = Fixture::start().await;
     let answer = Request::new("GET", &signed(&theatre.sid, 290))
         .send(&theatre.function)
         .await;
@@ -56,8 +58,8 @@ async fn a_url_lasts_to_its_last_second() {
 }
 
 #[tokio::test]
-async fn what_follows_in_a_query_is_not_looked_at() {
-    let theatre = Theatre::open().await;
+async fn additional_query_parameters_are_ignored() {
+    let theatre = Fixture::start().await;
     let url = format!(
         "{}&utm=1&expires=9999999999&recording_sid=x",
         signed(&theatre.sid, 0)
@@ -68,8 +70,8 @@ async fn what_follows_in_a_query_is_not_looked_at() {
 }
 
 #[tokio::test]
-async fn a_url_that_is_signed_with_a_new_key_of_the_secret_is_ours() {
-    let theatre = Theatre::open().await;
+async fn url_signed_with_a_new_key_of_the_secret_is_valid() {
+    let theatre = Fixture::start().await;
     let stage = Stage::new().await.playing(&theatre.twilio);
     let secret = Secret::holding(&secret_with(&json!({}))).await;
     let settings = stage.settings_by(&secret).await;

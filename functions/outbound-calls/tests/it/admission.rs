@@ -1,4 +1,4 @@
-//! Requests whose admission fails or is slow: what becomes of their call, their key and the caps.
+//! Slow and failed admissions: the effects on the call, the key and the caps.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -13,11 +13,11 @@ use tokio::time::sleep;
 
 use crate::support::{Api, counts, eventually, router, text, with_key, with_line};
 
-/// What only this command says.
+/// Bytes that identify this command.
 const INSERT: &str = "script";
 const COUNT: &str = "calls:20";
 const BEGIN: &str = "dial_begun_at";
-/// How a connection begins, the driver's or its monitor's.
+/// The first bytes of a connection, of the driver or of its monitor.
 const GREETINGS: [&str; 2] = ["hello", "isMaster"];
 
 async fn change_calls(api: &Api, change: Document) {
@@ -44,10 +44,10 @@ async fn assert_placed_anew(api: &Api, key: &str) -> Answer {
     answer
 }
 
-/// A call under the key `k` that is stored and counted. The request got no answer of the database and could undo nothing.
+/// Leaves a stored and counted call with the key `k`, whose request got no response from the database and could not undo it.
 async fn left_behind() -> (Api, Proxy) {
     let (api, line) = with_line().await;
-    // Makes both connections.
+    // Opens both connections.
     tokio::join!(api.get("/calls"), api.get("/calls"));
     line.lose_answers_to(&[INSERT, COUNT, GREETINGS[0], GREETINGS[1]]);
     let begun = Instant::now();
@@ -63,7 +63,7 @@ async fn left_behind() -> (Api, Proxy) {
 }
 
 #[tokio::test]
-async fn an_admission_that_is_acknowledged_too_late_is_undone() {
+async fn admission_acknowledged_too_late_is_undone() {
     let cases: [&'static [&'static str]; 4] = [&[INSERT], &[COUNT], &[INSERT, COUNT], &[BEGIN]];
     join_all(cases.map(async |words| {
         let (api, line) = with_line().await;
@@ -86,7 +86,7 @@ async fn an_admission_that_is_acknowledged_too_late_is_undone() {
 }
 
 #[tokio::test]
-async fn a_call_without_a_key_is_undone_likewise() {
+async fn call_without_a_key_is_undone_too() {
     let (api, line) = with_line().await;
     line.lose_answers_to(&[INSERT, COUNT]);
     let answer = api.post(&api.body()).await;
@@ -102,7 +102,7 @@ async fn a_call_without_a_key_is_undone_likewise() {
 }
 
 #[tokio::test]
-async fn a_repeat_places_a_call_that_was_stored_and_never_dialled() {
+async fn repeat_places_a_stored_call_that_was_never_dialled() {
     let (api, _line) = left_behind().await;
     let answer = assert_placed_anew(&api, "k").await;
     let repeat = api.post_with_key("k", &api.body()).await;
@@ -111,7 +111,7 @@ async fn a_repeat_places_a_call_that_was_stored_and_never_dialled() {
 }
 
 #[tokio::test]
-async fn repeats_at_the_same_moment_dial_a_call_that_was_left_behind_once() {
+async fn concurrent_repeats_dial_an_abandoned_call_once() {
     let (api, _line) = left_behind().await;
     let routers: Vec<_> = (0..4).map(|_| router(&api.stage)).collect();
     let request = with_key("k", &api.body());
@@ -120,7 +120,7 @@ async fn repeats_at_the_same_moment_dial_a_call_that_was_left_behind_once() {
 }
 
 #[tokio::test]
-async fn the_rules_of_today_hold_for_a_call_that_was_left_behind() {
+async fn current_rules_apply_to_an_abandoned_call() {
     let (api, _line) = left_behind().await;
     let mut other = api.body();
     other["script"] = json!("Another.");
@@ -136,7 +136,7 @@ async fn the_rules_of_today_hold_for_a_call_that_was_left_behind() {
 }
 
 #[tokio::test]
-async fn a_hang_up_of_a_call_that_was_left_behind_keeps_it_from_being_dialled() {
+async fn hang_up_of_an_abandoned_call_prevents_the_dial() {
     let (api, _line) = left_behind().await;
     let id = text(&json!(the_call(&api).await.get_str("call_id").unwrap()));
     assert_eq!(api.hang_up(&id).await.status, 202);
@@ -146,9 +146,9 @@ async fn a_hang_up_of_a_call_that_was_left_behind_keeps_it_from_being_dialled() 
     assert_eq!(api.twilio.dials().await.len(), 0);
 }
 
-/// A version that did not announce its dials may be dialling.
+/// A version that did not store `dial_begun_at` may be dialling.
 #[tokio::test]
-async fn a_call_of_an_older_version_is_never_dialled_by_a_repeat() {
+async fn repeat_never_dials_a_call_of_an_older_version() {
     let api = Api::new().await;
     assert_eq!(api.post_with_key("k", &api.body()).await.status, 201);
     let pending = doc! {
@@ -170,7 +170,7 @@ async fn a_call_of_an_older_version_is_never_dialled_by_a_repeat() {
 }
 
 #[tokio::test]
-async fn a_request_whose_repeat_was_faster_does_not_dial() {
+async fn request_overtaken_by_its_repeat_does_not_dial() {
     let name = "slow-original";
     let api = Api::new().await;
     let uri = api.stage.variable("MONGO_URI").unwrap();
@@ -181,7 +181,7 @@ async fn a_request_whose_repeat_was_faster_does_not_dial() {
         .set("MONGO_URI", &format!("{uri}{separator}appName={name}"));
     let slow = router(&slow);
     let admin = api.stage.database().client().database("admin");
-    // Its count and the beginning of its dial.
+    // The count of the call, and its `dial_begun_at`.
     let wait = doc! {
         "configureFailPoint": "failCommand",
         "mode": { "times": 2 },
@@ -209,12 +209,12 @@ async fn a_request_whose_repeat_was_faster_does_not_dial() {
     api.assert_counted(1).await;
 }
 
-/// A pause of the next test.
+/// A pause between the faults of the next test.
 const MOMENT: Duration = Duration::from_millis(10);
 
-/// Clients repeat one request, by a seed, while the line to the database loses answers and connections.
+/// Clients repeat one request while the connection to the database loses responses and breaks, as a seed determines.
 #[tokio::test]
-async fn one_key_dials_once_whatever_the_line_loses() {
+async fn one_key_dials_once_on_a_lossy_connection() {
     let faults: [&'static [&'static str]; 6] = [
         &[INSERT],
         &[COUNT],

@@ -1,9 +1,11 @@
+//! Tests that invalid requests to place a call are refused, and which field a refusal names.
+
 use serde_json::{Value, json};
 use testkit::{API_KEY, Answer, FROM_NUMBER, Request};
 
 use crate::support::{Api, post};
 
-/// What is answered to a body in which these fields have other values; `null` takes one out.
+/// Sends a body with these fields changed; `null` removes one. Returns the response.
 async fn changed(api: &Api, changes: Value) -> Answer {
     let mut body = api.body();
     for (field, value) in changes.as_object().unwrap() {
@@ -17,7 +19,7 @@ async fn changed(api: &Api, changes: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn every_fault_is_told_at_once_and_nothing_is_done() {
+async fn response_lists_every_invalid_field_and_nothing_is_done() {
     let api = Api::new().await;
     let answer = api
         .post(&json!({
@@ -53,7 +55,7 @@ async fn every_fault_is_told_at_once_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn each_field_has_its_limits() {
+async fn value_beyond_its_limit_is_refused() {
     let api = Api::new().await;
     for (field, values) in [
         ("user_id", vec![json!(1), json!([]), json!({}), Value::Null]),
@@ -143,7 +145,7 @@ async fn each_field_has_its_limits() {
 }
 
 #[tokio::test]
-async fn what_is_just_within_the_limits_is_taken() {
+async fn value_at_its_limit_is_accepted() {
     let api = Api::new().await;
     for changes in [
         json!({ "script": "😀".repeat(3_000) }),
@@ -163,7 +165,7 @@ async fn what_is_just_within_the_limits_is_taken() {
 }
 
 #[tokio::test]
-async fn a_number_that_breaks_a_rule_is_refused_by_name() {
+async fn refusal_of_a_number_names_the_rule() {
     let api = Api::new().await;
     for (number, code) in [
         ("+11235550123", "number_not_valid"),
@@ -186,7 +188,7 @@ async fn a_number_that_breaks_a_rule_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn the_countries_are_those_of_the_configuration() {
+async fn configured_countries_are_allowed() {
     let api = Api::with(|stage| stage.set("ALLOWED_COUNTRIES", "gb, de")).await;
     let london = changed(&api, json!({ "to_number": "+442079460000" })).await;
     assert_eq!(london.status, 201, "{}", london.text());
@@ -197,7 +199,7 @@ async fn the_countries_are_those_of_the_configuration() {
 }
 
 #[tokio::test]
-async fn a_user_who_does_not_exist_is_not_found() {
+async fn unknown_user_is_not_found() {
     let api = Api::new().await;
     for id in [
         "65f0a1b2c3d4e5f601234567",
@@ -216,7 +218,7 @@ async fn a_user_who_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_object_is_malformed() {
+async fn body_that_is_not_a_json_object_is_malformed() {
     let api = Api::new().await;
     let json = |body: &str| {
         Request::new("POST", "/calls/outbound")
@@ -253,7 +255,7 @@ async fn a_body_that_is_no_json_object_is_malformed() {
 }
 
 #[tokio::test]
-async fn a_field_that_comes_twice_does_not_slip_a_value_in() {
+async fn repeated_field_does_not_evade_the_rules() {
     let api = Api::new().await;
     let body = format!(
         r#"{{"user_id": "{}", "to_number": "+442079460000", "script": "Hello.", "to_number": "+442079460000"}}"#,
@@ -265,7 +267,7 @@ async fn a_field_that_comes_twice_does_not_slip_a_value_in() {
 }
 
 #[tokio::test]
-async fn another_content_type_is_not_taken() {
+async fn other_content_types_are_refused() {
     let api = Api::new().await;
     for media in [
         "text/plain",
@@ -291,7 +293,7 @@ async fn another_content_type_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_body_over_64_kb_is_too_large() {
+async fn body_over_64_kb_is_too_large() {
     let api = Api::new().await;
     let padded = |length: usize| {
         let body = api.body().to_string();
@@ -306,7 +308,7 @@ async fn a_body_over_64_kb_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_method_or_path_that_is_not_known_is_told_apart() {
+async fn unknown_method_is_405_and_unknown_path_404() {
     let api = Api::new().await;
     let id = outdial::domain::CallId::generate();
     for (method, path, allow) in [

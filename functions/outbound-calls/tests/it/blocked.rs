@@ -1,3 +1,5 @@
+//! Tests `/blocked-numbers`, and that blocked numbers are not called.
+
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 use testkit::{API_KEY, Answer, Request, api_key};
@@ -17,7 +19,7 @@ async fn unblock(api: &Api, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_blocked_number_is_not_called_from_the_next_request_on_until_it_is_unblocked() {
+async fn blocked_number_is_refused_until_it_is_unblocked() {
     let api = Api::new().await;
     let reason = "asked not to be called again";
     let answer = block(&api, &json!({ "phone_number": NUMBER, "reason": reason })).await;
@@ -48,7 +50,7 @@ async fn a_blocked_number_is_not_called_from_the_next_request_on_until_it_is_unb
 }
 
 #[tokio::test]
-async fn to_block_a_number_again_changes_nothing() {
+async fn blocking_a_number_again_changes_nothing() {
     let api = Api::new().await;
     let first = block(&api, &json!({ "phone_number": NUMBER, "reason": "first" })).await;
     for body in [
@@ -69,7 +71,7 @@ async fn to_block_a_number_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_repeat_of_a_call_is_answered_though_its_number_is_blocked_now() {
+async fn repeat_is_replayed_after_its_number_was_blocked() {
     let api = Api::new().await;
     let first = api.post_with_key("k", &api.body()).await;
     assert_eq!(first.status, 201);
@@ -80,7 +82,7 @@ async fn a_repeat_of_a_call_is_answered_though_its_number_is_blocked_now() {
 }
 
 #[tokio::test]
-async fn the_configuration_blocks_numbers_too() {
+async fn configured_numbers_are_blocked() {
     let api = Api::with(|stage| stage.set("BLOCKED_NUMBERS", "+12125550199, +12125550109")).await;
     let refused = api.post(&api.body()).await;
     refused.assert_problem(422, "number_blocked");
@@ -89,7 +91,7 @@ async fn the_configuration_blocks_numbers_too() {
 }
 
 #[tokio::test]
-async fn what_is_no_number_is_refused_and_all_faults_are_told() {
+async fn response_lists_every_invalid_field_of_a_block() {
     let api = Api::new().await;
     for body in [
         json!({}),
@@ -121,7 +123,7 @@ async fn what_is_no_number_is_refused_and_all_faults_are_told() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_not_valid_is_not_blocked_and_its_spelling_is_told_where_there_is_one() {
+async fn invalid_number_is_refused_with_its_correct_spelling() {
     let api = Api::new().await;
     for (number, spelling) in [
         ("+4402079460018", "+442079460018"),
@@ -149,7 +151,7 @@ async fn a_number_that_is_not_valid_is_not_blocked_and_its_spelling_is_told_wher
     assert_eq!(api.stage.count("blocked_numbers").await, 0);
 }
 
-/// A number as an earlier version has stored it, whatever it is.
+/// Stores a number without validation, as an earlier version did.
 async fn store(api: &Api, number: &str) {
     let numbers = api
         .stage
@@ -160,7 +162,7 @@ async fn store(api: &Api, number: &str) {
 }
 
 #[tokio::test]
-async fn an_entry_of_an_earlier_version_blocks_its_line_and_can_be_read_and_deleted() {
+async fn entry_of_an_earlier_version_blocks_its_line_and_can_be_read_and_deleted() {
     let api = Api::with(|stage| stage.set("ALLOWED_COUNTRIES", "US,MX,GB,AR,BR,IT")).await;
     for (stored, dialled) in [
         ("+5215562000000", "+525562000000"),
@@ -180,7 +182,7 @@ async fn an_entry_of_an_earlier_version_blocks_its_line_and_can_be_read_and_dele
         let placed = api.post(&api.body_to(dialled)).await;
         assert_eq!(placed.status, 201, "{dialled}: {}", placed.text());
     }
-    // No spelling of anything that can be called.
+    // Not a spelling of a valid number.
     store(&api, "+15550001111").await;
     let path = "/blocked-numbers/+15550001111";
     assert_eq!(api.get(path).await.status, 200);
@@ -188,7 +190,7 @@ async fn an_entry_of_an_earlier_version_blocks_its_line_and_can_be_read_and_dele
 }
 
 #[tokio::test]
-async fn a_line_of_two_valid_spellings_is_blocked_under_both() {
+async fn block_covers_both_valid_spellings_of_a_line() {
     for (first, second) in [
         ("+541123456789", "+5491123456789"),
         ("+390549882288", "+3780549882288"),
@@ -212,7 +214,7 @@ async fn a_line_of_two_valid_spellings_is_blocked_under_both() {
 }
 
 #[tokio::test]
-async fn a_configured_number_blocks_its_line_under_whatever_spelling() {
+async fn configured_number_blocks_every_spelling_of_its_line() {
     let numbers = "+5215562000000,+4402079460018,+15550001111";
     let api = Api::with(|stage| {
         stage
@@ -228,7 +230,7 @@ async fn a_configured_number_blocks_its_line_under_whatever_spelling() {
 }
 
 #[tokio::test]
-async fn what_is_no_blocked_number_is_not_found() {
+async fn number_that_is_not_blocked_is_not_found() {
     let api = Api::new().await;
     for name in [
         "12125550109",
@@ -286,7 +288,7 @@ async fn blocked_numbers_are_listed_by_page_and_by_cursor() {
 }
 
 #[tokio::test]
-async fn reading_and_blocking_need_the_scopes_of_calls_and_unblocking_one_of_its_own() {
+async fn reading_and_blocking_need_call_scopes_and_unblocking_its_own() {
     let keys = [
         api_key("reads", "reads", "calls:read"),
         api_key("writes", "writes", "calls:write"),
@@ -320,7 +322,7 @@ async fn reading_and_blocking_need_the_scopes_of_calls_and_unblocking_one_of_its
 }
 
 #[tokio::test]
-async fn another_method_is_told_those_that_are_known() {
+async fn wrong_method_gets_the_allowed_ones() {
     let api = Api::new().await;
     for (method, path, allow) in [
         ("DELETE", "/blocked-numbers", "POST"),

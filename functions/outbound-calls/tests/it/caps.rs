@@ -1,3 +1,5 @@
+//! Tests the daily caps of a user, a number and all calls.
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::Answer;
@@ -12,7 +14,7 @@ fn assert_capped(answer: &Answer, code: &str) {
 }
 
 #[tokio::test]
-async fn a_user_has_so_many_calls_a_day() {
+async fn user_has_a_daily_cap() {
     let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "2")).await;
     for _ in 0..2 {
         assert_eq!(api.post(&api.body()).await.status, 201);
@@ -28,7 +30,7 @@ async fn a_user_has_so_many_calls_a_day() {
 }
 
 #[tokio::test]
-async fn all_users_together_have_so_many_calls_a_day() {
+async fn all_users_share_a_daily_cap() {
     let api = Api::with(|stage| stage.set("MAX_CALLS_PER_DAY", "2")).await;
     for _ in 0..2 {
         let mut body = api.body();
@@ -41,7 +43,7 @@ async fn all_users_together_have_so_many_calls_a_day() {
 }
 
 #[tokio::test]
-async fn a_cap_of_nothing_lets_no_call_through() {
+async fn cap_of_zero_refuses_every_call() {
     for (name, code) in [
         ("MAX_CALLS_PER_USER_PER_DAY", "user_daily_cap"),
         ("MAX_CALLS_PER_NUMBER_PER_DAY", "number_daily_cap"),
@@ -55,7 +57,7 @@ async fn a_cap_of_nothing_lets_no_call_through() {
     }
 }
 
-/// The user, and another one.
+/// Returns the bodies of two users.
 async fn bodies_of_two_users(api: &Api, to: [&str; 2]) -> [Value; 2] {
     let mut other = api.body_to(to[1]);
     other["user_id"] = json!(api.stage.user().await);
@@ -63,7 +65,7 @@ async fn bodies_of_two_users(api: &Api, to: [&str; 2]) -> [Value; 2] {
 }
 
 #[tokio::test]
-async fn a_number_is_called_so_many_times_a_day_whoever_asks() {
+async fn number_has_a_daily_cap_across_users() {
     let api = Api::with(|stage| stage.set("MAX_CALLS_PER_NUMBER_PER_DAY", "2")).await;
     let [ada, bob] = bodies_of_two_users(&api, [QUEUED; 2]).await;
     for body in [&ada, &bob] {
@@ -80,7 +82,7 @@ async fn a_number_is_called_so_many_times_a_day_whoever_asks() {
 }
 
 #[tokio::test]
-async fn a_number_is_called_ten_times_a_day_unless_configured() {
+async fn default_cap_of_a_number_is_ten() {
     let api = Api::new().await;
     for _ in 0..10 {
         assert_eq!(api.post(&api.body()).await.status, 201);
@@ -90,7 +92,7 @@ async fn a_number_is_called_ten_times_a_day_unless_configured() {
 }
 
 #[tokio::test]
-async fn the_spellings_of_a_line_share_its_cap() {
+async fn spellings_of_a_line_share_its_cap() {
     let api = Api::with(|stage| {
         stage
             .set("MAX_CALLS_PER_NUMBER_PER_DAY", "1")
@@ -104,7 +106,7 @@ async fn the_spellings_of_a_line_share_its_cap() {
 }
 
 #[tokio::test]
-async fn requests_at_the_same_moment_never_pass_a_cap_together() {
+async fn concurrent_requests_never_exceed_a_cap() {
     for (name, code) in [
         ("MAX_CALLS_PER_USER_PER_DAY", "user_daily_cap"),
         ("MAX_CALLS_PER_NUMBER_PER_DAY", "number_daily_cap"),
@@ -116,7 +118,7 @@ async fn requests_at_the_same_moment_never_pass_a_cap_together() {
                 .set(name, "10")
         })
         .await;
-        // As many as each has connections: none waits for another until the database counts as away.
+        // Two requests for each router: as many as it has connections, so that none times out in the queue.
         let routers: Vec<_> = (0..10).map(|_| router(&api.stage)).collect();
         let request = post(&api.body());
         let answers = join_all((0..20).map(|number| request.send(&routers[number % 10]))).await;
@@ -132,7 +134,7 @@ async fn requests_at_the_same_moment_never_pass_a_cap_together() {
 }
 
 #[tokio::test]
-async fn a_user_at_the_cap_takes_nothing_from_the_others() {
+async fn user_at_the_cap_does_not_use_the_common_cap() {
     let api = Api::with(|stage| {
         stage
             .set("MAX_CALLS_PER_USER_PER_DAY", "1")
@@ -154,7 +156,7 @@ async fn a_user_at_the_cap_takes_nothing_from_the_others() {
 }
 
 #[tokio::test]
-async fn a_call_that_twilio_refused_is_given_back() {
+async fn call_refused_by_twilio_does_not_count() {
     let api = Api::with(|stage| {
         stage
             .set("MAX_CALLS_PER_USER_PER_DAY", "1")
@@ -175,7 +177,7 @@ async fn a_call_that_twilio_refused_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_call_of_unknown_outcome_counts() {
+async fn call_with_unknown_outcome_counts() {
     let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "1")).await;
     api.twilio
         .faults(&json!({ "rest": [{ "on": "create", "action": "error", "status": 500 }] }))

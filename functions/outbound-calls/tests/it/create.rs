@@ -1,10 +1,12 @@
+//! Placing a call: the stored call, the dial request, and the response.
+
 use mongodb::bson::{Bson, DateTime};
 use serde_json::{Value, json};
 use testkit::{API_KEY, FROM_NUMBER, Request, api_key};
 
 use crate::support::{Api, QUEUED, post, status_callback, status_router, text};
 
-/// The values of a parameter in the request to dial.
+/// The values of a parameter in the dial request.
 fn sent(dial: &Value, name: &str) -> Vec<String> {
     let pairs = dial["params"].as_array().cloned().unwrap_or_default();
     let values = pairs.iter().filter_map(|pair| {
@@ -26,7 +28,7 @@ fn names(dial: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_call_is_stored_dialled_and_answered() {
+async fn call_is_stored_dialled_and_returned() {
     let api = Api::new().await;
     let answer = api.post(&api.body()).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
@@ -90,7 +92,7 @@ async fn a_call_is_stored_dialled_and_answered() {
 }
 
 #[tokio::test]
-async fn twilio_is_told_where_to_ask_and_what_to_tell() {
+async fn dial_request_has_webhook_urls_and_events() {
     let api = Api::new().await;
     let id = text(&api.post(&api.body()).await.json()["call_id"]);
     let dials = api.twilio.dials().await;
@@ -147,7 +149,7 @@ async fn twilio_is_told_where_to_ask_and_what_to_tell() {
 }
 
 #[tokio::test]
-async fn a_recorded_call_asks_twilio_to_record() {
+async fn dial_request_of_a_recorded_call_asks_for_recording() {
     let api = Api::new().await;
     let mut body = api.body();
     body["recording_enabled"] = json!(true);
@@ -166,7 +168,7 @@ async fn a_recorded_call_asks_twilio_to_record() {
 }
 
 #[tokio::test]
-async fn what_may_be_given_is_kept_and_passed_on() {
+async fn optional_fields_are_stored_and_passed_on() {
     let api = Api::with(|stage| {
         stage
             .set("CALL_TIME_LIMIT_SECONDS", "90")
@@ -195,7 +197,7 @@ async fn what_may_be_given_is_kept_and_passed_on() {
 }
 
 #[tokio::test]
-async fn functions_with_urls_of_their_own_are_named_to_twilio_by_them() {
+async fn dial_request_uses_the_functions_own_urls() {
     let api = Api::with(|stage| {
         stage
             .set("VOICE_URL", "https://v.example.com/twilio/voice")
@@ -224,7 +226,7 @@ async fn functions_with_urls_of_their_own_are_named_to_twilio_by_them() {
 }
 
 #[tokio::test]
-async fn twilio_gets_configured_values_without_the_blanks_at_their_ends() {
+async fn configured_values_reach_twilio_trimmed() {
     let api = Api::with(|stage| {
         stage
             .set("BASE_URL", " https://calls.example.com \n")
@@ -247,7 +249,7 @@ async fn twilio_gets_configured_values_without_the_blanks_at_their_ends() {
 }
 
 #[tokio::test]
-async fn a_body_in_base64_and_a_user_id_in_capitals_work_like_any_other() {
+async fn base64_body_and_upper_case_user_id_are_accepted() {
     let api = Api::new().await;
     let mut body = api.body();
     body["user_id"] = json!(api.user.to_uppercase());
@@ -260,7 +262,7 @@ async fn a_body_in_base64_and_a_user_id_in_capitals_work_like_any_other() {
 }
 
 #[tokio::test]
-async fn nulls_are_as_good_as_nothing() {
+async fn null_equals_an_absent_field() {
     let api = Api::new().await;
     let mut body = api.body();
     for field in ["voice", "language", "machine_detection"] {
@@ -270,7 +272,7 @@ async fn nulls_are_as_good_as_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_needs_an_api_key() {
+async fn placing_a_call_needs_an_api_key() {
     let api = Api::new().await;
     let none = post(&api.body())
         .without("authorization")
@@ -294,7 +296,7 @@ async fn a_call_needs_an_api_key() {
 }
 
 #[tokio::test]
-async fn an_open_development_takes_calls_from_anybody() {
+async fn development_without_keys_accepts_every_caller() {
     let api = Api::with(|stage| stage.set("API_KEYS", "")).await;
     let request = Request::new("POST", "/calls/outbound").json(&api.body());
     let answer = request.send(&api.router).await;
@@ -303,7 +305,7 @@ async fn an_open_development_takes_calls_from_anybody() {
 }
 
 #[tokio::test]
-async fn a_key_without_the_scope_is_refused_before_the_body_is_read() {
+async fn key_without_the_scope_is_refused_before_the_body_is_read() {
     let api =
         Api::with(|stage| stage.set("API_KEYS", &api_key("reader", API_KEY, "calls:read"))).await;
     for body in [api.body(), json!({})] {

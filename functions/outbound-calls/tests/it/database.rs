@@ -1,3 +1,5 @@
+//! Placing a call while the database fails.
+
 use std::time::{Duration, Instant};
 
 use mongodb::bson::Document;
@@ -7,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::support::{eventually, post, router, status_callback, status_router, text, with_line};
 
 #[tokio::test]
-async fn without_a_database_nothing_is_dialled_and_the_next_request_after_it_is_back_succeeds() {
+async fn unavailable_database_prevents_the_dial_until_it_is_back() {
     let (api, line) = with_line().await;
     line.cut();
     let begun = Instant::now();
@@ -28,7 +30,7 @@ async fn without_a_database_nothing_is_dialled_and_the_next_request_after_it_is_
 }
 
 #[tokio::test]
-async fn a_silent_database_is_given_up_within_five_seconds() {
+async fn silent_database_is_a_503_within_five_seconds() {
     let (api, line) = with_line().await;
     assert_eq!(api.post(&api.body()).await.status, 201);
     line.stall();
@@ -44,7 +46,7 @@ async fn a_silent_database_is_given_up_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_lost_after_the_dial_leaves_the_outcome_to_a_webhook() {
+async fn webhook_settles_a_dial_that_could_not_be_recorded() {
     let (api, line) = with_line().await;
     api.twilio
         .faults(&json!({ "rest": [{ "on": "create", "action": "stall", "when": "after", "delay_ms": 1_000 }] }))
@@ -79,9 +81,9 @@ async fn a_database_that_is_lost_after_the_dial_leaves_the_outcome_to_a_webhook(
 }
 
 #[tokio::test]
-async fn a_dial_that_was_not_taken_and_not_recorded_keeps_its_key() {
+async fn unrecorded_failed_dial_keeps_its_key() {
     let (api, line) = with_line().await;
-    // It speaks no TLS, so that no try connects, and the first one shows that the dial has begun.
+    // A server without TLS: no attempt connects, and the first one shows that the dial has begun.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let deaf = format!("https://{}", listener.local_addr().unwrap());
     let unreachable = router(&api.stage.clone().set("TWILIO_API_BASE_URL", &deaf));

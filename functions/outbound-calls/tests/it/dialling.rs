@@ -1,163 +1,29 @@
+//! Tests the outcome of a dial: retried, lost, and settled by a webhook.
+
 use std::time::{Duration, Instant};
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
-use testkit::{Stage, Twilio, new_sid};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use testkit::{Stage, Twilio};
+use tokio::{io::AsyncReadExt, net::TcpListener};
 
 use crate::support::{Api, eventually, router, status_callback, status_router, text, with_key};
 
-async fn with_faults(rest: Value) -> Api {
+pub async fn with_faults(rest: Value) -> Api {
     let api = Api::new().await;
     api.twilio.faults(&json!({ "rest": rest })).await;
     api
 }
 
-/// The one call that is stored.
-async fn the_call(api: &Api) -> Document {
+/// The only stored call.
+pub async fn the_call(api: &Api) -> Document {
     assert_eq!(api.stage.count("calls").await, 1);
     let calls = api.stage.database().collection("calls");
     calls.find_one(doc! {}).await.unwrap().unwrap()
 }
 
 #[tokio::test]
-async fn twilio_refuses_its_test_numbers_and_its_code_is_told() {
-    let api = Api::new().await;
-    for (number, code) in [
-        ("+15005550001", 21217),
-        ("+15005550002", 21214),
-        ("+15005550003", 21215),
-        ("+15005550004", 21216),
-    ] {
-        let answer = api.post(&api.body_to(number)).await;
-        answer.assert_problem(422, "twilio_refused");
-        assert_eq!(answer.fields(), ["to_number"]);
-        let body = answer.json();
-        assert_eq!(body["twilio_code"], code);
-        let message = text(&body["twilio_message"]);
-        assert!(
-            !message.is_empty() && text(&body["detail"]).contains(&message),
-            "{body}"
-        );
-    }
-    api.assert_counted(0).await;
-}
-
-#[tokio::test]
-async fn a_refused_call_is_stored_as_failed_with_twilios_code() {
-    let api =
-        with_faults(json!([{ "on": "create", "action": "refuse", "status": 400, "code": 21216 }]))
-            .await;
-    let answer = api.post(&api.body()).await;
-    answer.assert_problem(422, "twilio_refused");
-    let stored = the_call(&api).await;
-    for (field, value) in [
-        ("status", Bson::from("failed")),
-        ("dial_outcome", "refused".into()),
-        ("error_code", 21216.into()),
-        ("error_message", "Refused by the fault plan".into()),
-        ("answered_status", 422.into()),
-    ] {
-        assert_eq!(stored.get(field), Some(&value), "{field}");
-    }
-    assert!(!stored.contains_key("twilio_sid"));
-    let call = api.call(stored.get_str("call_id").unwrap()).await;
-    assert_eq!(call["error_code"], 21216);
-    let events = call["events"].as_array().unwrap();
-    assert_eq!(events.len(), 1);
-    assert_eq!(
-        (&events[0]["status"], &events[0]["source"]),
-        (&json!("failed"), &json!("api"))
-    );
-    assert_eq!(api.twilio.dials().await.len(), 1);
-    api.assert_counted(0).await;
-}
-
-#[tokio::test]
-async fn only_a_refusal_of_the_number_is_the_clients_fault() {
-    for (code, status) in [
-        (21202, 422),
-        (21203, 422),
-        (21211, 422),
-        (21219, 422),
-        (13223, 422),
-        (13224, 422),
-        (13225, 422),
-        (13226, 422),
-        (13227, 422),
-        (21201, 502),
-        (21210, 502),
-        (21212, 502),
-        (21205, 502),
-        (13214, 502),
-        (20403, 502),
-        (10004, 502),
-    ] {
-        let api = with_faults(
-            json!([{ "on": "create", "action": "refuse", "status": 400, "code": code }]),
-        )
-        .await;
-        let answer = api.post(&api.body()).await;
-        answer.assert_problem(status, "twilio_refused");
-        assert_eq!(answer.json()["twilio_code"], code);
-        let named = answer.fields();
-        assert_eq!(!named.is_empty(), status == 422, "{code}: {named:?}");
-        let stored = the_call(&api).await;
-        assert_eq!(stored.get_i32("answered_status").ok(), Some(status.into()));
-        api.assert_counted(0).await;
-    }
-}
-
-/// Earlier versions answered 502 to every refusal of Twilio's.
-#[tokio::test]
-async fn the_stored_answer_of_an_earlier_version_is_replayed_as_it_was_given() {
-    let api =
-        with_faults(json!([{ "on": "create", "action": "refuse", "status": 400, "code": 21216 }]))
-            .await;
-    api.post_with_key("k", &api.body()).await;
-    let calls = api.stage.database().collection::<Document>("calls");
-    for (stored, told) in [
-        (Bson::from(502), 502),
-        (Bson::from(422), 422),
-        (Bson::Null, 502),
-    ] {
-        let answered = doc! { "$set": { "answered_status": stored } };
-        calls.update_one(doc! {}, answered).await.unwrap();
-        let repeat = api.post_with_key("k", &api.body()).await;
-        repeat.assert_problem(told, "twilio_refused");
-        assert_eq!(repeat.header("idempotent-replayed"), "true");
-        assert_eq!(repeat.json()["twilio_code"], 21216);
-        assert_eq!(repeat.fields().is_empty(), told == 502);
-    }
-    assert_eq!(api.twilio.dials().await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_busy_twilio_leaves_the_key_free_whatever_its_code() {
-    let api =
-        with_faults(json!([{ "on": "create", "action": "refuse", "status": 429, "code": 21211 }]))
-            .await;
-    let answer = api.post_with_key("k", &api.body()).await;
-    answer.assert_problem(502, "twilio_refused");
-    assert_eq!(answer.header("retry-after"), "5");
-}
-
-#[tokio::test]
-async fn twilio_that_does_not_know_us_refuses() {
-    let api =
-        with_faults(json!([{ "on": "create", "action": "refuse", "status": 401, "code": 20003 }]))
-            .await;
-    let answer = api.post(&api.body()).await;
-    answer.assert_problem(502, "twilio_refused");
-    assert_eq!(answer.json()["twilio_code"], 20003);
-    assert_eq!(api.twilio.dials().await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_busy_twilio_is_asked_again_and_dials_once() {
+async fn rate_limited_dial_is_retried_and_dials_once() {
     let api =
         with_faults(json!([{ "on": "create", "action": "rate_limit", "requests": [1, 2] }])).await;
     let answer = api.post(&api.body()).await;
@@ -168,25 +34,7 @@ async fn a_busy_twilio_is_asked_again_and_dials_once() {
 }
 
 #[tokio::test]
-async fn a_twilio_that_stays_busy_refuses_in_the_end() {
-    let api = with_faults(json!([{ "on": "create", "action": "rate_limit" }])).await;
-    let begun = Instant::now();
-    let answer = api.post(&api.body()).await;
-    assert!(begun.elapsed() < Duration::from_secs(12));
-    answer.assert_problem(502, "twilio_refused");
-    assert_eq!(answer.json()["twilio_code"], 20429);
-    let dials = api.twilio.dials().await.len();
-    assert!((2..=5).contains(&dials), "{dials}");
-    assert_eq!(api.twilio.calls().await.len(), 0);
-    assert_eq!(
-        the_call(&api).await.get_str("dial_outcome").ok(),
-        Some("refused")
-    );
-    api.assert_counted(0).await;
-}
-
-#[tokio::test]
-async fn an_answer_that_is_lost_leaves_the_outcome_unknown_and_never_dials_again() {
+async fn lost_response_leaves_the_outcome_unknown_and_never_dials_again() {
     for fault in [
         json!({ "on": "create", "action": "error", "status": 500 }),
         json!({ "on": "create", "action": "error", "status": 503 }),
@@ -216,7 +64,7 @@ async fn an_answer_that_is_lost_leaves_the_outcome_unknown_and_never_dials_again
 }
 
 #[tokio::test]
-async fn a_webhook_settles_an_unknown_outcome() {
+async fn webhook_settles_an_unknown_outcome() {
     let api = with_faults(json!([{ "on": "create", "action": "reset", "when": "after" }])).await;
     let id = text(&api.post(&api.body()).await.json()["call_id"]);
     let sid = &api.sids().await[0];
@@ -231,7 +79,7 @@ async fn a_webhook_settles_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn a_twilio_that_stalls_leaves_the_outcome_unknown_within_its_budget() {
+async fn stalled_response_leaves_the_outcome_unknown_within_its_budget() {
     let api = with_faults(
         json!([{ "on": "create", "action": "stall", "when": "after", "delay_ms": 30_000 }]),
     )
@@ -249,7 +97,7 @@ async fn a_twilio_that_stalls_leaves_the_outcome_unknown_within_its_budget() {
 }
 
 #[tokio::test]
-async fn a_twilio_that_cannot_be_reached_leaves_the_key_free() {
+async fn unreachable_twilio_frees_the_key() {
     let api = Api::with(|stage| stage.set("TWILIO_API_BASE_URL", "http://127.0.0.1:1")).await;
     let answer = api.post_with_key("k", &api.body()).await;
     answer.assert_problem(502, "twilio_unreachable");
@@ -277,7 +125,7 @@ async fn a_twilio_that_cannot_be_reached_leaves_the_key_free() {
 }
 
 #[tokio::test]
-async fn a_twilio_that_was_too_busy_leaves_the_key_free() {
+async fn lasting_rate_limit_frees_the_key() {
     let api = with_faults(json!([{ "on": "create", "action": "rate_limit" }])).await;
     let answer = api.post_with_key("k", &api.body()).await;
     answer.assert_problem(502, "twilio_refused");
@@ -293,7 +141,7 @@ async fn a_twilio_that_was_too_busy_leaves_the_key_free() {
 }
 
 #[tokio::test]
-async fn the_call_is_stored_before_twilio_is_asked() {
+async fn call_is_stored_before_the_dial() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let api = Api::with(|stage| stage.set("TWILIO_API_BASE_URL", &url)).await;
@@ -314,7 +162,7 @@ async fn the_call_is_stored_before_twilio_is_asked() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_faster_than_twilios_answer_is_not_undone() {
+async fn webhook_before_twilios_response_is_kept() {
     let api = with_faults(
         json!([{ "on": "create", "action": "stall", "when": "after", "delay_ms": 1_500 }]),
     )
@@ -346,7 +194,7 @@ async fn a_webhook_that_is_faster_than_twilios_answer_is_not_undone() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_faster_than_a_lost_answer_has_settled_it() {
+async fn webhook_before_a_lost_response_settles_the_outcome() {
     let api = with_faults(
         json!([{ "on": "create", "action": "stall", "when": "after", "delay_ms": 30_000 }]),
     )
@@ -367,7 +215,7 @@ async fn a_webhook_that_is_faster_than_a_lost_answer_has_settled_it() {
 }
 
 #[tokio::test]
-async fn a_connection_that_twilio_closes_while_it_idles_does_not_matter() {
+async fn idle_connection_closed_by_twilio_is_replaced() {
     let twilio = Twilio::start().await;
     let mut stage = Stage::new().await;
     let proxy = testkit::Proxy::to(&twilio.address().to_string()).await;
@@ -382,31 +230,4 @@ async fn a_connection_that_twilio_closes_while_it_idles_does_not_matter() {
     let next = api.post(&api.body()).await;
     assert_eq!(next.status, 201, "{}", next.text());
     assert_eq!(api.twilio.dials().await.len(), 2);
-}
-
-#[tokio::test]
-async fn a_refusal_of_a_call_that_a_webhook_has_told_of_is_none() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let api = Api::with(|stage| stage.set("TWILIO_API_BASE_URL", &url)).await;
-    let twilio = async {
-        let (mut asked, _) = listener.accept().await.unwrap();
-        asked.read_exact(&mut [0; 4]).await.unwrap();
-        let stored = the_call(&api).await;
-        let id = stored.get_str("call_id").unwrap();
-        let sid = new_sid();
-        let told = status_callback(id, sid.as_str(), "ringing", 1);
-        assert_eq!(told.send(&status_router(&api.stage)).await.status, 200);
-        let refusal = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
-        asked.write_all(refusal.as_bytes()).await.unwrap();
-        sid
-    };
-    let body = api.body();
-    let (answer, sid) = tokio::join!(api.post_with_key("k", &body), twilio);
-    assert_eq!(answer.status, 202, "{}", answer.text());
-    assert_eq!(answer.json()["status"], "ringing");
-    assert_eq!(answer.json()["twilio_sid"], sid.as_str());
-    api.assert_counted(1).await;
-    let again = api.post_with_key("k", &body).await;
-    assert_eq!(again.status, 202, "{}", again.text());
 }

@@ -1,3 +1,5 @@
+//! Tests hanging up: what Twilio gets, and what is stored.
+
 use mongodb::bson::DateTime;
 use outdial::domain::{CallEvent, CallStatus, DialOutcome, EventSource};
 use serde_json::{Value, json};
@@ -10,7 +12,7 @@ async fn twilio_status(twilio: &Twilio) -> String {
 }
 
 #[tokio::test]
-async fn a_queued_call_is_canceled_at_twilio_and_here() {
+async fn hang_up_cancels_a_queued_call_at_twilio_and_here() {
     let api = Api::new().await;
     let id = text(&api.post(&api.body()).await.json()["call_id"]);
     let answer = api.hang_up(&id).await;
@@ -30,7 +32,7 @@ async fn a_queued_call_is_canceled_at_twilio_and_here() {
 }
 
 #[tokio::test]
-async fn a_ringing_call_is_ended() {
+async fn hang_up_ends_a_ringing_call() {
     let api = Api::new().await;
     let id = text(&api.post(&api.body_to(RINGS)).await.json()["call_id"]);
     eventually("it rings", async || {
@@ -43,7 +45,7 @@ async fn a_ringing_call_is_ended() {
 }
 
 #[tokio::test]
-async fn where_twilio_does_not_complete_a_call_it_is_canceled() {
+async fn call_that_twilio_does_not_complete_is_canceled() {
     let api = Api::new().await;
     let id = text(&api.post(&api.body()).await.json()["call_id"]);
     let plan = json!({ "rest": [{ "on": "update", "action": "refuse", "status": 400, "code": 21220, "requests": [1] }] });
@@ -66,7 +68,7 @@ async fn where_twilio_does_not_complete_a_call_it_is_canceled() {
 }
 
 #[tokio::test]
-async fn a_call_that_has_ended_is_not_ended_again() {
+async fn ended_call_is_a_409() {
     let api = Api::new().await;
     for status in [
         CallStatus::Completed,
@@ -83,10 +85,10 @@ async fn a_call_that_has_ended_is_not_ended_again() {
 }
 
 #[tokio::test]
-async fn a_call_that_has_ended_without_our_knowing_is_brought_up_to_date() {
+async fn hang_up_updates_a_call_that_ended_unnoticed() {
     let api = Api::new().await;
     let id = text(&api.post(&api.body()).await.json()["call_id"]);
-    // Another caller of Twilio's API ends it; no callback tells.
+    // Another client of Twilio ends the call, and no callback arrives.
     let other = Api::with(|stage| stage.playing(&api.twilio)).await;
     let sid = api.sids().await[0].clone();
     let theirs = other
@@ -103,7 +105,7 @@ async fn a_call_that_has_ended_without_our_knowing_is_brought_up_to_date() {
 }
 
 #[tokio::test]
-async fn a_hang_up_waits_for_twilios_name_and_the_status_webhook_that_brings_it_hangs_up() {
+async fn hang_up_waits_for_the_webhook_with_the_call_sid() {
     let api = Api::new().await;
     api.twilio
         .faults(&json!({ "rest": [{ "on": "create", "when": "after", "action": "garbage" }] }))
@@ -125,7 +127,7 @@ async fn a_hang_up_waits_for_twilios_name_and_the_status_webhook_that_brings_it_
 }
 
 #[tokio::test]
-async fn a_hang_up_that_comes_while_twilio_is_asked_is_done_when_it_answers() {
+async fn hang_up_during_the_dial_follows_twilios_response() {
     let api = Api::new().await;
     api.twilio
         .faults(&json!({ "rest": [{ "on": "create", "when": "after", "action": "stall", "delay_ms": 1_500 }] }))
@@ -154,7 +156,7 @@ async fn a_hang_up_that_comes_while_twilio_is_asked_is_done_when_it_answers() {
 }
 
 #[tokio::test]
-async fn a_twilio_that_is_away_cannot_end_a_call() {
+async fn unreachable_twilio_is_a_502() {
     let api = Api::new().await;
     let id = text(&api.post(&api.body()).await.json()["call_id"]);
     api.twilio
@@ -169,7 +171,7 @@ async fn a_twilio_that_is_away_cannot_end_a_call() {
 }
 
 #[tokio::test]
-async fn a_call_that_twilio_does_not_know_is_refused_with_its_words() {
+async fn refusal_of_an_unknown_call_has_twilios_message() {
     let api = Api::new().await;
     let call = api
         .stage
@@ -181,7 +183,7 @@ async fn a_call_that_twilio_does_not_know_is_refused_with_its_words() {
 }
 
 #[tokio::test]
-async fn a_call_that_does_not_exist_is_not_found() {
+async fn unknown_call_is_not_found() {
     let api = Api::new().await;
     for id in [
         "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
@@ -199,7 +201,7 @@ async fn a_call_that_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_refused_call_has_ended() {
+async fn refused_call_has_ended() {
     let api = Api::new().await;
     let call = api
         .stage

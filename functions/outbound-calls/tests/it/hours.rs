@@ -1,3 +1,5 @@
+//! Tests calling hours in the zones of the user and of the number.
+
 use chrono::{DateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use mongodb::bson::{Document, doc, oid::ObjectId};
 use outdial::domain::{CallingHours, TimeZone};
@@ -6,17 +8,17 @@ use testkit::Answer;
 
 use crate::support::{Api, QUEUED, text};
 
-/// In New York.
+/// A number in New York.
 const NEW_YORK: &str = QUEUED;
-/// Toll-free: it may lie anywhere in North America.
+/// A toll-free number, which may be anywhere in North America.
 const TOLL_FREE: &str = "+18005550109";
 
-/// Hours that begin and end so many hours from now, UTC.
+/// Returns calling hours relative to now, in UTC.
 fn hours_from_now(begin: i64, end: i64) -> String {
     hours_around("UTC", begin, end)
 }
 
-/// Hours that begin and end so many hours from now, as the clocks of the zone show it.
+/// Returns calling hours relative to now, in local time of the zone.
 fn hours_around(zone: &str, begin: i64, end: i64) -> String {
     let now = local(zone, Utc::now());
     let [begin, end] =
@@ -29,7 +31,7 @@ fn local(zone: &str, at: DateTime<Utc>) -> DateTime<chrono::FixedOffset> {
     zone.clocks().unwrap().show(at).unwrap()
 }
 
-/// Whether the hours allow a call there then.
+/// Returns true if the hours allow a call at this time in this zone.
 fn allow(hours: &str, zone: &str, at: DateTime<Utc>) -> bool {
     let hours: CallingHours = hours.parse().unwrap();
     hours.contain(local(zone, at))
@@ -51,7 +53,7 @@ async fn move_user(api: &Api, zone: &str) {
     users.update_one(this, change).await.unwrap();
 }
 
-/// When the refusal says that the number may be called.
+/// Returns the refusal's `next_allowed_at`.
 #[track_caller]
 fn next_of(answer: &Answer) -> DateTime<Utc> {
     answer.assert_problem(422, "outside_calling_hours");
@@ -69,7 +71,7 @@ fn next_of(answer: &Answer) -> DateTime<Utc> {
 }
 
 #[tokio::test]
-async fn outside_the_hours_nobody_is_called_and_the_next_allowed_time_is_told() {
+async fn refusal_outside_the_hours_has_the_next_allowed_time() {
     let hours = hours_from_now(2, 4);
     let api = with_hours(&hours, "").await;
     let answer = api.post_with_key("k", &api.body_to(TOLL_FREE)).await;
@@ -79,7 +81,7 @@ async fn outside_the_hours_nobody_is_called_and_the_next_allowed_time_is_told() 
     assert!(next - Utc::now() <= TimeDelta::hours(2));
     let detail = text(&answer.json()["detail"]);
     let told = format!(
-        "from {hours} in UTC; the next allowed time is {}",
+        "within {hours} in UTC; the next allowed time is {}",
         next.to_rfc3339()
     );
     assert!(detail.contains(&told), "{detail} should tell {told}");
@@ -88,7 +90,7 @@ async fn outside_the_hours_nobody_is_called_and_the_next_allowed_time_is_told() 
 }
 
 #[tokio::test]
-async fn within_the_hours_and_without_any_people_are_called() {
+async fn call_within_the_hours_or_without_hours_is_placed() {
     for hours in [
         hours_from_now(-2, 2),
         "00:00-24:00".to_owned(),
@@ -101,8 +103,8 @@ async fn within_the_hours_and_without_any_people_are_called() {
 }
 
 #[tokio::test]
-async fn the_users_clocks_go_before_the_default_ones() {
-    // Where it is six hours earlier: 12:00 UTC is 06:00.
+async fn user_time_zone_precedes_the_default() {
+    // Six hours behind UTC: 12:00 UTC is 06:00.
     let west = "Etc/GMT+6";
     let now = Utc::now();
     let api = with_hours(&hours_from_now(-2, 2), "").await;
@@ -124,7 +126,7 @@ async fn the_users_clocks_go_before_the_default_ones() {
 }
 
 #[tokio::test]
-async fn the_default_clocks_are_those_of_the_configuration() {
+async fn default_time_zone_is_configurable() {
     let api = with_hours(&hours_from_now(-8, -4), "Etc/GMT+6").await;
     assert_eq!(api.post(&api.body_to(TOLL_FREE)).await.status, 201);
     move_user(&api, "UTC").await;
@@ -147,7 +149,7 @@ async fn in_tokyo(hours: &str, countries: &str) -> Api {
 }
 
 #[tokio::test]
-async fn nobody_is_called_in_the_night_of_their_number_whatever_the_zone_of_the_user() {
+async fn hours_apply_in_the_zone_of_the_number_too() {
     let hours = hours_around(TOKYO, -4, 9);
     let api = in_tokyo(&hours, "US").await;
     let answer = api.post(&api.body_to(NEW_YORK)).await;
@@ -162,7 +164,7 @@ async fn nobody_is_called_in_the_night_of_their_number_whatever_the_zone_of_the_
     );
     api.assert_untouched().await;
     api.assert_counted(0).await;
-    // The clocks of the number alone decide where the user has none.
+    // Without a zone of the user, the number's zone decides.
     let users = api.stage.database().collection::<Document>("users");
     let gone = doc! { "$unset": { "time_zone": "" } };
     users.update_many(doc! {}, gone).await.unwrap();
@@ -176,7 +178,7 @@ async fn nobody_is_called_in_the_night_of_their_number_whatever_the_zone_of_the_
 }
 
 #[tokio::test]
-async fn a_country_of_one_zone_has_that_for_every_number_of_it() {
+async fn every_number_of_a_country_with_one_zone_has_that_zone() {
     let api = in_tokyo(&hours_around(TOKYO, -2, 10), "GB").await;
     for number in ["+442079460018", "+447400123456", "+448081570123"] {
         let answer = api.post(&api.body_to(number)).await;
@@ -187,7 +189,7 @@ async fn a_country_of_one_zone_has_that_for_every_number_of_it() {
 }
 
 #[tokio::test]
-async fn a_number_that_may_lie_anywhere_in_its_country_goes_by_the_users_zone() {
+async fn country_wide_number_uses_the_users_zone() {
     let api = in_tokyo(&hours_around(TOKYO, -2, 2), "US,AU").await;
     for number in [TOLL_FREE, "+61412345678"] {
         let answer = api.post(&api.body_to(number)).await;
@@ -196,7 +198,7 @@ async fn a_number_that_may_lie_anywhere_in_its_country_goes_by_the_users_zone() 
 }
 
 #[tokio::test]
-async fn hours_that_leave_no_minute_for_both_zones_are_refused_as_such() {
+async fn zones_without_a_common_minute_are_refused() {
     let api = in_tokyo(&hours_around(TOKYO, -2, 2), "US").await;
     let answer = api.post(&api.body_to(NEW_YORK)).await;
     answer.assert_problem(422, "no_calling_hours");
@@ -214,7 +216,7 @@ async fn hours_that_leave_no_minute_for_both_zones_are_refused_as_such() {
 }
 
 #[tokio::test]
-async fn a_repeat_is_answered_outside_the_hours() {
+async fn repeat_is_replayed_outside_the_hours() {
     let api = Api::new().await;
     assert_eq!(
         api.post_with_key("k", &api.body_to(TOLL_FREE)).await.status,

@@ -1,3 +1,5 @@
+//! Tests that one `Idempotency-Key` dials once.
+
 use futures_util::future::join_all;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
@@ -24,7 +26,7 @@ fn assert_replayed(answer: &Answer, status: u16) {
 }
 
 #[tokio::test]
-async fn a_repeat_is_answered_with_the_first_status_and_the_call_as_it_stands() {
+async fn replay_has_the_first_status_and_the_current_call() {
     let api = Api::new().await;
     let first = api.post_with_key("order-4711", &api.body()).await;
     assert_eq!(first.status, 201, "{}", first.text());
@@ -51,7 +53,7 @@ async fn a_repeat_is_answered_with_the_first_status_and_the_call_as_it_stands() 
 }
 
 #[tokio::test]
-async fn a_body_that_means_the_same_is_the_same_request() {
+async fn equivalent_body_is_the_same_request() {
     let api = Api::new().await;
     let user = &api.user;
     let bodies = [
@@ -77,7 +79,7 @@ async fn a_body_that_means_the_same_is_the_same_request() {
 }
 
 #[tokio::test]
-async fn a_key_that_comes_with_another_request_is_refused() {
+async fn key_with_another_request_is_refused() {
     let api = Api::new().await;
     assert_eq!(api.post_with_key("k", &api.body()).await.status, 201);
     let user = api.stage.user().await;
@@ -100,7 +102,7 @@ async fn a_key_that_comes_with_another_request_is_refused() {
 }
 
 #[tokio::test]
-async fn keys_of_different_callers_and_other_keys_are_independent() {
+async fn keys_are_independent_of_each_other_and_of_other_callers() {
     let api = Api::with(|stage| {
         let mine = stage.variable("API_KEYS").unwrap_or_default().to_owned();
         let other = api_key("another", "another key", "");
@@ -122,7 +124,7 @@ async fn keys_of_different_callers_and_other_keys_are_independent() {
 }
 
 #[tokio::test]
-async fn without_a_key_each_request_dials() {
+async fn each_request_without_a_key_dials() {
     let api = Api::new().await;
     let first = api.post(&api.body()).await.json();
     let second = api.post(&api.body()).await.json();
@@ -131,7 +133,7 @@ async fn without_a_key_each_request_dials() {
 }
 
 #[tokio::test]
-async fn a_key_is_1_to_255_visible_ascii_characters() {
+async fn key_has_1_to_255_visible_ascii_characters() {
     let api = Api::new().await;
     for key in ["", " ", "a b", "a\tb", &"k".repeat(256)] {
         let answer = api.post_with_key(key, &api.body()).await;
@@ -146,7 +148,7 @@ async fn a_key_is_1_to_255_visible_ascii_characters() {
 }
 
 #[tokio::test]
-async fn a_repeat_while_the_first_is_under_way_is_asked_to_wait() {
+async fn repeat_during_the_first_request_is_a_409() {
     let api = Api::new().await;
     let id = text(&api.post_with_key("k", &api.body()).await.json()["call_id"]);
     let soon = DateTime::from_millis(DateTime::now().timestamp_millis() + 20_000);
@@ -174,7 +176,7 @@ async fn a_repeat_while_the_first_is_under_way_is_asked_to_wait() {
 }
 
 #[tokio::test]
-async fn a_repeat_waits_for_the_first_even_where_a_webhook_was_faster() {
+async fn repeat_after_a_webhook_still_waits_for_the_first_request() {
     let api = Api::new().await;
     let plan = json!({ "rest": [
         { "on": "create", "when": "after", "action": "stall", "delay_ms": 3000 }
@@ -204,7 +206,7 @@ async fn a_repeat_waits_for_the_first_even_where_a_webhook_was_faster() {
 }
 
 #[tokio::test]
-async fn a_repeat_of_a_refused_call_is_refused_alike() {
+async fn replay_of_a_refused_call_is_the_same_refusal() {
     let api = Api::new().await;
     let plan =
         json!({ "rest": [{ "on": "create", "action": "refuse", "status": 400, "code": 21216 }] });
@@ -224,7 +226,7 @@ async fn a_repeat_of_a_refused_call_is_refused_alike() {
 }
 
 #[tokio::test]
-async fn a_repeat_of_an_unknown_outcome_says_202_again_and_what_is_known_by_then() {
+async fn replay_of_an_unknown_outcome_is_a_202_with_the_current_call() {
     let api = Api::new().await;
     let plan = json!({ "rest": [{ "on": "create", "when": "after", "action": "garbage" }] });
     api.twilio.faults(&plan).await;
@@ -247,7 +249,7 @@ async fn a_repeat_of_an_unknown_outcome_says_202_again_and_what_is_known_by_then
 }
 
 #[tokio::test]
-async fn a_repeat_is_answered_before_any_rule() {
+async fn repeat_precedes_every_rule() {
     let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "1")).await;
     let first = api.post_with_key("k", &api.body()).await;
     assert_eq!(first.status, 201);
@@ -278,7 +280,7 @@ async fn a_repeat_is_answered_before_any_rule() {
 #[tokio::test]
 async fn twenty_requests_with_one_key_dial_once() {
     let api = Api::with(|stage| stage.set("MAX_CALLS_PER_USER_PER_DAY", "3")).await;
-    // As many as each has connections: none waits for another until the database counts as away.
+    // Two requests for each router: as many as it has connections, so that none times out in the queue.
     let routers: Vec<_> = (0..10).map(|_| router(&api.stage)).collect();
     let request = with_key("once", &api.body());
     let requests = (0..20).map(|number| request.send(&routers[number % routers.len()]));
@@ -305,9 +307,9 @@ async fn twenty_requests_with_one_key_dial_once() {
     assert_replayed(&repeat, 201);
 }
 
-/// Each of them counts for a moment, and so may the first one meet the cap.
+/// Each request counts for a moment, so even the first one may reach the cap.
 #[tokio::test]
-async fn requests_with_one_key_do_not_keep_each_other_from_the_last_call_of_the_day() {
+async fn requests_with_one_key_may_use_the_last_call_of_the_day() {
     let caps = [
         "MAX_CALLS_PER_USER_PER_DAY",
         "MAX_CALLS_PER_NUMBER_PER_DAY",
@@ -323,7 +325,7 @@ async fn requests_with_one_key_do_not_keep_each_other_from_the_last_call_of_the_
 }
 
 #[tokio::test]
-async fn a_key_never_shows_in_the_database() {
+async fn database_never_contains_a_key() {
     let api = Api::new().await;
     let id = text(&api.post_with_key("my-secret-key", &api.body()).await.json()["call_id"]);
     let stored = api.stage.stored(&id).await;

@@ -1,5 +1,8 @@
+//! Tests whole calls, from the request to the last webhook.
+
 use axum::{Router, extract::Request};
 use lambda_http::RequestExt;
+use routers::Routers;
 use serde_json::{Value, json};
 use testkit::{Stage, Twilio};
 use tokio::net::TcpListener;
@@ -8,7 +11,7 @@ use twilio_sim::clock::Speed;
 
 use crate::support::{Api, eventually, text};
 
-/// The function and those that take webhooks, which Twilio reaches.
+/// The function, and the functions that receive webhooks from Twilio.
 pub struct Played {
     pub api: Api,
 }
@@ -19,19 +22,10 @@ impl Played {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let stage = Stage::new().await.playing(&twilio).set("BASE_URL", &origin);
-        let settings = stage.settings();
-        let [voice, status, recording] = [
-            voice::router(voice::App::from_settings(&settings).unwrap()),
-            status::router(status::App::from_settings(&settings).unwrap()),
-            recording::router(recording::App::from_settings(&settings).unwrap()),
-        ];
+        let functions = Routers::new(&stage.settings()).unwrap();
         let webhooks = Router::new().fallback(async move |request: Request| {
             let path = request.uri().path().to_owned();
-            let function = match &*path {
-                "/twilio/voice" => voice.clone(),
-                "/twilio/status" => status.clone(),
-                _ => recording.clone(),
-            };
+            let function = functions.at(&path).clone();
             function.oneshot(request.with_raw_http_path(path)).await
         });
         tokio::spawn(async move { axum::serve(listener, webhooks).await });
@@ -41,7 +35,7 @@ impl Played {
     }
 }
 
-/// Places a call that is answered, and waits until it and its recordings are completed; returns its name.
+/// Places a call that is answered, waits until it and its recordings are completed, and returns its `call_id`.
 pub async fn play(played: &Played, changes: &Value) -> String {
     let api = &played.api;
     let mut body = api.body_to("+12125550123");
@@ -64,7 +58,7 @@ pub async fn play(played: &Played, changes: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_recorded_call_is_dialled_spoken_recorded_and_told() {
+async fn recorded_call_runs_from_dial_to_recording() {
     let played = Played::start(Speed::parse("40").unwrap()).await;
     let api = &played.api;
     let script = "Hello & welcome: 1 < 2.";
@@ -102,7 +96,7 @@ async fn a_recorded_call_is_dialled_spoken_recorded_and_told() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_answered_ends_as_twilio_says() {
+async fn unanswered_call_ends_with_twilios_status() {
     let played = Played::start(Speed::parse("100").unwrap()).await;
     let api = &played.api;
     for (number, status) in [
@@ -120,7 +114,7 @@ async fn a_call_that_is_not_answered_ends_as_twilio_says() {
 }
 
 #[tokio::test]
-async fn callbacks_that_come_twice_or_late_or_not_at_all_end_in_the_same_call() {
+async fn repeated_late_or_lost_callbacks_end_in_the_same_call() {
     let played = Played::start(Speed::parse("40").unwrap()).await;
     let api = &played.api;
     api.twilio
@@ -151,7 +145,7 @@ async fn callbacks_that_come_twice_or_late_or_not_at_all_end_in_the_same_call() 
 }
 
 #[tokio::test]
-async fn a_live_call_is_ended() {
+async fn hang_up_ends_a_live_call() {
     let played = Played::start(Speed::parse("2").unwrap()).await;
     let api = &played.api;
     let mut body = api.body_to("+12125550123");
@@ -164,7 +158,7 @@ async fn a_live_call_is_ended() {
     let answer = api.hang_up(&id).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
     assert_eq!(api.twilio.calls().await[0]["status"], "completed");
-    let call = eventually("Twilio tells of the end", async || {
+    let call = eventually("Twilio reports the end", async || {
         let call = api.call(&id).await;
         let last = call["events"].as_array()?.last()?.clone();
         (last["status"] == "completed" && last["source"] == "twilio").then_some(call)

@@ -1,3 +1,5 @@
+//! Tests `GET /calls`: filters, pages and cursors.
+
 use std::cmp::Reverse;
 
 use mongodb::bson::DateTime;
@@ -7,7 +9,7 @@ use testkit::Request;
 
 use crate::support::{Api, text};
 
-/// Stores a call of the user, created so many milliseconds after the epoch.
+/// Stores a call of the user, created at this time in milliseconds.
 async fn store(api: &Api, user: &str, status: CallStatus, at: i64) -> Call {
     let call = api.stage.call(|call| {
         user.clone_into(&mut call.user_id);
@@ -22,7 +24,7 @@ fn ids(page: &Value) -> Vec<String> {
     calls.iter().map(|call| text(&call["call_id"])).collect()
 }
 
-/// The ids of the whole list, page by page.
+/// The ids in the whole list, page by page.
 async fn walk(api: &Api, query: &str, page_size: usize) -> Vec<String> {
     let mut walked = Vec::new();
     let mut cursor = String::new();
@@ -48,7 +50,7 @@ fn time(at: i64) -> String {
 }
 
 #[tokio::test]
-async fn every_filter_shows_its_calls_once_newest_first_whatever_the_size_of_the_pages() {
+async fn every_filter_lists_its_calls_once_newest_first_in_any_page_size() {
     let api = Api::new().await;
     let users = [api.user.clone(), api.stage.user().await];
     let mut calls = Vec::new();
@@ -59,7 +61,7 @@ async fn every_filter_shows_its_calls_once_newest_first_whatever_the_size_of_the
             }
         }
     }
-    // Those of the same moment are told apart by their ids.
+    // Calls of the same millisecond are ordered by id.
     calls.sort_by_key(|call| Reverse((call.created_at, call.id)));
     for user in [None, Some(&users[1])] {
         for status in [None, Some(CallStatus::Ringing)] {
@@ -94,7 +96,7 @@ async fn every_filter_shows_its_calls_once_newest_first_whatever_the_size_of_the
 }
 
 #[tokio::test]
-async fn a_listed_call_is_the_call_that_is_read() {
+async fn listed_call_equals_the_call_that_is_read() {
     let api = Api::new().await;
     let call = store(&api, &api.user, CallStatus::Busy, 1).await;
     let page = api.get("/calls").await.json();
@@ -106,7 +108,7 @@ async fn a_listed_call_is_the_call_that_is_read() {
 }
 
 #[tokio::test]
-async fn a_time_may_have_any_offset() {
+async fn time_may_have_any_offset() {
     let api = Api::new().await;
     let call = store(&api, &api.user, CallStatus::Busy, 0).await;
     for (query, shown) in [
@@ -122,7 +124,7 @@ async fn a_time_may_have_any_offset() {
 }
 
 #[tokio::test]
-async fn every_parameter_of_the_list_at_fault_is_named_at_once() {
+async fn response_lists_every_invalid_parameter() {
     let api = Api::new().await;
     for (query, fields) in [
         ("status=ended", &["status"][..]),
@@ -154,7 +156,7 @@ async fn every_parameter_of_the_list_at_fault_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn the_calls_of_nobody_are_not_found() {
+async fn calls_of_an_unknown_user_are_not_found() {
     let api = Api::new().await;
     for user in ["65f0a1b2c3d4e5f601234567", "nobody", ""] {
         let answer = api.get(&format!("/calls?user_id={user}")).await;
@@ -165,7 +167,7 @@ async fn the_calls_of_nobody_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_calls_serves_its_own_filter_alone() {
+async fn cursor_of_calls_works_with_its_own_filter_only() {
     let api = Api::new().await;
     for at in 1..=2 {
         store_to(&api, "+12125550123", CallStatus::Busy, at).await;
@@ -195,7 +197,7 @@ async fn a_cursor_of_calls_serves_its_own_filter_alone() {
 }
 
 #[tokio::test]
-async fn calls_are_listed_for_those_who_may_read_them_alone() {
+async fn listing_calls_needs_the_read_scope() {
     let api = Api::with(|stage| {
         let keys = testkit::api_key("users", testkit::API_KEY, "users:read+calls:write");
         stage.set("API_KEYS", &keys)
@@ -222,7 +224,7 @@ async fn store_to(api: &Api, to: &str, status: CallStatus, at: i64) -> Call {
 }
 
 #[tokio::test]
-async fn the_calls_to_a_number_are_listed_with_every_other_filter() {
+async fn calls_to_a_number_are_listed_with_every_other_filter() {
     let api = Api::new().await;
     let other_user = api.stage.user().await;
     let mut calls = Vec::new();
@@ -263,7 +265,7 @@ async fn the_calls_to_a_number_are_listed_with_every_other_filter() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_no_e164_is_named() {
+async fn number_not_in_e164_format_is_named() {
     let api = Api::new().await;
     for number in [
         "",

@@ -1,21 +1,22 @@
-//! The router of `outbound-calls`, in process: a real database, a simulated Twilio, Lambda events.
+//! The router of `outbound-calls` in process, with a real database, a simulated Twilio and Lambda events.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod admission;
 mod bad_input;
 mod blocked;
 mod caps;
+mod conditional;
 mod create;
 mod database;
+mod dial_refusals;
 mod dialling;
 mod hangup;
 mod hours;
 mod idempotency;
-mod known;
 mod life;
 mod list;
-mod notes;
+mod metadata;
 mod query;
 mod read;
 mod recordings;

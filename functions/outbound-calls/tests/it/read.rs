@@ -1,3 +1,5 @@
+//! Tests `GET /calls/{call_id}` and its timeline.
+
 use mongodb::bson::DateTime;
 use outdial::domain::{CallEvent, CallStatus, Delivery, EventSource};
 use serde_json::{Value, json};
@@ -6,7 +8,7 @@ use testkit::Request;
 use crate::support::{Api, status_callback, status_router};
 
 #[tokio::test]
-async fn a_timeline_is_in_twilios_order_whatever_the_order_of_arrival() {
+async fn timeline_is_in_twilios_order_for_any_order_of_arrival() {
     let api = Api::new().await;
     let call = api.stage.call(|_| ()).await;
     let (id, sid) = (
@@ -41,7 +43,7 @@ async fn a_timeline_is_in_twilios_order_whatever_the_order_of_arrival() {
 }
 
 #[tokio::test]
-async fn a_script_that_was_not_spoken_is_told() {
+async fn undelivered_script_shows_in_the_call() {
     let api = Api::new().await;
     for (delivery, told) in [
         (None, Value::Null),
@@ -85,7 +87,7 @@ async fn events_without_a_sequence_follow_by_time() {
 }
 
 #[tokio::test]
-async fn a_call_that_does_not_exist_is_not_found() {
+async fn unknown_call_is_not_found() {
     let api = Api::new().await;
     api.stage.call(|_| ()).await;
     for id in [
@@ -107,7 +109,7 @@ async fn a_call_that_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_call_is_found_by_its_name_in_capitals_too() {
+async fn upper_case_call_id_is_accepted() {
     let api = Api::new().await;
     let call = api.stage.call(|_| ()).await;
     let id = call.call_id.to_string();
@@ -117,7 +119,7 @@ async fn a_call_is_found_by_its_name_in_capitals_too() {
 }
 
 #[tokio::test]
-async fn a_call_is_read_with_an_api_key_alone() {
+async fn reading_a_call_needs_an_api_key() {
     let api = Api::new().await;
     let call = api.stage.call(|_| ()).await;
     let path = format!("/calls/{}", call.call_id);
@@ -128,7 +130,7 @@ async fn a_call_is_read_with_an_api_key_alone() {
 }
 
 #[tokio::test]
-async fn a_call_of_the_earlier_service_is_shown() {
+async fn call_of_the_earlier_service_is_returned() {
     let api = Api::new().await;
     let calls = api
         .stage

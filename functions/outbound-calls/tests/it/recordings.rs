@@ -1,7 +1,9 @@
+//! Tests reading, playing and deleting recordings.
+
 use axum::Router;
 use outdial::{
     domain::{Call, RecordingStatus},
-    http::media::MediaSigner,
+    http::media_url::MediaSigner,
 };
 use serde_json::{Value, json};
 use testkit::{API_KEY, Answer, Request};
@@ -21,8 +23,8 @@ fn recording_router(api: &Api) -> Router {
 const MEDIA: &str =
     "https://api.twilio.com/2010-04-01/Accounts/ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/Recordings";
 
-/// A recording callback of the call.
-async fn told(api: &Api, call: &Call, recording: &str, status: &str) {
+/// A recording callback for the call.
+async fn report_recording(api: &Api, call: &Call, recording: &str, status: &str) {
     let id = call.call_id.to_string();
     let sid = call.twilio_sid.as_ref().unwrap().to_string();
     let answer = Request::webhook(
@@ -60,12 +62,12 @@ const FIRST: &str = "RE00000000000000000000000000000001";
 const SECOND: &str = "RE00000000000000000000000000000002";
 
 #[tokio::test]
-async fn the_recordings_of_a_call_are_listed_oldest_first_and_read() {
+async fn recordings_of_a_call_are_listed_oldest_first_and_read() {
     let api = Api::new().await;
     let call = api.stage.call(|call| call.recording_enabled = true).await;
     assert_eq!(listed(&api, &call).await, Vec::<Value>::new());
-    told(&api, &call, FIRST, "completed").await;
-    told(&api, &call, SECOND, "in-progress").await;
+    report_recording(&api, &call, FIRST, "completed").await;
+    report_recording(&api, &call, SECOND, "in-progress").await;
     let recordings = listed(&api, &call).await;
     let sids: Vec<_> = recordings
         .iter()
@@ -96,7 +98,7 @@ async fn the_recordings_of_a_call_are_listed_oldest_first_and_read() {
 }
 
 #[tokio::test]
-async fn a_recording_that_does_not_exist_is_not_found() {
+async fn unknown_recording_is_not_found() {
     let api = Api::new().await;
     for id in [
         "65f0a1b2c3d4e5f601234567",
@@ -115,10 +117,10 @@ async fn a_recording_that_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn audio_is_fetched_with_a_signature_that_lasts_five_minutes() {
+async fn audio_url_has_a_signature_for_five_minutes() {
     let api = Api::with(|stage| stage.set("MEDIA_URL", "https://m.example.com/media")).await;
     let call = api.stage.call(|_| ()).await;
-    told(&api, &call, FIRST, "completed").await;
+    report_recording(&api, &call, FIRST, "completed").await;
     let id = text(&listed(&api, &call).await[0]["id"]);
     let path = format!("/recordings/{id}/media");
     let now = mongodb::bson::DateTime::now().timestamp_millis() / 1_000;
@@ -137,10 +139,10 @@ async fn audio_is_fetched_with_a_signature_that_lasts_five_minutes() {
 }
 
 #[tokio::test]
-async fn whoever_accepts_json_is_told_the_url_and_until_when_it_is_good() {
+async fn json_response_has_the_url_and_its_expiry() {
     let api = Api::with(|stage| stage.set("MEDIA_URL", "https://m.example.com/media")).await;
     let call = api.stage.call(|_| ()).await;
-    told(&api, &call, FIRST, "completed").await;
+    report_recording(&api, &call, FIRST, "completed").await;
     let id = text(&listed(&api, &call).await[0]["id"]);
     let path = format!("/recordings/{id}/media");
     let signer = MediaSigner::new(&api.stage.settings().media_signing_key().unwrap());
@@ -175,12 +177,12 @@ async fn whoever_accepts_json_is_told_the_url_and_until_when_it_is_good() {
 }
 
 #[tokio::test]
-async fn there_is_no_audio_before_the_recording_is_completed() {
+async fn audio_of_an_incomplete_recording_is_a_409() {
     let api = Api::new().await;
     for status in ["in-progress", "absent", "failed"] {
         let call = api.stage.call(|_| ()).await;
         let recording = format!("RE{}", uuid(&call));
-        told(&api, &call, &recording, status).await;
+        report_recording(&api, &call, &recording, status).await;
         let id = text(&listed(&api, &call).await[0]["id"]);
         let answer = api.get(&format!("/recordings/{id}/media")).await;
         answer.assert_problem(409, "recording_not_ready");
@@ -192,7 +194,7 @@ fn uuid(call: &Call) -> String {
 }
 
 #[tokio::test]
-async fn a_deleted_recording_is_gone_at_twilio_too_and_a_late_callback_does_not_bring_it_back() {
+async fn deleted_recording_is_gone_at_twilio_too_and_stays_deleted() {
     let played = Played::start(Speed::parse("40").unwrap()).await;
     let api = &played.api;
     let id = play(&played, &json!({ "recording_enabled": true })).await;
@@ -206,7 +208,7 @@ async fn a_deleted_recording_is_gone_at_twilio_too_and_a_late_callback_does_not_
         .unwrap();
     let recording = listed(api, &call).await[0].clone();
     let (recording_id, sid) = (text(&recording["id"]), text(&recording["twilio_sid"]));
-    told(api, &call, SECOND, "completed").await;
+    report_recording(api, &call, SECOND, "completed").await;
 
     let answer = delete(api, &recording_id).await;
     assert_eq!(answer.status, 204, "{}", answer.text());
@@ -232,7 +234,7 @@ async fn a_deleted_recording_is_gone_at_twilio_too_and_a_late_callback_does_not_
         format!("{MEDIA}/{SECOND}")
     );
 
-    told(api, &call, &sid, "completed").await;
+    report_recording(api, &call, &sid, "completed").await;
     assert_eq!(listed(api, &call).await.len(), 1);
     assert_eq!(
         api.call(&id).await["recording_url"],
@@ -245,10 +247,10 @@ async fn a_deleted_recording_is_gone_at_twilio_too_and_a_late_callback_does_not_
 }
 
 #[tokio::test]
-async fn a_recording_that_twilio_does_not_delete_stays() {
+async fn recording_that_twilio_does_not_delete_stays() {
     let api = Api::new().await;
     let call = api.stage.call(|_| ()).await;
-    told(&api, &call, FIRST, "completed").await;
+    report_recording(&api, &call, FIRST, "completed").await;
     let id = text(&listed(&api, &call).await[0]["id"]);
     for (fault, code) in [
         (
@@ -281,7 +283,7 @@ async fn a_recording_that_twilio_does_not_delete_stays() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_status_that_the_recording_is_listed_with() {
+async fn refusal_names_the_status_in_the_list() {
     let api = Api::new().await;
     let call = api.stage.call(|call| call.recording_enabled = true).await;
     for (nth, word) in ["in-progress", "paused", "stopped", "absent", "failed"]
@@ -289,7 +291,7 @@ async fn a_refusal_names_the_status_that_the_recording_is_listed_with() {
         .enumerate()
     {
         let sid = format!("RE{nth:032}");
-        told(&api, &call, &sid, word).await;
+        report_recording(&api, &call, &sid, word).await;
         let recordings = listed(&api, &call).await;
         let recording = recordings
             .iter()

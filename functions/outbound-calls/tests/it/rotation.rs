@@ -1,15 +1,15 @@
-//! The secret is changed while the functions run, on a Secrets Manager of its own.
+//! Changes of the secret while the functions run, in a separate Secrets Manager.
 
 use std::time::Duration;
 
 use outbound_calls::App;
-use outdial::{config::Settings, secret::RefreshPolicy};
+use outdial::config::{RefreshPolicy, Settings};
 use serde_json::{Value, json};
 use testkit::{API_KEY, Answer, Request, Secret, ServerUri, Stage, api_key, secret_with};
 
 use crate::support::{Api, QUEUED, status_callback};
 
-/// A router whose secret is changed after its init phase.
+/// A router whose secret changes after the init phase.
 async fn rotated(api: &Api, from: &Value, to: &Value) -> axum::Router {
     let secret = Secret::holding(from).await;
     let router = router(&api.stage.settings_by(&secret).await);
@@ -26,11 +26,11 @@ async fn read_with_key(router: &axum::Router, key: &str) -> Answer {
     Request::new("GET", &path).with_key(key).send(router).await
 }
 
-/// What a caller is answered who gets in, for there is no such call.
+/// The response to an authenticated caller: there is no such call.
 const IN: u16 = 404;
 
 #[tokio::test]
-async fn a_new_api_key_gets_in_at_its_first_request_and_the_one_that_it_replaces_no_more() {
+async fn new_api_key_works_at_once_and_the_replaced_one_stops() {
     let api = Api::new().await;
     let old = secret_with(&json!({}));
     let new = secret_with(&json!({ "API_KEYS": api_key("tester", "a new key", "") }));
@@ -41,7 +41,7 @@ async fn a_new_api_key_gets_in_at_its_first_request_and_the_one_that_it_replaces
 }
 
 #[tokio::test]
-async fn an_unknown_key_has_the_secret_read_once_a_minute() {
+async fn unknown_key_refreshes_the_secret_once_a_minute() {
     let api = Api::new().await;
     let secret = Secret::holding(&secret_with(&json!({}))).await;
     let router = router(&api.stage.settings_by(&secret).await);
@@ -53,7 +53,7 @@ async fn an_unknown_key_has_the_secret_read_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_is_refused_once_the_reading_is_old() {
+async fn revoked_key_is_refused_after_the_next_refresh() {
     let api = Api::new().await;
     let secret = Secret::holding(&secret_with(&json!({}))).await;
     let pauses = RefreshPolicy {
@@ -75,7 +75,7 @@ async fn a_revoked_key_is_refused_once_the_reading_is_old() {
 }
 
 #[tokio::test]
-async fn a_secret_that_becomes_malformed_changes_nothing() {
+async fn malformed_secret_changes_nothing() {
     let api = Api::new().await;
     for malformed in [
         json!({}),
@@ -90,7 +90,7 @@ async fn a_secret_that_becomes_malformed_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_is_dialled_once_with_the_token_that_twilio_takes_by_now() {
+async fn dial_with_a_replaced_token_is_made_once_with_the_new_one() {
     let api = Api::new().await;
     let old = secret_with(&json!({ "TWILIO_AUTH_TOKEN": "the-token-before" }));
     let router = rotated(&api, &old, &secret_with(&json!({}))).await;
@@ -110,7 +110,7 @@ async fn a_call_is_dialled_once_with_the_token_that_twilio_takes_by_now() {
 }
 
 #[tokio::test]
-async fn a_token_that_twilio_refuses_for_good_is_told_as_a_refusal() {
+async fn invalid_token_is_a_refusal() {
     let api = Api::new().await;
     let wrong = secret_with(&json!({ "TWILIO_AUTH_TOKEN": "the-token-before" }));
     let router = rotated(&api, &wrong, &wrong).await;
@@ -123,7 +123,7 @@ async fn a_token_that_twilio_refuses_for_good_is_told_as_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_login_that_the_database_takes_by_now_serves_the_request_that_was_refused() {
+async fn request_refused_by_the_database_succeeds_with_the_new_login() {
     let api = Api::new().await;
     let right = api.stage.variable("MONGO_URI").unwrap();
     let server = ServerUri::parse(right).unwrap();
@@ -142,7 +142,7 @@ async fn a_login_that_the_database_takes_by_now_serves_the_request_that_was_refu
 }
 
 #[tokio::test]
-async fn a_webhook_signed_with_a_new_token_is_applied_and_a_forged_one_is_not() {
+async fn webhook_signed_with_a_new_token_is_applied_and_a_forged_one_refused() {
     let stage = Stage::new().await;
     let call = stage.call(|_| ()).await;
     let old = secret_with(&json!({ "TWILIO_AUTH_TOKEN": "the-token-before" }));

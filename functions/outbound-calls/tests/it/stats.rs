@@ -1,3 +1,5 @@
+//! Tests `GET /stats`: counts of calls and refusals.
+
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::{
     dao::Dao,
@@ -25,7 +27,7 @@ async fn store(api: &Api, at: &str, status: CallStatus, duration: Option<i64>) {
 }
 
 #[tokio::test]
-async fn the_calls_of_a_time_are_told_in_pieces_and_in_all() {
+async fn calls_are_counted_in_buckets_and_in_total() {
     let api = Api::new().await;
     for (at, status, duration) in [
         ("2026-01-02T03:04:04.999Z", Busy, None),
@@ -58,7 +60,7 @@ async fn the_calls_of_a_time_are_told_in_pieces_and_in_all() {
 }
 
 #[tokio::test]
-async fn statistics_are_of_the_last_day_where_nothing_else_is_said() {
+async fn default_range_is_the_last_day() {
     let api = Api::new().await;
     api.stage.call(|call| call.status = Ringing).await;
     let before = DateTime::now();
@@ -84,7 +86,7 @@ async fn statistics_are_of_the_last_day_where_nothing_else_is_said() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_none_or_too_long_is_named() {
+async fn invalid_or_long_range_is_named() {
     let api = Api::new().await;
     for (query, fields) in [
         ("from=yesterday&to=tomorrow", &["from", "to"][..]),
@@ -110,7 +112,7 @@ async fn a_time_that_is_none_or_too_long_is_named() {
 }
 
 #[tokio::test]
-async fn statistics_are_for_those_who_may_read_calls_alone() {
+async fn statistics_need_the_scope_to_read_calls() {
     let api = Api::with(|stage| {
         let keys = testkit::api_key("users", testkit::API_KEY, "users:read+calls:write");
         stage.set("API_KEYS", &keys)
@@ -123,7 +125,7 @@ async fn statistics_are_for_those_who_may_read_calls_alone() {
 }
 
 #[tokio::test]
-async fn each_refusal_is_counted_under_its_code() {
+async fn each_refusal_is_counted_by_code() {
     let api = Api::with(|stage| {
         stage
             .set("MAX_CALLS_PER_USER_PER_DAY", "1")
@@ -137,7 +139,7 @@ async fn each_refusal_is_counted_under_its_code() {
         ("+442079460018", "country_not_allowed"),
         ("+12125550124", "number_blocked"),
         ("+12125550124", "number_blocked"),
-        // Gives its call back.
+        // Makes room in the cap again.
         ("+15005550001", "twilio_refused"),
     ] {
         let answer = api.post(&api.body_to(to)).await;
@@ -158,7 +160,7 @@ async fn each_refusal_is_counted_under_its_code() {
 }
 
 #[tokio::test]
-async fn what_breaks_no_rule_is_not_counted() {
+async fn other_errors_are_not_counted_as_refusals() {
     let api = Api::new().await;
     let blocked = api.body_to(testkit::FROM_NUMBER);
     let stranger = post(&blocked).without("authorization");
@@ -179,7 +181,7 @@ async fn what_breaks_no_rule_is_not_counted() {
 }
 
 #[tokio::test]
-async fn a_repeat_of_a_refused_request_is_no_other_refusal() {
+async fn repeat_of_a_refused_request_is_not_counted_again() {
     let api = Api::new().await;
     let refused = api.body_to("+15005550001");
     for _ in 0..3 {
@@ -193,7 +195,7 @@ async fn a_repeat_of_a_refused_request_is_no_other_refusal() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_cannot_be_counted_is_answered_all_the_same() {
+async fn refusal_is_returned_even_if_it_cannot_be_counted() {
     let api = Api::new().await;
     let counters = api.stage.database().collection::<Document>("counters");
     let today = DateTime::now().try_to_rfc3339_string().unwrap();
@@ -205,13 +207,13 @@ async fn a_refusal_that_cannot_be_counted_is_answered_all_the_same() {
     answer.assert_problem(422, "twilio_refused");
 }
 
-/// The stored refusals of the day.
+/// Returns the stored refusals of the day.
 fn day_counter(day: &str, by_code: Document) -> Document {
     doc! { "_id": format!("refused:{day}"), "by_code": by_code }
 }
 
 #[tokio::test]
-async fn refusals_of_another_time_of_the_day_are_not_of_this_one() {
+async fn refusals_outside_the_range_are_not_included() {
     let api = Api::new().await;
     let answer = api.post(&api.body_to(testkit::FROM_NUMBER)).await;
     answer.assert_problem(422, "own_number");
@@ -225,7 +227,7 @@ async fn refusals_of_another_time_of_the_day_are_not_of_this_one() {
         (-120, 1, json!({ "own_number": 1 })),
         (-1_440, 1, json!({ "own_number": 1 })),
         (-7 * 1_440, 1, json!({ "own_number": 1 })),
-        // Of the same day, at most hours of it.
+        // These ranges are in the same day, and without the time of the refusal.
         (-120, -10, json!({})),
         (10, 120, json!({})),
         (-1_440, -10, json!({})),
@@ -235,9 +237,9 @@ async fn refusals_of_another_time_of_the_day_are_not_of_this_one() {
     }
 }
 
-/// Such a document does not tell at which time of its day a call was refused.
+/// The documents of an earlier version do not contain the time of a refusal.
 #[tokio::test]
-async fn the_refusals_of_an_earlier_version_count_for_whole_days() {
+async fn refusals_of_an_earlier_version_count_for_whole_days() {
     let api = Api::new().await;
     let counters = api.stage.database().collection::<Document>("counters");
     let stored = day_counter(
@@ -257,7 +259,7 @@ async fn the_refusals_of_an_earlier_version_count_for_whole_days() {
 }
 
 #[tokio::test]
-async fn a_call_that_twilio_refused_counts_as_refused_and_not_as_failed_too() {
+async fn call_refused_by_twilio_counts_as_refused_and_not_as_failed() {
     let api = Api::new().await;
     let answer = api.post(&api.body_to("+15005550001")).await;
     answer.assert_problem(422, "twilio_refused");
@@ -274,7 +276,7 @@ async fn a_call_that_twilio_refused_counts_as_refused_and_not_as_failed_too() {
             .iter()
             .all(|bucket| bucket["by_status"] == json!({}))
     );
-    // A call that failed otherwise is no refusal.
+    // A call that failed for another reason is not a refusal.
     let unreachable = Api::with(|stage| stage.set("TWILIO_API_BASE_URL", "http://127.0.0.1:1"));
     let unreachable = unreachable.await;
     let answer = unreachable.post(&unreachable.body()).await;

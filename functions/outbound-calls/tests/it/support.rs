@@ -1,3 +1,5 @@
+//! The function under test, and helpers.
+
 use std::{
     sync::LazyLock,
     time::{Duration, Instant},
@@ -9,7 +11,7 @@ use outdial::http::openapi;
 use serde_json::{Value, json};
 use testkit::{Answer, ApiDocument, Proxy, Request, Stage, Twilio};
 
-/// Stays queued for half a minute: no webhook comes while a test looks.
+/// Stays queued for half a minute, so that no webhook arrives during a test.
 pub const QUEUED: &str = "+12125550109";
 /// Rings for 25 seconds.
 pub const RINGS: &str = "+12125550112";
@@ -17,7 +19,7 @@ pub const RINGS: &str = "+12125550112";
 static DOCUMENT: LazyLock<ApiDocument> =
     LazyLock::new(|| ApiDocument::new(&openapi::document([outbound_calls::openapi()])));
 
-/// The function, with all that is around it, and a user.
+/// The function with its database, Twilio and one user.
 pub struct Api {
     pub stage: Stage,
     pub twilio: Twilio,
@@ -30,7 +32,7 @@ impl Api {
         Self::with(|stage| stage).await
     }
 
-    /// With other variables.
+    /// Returns a router with other variables.
     pub async fn with(change: impl FnOnce(Stage) -> Stage) -> Self {
         let twilio = Twilio::start().await;
         let stage = change(Stage::new().await.playing(&twilio));
@@ -46,7 +48,7 @@ impl Api {
         }
     }
 
-    /// The least that a call needs.
+    /// A body with the required fields only.
     pub fn body(&self) -> Value {
         json!({ "user_id": self.user, "to_number": QUEUED, "script": "Hello." })
     }
@@ -67,7 +69,7 @@ impl Api {
         self.send(&Request::get(path)).await
     }
 
-    /// What is answered, which is as the API document says.
+    /// Sends a request, and checks the response against the API document.
     pub async fn send(&self, request: &Request) -> Answer {
         let answer = request.send(&self.router).await;
         if !matches!(answer.status.as_u16(), 404 | 405) {
@@ -88,13 +90,13 @@ impl Api {
         self.send(&request).await
     }
 
-    /// The names of calls that Twilio has.
+    /// Returns the `CallSid` of each call at Twilio.
     pub async fn sids(&self) -> Vec<String> {
         let calls = self.twilio.calls().await;
         calls.iter().map(|call| text(&call["sid"])).collect()
     }
 
-    /// Asserts that nothing was stored and nothing asked of Twilio.
+    /// Asserts that no call was stored and Twilio got no dial request.
     #[track_caller]
     pub fn assert_untouched(&self) -> impl Future<Output = ()> {
         let place = std::panic::Location::caller();
@@ -105,8 +107,7 @@ impl Api {
         }
     }
 
-    /// Asserts that requests with one key placed one call: one answer is the first, and the others replay it or come while
-    /// it is under way.
+    /// Asserts that requests with one key placed one call: one response is the first, and the others replay it or are a 409.
     pub async fn assert_placed_once(&self, answers: &[Answer]) {
         let mut placed = 0;
         for answer in answers {
@@ -124,7 +125,7 @@ impl Api {
         self.assert_counted(1).await;
     }
 
-    /// Asserts how many calls count among today's, for the user and for all.
+    /// Asserts the number of calls in each of today's counters.
     #[track_caller]
     pub fn assert_counted(&self, expected: i64) -> impl Future<Output = ()> {
         let place = std::panic::Location::caller();
@@ -138,7 +139,7 @@ impl Api {
     }
 }
 
-/// The function behind a line to the database that a test can break.
+/// Returns the function with a connection to the database that a test can break.
 pub async fn with_line() -> (Api, Proxy) {
     let twilio = Twilio::start().await;
     let (stage, line) = Stage::new().await.playing(&twilio).behind_proxy().await;
@@ -162,7 +163,7 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// What each of the day's counters says.
+/// The values of the day's counters.
 pub async fn counts(stage: &Stage) -> Vec<i64> {
     let counters = stage
         .database()
@@ -179,7 +180,7 @@ pub async fn counts(stage: &Stage) -> Vec<i64> {
     counts
 }
 
-/// Waits until there is something, and returns it.
+/// Waits until `look` returns something, and returns it.
 pub async fn eventually<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -191,7 +192,7 @@ pub async fn eventually<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     }
 }
 
-/// A status callback of a call that has a `call_id`.
+/// A status callback for the call with this `call_id`.
 pub fn status_callback(id: &str, sid: &str, status: &str, sequence: u32) -> Request {
     let sequence = sequence.to_string();
     Request::webhook(

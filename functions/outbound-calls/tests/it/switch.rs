@@ -1,3 +1,5 @@
+//! Tests the kill switch, and the order of checks.
+
 use mongodb::bson::{Document, doc};
 use outdial::dao::Dao;
 use serde_json::json;
@@ -13,7 +15,7 @@ async fn switch(api: &Api, on: bool) {
 }
 
 #[tokio::test]
-async fn the_next_request_after_the_switch_is_off_is_refused_and_leaves_nothing() {
+async fn switched_off_dialling_refuses_the_next_request_and_stores_nothing() {
     let api = Api::new().await;
     switch(&api, false).await;
     for answer in [
@@ -33,7 +35,7 @@ async fn the_next_request_after_the_switch_is_off_is_refused_and_leaves_nothing(
 }
 
 #[tokio::test]
-async fn calls_under_way_and_repeats_of_them_are_answered_while_dialling_is_off() {
+async fn calls_and_replays_continue_while_dialling_is_off() {
     let api = Api::new().await;
     let first = api.post_with_key("k", &api.body()).await;
     let id = text(&first.json()["call_id"]);
@@ -47,7 +49,7 @@ async fn calls_under_way_and_repeats_of_them_are_answered_while_dialling_is_off(
 }
 
 #[tokio::test]
-async fn a_switch_that_cannot_be_read_counts_as_off() {
+async fn unreadable_switch_counts_as_off() {
     let api = Api::new().await;
     let counters = api.stage.database().collection::<Document>("counters");
     let broken = doc! { "_id": "dialing", "on": "yes" };
@@ -59,7 +61,7 @@ async fn a_switch_that_cannot_be_read_counts_as_off() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_request_is_told_before_the_switch() {
+async fn other_errors_come_before_the_switch() {
     let api = Api::new().await;
     switch(&api, false).await;
     let mut body = api.body();
@@ -74,7 +76,7 @@ async fn what_is_wrong_with_the_request_is_told_before_the_switch() {
 }
 
 #[tokio::test]
-async fn a_user_who_does_not_exist_is_told_before_a_rule_that_is_broken() {
+async fn unknown_user_comes_before_a_refusal() {
     let api = Api::new().await;
     let mut body = api.body_to("+19005550123");
     body["user_id"] = json!("65f0a1b2c3d4e5f601234567");
@@ -83,7 +85,7 @@ async fn a_user_who_does_not_exist_is_told_before_a_rule_that_is_broken() {
 }
 
 #[tokio::test]
-async fn a_number_is_read_from_the_first_request_on_though_the_database_does_not_answer() {
+async fn numbering_plan_is_ready_without_the_database() {
     let twilio = Twilio::start().await;
     let stage = Stage::new().await.playing(&twilio);
     let (stage, line) = stage.behind_proxy().await;

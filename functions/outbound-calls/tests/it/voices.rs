@@ -1,4 +1,4 @@
-//! Which voices and languages a call may name.
+//! Tests which voices and languages a call may use.
 
 use serde_json::{Value, json};
 use testkit::Answer;
@@ -37,7 +37,7 @@ async fn basic_standard_and_neural_voices_are_allowed_by_default() {
 }
 
 #[tokio::test]
-async fn a_dearer_voice_is_refused_before_anything_is_stored_or_dialled() {
+async fn expensive_voice_is_refused_before_anything_is_stored_or_dialled() {
     let api = Api::new().await;
     for voice in [
         "Polly.Joanna-Generative",
@@ -60,7 +60,7 @@ async fn a_dearer_voice_is_refused_before_anything_is_stored_or_dialled() {
 }
 
 #[tokio::test]
-async fn a_refused_voice_does_not_use_up_the_idempotency_key() {
+async fn refused_voice_does_not_use_the_idempotency_key() {
     let api = Api::new().await;
     let mut body = api.body();
     body["voice"] = json!("Polly.Joanna-Generative");
@@ -72,7 +72,7 @@ async fn a_refused_voice_does_not_use_up_the_idempotency_key() {
 }
 
 #[tokio::test]
-async fn the_configuration_allows_classes_and_single_voices() {
+async fn classes_and_single_voices_can_be_allowed() {
     let api = configured(&[("ALLOWED_VOICES", "basic, generative, Polly.Mia")]).await;
     for (voice, status) in [
         ("woman", 201),
@@ -87,7 +87,7 @@ async fn the_configuration_allows_classes_and_single_voices() {
 }
 
 #[tokio::test]
-async fn the_configured_voice_is_allowed_whatever_its_class() {
+async fn configured_voice_is_allowed_in_any_class() {
     let api = configured(&[("VOICE", "Polly.Joanna-Generative")]).await;
     for (changes, status) in [
         (json!({}), 201),
@@ -101,7 +101,7 @@ async fn the_configured_voice_is_allowed_whatever_its_class() {
 }
 
 #[tokio::test]
-async fn a_language_needs_a_voice_that_is_allowed() {
+async fn language_needs_an_allowed_voice() {
     let api = configured(&[("ALLOWED_VOICES", "basic")]).await;
     let answer = placed(&api, json!({ "language": "de-DE" })).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
@@ -113,7 +113,7 @@ async fn a_language_needs_a_voice_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_language_that_no_voice_speaks_needs_a_voice() {
+async fn unsupported_language_needs_a_voice() {
     let api = Api::new().await;
     for language in ["tlh", "xx-XX", "English"] {
         let answer = placed(&api, json!({ "language": language })).await;

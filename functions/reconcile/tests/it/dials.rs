@@ -1,3 +1,5 @@
+//! Tests how dials of unknown outcome are settled.
+
 use futures_util::{StreamExt, stream};
 use mongodb::bson::doc;
 use outdial::domain::{CallStatus, DialOutcome, EventSource};
@@ -8,13 +10,13 @@ use crate::support::{
     tell, unknown, until, voice_url,
 };
 
-/// Twilio tells of no webhooks yet.
+/// Faults that keep webhooks out of the list at Twilio.
 fn silent() -> Value {
     json!({ "rest": [{ "on": "events", "action": "refuse", "status": 404, "code": 20404 }] })
 }
 
 #[tokio::test]
-async fn a_dial_whose_answer_was_lost_is_found_by_its_numbers_and_its_time() {
+async fn dial_with_a_lost_response_is_found_by_numbers_and_time() {
     let (stage, twilio) = slow_scene().await;
     let call = unknown(&stage, QUEUED).await;
     let sid = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
@@ -32,7 +34,7 @@ async fn a_dial_whose_answer_was_lost_is_found_by_its_numbers_and_its_time() {
 }
 
 #[tokio::test]
-async fn a_dial_of_a_function_that_was_killed_is_found_likewise() {
+async fn dial_of_a_killed_function_is_found() {
     let (stage, twilio) = slow_scene().await;
     let call = stage
         .call(|call| {
@@ -58,7 +60,7 @@ async fn a_dial_of_a_function_that_was_killed_is_found_likewise() {
 }
 
 #[tokio::test]
-async fn a_dial_that_may_still_be_under_way_is_not_looked_for() {
+async fn dial_that_may_still_be_in_progress_is_left_alone() {
     let (stage, _twilio) = scene().await;
     let call = unknown(&stage, QUEUED).await;
     for (outcome, examined) in [("pending", 0), ("unknown", 1)] {
@@ -69,7 +71,7 @@ async fn a_dial_that_may_still_be_under_way_is_not_looked_for() {
 }
 
 #[tokio::test]
-async fn a_call_whose_request_ended_before_it_dialled_is_withdrawn_with_its_key_and_counts() {
+async fn undialled_call_is_withdrawn_and_frees_its_key_and_caps() {
     let (stage, _twilio) = scene().await;
     let undialled = |call: &mut outdial::domain::Call| {
         lose(call);
@@ -98,7 +100,7 @@ async fn a_call_whose_request_ended_before_it_dialled_is_withdrawn_with_its_key_
             per_number: 5,
             in_all: 5,
         };
-        dao.take_calls(call, caps).await.unwrap();
+        dao.count_call(call, caps).await.unwrap();
     }
     let report = run(&stage).await;
     assert_eq!(
@@ -130,8 +132,7 @@ async fn a_call_whose_request_ended_before_it_dialled_is_withdrawn_with_its_key_
 }
 
 #[tokio::test]
-async fn a_dial_that_twilio_does_not_know_has_failed_after_a_while_and_any_later_word_overrides_that()
- {
+async fn dial_unknown_to_twilio_is_given_up_and_any_later_callback_overrides_that() {
     let (stage, _twilio) = scene().await;
     let call = unknown(&stage, QUEUED).await;
     let report = run(&stage).await;
@@ -160,7 +161,7 @@ async fn a_dial_that_twilio_does_not_know_has_failed_after_a_while_and_any_later
 }
 
 #[tokio::test]
-async fn a_pending_dial_that_twilio_does_not_know_has_an_unknown_outcome() {
+async fn pending_dial_unknown_to_twilio_gets_an_unknown_outcome() {
     let (stage, _twilio) = scene().await;
     let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
     let call = stage
@@ -178,7 +179,7 @@ async fn a_pending_dial_that_twilio_does_not_know_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn several_dials_to_one_number_are_told_apart_by_their_webhooks() {
+async fn dials_to_one_number_are_matched_by_their_webhook_urls() {
     let (stage, twilio) = scene().await;
     let origin = listener().await;
     let calls = [
@@ -203,7 +204,7 @@ async fn several_dials_to_one_number_are_told_apart_by_their_webhooks() {
 }
 
 #[tokio::test]
-async fn dials_that_cannot_be_told_apart_are_left_until_they_can() {
+async fn ambiguous_dials_are_left_until_they_can_be_matched() {
     let (stage, twilio) = scene().await;
     let origin = listener().await;
     let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
@@ -240,7 +241,7 @@ async fn dials_that_cannot_be_told_apart_are_left_until_they_can() {
 }
 
 #[tokio::test]
-async fn a_call_of_another_service_is_not_taken_for_ours() {
+async fn call_of_another_service_does_not_match() {
     let (stage, twilio) = scene().await;
     let origin = listener().await;
     let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
@@ -256,7 +257,7 @@ async fn a_call_of_another_service_is_not_taken_for_ours() {
 }
 
 #[tokio::test]
-async fn a_call_of_another_time_or_caller_is_not_taken_for_ours() {
+async fn call_of_another_time_or_caller_does_not_match() {
     let (stage, twilio) = slow_scene().await;
     let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
     let long_ago = stage
@@ -287,7 +288,7 @@ async fn a_call_of_another_time_or_caller_is_not_taken_for_ours() {
 }
 
 #[tokio::test]
-async fn a_call_that_goes_by_another_name_of_ours_is_not_taken_twice() {
+async fn call_sid_of_another_stored_call_does_not_match() {
     let (stage, twilio) = slow_scene().await;
     let sid = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
     let known = sid.clone();
@@ -304,7 +305,7 @@ async fn a_call_that_goes_by_another_name_of_ours_is_not_taken_twice() {
 }
 
 #[tokio::test]
-async fn a_hang_up_that_waited_for_the_name_is_done() {
+async fn found_call_gets_its_requested_hang_up() {
     let (stage, twilio) = slow_scene().await;
     let call = stage
         .call(|call| {
@@ -329,9 +330,9 @@ async fn a_hang_up_that_waited_for_the_name_is_done() {
     until(&twilio, &sid, |call| call["status"] == "canceled").await;
 }
 
-/// A number that is called very often: the list of the calls to it is long, and ours is at its end.
+/// Twilio lists many newer calls to the number before our call.
 #[tokio::test]
-async fn a_dial_is_found_behind_hundreds_of_newer_calls_to_the_number() {
+async fn dial_is_found_behind_hundreds_of_newer_calls_to_the_number() {
     let (stage, twilio) = slow_scene().await;
     let call = unknown(&stage, QUEUED).await;
     let url = voice_url("https://calls.example.com", &call);

@@ -1,3 +1,5 @@
+//! Tests how overdue calls are settled.
+
 use mongodb::bson::{DateTime, doc};
 use outdial::domain::{Call, CallSid, CallStatus, EventSource};
 use testkit::Stage;
@@ -6,7 +8,7 @@ use crate::support::{
     ANSWERS, QUEUED, ago, dial, has_ended, listener, read, run, scene, slow_scene, tell, until,
 };
 
-/// A call that Twilio has, and has been silent about for long.
+/// Stores a call that Twilio has, and for which no callback has arrived for a long time.
 async fn silent(stage: &Stage, sid: &CallSid) -> Call {
     stage
         .call(|call| {
@@ -19,7 +21,7 @@ async fn silent(stage: &Stage, sid: &CallSid) -> Call {
 }
 
 #[tokio::test]
-async fn a_call_that_must_have_ended_ends_as_twilio_says() {
+async fn overdue_call_gets_the_status_that_twilio_reports() {
     let (stage, twilio) = scene().await;
     let sid = dial(&twilio, ANSWERS, &listener().await, &[]).await;
     until(&twilio, &sid, has_ended).await;
@@ -36,7 +38,7 @@ async fn a_call_that_must_have_ended_ends_as_twilio_says() {
 }
 
 #[tokio::test]
-async fn a_call_that_twilio_still_keeps_in_its_queue_goes_on() {
+async fn call_that_twilio_still_queues_stays_open() {
     let (stage, twilio) = slow_scene().await;
     let sid = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
     let call = silent(&stage, &sid).await;
@@ -50,7 +52,7 @@ async fn a_call_that_twilio_still_keeps_in_its_queue_goes_on() {
 }
 
 #[tokio::test]
-async fn a_call_that_may_still_be_going_on_is_not_asked_about() {
+async fn call_that_may_still_be_in_progress_is_left_alone() {
     let (stage, _twilio) = scene().await;
     stage.call(|call| call.updated_at = ago(600)).await;
     assert_eq!(run(&stage).await.ends.examined, 0);
@@ -61,7 +63,7 @@ async fn a_call_that_may_still_be_going_on_is_not_asked_about() {
 }
 
 #[tokio::test]
-async fn a_call_that_twilio_knows_no_more_has_failed() {
+async fn call_unknown_to_twilio_is_given_up() {
     let (stage, _twilio) = scene().await;
     let call = silent(&stage, &testkit::new_sid()).await;
     assert_eq!(run(&stage).await.ends.given_up, 1);
@@ -74,7 +76,7 @@ async fn a_call_that_twilio_knows_no_more_has_failed() {
 }
 
 #[tokio::test]
-async fn a_call_of_the_earlier_service_is_settled_too() {
+async fn call_of_the_earlier_service_is_settled() {
     let (stage, twilio) = scene().await;
     let sid = dial(&twilio, ANSWERS, &listener().await, &[]).await;
     until(&twilio, &sid, has_ended).await;

@@ -1,3 +1,5 @@
+//! Tests the limits of a run: pages, time, 429s and failures.
+
 use std::time::Duration;
 
 use outdial::domain::CallStatus;
@@ -6,7 +8,7 @@ use testkit::{Stage, Twilio};
 
 use crate::support::{QUEUED, TIME, ago, app, change, dial, lose, run, scene, slow_scene, unknown};
 
-/// Calls past their end that Twilio still has in its queue, the oldest first.
+/// Stores calls past their possible end that Twilio still queues, oldest first.
 async fn stuck(stage: &Stage, twilio: &Twilio, count: i64) -> Vec<String> {
     let mut sids = Vec::new();
     for at in 0..count {
@@ -23,8 +25,8 @@ async fn stuck(stage: &Stage, twilio: &Twilio, count: i64) -> Vec<String> {
     sids
 }
 
-/// The calls that Twilio was asked about, in that order.
-async fn asked(twilio: &Twilio) -> Vec<String> {
+/// Returns the calls that the run looked up at Twilio, in order.
+async fn look_ups(twilio: &Twilio) -> Vec<String> {
     let requests = twilio.requests("GET", ".json").await;
     let sids = requests
         .iter()
@@ -33,22 +35,22 @@ async fn asked(twilio: &Twilio) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_run_looks_at_every_page_once() {
+async fn run_reads_every_page_once() {
     let (stage, twilio) = slow_scene().await;
     let stage = stage.set("RECONCILE_PAGE", "2");
     let sids = stuck(&stage, &twilio, 5).await;
     let report = run(&stage).await;
     assert_eq!((report.ends.examined, report.ends.left), (5, 5));
     assert!(!report.stopped_early);
-    let mut asked = asked(&twilio).await;
-    // Those of a page are asked about at once.
-    asked[..2].sort_by_key(|sid| sids.iter().position(|known| known == sid));
-    asked[2..4].sort_by_key(|sid| sids.iter().position(|known| known == sid));
-    assert_eq!(asked, sids);
+    let mut seen = look_ups(&twilio).await;
+    // The run looks up the calls of a page concurrently.
+    seen[..2].sort_by_key(|sid| sids.iter().position(|known| known == sid));
+    seen[2..4].sort_by_key(|sid| sids.iter().position(|known| known == sid));
+    assert_eq!(seen, sids);
 }
 
 #[tokio::test]
-async fn what_is_settled_makes_room_for_the_next() {
+async fn settled_call_frees_its_permit() {
     let (stage, _twilio) = scene().await;
     let stage = stage
         .set("RECONCILE_PAGE", "2")
@@ -61,7 +63,7 @@ async fn what_is_settled_makes_room_for_the_next() {
 }
 
 #[tokio::test]
-async fn what_is_younger_than_a_minute_waits() {
+async fn calls_changed_within_a_minute_wait() {
     let (stage, _twilio) = scene().await;
     let stage = stage
         .set("CALL_TIME_LIMIT_SECONDS", "1")
@@ -89,7 +91,7 @@ async fn what_is_younger_than_a_minute_waits() {
 }
 
 #[tokio::test]
-async fn the_next_run_begins_where_this_one_was_stopped_and_then_with_the_oldest_in_turns() {
+async fn next_run_alternates_between_the_bookmark_and_the_oldest_call() {
     let (stage, twilio) = slow_scene().await;
     let stage = stage.set("RECONCILE_PAGE", "2");
     let sids = stuck(&stage, &twilio, 8).await;
@@ -101,13 +103,13 @@ async fn the_next_run_begins_where_this_one_was_stopped_and_then_with_the_oldest
     let report = run(&stage).await;
     assert!(report.stopped_early);
     assert_eq!((report.ends.examined, report.ends.left), (4, 4));
-    let before = asked(&twilio).await.len();
+    let before = look_ups(&twilio).await.len();
     twilio.faults(&json!({})).await;
     let report = run(&stage).await;
-    // The first two are young again: that they are queued was news.
+    // The first two calls changed just now: the run stored their new status `queued`.
     assert_eq!((report.ends.examined, report.stopped_early), (6, false));
-    let asked = &asked(&twilio).await[before..];
-    let pages: Vec<Vec<_>> = asked
+    let seen = &look_ups(&twilio).await[before..];
+    let pages: Vec<Vec<_>> = seen
         .chunks(2)
         .map(|page| {
             let place = |sid| sids.iter().position(|known| known == sid).unwrap();
@@ -120,7 +122,7 @@ async fn the_next_run_begins_where_this_one_was_stopped_and_then_with_the_oldest
 }
 
 #[tokio::test]
-async fn requests_that_are_too_many_are_made_again() {
+async fn request_with_429_is_retried() {
     let (stage, twilio) = slow_scene().await;
     stuck(&stage, &twilio, 3).await;
     let some: Vec<_> = (1..=12).collect();
@@ -132,7 +134,7 @@ async fn requests_that_are_too_many_are_made_again() {
 }
 
 #[tokio::test]
-async fn requests_that_are_always_too_many_end_the_run_and_the_next_one_goes_on() {
+async fn repeated_429_ends_the_run_and_the_next_one_continues() {
     let (stage, twilio) = slow_scene().await;
     stuck(&stage, &twilio, 3).await;
     twilio
@@ -146,7 +148,7 @@ async fn requests_that_are_always_too_many_end_the_run_and_the_next_one_goes_on(
 }
 
 #[tokio::test]
-async fn a_twilio_that_fails_at_three_calls_in_a_row_ends_the_run() {
+async fn three_twilio_failures_in_a_row_end_the_run() {
     let (stage, twilio) = slow_scene().await;
     stuck(&stage, &twilio, 5).await;
     for fault in [
@@ -162,7 +164,7 @@ async fn a_twilio_that_fails_at_three_calls_in_a_row_ends_the_run() {
 }
 
 #[tokio::test]
-async fn calls_about_which_twilio_makes_no_sense_do_not_end_the_run() {
+async fn unusable_responses_do_not_end_the_run() {
     let (stage, twilio) = slow_scene().await;
     stuck(&stage, &twilio, 5).await;
     for fault in [
@@ -177,7 +179,7 @@ async fn calls_about_which_twilio_makes_no_sense_do_not_end_the_run() {
 }
 
 #[tokio::test]
-async fn a_run_whose_time_is_over_begins_with_no_other_call() {
+async fn run_at_its_time_limit_starts_no_more_calls() {
     let (stage, twilio) = slow_scene().await;
     stuck(&stage, &twilio, 2).await;
     let report = reconcile::reconcile(&app(&stage), reconcile::WIND_DOWN).await;
@@ -187,7 +189,7 @@ async fn a_run_whose_time_is_over_begins_with_no_other_call() {
 }
 
 #[tokio::test]
-async fn a_document_that_cannot_be_read_does_not_stop_the_run() {
+async fn unreadable_document_does_not_stop_the_run() {
     let (stage, _twilio) = scene().await;
     let stage = stage
         .set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1")
@@ -200,7 +202,7 @@ async fn a_document_that_cannot_be_read_does_not_stop_the_run() {
 }
 
 #[tokio::test]
-async fn a_database_that_stays_away_fails_the_run() {
+async fn unavailable_database_fails_the_run() {
     let (stage, line) = scene().await.0.behind_proxy().await;
     let app = app(&stage);
     line.cut();
@@ -210,7 +212,7 @@ async fn a_database_that_stays_away_fails_the_run() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_soon_back_does_not_end_the_run() {
+async fn short_outage_of_the_database_does_not_end_the_run() {
     let (stage, line) = scene().await.0.behind_proxy().await;
     let stage = stage.set("RECONCILE_UNKNOWN_AFTER_SECONDS", "1");
     unknown(&stage, QUEUED).await;

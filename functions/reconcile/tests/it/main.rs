@@ -1,6 +1,6 @@
-//! Runs of `reconcile`, in process: a real database, and a simulated Twilio whose webhooks came to nothing.
+//! Runs of `reconcile`, in process, with a real database and a simulated Twilio whose webhooks are lost.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod dials;
 mod ends;

@@ -1,3 +1,5 @@
+//! Tests the pace of a run with many calls.
+
 use std::time::{Duration, Instant};
 
 use outdial::domain::CallStatus;
@@ -6,7 +8,7 @@ use testkit::{Stage, new_sid};
 
 use crate::support::{QUEUED, TIME, ago, app, run, scene, unknown};
 
-/// How long Twilio takes for an answer, in milliseconds.
+/// Twilio's response time in milliseconds.
 const LATENCY: u64 = 150;
 
 async fn past_their_end(stage: &Stage, count: usize) {
@@ -21,10 +23,10 @@ async fn past_their_end(stage: &Stage, count: usize) {
     }
 }
 
-/// In ten minutes there are two runs of four minutes: five hundredths of a second for each of ten thousand calls. One after
-/// the other they would take three times that for Twilio's answers alone.
+/// In ten minutes, two runs of four minutes each have 0.05 s for each of ten thousand calls. In sequence, Twilio's responses alone
+/// would take three times that.
 #[tokio::test]
-async fn calls_are_settled_at_a_pace_of_ten_thousand_in_ten_minutes() {
+async fn ten_thousand_calls_are_settled_in_ten_minutes() {
     let (stage, twilio) = scene().await;
     let calls = 300;
     past_their_end(&stage, calls).await;
@@ -40,7 +42,7 @@ async fn calls_are_settled_at_a_pace_of_ten_thousand_in_ten_minutes() {
 }
 
 #[tokio::test]
-async fn a_kind_of_which_there_is_much_leaves_time_for_the_others() {
+async fn many_calls_of_one_kind_do_not_starve_the_others() {
     let (stage, twilio) = scene().await;
     for _ in 0..150 {
         unknown(&stage, QUEUED).await;
@@ -49,7 +51,7 @@ async fn a_kind_of_which_there_is_much_leaves_time_for_the_others() {
     twilio
         .faults(&json!({ "rest": [{ "on": "list", "action": "stall", "delay_ms": 500 }] }))
         .await;
-    // Looking for all of the dials, twice, takes nine seconds.
+    // Two look-ups for each dial take nine seconds.
     let time = reconcile::WIND_DOWN + Duration::from_secs(5);
     let report = reconcile::reconcile(&app(&stage), time).await.unwrap();
     assert!(report.stopped_early, "{report:?}");

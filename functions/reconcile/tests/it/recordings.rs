@@ -1,3 +1,5 @@
+//! Tests completed calls without a recording.
+
 use mongodb::bson::doc;
 use outdial::domain::{Call, CallSid, CallStatus, Recording, RecordingStatus};
 use serde_json::json;
@@ -32,7 +34,7 @@ async fn recordings(stage: &Stage, call: &Call) -> Vec<Recording> {
 }
 
 #[tokio::test]
-async fn a_recording_that_nobody_told_of_is_stored_once() {
+async fn unreported_recording_is_stored_once() {
     let (stage, twilio) = scene().await;
     let sid = dial(
         &twilio,
@@ -62,7 +64,7 @@ async fn a_recording_that_nobody_told_of_is_stored_once() {
 }
 
 #[tokio::test]
-async fn an_absent_recording_is_asked_about_once() {
+async fn absent_recording_is_looked_up_once() {
     let (stage, twilio) = scene().await;
     let sid = dial(
         &twilio,
@@ -86,7 +88,7 @@ async fn an_absent_recording_is_asked_about_once() {
 }
 
 #[tokio::test]
-async fn a_recording_that_twilio_does_not_have_is_awaited_for_a_while() {
+async fn missing_recording_is_awaited_for_the_configured_time() {
     let (stage, twilio) = scene().await;
     let sid = dial(&twilio, ANSWERS, &listener().await, &[("TimeLimit", "5")]).await;
     until(&twilio, &sid, has_ended).await;
@@ -101,7 +103,7 @@ async fn a_recording_that_twilio_does_not_have_is_awaited_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_list_that_fails_settles_nothing() {
+async fn failed_list_settles_nothing() {
     let (stage, twilio) = scene().await;
     let sid = dial(&twilio, ANSWERS, &listener().await, &[("TimeLimit", "5")]).await;
     completed(&stage, &sid, 10_000).await;
@@ -113,7 +115,7 @@ async fn a_list_that_fails_settles_nothing() {
 }
 
 #[tokio::test]
-async fn no_recording_is_awaited_of_a_call_that_twilio_knows_no_more() {
+async fn call_unknown_to_twilio_awaits_no_recording() {
     let (stage, _twilio) = scene().await;
     completed(&stage, &testkit::new_sid(), 10_000).await;
     assert_eq!(run(&stage).await.recordings.settled, 1);
@@ -121,7 +123,7 @@ async fn no_recording_is_awaited_of_a_call_that_twilio_knows_no_more() {
 }
 
 #[tokio::test]
-async fn twilio_is_not_asked_about_a_call_that_has_its_recording() {
+async fn call_with_a_recording_is_settled_without_asking_twilio() {
     let (stage, twilio) = scene().await;
     let call = completed(&stage, &testkit::new_sid(), 90).await;
     let url = doc! { "$set": { "recording_url": "https://api.twilio.com/Recordings/RE1" } };

@@ -1,3 +1,5 @@
+//! The stage, the calls and the runs of these tests.
+
 use std::time::Duration;
 
 use axum::{Router, http::header, routing::any};
@@ -9,19 +11,19 @@ use testkit::{ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER, Request, Stage, Twilio};
 use tokio::net::TcpListener;
 use twilio_sim::clock::Speed;
 
-/// Stays queued for half a minute.
+/// The simulator keeps calls to this number queued for half a minute.
 pub const QUEUED: &str = "+12125550109";
-/// Answers after three seconds, and listens.
+/// The simulator answers calls to this number after three seconds.
 pub const ANSWERS: &str = "+12125550123";
-/// Answers; its recordings come out absent.
+/// The simulator answers calls to this number; their recordings are absent.
 pub const ABSENT: &str = "+12125550110";
 
-/// A database, and a Twilio that plays calls in an instant.
+/// Returns a stage with a database and a Twilio that plays calls a hundred times as fast.
 pub async fn scene() -> (Stage, Twilio) {
     with(Twilio::start_at(Speed::parse("100").unwrap()).await).await
 }
 
-/// A database, and a Twilio that keeps a call in its queue for as long as a test takes.
+/// Returns a stage with a database and a Twilio that plays calls in real time.
 pub async fn slow_scene() -> (Stage, Twilio) {
     with(Twilio::start().await).await
 }
@@ -35,14 +37,14 @@ pub fn app(stage: &Stage) -> App {
     App::from_settings(&stage.settings()).unwrap()
 }
 
-/// More than any of these runs takes.
+/// The time limit of a run, longer than any of these runs takes.
 pub const TIME: Duration = Duration::from_secs(200);
 
 pub async fn run(stage: &Stage) -> Report {
     reconcile::reconcile(&app(stage), TIME).await.unwrap()
 }
 
-/// Somebody who answers every webhook, and says nothing for three seconds.
+/// Starts a server that answers each voice request with three seconds of silence, and returns its origin.
 pub async fn listener() -> String {
     let says = "<Response><Pause length=\"3\"/></Response>";
     let twiml = ([(header::CONTENT_TYPE, "text/xml")], says);
@@ -53,7 +55,7 @@ pub async fn listener() -> String {
     origin
 }
 
-/// Asks Twilio to dial, as nobody here has, and returns its name of the call.
+/// Dials at Twilio without a stored call, and returns the `CallSid`.
 pub async fn dial(twilio: &Twilio, to: &str, url: &str, more: &[(&str, &str)]) -> CallSid {
     let form = [&[("To", to), ("From", FROM_NUMBER), ("Url", url)], more].concat();
     let answer = reqwest::Client::new()
@@ -70,7 +72,7 @@ pub async fn dial(twilio: &Twilio, to: &str, url: &str, more: &[(&str, &str)]) -
     call["sid"].as_str().unwrap().parse().unwrap()
 }
 
-/// A call that was dialled a while ago, and whose answer was lost.
+/// Stores a call with an unknown dial outcome.
 pub async fn unknown(stage: &Stage, to: &str) -> Call {
     stage
         .call(|call| {
@@ -89,12 +91,12 @@ pub fn lose(call: &mut Call) {
     call.dial_deadline = Some(ago(40));
 }
 
-/// Seconds before now.
+/// Returns the time this many seconds ago.
 pub fn ago(seconds: i64) -> DateTime {
     DateTime::from_millis(DateTime::now().timestamp_millis() - seconds * 1_000)
 }
 
-/// What the webhooks of that call name it by.
+/// Returns the voice URL of this call at a server.
 pub fn voice_url(origin: &str, call: &Call) -> String {
     format!("{origin}/twilio/voice?call_id={}#rc=3", call.call_id)
 }
@@ -116,7 +118,7 @@ pub async fn change(stage: &Stage, call: &Call, change: Document) {
         .unwrap();
 }
 
-/// Waits until Twilio says that of the call.
+/// Waits until Twilio reports this about the call.
 pub async fn until(twilio: &Twilio, sid: &CallSid, is_so: impl Fn(&Value) -> bool) {
     for _ in 0..1_500 {
         let calls = twilio.calls().await;
@@ -135,7 +137,7 @@ pub fn has_ended(call: &Value) -> bool {
     call["status"] == "completed"
 }
 
-/// A status callback, told to the function that takes them.
+/// Sends a status callback to the function `status`.
 pub async fn tell(stage: &Stage, call: &Call, sid: &CallSid, status: CallStatus, sequence: u32) {
     let sequence = sequence.to_string();
     let request = Request::webhook(

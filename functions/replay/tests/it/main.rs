@@ -1,6 +1,6 @@
-//! Webhooks that the database cannot take: into a real queue, and out of it again.
+//! Webhooks during an outage of the database: into a real queue, and out of it.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod replay;
 mod spill;

@@ -1,3 +1,5 @@
+//! Tests how a batch of queued webhooks is applied.
+
 use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
@@ -28,7 +30,7 @@ fn name_of(event: &Value, body_part: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_twice_is_applied_once() {
+async fn repeated_message_is_applied_once() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     queue
@@ -48,7 +50,7 @@ async fn a_message_that_comes_twice_is_applied_once() {
 }
 
 #[tokio::test]
-async fn a_late_message_does_not_make_a_call_go_back() {
+async fn late_message_does_not_lower_the_status() {
     let (stage, queue) = scene().await;
     let call = stage.call(|call| call.status = CallStatus::Completed).await;
     queue
@@ -64,14 +66,14 @@ async fn a_late_message_does_not_make_a_call_go_back() {
 }
 
 #[tokio::test]
-async fn only_what_could_not_be_applied_is_named_and_it_is_hidden_for_a_while() {
+async fn only_failed_messages_are_returned_and_hidden() {
     let (stage, queue) = scene().await;
     let good = stage.call(|_| ()).await;
     let broken = stage.call(|_| ()).await;
     let calls = stage
         .database()
         .collection::<mongodb::bson::Document>("calls");
-    // No update can be made of a timeline that is no list.
+    // MongoDB refuses the update if the timeline is not an array.
     let harm = doc! { "$set": { "events": "none" } };
     calls
         .update_one(doc! { "_id": broken.id }, harm)
@@ -104,7 +106,7 @@ async fn only_what_could_not_be_applied_is_named_and_it_is_hidden_for_a_while() 
     assert_eq!(
         records.len(),
         1,
-        "the good one alone, which nobody has deleted: {still_visible}"
+        "only the message that was applied and not deleted: {still_visible}"
     );
     assert_eq!(
         records[0]["messageId"],
@@ -113,7 +115,7 @@ async fn only_what_could_not_be_applied_is_named_and_it_is_hidden_for_a_while() 
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_known_here_is_no_failure() {
+async fn unknown_call_is_not_a_failure() {
     let (stage, queue) = scene().await;
     let nobody = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
     queue
@@ -123,7 +125,7 @@ async fn a_call_that_is_not_known_here_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_waited_for_once_in_a_batch() {
+async fn batch_waits_once_for_an_unavailable_database() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     for sequence in 0..10 {
@@ -153,7 +155,7 @@ async fn a_database_that_is_away_is_waited_for_once_in_a_batch() {
 }
 
 #[tokio::test]
-async fn what_a_batch_has_no_time_for_is_named_and_hidden_untried() {
+async fn messages_beyond_the_time_limit_are_returned_and_hidden_untried() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let sid = sid(&call).as_str();
@@ -169,7 +171,7 @@ async fn what_a_batch_has_no_time_for_is_named_and_hidden_untried() {
 }
 
 #[tokio::test]
-async fn without_a_queue_to_hide_it_in_a_message_is_named_all_the_same() {
+async fn failed_message_is_returned_without_a_queue() {
     let (stage, queue) = scene().await;
     queue.put("somebody else's").await;
     let event = queue.event().await;
@@ -183,7 +185,7 @@ async fn without_a_queue_to_hide_it_in_a_message_is_named_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_hang_up_that_waits_is_done_by_the_message_that_brings_the_name() {
+async fn message_with_the_call_sid_triggers_the_requested_hang_up() {
     let queue = Queue::new().await;
     let twilio = testkit::Twilio::start().await;
     let stage = testkit::Stage::new()

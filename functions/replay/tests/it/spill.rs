@@ -1,3 +1,5 @@
+//! Tests which webhooks go into the queue.
+
 use std::{
     sync::{
         Arc,
@@ -9,7 +11,7 @@ use std::{
 use axum::{Json, Router, http::StatusCode};
 use outdial::{
     domain::CallStatus,
-    queue::{Webhook, WebhookQueue, WebhookTopic},
+    webhook::{QueuedWebhook, WebhookQueue, WebhookTopic},
 };
 use serde_json::json;
 use testkit::{Queue, Stage};
@@ -19,11 +21,11 @@ use crate::support::{
     read, recording, recording_callback, recordings, replay, scene, status, status_callback,
 };
 
-/// What Twilio is promised.
-const PROMISED: Duration = Duration::from_millis(6_500);
+/// The time within which `status` and `recording` must respond to Twilio.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(6_500);
 
 #[tokio::test]
-async fn webhooks_that_the_database_cannot_take_are_kept_and_applied_later() {
+async fn webhooks_are_queued_during_an_outage_and_applied_later() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let (behind, line) = stage.clone().behind_proxy().await;
@@ -33,7 +35,7 @@ async fn webhooks_that_the_database_cannot_take_are_kept_and_applied_later() {
     let answer = status_callback(&call, "completed", 3).send(&statuses).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(answer.text().ends_with("<Response></Response>"));
-    assert!(begun.elapsed() < PROMISED, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < RESPONSE_TIMEOUT, "{:?}", begun.elapsed());
     let answer = recording_callback(&call, "completed").send(&records).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(read(&stage, &call).await, call);
@@ -55,7 +57,7 @@ async fn webhooks_that_the_database_cannot_take_are_kept_and_applied_later() {
 }
 
 #[tokio::test]
-async fn a_webhook_lies_in_the_queue_whole() {
+async fn queued_webhook_is_complete() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let (behind, line) = stage.clone().behind_proxy().await;
@@ -83,7 +85,7 @@ async fn a_webhook_lies_in_the_queue_whole() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_silent_is_not_waited_for_longer_than_twilio_waits() {
+async fn silent_database_does_not_delay_the_response_beyond_twilios_timeout() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let (behind, line) = stage.clone().behind_proxy().await;
@@ -99,11 +101,11 @@ async fn a_database_that_is_silent_is_not_waited_for_longer_than_twilio_waits() 
     let begun = Instant::now();
     let answer = status_callback(&call, "completed", 3).send(&router).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    assert!(begun.elapsed() < PROMISED, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < RESPONSE_TIMEOUT, "{:?}", begun.elapsed());
     assert_eq!(queue.messages().await.len(), 1);
 }
 
-/// The database is away, and this is the queue.
+/// Asserts a 503 while the database is unavailable and the queue has this URL.
 async fn refused_with_queue_at(url: &str) {
     let stage = Stage::new()
         .await
@@ -120,22 +122,22 @@ async fn refused_with_queue_at(url: &str) {
             .send(&router)
             .await
             .assert_problem(503, "unavailable");
-        assert!(begun.elapsed() < PROMISED, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < RESPONSE_TIMEOUT, "{:?}", begun.elapsed());
     }
 }
 
 #[tokio::test]
-async fn without_a_queue_twilio_is_asked_to_repeat() {
+async fn webhook_without_a_queue_is_a_503() {
     refused_with_queue_at("").await;
 }
 
 #[tokio::test]
-async fn with_the_queue_away_too_twilio_is_asked_to_repeat() {
+async fn webhook_with_an_unavailable_queue_is_a_503() {
     refused_with_queue_at("http://127.0.0.1:1/123456789012/webhooks").await;
 }
 
 #[tokio::test]
-async fn with_a_silent_queue_twilio_is_asked_to_repeat_in_time() {
+async fn webhook_with_a_silent_queue_is_a_503_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!(
         "http://{}/123456789012/webhooks",
@@ -145,7 +147,7 @@ async fn with_a_silent_queue_twilio_is_asked_to_repeat_in_time() {
 }
 
 #[tokio::test]
-async fn a_queue_that_fails_once_is_asked_again_at_once() {
+async fn failed_send_is_retried_once_without_delay() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let fails_every_other_time = Router::new().fallback(move || {
@@ -165,7 +167,7 @@ async fn a_queue_that_fails_once_is_asked_again_at_once() {
     let _server = tokio::spawn(axum::serve(listener, fails_every_other_time).into_future());
     let settings = Stage::new().await.set("WEBHOOK_QUEUE_URL", &url).settings();
     let queue = WebhookQueue::from_settings(&settings).unwrap().unwrap();
-    let webhook = Webhook {
+    let webhook = QueuedWebhook {
         topic: WebhookTopic::Status,
         call_id: None,
         token: None,
@@ -186,13 +188,13 @@ async fn a_queue_that_fails_once_is_asked_again_at_once() {
 }
 
 #[tokio::test]
-async fn with_a_queue_that_does_not_exist_twilio_is_asked_to_repeat() {
+async fn webhook_with_a_missing_queue_is_a_503() {
     let missing = format!("{}-missing", Queue::new().await.url());
     refused_with_queue_at(&missing).await;
 }
 
 #[tokio::test]
-async fn neither_a_forgery_nor_a_form_that_says_nothing_reaches_the_queue() {
+async fn forged_and_malformed_webhooks_are_not_queued() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let (behind, line) = stage.clone().behind_proxy().await;
@@ -206,7 +208,7 @@ async fn neither_a_forgery_nor_a_form_that_says_nothing_reaches_the_queue() {
 }
 
 #[tokio::test]
-async fn what_the_database_takes_does_not_go_into_the_queue() {
+async fn applied_webhook_is_not_queued() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let answer = status_callback(&call, "completed", 3)

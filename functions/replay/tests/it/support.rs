@@ -1,3 +1,5 @@
+//! The stage, callbacks and batches of these tests.
+
 use std::time::Duration;
 
 use axum::Router;
@@ -6,7 +8,7 @@ use outdial::domain::{Call, CallSid, Recording};
 use serde_json::Value;
 use testkit::{ACCOUNT_SID, Queue, Request, Stage, Twilio};
 
-/// A database, a Twilio and a queue that nobody else uses.
+/// Returns a new stage with a database, a Twilio and a queue.
 pub async fn scene() -> (Stage, Queue) {
     let queue = Queue::new().await;
     let twilio = Twilio::start().await;
@@ -22,12 +24,12 @@ pub fn recording(stage: &Stage) -> Router {
     recording::router(recording::App::from_settings(&stage.settings()).unwrap())
 }
 
-/// What remains to be done again of a batch: the names of the messages.
+/// Runs a batch, and returns the ids of the messages that failed.
 pub async fn replay(stage: &Stage, event: &Value) -> Vec<String> {
     replay_within(stage, event, replay::BEGINNING).await
 }
 
-/// The same, with so much time to begin messages.
+/// Runs a batch that starts messages only within this time.
 pub async fn replay_within(stage: &Stage, event: &Value, beginning: Duration) -> Vec<String> {
     let app = replay::App::from_settings(&stage.settings()).unwrap();
     let event = serde_json::from_value(event.clone()).unwrap();

@@ -1,18 +1,18 @@
-//! What `voice` could not store: that an apology was spoken instead of the script.
+//! Tests messages from `voice` which say that a person heard an apology instead of the script.
 
 use mongodb::bson::{Document, doc};
 use outdial::{
     domain::{Call, CallStatus, Delivery, DialOutcome},
-    queue::Webhook,
+    webhook::QueuedWebhook,
 };
 use serde_json::{Value, json};
 use testkit::{Stage, new_sid};
 
 use crate::support::{read, replay, scene, sid};
 
-/// The message of an apology, as `voice` sends it.
+/// Returns the message that `voice` sends after an apology.
 fn message(call: &Call) -> String {
-    json!(Webhook::undelivered(
+    json!(QueuedWebhook::undelivered(
         Some(call.call_id),
         call.twilio_sid.as_ref(),
         "r".to_owned()
@@ -21,7 +21,7 @@ fn message(call: &Call) -> String {
 }
 
 #[tokio::test]
-async fn an_apology_is_stored_on_the_call_once_and_leaves_its_status_alone() {
+async fn apology_is_stored_once_and_does_not_change_the_status() {
     let (stage, queue) = scene().await;
     for status in [CallStatus::InProgress, CallStatus::Completed] {
         let call = stage.call(|call| call.status = status).await;
@@ -42,7 +42,7 @@ async fn an_apology_is_stored_on_the_call_once_and_leaves_its_status_alone() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_is_known_already_stays() {
+async fn known_delivery_is_not_replaced() {
     let (stage, queue) = scene().await;
     for known in [Delivery::Started, Delivery::Full] {
         let call = stage.call(|call| call.delivery = Some(known)).await;
@@ -53,14 +53,14 @@ async fn a_delivery_that_is_known_already_stays() {
 }
 
 #[tokio::test]
-async fn the_call_is_found_by_either_name() {
+async fn call_is_found_by_call_id_or_call_sid() {
     let (stage, queue) = scene().await;
     let [by_id, by_sid] = [stage.call(|_| ()).await, stage.call(|_| ()).await];
     for (id, sid) in [
         (Some(by_id.call_id), None),
         (None, by_sid.twilio_sid.as_ref()),
     ] {
-        let message = json!(Webhook::undelivered(id, sid, "r".to_owned()));
+        let message = json!(QueuedWebhook::undelivered(id, sid, "r".to_owned()));
         queue.put(&message.to_string()).await;
     }
     assert!(replay(&stage, &queue.event().await).await.is_empty());
@@ -70,7 +70,7 @@ async fn the_call_is_found_by_either_name() {
 }
 
 #[tokio::test]
-async fn an_apology_to_another_of_twilios_calls_changes_nothing() {
+async fn apology_with_another_call_sid_changes_nothing() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let other = Call {
@@ -83,7 +83,7 @@ async fn an_apology_to_another_of_twilios_calls_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_apology_brings_twilios_name_of_the_call() {
+async fn apology_stores_the_call_sid() {
     let (stage, queue) = scene().await;
     let call = stage
         .call(|call| {
@@ -110,7 +110,7 @@ async fn an_apology_brings_twilios_name_of_the_call() {
 }
 
 #[tokio::test]
-async fn an_apology_of_a_call_that_is_not_known_here_is_no_failure() {
+async fn apology_of_an_unknown_call_is_not_a_failure() {
     let (stage, queue) = scene().await;
     let nobody = testkit::new_call();
     queue.put(&message(&nobody)).await;
@@ -119,7 +119,7 @@ async fn an_apology_of_a_call_that_is_not_known_here_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_call_of_the_earlier_service_takes_an_apology() {
+async fn apology_is_stored_on_a_call_of_the_earlier_service() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let calls = stage.database().collection::<Document>("calls");
@@ -135,9 +135,9 @@ async fn a_call_of_the_earlier_service_takes_an_apology() {
     assert_eq!(told.status, call.status);
 }
 
-/// A message that this code does not know, as this one's are to the code before it.
+/// During a deployment, an older version gets messages with topics that it does not know.
 #[tokio::test]
-async fn a_message_of_a_topic_that_is_not_known_stays_in_the_queue() {
+async fn message_with_an_unknown_topic_stays_in_the_queue() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let mut later: Value = serde_json::from_str(&message(&call)).unwrap();
@@ -152,7 +152,7 @@ async fn a_message_of_a_topic_that_is_not_known_stays_in_the_queue() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_keeps_the_apology_in_the_queue() {
+async fn apology_stays_in_the_queue_while_the_database_is_unavailable() {
     let (stage, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     queue.put(&message(&call)).await;

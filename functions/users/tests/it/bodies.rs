@@ -1,3 +1,5 @@
+//! Tests which bodies are refused, and that every invalid field is named.
+
 use axum::Router;
 use serde_json::{Value, json};
 use testkit::{Answer, Request};
@@ -26,7 +28,7 @@ async fn post(function: &Router, body: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn each_faulty_field_is_named() {
+async fn each_invalid_field_is_named() {
     let (stage, function) = start().await;
     let long = json!("a".repeat(201));
     let long_email = json!(format!(
@@ -98,7 +100,7 @@ async fn each_faulty_field_is_named() {
 }
 
 #[tokio::test]
-async fn all_faults_are_told_at_once() {
+async fn all_invalid_fields_are_listed_at_once() {
     let (stage, function) = start().await;
     let body = json!({"name": "", "email": 7, "age": 1, "is_admin": true});
     let answer = Request::post("/users", &body).send(&function).await;
@@ -116,7 +118,7 @@ async fn all_faults_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn fields_that_only_answers_have_are_unknown_in_bodies() {
+async fn response_only_fields_are_unknown_in_bodies() {
     let (_stage, function) = start().await;
     for field in [
         "id",
@@ -136,7 +138,7 @@ async fn fields_that_only_answers_have_are_unknown_in_bodies() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_object_is_400() {
+async fn body_that_is_not_a_json_object_is_400() {
     let (stage, function) = start().await;
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     let deep_inside = format!(
@@ -187,7 +189,7 @@ async fn what_is_no_json_object_is_400() {
 }
 
 #[tokio::test]
-async fn a_body_must_be_said_to_be_json() {
+async fn content_type_must_be_json() {
     let (stage, function) = start().await;
     let request = Request::post("/users", &ada());
     for media in [
@@ -213,7 +215,7 @@ async fn a_body_must_be_said_to_be_json() {
         .send(&function)
         .await;
     answer.assert_problem(415, "unsupported_media_type");
-    let user = format!("/users/{}", mongodb::bson::oid::ObjectId::new());
+    let user = format!("/users/{}", bson::oid::ObjectId::new());
     let patch = Request::new("PATCH", &user)
         .with_key(testkit::API_KEY)
         .body("{}");
@@ -241,7 +243,7 @@ async fn json_may_have_parameters_and_any_case() {
     }
 }
 
-/// The body, with blanks before its end, of that many bytes.
+/// Returns the body, padded with blanks to this many bytes.
 fn padded(bytes: usize) -> String {
     let body = ada().to_string();
     let (inside, _) = body.rsplit_once('}').unwrap();
@@ -249,7 +251,7 @@ fn padded(bytes: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_body_has_at_most_64_kb() {
+async fn body_has_at_most_64_kb() {
     let (stage, function) = start().await;
     let over = post(&function, &padded(LIMIT + 1)).await;
     over.assert_problem(413, "payload_too_large");
@@ -262,7 +264,7 @@ async fn a_body_has_at_most_64_kb() {
 }
 
 #[tokio::test]
-async fn a_body_in_base64_is_like_any_other() {
+async fn base64_body_is_decoded() {
     let (_stage, function) = start().await;
     let good = Request::post("/users", &json!({}))
         .bytes(with("name", &json!("Ada Ł")).to_string().as_bytes());
@@ -277,7 +279,7 @@ async fn a_body_in_base64_is_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_change_is_checked_as_a_whole_too() {
+async fn every_invalid_field_of_a_change_is_listed() {
     let (_stage, function) = start().await;
     let user = create_ada(&function).await;
     let patch = |body: Value| {

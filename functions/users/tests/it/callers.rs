@@ -1,10 +1,12 @@
+//! Tests API keys and scopes.
+
 use serde_json::json;
 use testkit::{API_KEY, Request, Stage, api_key};
 
 use crate::support::{ada, create_ada, function, start, stored_users, text};
 
 #[tokio::test]
-async fn a_key_comes_as_bearer_or_as_x_api_key() {
+async fn key_is_accepted_as_bearer_or_as_x_api_key() {
     let (_stage, function) = start().await;
     for (name, value) in [
         ("authorization", format!("Bearer {API_KEY}")),
@@ -21,7 +23,7 @@ async fn a_key_comes_as_bearer_or_as_x_api_key() {
 }
 
 #[tokio::test]
-async fn without_a_known_key_everything_is_401() {
+async fn request_without_a_known_key_is_401() {
     let (stage, function) = start().await;
     let path = create_ada(&function).await;
     let bare = [
@@ -65,7 +67,7 @@ async fn without_a_known_key_everything_is_401() {
 }
 
 #[tokio::test]
-async fn a_key_may_do_what_its_scopes_say() {
+async fn scopes_limit_a_key() {
     let keys = [
         api_key("reader", "reads", "users:read"),
         api_key("writer", "writes", "users:write"),
@@ -116,7 +118,7 @@ async fn a_key_may_do_what_its_scopes_say() {
 }
 
 #[tokio::test]
-async fn what_a_key_may_not_do_is_refused_before_its_body_is_read() {
+async fn missing_scope_is_rejected_before_the_body_is_read() {
     let stage = Stage::new()
         .await
         .set("API_KEYS", &api_key("reader", "reads", "users:read"));
@@ -174,7 +176,7 @@ async fn each_of_several_keys_is_known_by_its_name() {
 }
 
 #[tokio::test]
-async fn any_header_that_names_a_known_key_counts() {
+async fn any_header_with_a_known_key_authenticates() {
     let (_stage, function) = start().await;
     let bearer = format!("Bearer {API_KEY}");
     let long: Vec<_> = (0..8)
@@ -212,7 +214,7 @@ async fn any_header_that_names_a_known_key_counts() {
 }
 
 #[tokio::test]
-async fn no_mixture_of_headers_without_a_known_key_is_let_in() {
+async fn headers_without_a_known_key_are_rejected() {
     let (_stage, function) = start().await;
     let detail = async |authorization: &str, x_api_key: &str| {
         let request = Request::new("GET", "/users").header("authorization", authorization);
@@ -238,7 +240,7 @@ async fn no_mixture_of_headers_without_a_known_key_is_let_in() {
     ] {
         let detail = detail(authorization, x_api_key).await;
         assert!(
-            detail.contains("not known"),
+            detail.contains("unknown"),
             "{authorization:?} {x_api_key:?}: {detail}"
         );
     }
@@ -252,12 +254,15 @@ async fn no_mixture_of_headers_without_a_known_key_is_let_in() {
         &format!("Bearer\u{a0}{API_KEY}"),
     ] {
         let detail = detail(authorization, "").await;
-        assert!(detail.contains("is needed"), "{authorization:?}: {detail}");
+        assert!(
+            detail.contains("is required"),
+            "{authorization:?}: {detail}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_key_with_a_comma_is_known() {
+async fn key_with_a_comma_is_accepted() {
     let stage = Stage::new()
         .await
         .set("API_KEYS", &api_key("odd", "a,b", ""));
@@ -272,7 +277,7 @@ async fn a_key_with_a_comma_is_known() {
 }
 
 #[tokio::test]
-async fn the_first_known_key_decides() {
+async fn first_known_key_decides() {
     let keys = [
         api_key("first", "one", "users:write"),
         api_key("second", "two", ""),

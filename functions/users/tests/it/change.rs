@@ -1,3 +1,5 @@
+//! Tests changing and deleting a user.
+
 use mongodb::bson::oid::ObjectId;
 use outdial::domain::CallStatus;
 use serde_json::{Value, json};
@@ -14,7 +16,7 @@ fn delete(path: &str) -> Request {
 }
 
 #[tokio::test]
-async fn a_change_leaves_the_rest_as_it_is() {
+async fn change_leaves_other_fields_unchanged() {
     let (_stage, function) = start().await;
     let created = create(&function, &ada()).await;
     let path = format!("/users/{}", text(&created, "id"));
@@ -37,7 +39,7 @@ async fn a_change_leaves_the_rest_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_time_zone_is_set_changed_and_taken_away() {
+async fn time_zone_is_set_changed_and_removed() {
     let (_stage, function) = start().await;
     let path = create_ada(&function).await;
     for (change, zone) in [
@@ -71,7 +73,7 @@ async fn a_time_zone_is_set_changed_and_taken_away() {
 }
 
 #[tokio::test]
-async fn a_change_of_nothing_changes_nothing() {
+async fn empty_change_changes_nothing() {
     let (_stage, function) = start().await;
     let created = create(&function, &ada()).await;
     let path = format!("/users/{}", text(&created, "id"));
@@ -81,7 +83,7 @@ async fn a_change_of_nothing_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_cannot_take_another_users_address_but_may_respell_its_own() {
+async fn change_cannot_take_another_users_address_but_can_change_case() {
     let (_stage, function) = start().await;
     let path = create_ada(&function).await;
     let mut bob = ada();
@@ -107,7 +109,7 @@ async fn a_change_cannot_take_another_users_address_but_may_respell_its_own() {
 }
 
 #[tokio::test]
-async fn an_address_that_was_given_up_is_free() {
+async fn abandoned_address_is_free() {
     let (_stage, function) = start().await;
     let path = create_ada(&function).await;
     patch(&path, &json!({"email": "new@example.com"}))
@@ -117,7 +119,7 @@ async fn an_address_that_was_given_up_is_free() {
 }
 
 #[tokio::test]
-async fn a_deleted_user_is_gone() {
+async fn deleted_user_is_404() {
     let (stage, function) = start().await;
     let path = create_ada(&function).await;
     let answer = delete(&path).send(&function).await;
@@ -139,7 +141,7 @@ async fn a_deleted_user_is_gone() {
 }
 
 #[tokio::test]
-async fn a_user_with_calls_stays() {
+async fn user_with_calls_cannot_be_deleted() {
     let (stage, function) = start().await;
     let path = create_ada(&function).await;
     store_call(
@@ -155,7 +157,7 @@ async fn a_user_with_calls_stays() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_of_a_user_is_404() {
+async fn malformed_user_id_is_404() {
     let (_stage, function) = start().await;
     let unknown = ObjectId::new().to_hex();
     for id in [
@@ -192,7 +194,7 @@ async fn what_is_no_id_of_a_user_is_404() {
 }
 
 #[tokio::test]
-async fn an_id_is_the_same_in_any_case() {
+async fn id_is_case_insensitive() {
     let (_stage, function) = start().await;
     let path = create_ada(&function).await;
     let upper = path.replace("/users/", "").to_uppercase();

@@ -1,3 +1,5 @@
+//! Tests creating a user, and that an address belongs to one user.
+
 use mongodb::bson::{Document, doc};
 use serde_json::json;
 use testkit::{Request, Stage};
@@ -5,7 +7,7 @@ use testkit::{Request, Stage};
 use crate::support::{ada, create, function, is_recent, start, stored_users, text};
 
 #[tokio::test]
-async fn a_new_user_is_answered_with_its_place() {
+async fn new_user_has_a_location() {
     let (stage, function) = start().await;
     let answer = Request::post("/users", &ada()).send(&function).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
@@ -56,7 +58,7 @@ async fn a_new_user_is_answered_with_its_place() {
 }
 
 #[tokio::test]
-async fn a_user_may_have_a_time_zone() {
+async fn user_may_have_a_time_zone() {
     let (stage, function) = start().await;
     let mut body = ada();
     body["time_zone"] = "America/New_York".into();
@@ -68,7 +70,7 @@ async fn a_user_may_have_a_time_zone() {
 }
 
 #[tokio::test]
-async fn a_user_of_a_stage_without_keys_has_no_creator() {
+async fn user_created_without_a_key_has_no_creator() {
     let stage = Stage::new().await.set("API_KEYS", "");
     let function = function(&stage);
     let answer = Request::new("POST", "/users")
@@ -80,7 +82,7 @@ async fn a_user_of_a_stage_without_keys_has_no_creator() {
 }
 
 #[tokio::test]
-async fn an_address_is_taken_whatever_its_case() {
+async fn address_is_unique_in_any_case() {
     let (stage, function) = start().await;
     create(&function, &ada()).await;
     for email in ["ada@example.com", "ADA@example.com", "Ada@Example.COM"] {
@@ -98,7 +100,7 @@ async fn an_address_is_taken_whatever_its_case() {
 }
 
 #[tokio::test]
-async fn an_address_keeps_the_case_that_it_was_given_in() {
+async fn address_keeps_its_case() {
     let (_stage, function) = start().await;
     let mut body = ada();
     body["email"] = "Ada@Example.com".into();
@@ -106,7 +108,7 @@ async fn an_address_keeps_the_case_that_it_was_given_in() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_gets_the_address() {
+async fn concurrent_requests_create_one_user_per_address() {
     let (stage, function) = start().await;
     let body = ada();
     let request = Request::post("/users", &body);
@@ -124,7 +126,7 @@ async fn of_many_at_once_one_gets_the_address() {
 }
 
 #[tokio::test]
-async fn values_at_the_edge_are_taken() {
+async fn values_at_their_limits_are_accepted() {
     let (_stage, function) = start().await;
     let long_local = "a".repeat(64);
     for (name, email, phone_number) in [

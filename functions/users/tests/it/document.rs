@@ -1,3 +1,5 @@
+//! Tests that requests and responses conform to the API document.
+
 use axum::Router;
 use outdial::domain::CallStatus;
 use serde_json::json;
@@ -16,7 +18,7 @@ async fn check(function: &Router, status: u16, request: Request) {
 }
 
 #[tokio::test]
-async fn every_answer_is_as_the_document_says() {
+async fn every_response_conforms_to_the_document() {
     let (stage, function) = start().await;
     let path = create_ada(&function).await;
     let user = path.trim_start_matches("/users/");
@@ -77,7 +79,7 @@ async fn every_answer_is_as_the_document_says() {
 }
 
 #[tokio::test]
-async fn a_missing_scope_and_an_outage_are_in_the_document() {
+async fn missing_scope_and_an_outage_are_in_the_document() {
     let key = testkit::api_key("caller", "calls", "calls:read");
     let (stage, proxy) = Stage::new()
         .await
@@ -100,7 +102,7 @@ async fn a_missing_scope_and_an_outage_are_in_the_document() {
 }
 
 #[test]
-fn what_the_document_says_of_bodies_is_what_is_taken() {
+fn document_and_parser_agree_on_bodies() {
     let document = document();
     for field in ["name", "email", "phone_number"] {
         assert!(

@@ -1,3 +1,5 @@
+//! Tests that requests with one `Idempotency-Key` create one user.
+
 use serde_json::{Value, json};
 use testkit::{Answer, Request, Stage};
 
@@ -11,7 +13,7 @@ async fn post(router: &axum::Router, key: &str, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_status_and_the_user_as_it_is_now() {
+async fn repeat_gets_the_first_status_and_the_current_user() {
     let router = function(&Stage::new().await);
     let first = post(&router, "k", &ada()).await;
     assert_eq!(first.status, 201);
@@ -32,7 +34,7 @@ async fn a_repeat_gets_the_first_status_and_the_user_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn another_request_under_the_key_is_refused() {
+async fn different_request_with_the_same_key_is_rejected() {
     let router = function(&Stage::new().await);
     post(&router, "k", &ada()).await;
     let mut other = ada();
@@ -46,7 +48,7 @@ async fn another_request_under_the_key_is_refused() {
 }
 
 #[tokio::test]
-async fn requests_without_a_key_never_meet() {
+async fn requests_without_a_key_are_independent() {
     let router = function(&Stage::new().await);
     assert_eq!(
         Request::post("/users", &ada()).send(&router).await.status,
@@ -62,7 +64,7 @@ async fn requests_without_a_key_never_meet() {
 }
 
 #[tokio::test]
-async fn of_requests_that_race_under_one_key_one_creates_the_user() {
+async fn concurrent_requests_with_one_key_create_one_user() {
     let stage = Stage::new().await;
     let routers = [function(&stage), function(&stage), function(&stage)];
     let body = ada();

@@ -1,8 +1,10 @@
+//! Tests that the init phase names a missing or malformed variable.
+
 use outdial::config::Settings;
 use testkit::api_key;
 use users::App;
 
-/// Why the function does not start with these variables.
+/// Returns the error of the init phase with these variables.
 fn refusal<const N: usize>(variables: [(&str, &str); N]) -> String {
     let settings = Settings::from_pairs(variables).unwrap();
     App::from_settings(&settings)
@@ -14,7 +16,7 @@ fn refusal<const N: usize>(variables: [(&str, &str); N]) -> String {
 const URI: (&str, &str) = ("MONGO_URI", "mongodb://user:pa55word@127.0.0.1:1/?tls=true");
 
 #[tokio::test]
-async fn a_variable_that_is_missing_is_named() {
+async fn missing_variable_is_named() {
     let keys = api_key("a", "b", "");
     let error = refusal([("API_KEYS", &keys)]);
     assert!(
@@ -32,7 +34,7 @@ async fn a_variable_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn a_variable_that_is_malformed_is_named_and_not_shown() {
+async fn malformed_variable_is_named_without_its_value() {
     let keys = api_key("a", "b", "");
     for (name, value) in [
         ("MONGO_URI", "localhost/pa55word"),

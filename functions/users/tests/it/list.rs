@@ -1,3 +1,5 @@
+//! Tests the list of users: pages, cursors and filters.
+
 use axum::Router;
 use serde_json::{Value, json};
 use testkit::{Answer, Request};
@@ -58,7 +60,7 @@ async fn pages_are_numbered_from_the_newest() {
 }
 
 #[tokio::test]
-async fn an_empty_list_is_a_page() {
+async fn empty_list_is_a_page() {
     let (_stage, function) = start().await;
     let expected =
         json!({"users": [], "total": 0, "page": 1, "page_size": 20, "next_cursor": null});
@@ -67,13 +69,13 @@ async fn an_empty_list_is_a_page() {
 }
 
 #[tokio::test]
-async fn cursors_walk_the_whole_list_once_and_count_nothing() {
+async fn cursors_walk_the_whole_list_once_without_counting() {
     let (_stage, function) = start().await;
     let newest_first = create_users(&function, 5).await;
     let first = get(&function, "?page_size=2").await.json();
     let mut walked = ids(&first);
     let mut cursor = first["next_cursor"].clone();
-    // One who comes in between is newer than all that follow.
+    // A new user between two requests is newer than all users on later pages.
     create(
         &function,
         &json!({"name": "N", "email": "n@example.com", "phone_number": "+12125550123"}),
@@ -95,7 +97,7 @@ async fn cursors_walk_the_whole_list_once_and_count_nothing() {
 }
 
 #[tokio::test]
-async fn a_parameter_out_of_range_is_named() {
+async fn parameter_out_of_range_is_named() {
     let (_stage, function) = start().await;
     for (query, fields) in [
         ("?page=0", &["page"][..]),
@@ -127,7 +129,7 @@ async fn a_parameter_out_of_range_is_named() {
 }
 
 #[tokio::test]
-async fn a_page_and_a_cursor_exclude_each_other() {
+async fn page_and_cursor_exclude_each_other() {
     let (_stage, function) = start().await;
     create_users(&function, 2).await;
     let body = get(&function, "?page_size=1").await.json();
@@ -147,7 +149,7 @@ async fn a_page_and_a_cursor_exclude_each_other() {
 }
 
 #[tokio::test]
-async fn a_user_is_found_by_address_whatever_its_case() {
+async fn user_is_found_by_address_in_any_case() {
     let (_stage, function) = start().await;
     let newest_first = create_users(&function, 3).await;
     for email in [
@@ -174,7 +176,7 @@ async fn a_user_is_found_by_address_whatever_its_case() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_named_among_the_other_faults() {
+async fn malformed_address_is_listed_with_the_other_errors() {
     let (_stage, function) = start().await;
     for (query, fields) in [
         ("?email=ada", &["email"][..]),
@@ -198,7 +200,7 @@ async fn an_address_that_is_none_is_named_among_the_other_faults() {
     assert_eq!(get(&function, &with_cursor).await.fields(), ["email"]);
 }
 
-/// Users of two numbers in turns; the first number's, newest first.
+/// Creates users with two numbers in turn. Returns those with the first number, newest first.
 async fn create_users_of_two_numbers(function: &Router) -> Vec<String> {
     let mut ids = Vec::new();
     for nth in 0..6 {
@@ -237,7 +239,7 @@ async fn users_are_found_by_number_newest_first() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_the_users_of_a_number_serves_that_list_alone() {
+async fn cursor_of_users_by_number_is_valid_only_for_that_list() {
     let (_stage, function) = start().await;
     let found = create_users_of_two_numbers(&function).await;
     let query = "?phone_number=%2B12125550123&page_size=2";
@@ -264,7 +266,7 @@ async fn a_cursor_of_the_users_of_a_number_serves_that_list_alone() {
 }
 
 #[tokio::test]
-async fn a_user_has_both_the_address_and_the_number_that_are_asked_for() {
+async fn address_and_number_filters_combine() {
     let (_stage, function) = start().await;
     create_users_of_two_numbers(&function).await;
     for (number, count) in [("%2B12125550123", 1), ("%2B12125550124", 0)] {
@@ -275,7 +277,7 @@ async fn a_user_has_both_the_address_and_the_number_that_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_blank_in_an_address_is_its_plus() {
+async fn blank_in_an_address_is_read_as_plus() {
     let (_stage, function) = start().await;
     let email = "ada+calls@example.com";
     let body = json!({"name": "U", "email": email, "phone_number": "+12125550123"});
@@ -288,7 +290,7 @@ async fn a_blank_in_an_address_is_its_plus() {
         let body = get(&function, &format!("?email={written}")).await.json();
         assert_eq!(ids(&body), std::slice::from_ref(&id), "{written}");
     }
-    // An address may have a blank in quotation marks.
+    // An address may contain a blank inside quotation marks.
     let quoted =
         json!({"name": "U", "email": "\"ada b\"@example.com", "phone_number": "+12125550123"});
     let id = text(&create(&function, &quoted).await, "id").to_owned();
@@ -299,7 +301,7 @@ async fn a_blank_in_an_address_is_its_plus() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_none_is_named() {
+async fn malformed_number_is_named() {
     let (_stage, function) = start().await;
     for number in [
         "",

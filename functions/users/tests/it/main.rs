@@ -1,6 +1,6 @@
-//! `/users` from outside: Lambda events in, answers out, on a real database.
+//! Tests `/users`: Lambda events in, HTTP responses out, on a real database.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod bodies;
 mod callers;

@@ -1,3 +1,5 @@
+//! Tests responses while the database is unavailable, and the recovery after that.
+
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -13,7 +15,7 @@ async fn behind_proxy() -> (Stage, Proxy, Router, String) {
     (stage, proxy, function, path)
 }
 
-/// Every kind of request, while the database is away: 503 within five seconds.
+/// Asserts that every kind of request gets a 503 within five seconds.
 async fn assert_all_unavailable(function: &Router, path: &str) {
     let mut bob = ada();
     bob["email"] = "bob@example.com".into();
@@ -48,7 +50,7 @@ async fn assert_all_unavailable(function: &Router, path: &str) {
 }
 
 #[tokio::test]
-async fn a_database_that_is_gone_is_503_and_the_next_request_after_it_is_back_succeeds() {
+async fn unreachable_database_is_503_until_it_is_back() {
     let (stage, proxy, function, path) = behind_proxy().await;
     proxy.cut();
     assert_all_unavailable(&function, &path).await;
@@ -59,7 +61,7 @@ async fn a_database_that_is_gone_is_503_and_the_next_request_after_it_is_back_su
 }
 
 #[tokio::test]
-async fn a_database_that_is_silent_is_503_and_the_next_request_after_it_is_back_succeeds() {
+async fn silent_database_is_503_until_it_is_back() {
     let (_stage, proxy, function, path) = behind_proxy().await;
     proxy.stall();
     assert_all_unavailable(&function, &path).await;
@@ -69,7 +71,7 @@ async fn a_database_that_is_silent_is_503_and_the_next_request_after_it_is_back_
 }
 
 #[tokio::test]
-async fn a_function_that_starts_while_the_database_is_away_serves_when_it_is_back() {
+async fn function_that_starts_during_an_outage_recovers() {
     let (stage, proxy) = Stage::new().await.behind_proxy().await;
     proxy.cut();
     let function = function(&stage);
@@ -82,7 +84,7 @@ async fn a_function_that_starts_while_the_database_is_away_serves_when_it_is_bac
 }
 
 #[tokio::test]
-async fn connections_that_broke_while_nobody_asked_are_no_failure() {
+async fn connections_that_broke_while_idle_are_replaced() {
     let (_stage, proxy, function, path) = behind_proxy().await;
     proxy.cut();
     proxy.restore();
@@ -96,7 +98,7 @@ async fn connections_that_broke_while_nobody_asked_are_no_failure() {
 }
 
 #[tokio::test]
-async fn what_the_database_is_not_asked_for_is_answered_without_it() {
+async fn invalid_requests_are_answered_without_the_database() {
     let (stage, proxy) = Stage::new().await.behind_proxy().await;
     proxy.cut();
     let function = function(&stage);

@@ -1,10 +1,12 @@
+//! Tests that unknown and repeated query parameters are refused.
+
 use serde_json::json;
 use testkit::{API_KEY, Request};
 
 use crate::support::{create_ada, start, stored_users};
 
 #[tokio::test]
-async fn every_route_refuses_parameters_that_it_does_not_know_by_name() {
+async fn every_route_refuses_unknown_parameters_by_name() {
     let (stage, function) = start().await;
     let path = create_ada(&function).await;
     let calls = format!("{path}/calls");
@@ -38,7 +40,7 @@ async fn every_route_refuses_parameters_that_it_does_not_know_by_name() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_comes_twice_is_refused_by_name() {
+async fn repeated_parameter_is_rejected_by_name() {
     let (_stage, function) = start().await;
     let path = create_ada(&function).await;
     for (path, name, value) in [

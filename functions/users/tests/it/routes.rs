@@ -1,3 +1,5 @@
+//! Tests methods, paths, response headers and `ETag`s.
+
 use serde_json::json;
 use testkit::{API_KEY, Answer, Request};
 
@@ -14,7 +16,7 @@ fn allowed(answer: &Answer) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_unknown_method_is_405_with_those_that_are_known() {
+async fn unknown_method_is_405_with_allow() {
     let (_stage, function) = start().await;
     let path = create_ada(&function).await;
     let calls = format!("{path}/calls");
@@ -49,7 +51,7 @@ async fn an_unknown_method_is_405_with_those_that_are_known() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_404() {
+async fn unknown_path_is_404() {
     let (_stage, function) = start().await;
     let path = create_ada(&function).await;
     for path in [
@@ -99,7 +101,7 @@ async fn head_is_get_without_its_body() {
 }
 
 #[tokio::test]
-async fn every_answer_has_the_headers_that_keep_it_safe() {
+async fn every_response_has_the_security_headers() {
     let (_stage, function) = start().await;
     for (request, caching) in [
         (Request::get("/users"), "private, no-cache"),
@@ -121,7 +123,7 @@ async fn every_answer_has_the_headers_that_keep_it_safe() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_its_request() {
+async fn error_has_the_request_id() {
     let (_stage, function) = start().await;
     let answer = Request::new("GET", "/users").send(&function).await;
     answer.assert_problem(401, "unauthorized");
@@ -152,7 +154,7 @@ async fn a_refusal_names_its_request() {
 }
 
 #[tokio::test]
-async fn who_has_what_is_read_already_is_not_sent_it_again_until_it_changes() {
+async fn unchanged_resource_is_304_until_it_changes() {
     let (_stage, function) = start().await;
     let path = create_ada(&function).await;
     let calls = format!("{path}/calls");

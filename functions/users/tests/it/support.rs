@@ -1,34 +1,36 @@
+//! The router of `users`, and requests with valid bodies.
+
 use axum::Router;
 use mongodb::bson::DateTime;
 use outdial::domain::CallStatus;
 use serde_json::{Value, json};
 use testkit::{Request, Stage};
 
-/// The function on that stage.
+/// Returns the function on this stage.
 pub fn function(stage: &Stage) -> Router {
     users::router(users::App::from_settings(&stage.settings()).unwrap())
 }
 
-/// The function on a stage of its own.
+/// Returns a new stage, and the function on it.
 pub async fn start() -> (Stage, Router) {
     let stage = Stage::new().await;
     let function = function(&stage);
     (stage, function)
 }
 
-/// A body of `POST /users` that is taken.
+/// Returns a valid body of `POST /users`.
 pub fn ada() -> Value {
     json!({"name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+12125550123"})
 }
 
-/// A user who has been created, as answered.
+/// Creates a user. Returns the body of the response.
 pub async fn create(function: &Router, body: &Value) -> Value {
     let answer = Request::post("/users", body).send(function).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     answer.json()
 }
 
-/// The path of a user who has been created.
+/// Creates a user. Returns the path of the user.
 pub async fn create_ada(function: &Router) -> String {
     format!("/users/{}", text(&create(function, &ada()).await, "id"))
 }
@@ -43,7 +45,7 @@ pub async fn stored_users(stage: &Stage) -> u64 {
     stage.count("users").await
 }
 
-/// Stores a call of the user, created so many seconds after the epoch.
+/// Stores a call of the user, created this many seconds after the epoch.
 pub async fn store_call(stage: &Stage, user: &str, status: CallStatus, at: i64) -> String {
     let call = stage.call(|call| {
         user.clone_into(&mut call.user_id);
@@ -56,7 +58,7 @@ pub async fn store_call(stage: &Stage, user: &str, status: CallStatus, at: i64) 
     call.await.call_id.to_string()
 }
 
-/// Whether the text is RFC 3339 in UTC with milliseconds and a `Z`, and within a minute of now.
+/// Returns true if the text is RFC 3339 in UTC with milliseconds and a `Z`, and within a minute of now.
 pub fn is_recent(text: &str) -> bool {
     let Ok(at) = DateTime::parse_rfc3339_str(text) else {
         return false;

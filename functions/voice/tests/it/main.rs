@@ -1,7 +1,9 @@
-//! The router of `voice`, in process: a real database, and Lambda events as Twilio causes them.
+//! The router of `voice`, in process, with a real database and Lambda events.
 
-#![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
+mod calls;
 mod outage;
+mod requests;
+mod speech;
 mod support;
-mod voice;

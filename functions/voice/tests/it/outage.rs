@@ -1,4 +1,4 @@
-//! A database that does not answer while a person listens.
+//! Tests voice requests while the database is unavailable.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,15 @@ use serde_json::Value;
 use testkit::{ACCOUNT_SID, AUTH_TOKEN, Answer, BASE_URL, Proxy, Queue, Request, Stage, new_sid};
 use tokio::net::TcpListener;
 
-use crate::support::{APOLOGY, GOODBYE, ask, asked, pairs, params, router, say, signed, twiml};
+use crate::support::{
+    APOLOGY, GOODBYE, pairs, params, request_voice, router, say, signed, twiml, twiml_of,
+};
 
-/// Twilio gives one request up after 6.5 s.
-const PROMISED: Duration = Duration::from_millis(6_500);
+/// Twilio cancels a request after 6.5 s.
+const TWILIO_TIMEOUT: Duration = Duration::from_millis(6_500);
 const OVERRIDES: &str = "#rc=3&rp=all&ct=2000&rt=6500&tt=15000";
 
-/// A function behind a line to the database that can be cut, and the queue.
+/// Returns a stage behind a proxy that can cut its connection to the database, and the queue.
 async fn scene() -> (Stage, Proxy, Queue) {
     let queue = Queue::new().await;
     let (stage, line) = Stage::new()
@@ -34,15 +36,15 @@ fn sid(call: &Call) -> &str {
     call.twilio_sid.as_ref().unwrap().as_str()
 }
 
-/// Asks, and finds the answer in time.
+/// Sends the request, and asserts that the response comes in time.
 async fn ask_in_time(router: &Router, request: &Request) -> Answer {
     let begun = Instant::now();
     let answer = request.send(router).await;
-    assert!(begun.elapsed() < PROMISED, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < TWILIO_TIMEOUT, "{:?}", begun.elapsed());
     answer
 }
 
-/// The URL of a redirect, without the fragment, which Twilio keeps to itself.
+/// Returns the URL of a redirect, without the fragment, which Twilio does not send.
 #[track_caller]
 fn redirected(answer: &Answer) -> String {
     let document = twiml(answer);
@@ -65,7 +67,7 @@ fn undelivered(call: &Call) -> Value {
     })
 }
 
-/// The only message, without its time.
+/// Returns the only message in the queue, without its time.
 async fn only_message(queue: &Queue) -> Value {
     let mut messages = queue.messages().await;
     assert_eq!(messages.len(), 1, "{messages:?}");
@@ -77,7 +79,7 @@ async fn only_message(queue: &Queue) -> Value {
 }
 
 #[tokio::test]
-async fn an_outage_redirects_three_times_then_apologizes_and_tells_the_queue() {
+async fn outage_redirects_three_times_then_apologizes_and_queues_delivery_none() {
     for fault in [Proxy::cut, Proxy::stall] {
         let (stage, line, queue) = scene().await;
         let call = stage.call(|_| ()).await;
@@ -101,7 +103,7 @@ async fn an_outage_redirects_three_times_then_apologizes_and_tells_the_queue() {
 }
 
 #[tokio::test]
-async fn a_script_that_is_read_after_a_redirect_is_spoken_and_nothing_is_told() {
+async fn script_read_after_a_redirect_is_spoken_and_nothing_is_queued() {
     let (stage, line, queue) = scene().await;
     let call = stage.call(|_| ()).await;
     let router = router(&stage);
@@ -120,7 +122,7 @@ async fn a_script_that_is_read_after_a_redirect_is_spoken_and_nothing_is_told() 
 }
 
 #[tokio::test]
-async fn the_fallback_and_an_exhausted_retry_apologize_at_once() {
+async fn fallback_and_exhausted_retry_apologize_at_once() {
     for query in [
         "fallback=1",
         "fallback=1&retry=1",
@@ -142,7 +144,7 @@ async fn the_fallback_and_an_exhausted_retry_apologize_at_once() {
 }
 
 #[tokio::test]
-async fn a_redirect_leads_to_the_url_that_was_signed() {
+async fn redirect_leads_to_the_signed_url() {
     let own = "https://abc.lambda-url.us-east-1.on.aws/twilio/voice";
     for (base_url, voice_url, expected) in [
         (
@@ -169,7 +171,7 @@ async fn a_redirect_leads_to_the_url_that_was_signed() {
     }
 }
 
-/// The apology comes in time, whatever has become of the queue.
+/// Asserts that the apology comes in time with the queue at this URL.
 async fn apologizes_with_queue_at(url: &str) {
     let (stage, line) = Stage::new()
         .await
@@ -188,25 +190,25 @@ async fn apologizes_with_queue_at(url: &str) {
 }
 
 #[tokio::test]
-async fn without_a_queue_the_apology_is_spoken_all_the_same() {
+async fn apology_is_spoken_without_a_queue() {
     apologizes_with_queue_at("").await;
 }
 
 #[tokio::test]
-async fn with_the_queue_away_or_missing_the_apology_is_spoken_all_the_same() {
+async fn apology_is_spoken_if_the_queue_is_unavailable_or_missing() {
     apologizes_with_queue_at("http://127.0.0.1:1/123456789012/webhooks").await;
     apologizes_with_queue_at(&format!("{}-missing", Queue::new().await.url())).await;
 }
 
 #[tokio::test]
-async fn with_a_silent_queue_the_apology_comes_in_time() {
+async fn silent_queue_does_not_delay_the_apology() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     apologizes_with_queue_at(&format!("http://{address}/123456789012/webhooks")).await;
 }
 
 #[tokio::test]
-async fn a_signed_form_that_is_no_voice_request_gets_an_apology_and_tells_what_is_known() {
+async fn malformed_voice_request_gets_an_apology_and_queues_the_known_ids() {
     let queue = Queue::new().await;
     let stage = Stage::new().await.spilling_into(&queue);
     let call = stage.call(|_| ()).await;
@@ -232,7 +234,7 @@ async fn a_signed_form_that_is_no_voice_request_gets_an_apology_and_tells_what_i
 }
 
 #[tokio::test]
-async fn a_stored_call_that_cannot_be_read_gets_an_apology_without_a_redirect() {
+async fn unreadable_call_gets_an_apology_without_a_redirect() {
     let queue = Queue::new().await;
     let stage = Stage::new().await.spilling_into(&queue);
     let call = stage.call(|_| ()).await;
@@ -242,17 +244,17 @@ async fn a_stored_call_that_cannot_be_read_gets_an_apology_without_a_redirect() 
         .update_one(doc! { "_id": call.id }, broken)
         .await
         .unwrap();
-    assert_eq!(asked(&stage, &call).await, say(APOLOGY));
+    assert_eq!(twiml_of(&stage, &call).await, say(APOLOGY));
     assert_eq!(only_message(&queue).await, undelivered(&call));
 }
 
 #[tokio::test]
-async fn a_goodbye_is_no_apology() {
+async fn goodbye_is_not_counted_as_an_apology() {
     let queue = Queue::new().await;
     let stage = Stage::new().await.spilling_into(&queue);
     let call = stage.call(|_| ()).await;
     for path in [path(&call), "/twilio/voice".to_owned()] {
-        let answer = ask(&stage, &path, new_sid().as_str()).await;
+        let answer = request_voice(&stage, &path, new_sid().as_str()).await;
         assert_eq!(twiml(&answer), say(GOODBYE));
     }
     assert!(queue.messages().await.is_empty());

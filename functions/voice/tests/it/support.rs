@@ -1,3 +1,5 @@
+//! Requests to the router of `voice`, and the TwiML of its responses.
+
 use axum::Router;
 use outdial::domain::Call;
 use testkit::{ACCOUNT_SID, Answer, Request, Stage};
@@ -7,13 +9,13 @@ pub fn router(stage: &Stage) -> Router {
     voice::router(app)
 }
 
-/// The parameters as the signature takes them.
+/// Returns the parameters in the form that the signature needs.
 pub fn pairs<'a>(params: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
     let pairs = params.iter();
     pairs.map(|(name, value)| (*name, value.as_str())).collect()
 }
 
-/// What Twilio sends, empty values and all.
+/// Returns the parameters of a voice request, including empty ones.
 pub fn params(sid: &str) -> Vec<(&'static str, String)> {
     [
         ("AccountSid", ACCOUNT_SID),
@@ -41,14 +43,14 @@ pub fn signed(path: &str, sid: &str) -> Request {
     Request::webhook(path, &params)
 }
 
-pub async fn ask(stage: &Stage, path: &str, sid: &str) -> Answer {
+pub async fn request_voice(stage: &Stage, path: &str, sid: &str) -> Answer {
     signed(path, sid).send(&router(stage)).await
 }
 
-/// What the call is told to do.
-pub async fn asked(stage: &Stage, call: &Call) -> String {
+/// Returns the TwiML for this call.
+pub async fn twiml_of(stage: &Stage, call: &Call) -> String {
     let path = format!("/twilio/voice?call_id={}", call.call_id);
-    twiml(&ask(stage, &path, call.twilio_sid.as_ref().unwrap().as_str()).await)
+    twiml(&request_voice(stage, &path, call.twilio_sid.as_ref().unwrap().as_str()).await)
 }
 
 #[track_caller]

@@ -1,4 +1,4 @@
-//! Getting instructions, and what happens where there are none.
+//! Fetching instructions, with the fallback URL and the apology when that fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,33 +6,37 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::form::{self, Form};
-use super::outbox::{ask, new_token, tell_fault};
+use super::outbox::{log_fault, new_token, send_webhook};
 use super::player::{Ending, Player, Stop};
-use crate::faults::{About, CallbackAction, CallbackKind};
-use crate::model::{Callback, EndedBy, Hook};
-use crate::twiml::{self, Document, MAX_DOCUMENT, Say, Source, TwimlError, Verb};
-use crate::webhook::Answer;
+use crate::faults::{CallbackAction, CallbackContext, CallbackKind};
+use crate::model::{Callback, EndedBy, TwimlSource};
+use crate::twiml::{self, Document, MAX_DOCUMENT, Say, TwimlError, Verb};
+use crate::webhook::{WebhookResponse, WebhookTarget};
 
-/// What is spoken before a call ends for want of instructions.
+/// The apology before a call without instructions ends.
 const APPLICATION_ERROR: &str = "We are sorry, an application error has occurred. Goodbye.";
-/// How many documents one call may go through: more is a loop.
+/// The most documents of one call; more count as a loop.
 const MAX_DOCUMENTS: u32 = 1_000;
 
-/// Instructions, and where they are from.
-pub(super) struct Loaded {
+/// Instructions and their origin.
+pub(super) struct LoadedDocument {
     pub(super) verbs: Vec<Verb>,
-    /// The URL that relative ones refer to, and that is asked again by default; the call's own one for inline TwiML.
+    /// The base of relative URLs and the default URL of actions. Empty for inline TwiML.
     pub(super) url: String,
 }
 
 impl Player {
-    /// Gets a document; asks the fallback URL where that fails, and ends the call where that fails too.
-    pub(super) async fn load(&mut self, source: &Source, extra: &Form) -> Result<Loaded, Stop> {
+    /// Loads a document. If that fails, it loads the fallback URL; if that fails too, it apologizes and ends the call.
+    pub(super) async fn load(
+        &mut self,
+        source: &TwimlSource,
+        extra: &Form,
+    ) -> Result<LoadedDocument, Stop> {
         self.documents += 1;
         let result = if self.documents > MAX_DOCUMENTS {
             Err(error(
                 11215,
-                format!("more than {MAX_DOCUMENTS} documents in one call"),
+                format!("the call has loaded more than {MAX_DOCUMENTS} documents"),
             ))
         } else {
             self.try_load(source, extra).await?
@@ -41,21 +45,21 @@ impl Player {
             Ok(loaded) => return Ok(loaded),
             Err(failed) => failed,
         };
-        self.tell_error(&failed);
-        let asked = match source {
-            Source::Url(hook) => hook.url.clone(),
-            Source::Inline(_) => String::new(),
+        self.log_error(&failed);
+        let failed_url = match source {
+            TwimlSource::Url(target) => target.url.clone(),
+            TwimlSource::Inline(_) => String::new(),
         };
         if let Some(fallback) = self.request.fallback.clone()
             && self.documents <= MAX_DOCUMENTS
         {
             let extra = form::pairs([
                 ("ErrorCode", failed.code.to_string().as_str()),
-                ("ErrorUrl", &asked),
+                ("ErrorUrl", &failed_url),
             ]);
-            match self.try_load(&Source::Url(fallback), &extra).await? {
+            match self.try_load(&TwimlSource::Url(fallback), &extra).await? {
                 Ok(loaded) => return Ok(loaded),
-                Err(failed) => self.tell_error(&failed),
+                Err(failed) => self.log_error(&failed),
             }
         }
         self.say(&Say {
@@ -69,49 +73,46 @@ impl Player {
 
     async fn try_load(
         &mut self,
-        source: &Source,
+        source: &TwimlSource,
         extra: &Form,
-    ) -> Result<Result<Loaded, TwimlError>, Stop> {
+    ) -> Result<Result<LoadedDocument, TwimlError>, Stop> {
         let (read, url) = match source {
-            Source::Inline(text) => (twiml::read(text), String::new()),
-            Source::Url(hook) => match self.ask_voice(hook, extra).await? {
-                Ok(answer) => (interpret(&answer), answer.url),
+            TwimlSource::Inline(text) => (twiml::read(text), String::new()),
+            TwimlSource::Url(target) => match self.request_document(target, extra).await? {
+                Ok(response) => (interpret(&response), response.url),
                 Err(failed) => return Ok(Err(failed)),
             },
         };
         Ok(read.map(|document| {
             for warning in document.warnings {
-                self.sim.log.write(
-                    "warning",
-                    Some(&self.sid),
-                    json!({ "code": 12200, "message": warning }),
-                );
+                self.log("warning", json!({ "code": 12200, "message": warning }));
             }
-            Loaded {
+            LoadedDocument {
                 verbs: document.verbs,
                 url,
             }
         }))
     }
 
-    async fn ask_voice(
+    /// Requests a document, with the faults of the plan.
+    async fn request_document(
         &mut self,
-        hook: &Hook,
+        target: &WebhookTarget,
         extra: &Form,
-    ) -> Result<Result<Answer, TwimlError>, Stop> {
+    ) -> Result<Result<WebhookResponse, TwimlError>, Stop> {
         let mut form = self.form();
         form.extend(extra.clone());
-        self.asked += 1;
-        let about = About {
+        self.voice_requests += 1;
+        let context = CallbackContext {
             kind: CallbackKind::Voice,
             event: "in-progress",
             to: &self.request.to,
             call: self.ordinal,
-            ordinal: self.asked,
+            ordinal: self.voice_requests,
         };
-        let fault = self.sim.faults.on_callback(about);
+        let fault = self.sim.faults.on_callback(context);
         if let Some((action, delay)) = fault {
-            tell_fault(
+            log_fault(
                 &self.sim,
                 &self.sid,
                 "in-progress",
@@ -121,15 +122,14 @@ impl Player {
             );
         }
         let (sim, sid) = (Arc::clone(&self.sim), self.sid.clone());
-        let (kind, event, hook) = (CallbackKind::Voice, "in-progress".to_owned(), hook.clone());
         let request = Callback {
-            kind,
-            event,
-            hook,
+            kind: CallbackKind::Voice,
+            event: "in-progress".to_owned(),
+            target: target.clone(),
             form,
             token: new_token(),
         };
-        let asked = self.during(async move {
+        let result = self.wait_for(async move {
             match fault {
                 Some((CallbackAction::Drop, _)) => {
                     return Err(error(11205, "the fault plan dropped the request"));
@@ -137,51 +137,50 @@ impl Player {
                 Some((CallbackAction::Delay, delay)) => tokio::time::sleep(delay).await,
                 _ => {}
             }
-            let answer = ask(&sim, &sid, &request).await;
+            let result = send_webhook(&sim, &sid, &request).await;
             if matches!(fault, Some((CallbackAction::Duplicate, _))) {
-                let _ = ask(&sim, &sid, &request).await;
+                let _ = send_webhook(&sim, &sid, &request).await;
             }
-            answer.map_err(|trouble| error(trouble.code, trouble.message))
+            result.map_err(|failed| error(failed.code, failed.message))
         });
-        asked.await
+        result.await
     }
 
-    fn tell_error(&self, failed: &TwimlError) {
-        self.sim.log.write(
+    fn log_error(&self, failed: &TwimlError) {
+        self.log(
             "error",
-            Some(&self.sid),
             json!({ "code": failed.code, "message": failed.message }),
         );
     }
 }
 
-/// What an answer tells to do.
-fn interpret(answer: &Answer) -> Result<Document, TwimlError> {
-    if !answer.status.is_success() {
+/// Converts a response to a document, depending on its media type.
+fn interpret(response: &WebhookResponse) -> Result<Document, TwimlError> {
+    if !response.status.is_success() {
         return Err(error(
             11200,
-            format!("{} answered {}", answer.url, answer.status),
+            format!("{} responded with {}", response.url, response.status),
         ));
     }
-    if answer.body.len() > MAX_DOCUMENT {
+    if response.body.len() > MAX_DOCUMENT {
         return Err(error(
             11750,
-            format!("a document of more than {MAX_DOCUMENT} bytes"),
+            format!("the document has more than {MAX_DOCUMENT} bytes"),
         ));
     }
-    let text = String::from_utf8_lossy(&answer.body);
+    let text = String::from_utf8_lossy(&response.body);
     let only = |verb| {
         Ok(Document {
             verbs: vec![verb],
             warnings: Vec::new(),
         })
     };
-    match answer.media_type.as_str() {
-        _ if answer.status == http::StatusCode::NO_CONTENT => Ok(Document {
+    match response.media_type.as_str() {
+        _ if response.status == http::StatusCode::NO_CONTENT => Ok(Document {
             verbs: Vec::new(),
             warnings: Vec::new(),
         }),
-        "text/xml" | "application/xml" | "text/html" => match std::str::from_utf8(&answer.body) {
+        "text/xml" | "application/xml" | "text/html" => match std::str::from_utf8(&response.body) {
             Ok(text) => twiml::read(text),
             Err(_) => Err(error(12100, "the document is not UTF-8")),
         },
@@ -191,11 +190,14 @@ fn interpret(answer: &Answer) -> Result<Document, TwimlError> {
             times: 1,
         })),
         audio if audio.starts_with("audio/") => only(Verb::Play(twiml::Play {
-            url: answer.url.clone(),
+            url: response.url.clone(),
             digits: None,
             times: 1,
         })),
-        other => Err(error(12300, format!("a document of type {other:?}"))),
+        other => Err(error(
+            12300,
+            format!("the document has type {other:?}, which is not TwiML"),
+        )),
     }
 }
 

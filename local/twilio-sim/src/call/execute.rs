@@ -1,60 +1,61 @@
-//! Doing what a document says.
+//! Executing the verbs of documents.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::document::Loaded;
+use super::document::LoadedDocument;
 use super::form::{self, Form};
 use super::outbox::new_token;
 use super::player::{Player, Stop};
 use crate::faults::CallbackKind;
-use crate::model::{Callback, Hook, RecordingOptions};
-use crate::twiml::{Action, Gather, Prompt, Record, Source, Verb};
+use crate::model::{Callback, RecordingOptions, TwimlSource};
+use crate::twiml::{Action, Gather, Prompt, Record, Verb};
 use crate::wav::Voice;
-use crate::webhook::resolve;
+use crate::webhook::{WebhookTarget, resolve};
 
-/// When a scripted caller enters something, after a Gather began.
+/// The time from the start of a Gather until the called party presses a key or speaks.
 const INPUT_AFTER: Duration = Duration::from_secs(1);
-/// How long the called party talks to a Record.
+/// The length of the called party's message at a Record.
 const MESSAGE: Duration = Duration::from_secs(3);
-/// Where a document leads.
+
+/// The next step after a verb.
 enum Next {
-    /// To the next verb.
-    On,
-    /// To the end of the call.
+    /// The next verb.
+    Verb,
+    /// The end of the call.
     End,
-    /// To another document.
-    To(Source, Form),
+    /// Another document, with these additional parameters.
+    Document(TwimlSource, Form),
 }
 
 impl Player {
     /// Executes documents until one of them ends the call.
-    pub(super) async fn follow(&mut self, mut source: Source) -> Result<(), Stop> {
+    pub(super) async fn follow(&mut self, mut source: TwimlSource) -> Result<(), Stop> {
         let mut extra = Form::new();
         loop {
             let loaded = self.load(&source, &extra).await?;
             match self.execute(&loaded).await? {
-                Next::To(other, form) => (source, extra) = (other, form),
-                Next::On | Next::End => return Ok(()),
+                Next::Document(other, form) => (source, extra) = (other, form),
+                Next::Verb | Next::End => return Ok(()),
             }
         }
     }
 
-    async fn execute(&mut self, loaded: &Loaded) -> Result<Next, Stop> {
+    async fn execute(&mut self, loaded: &LoadedDocument) -> Result<Next, Stop> {
         for verb in &loaded.verbs {
             let next = match verb {
-                Verb::Say(say) => self.say(say).await.map(|()| Next::On)?,
-                Verb::Play(play) => self.play_audio(play).await.map(|()| Next::On)?,
-                Verb::Pause(length) => self.pause(*length).await.map(|()| Next::On)?,
+                Verb::Say(say) => self.say(say).await.map(|()| Next::Verb)?,
+                Verb::Play(play) => self.play_audio(play).await.map(|()| Next::Verb)?,
+                Verb::Pause(length) => self.pause(*length).await.map(|()| Next::Verb)?,
                 Verb::Record(record) => self.record(record, loaded).await?,
                 Verb::Gather(gather) => self.gather(gather, loaded).await?,
                 Verb::Redirect(action) => {
-                    self.tell_verb("Redirect", json!({ "url": action.url }));
+                    self.log_verb("Redirect", json!({ "url": action.url }));
                     self.go(action, loaded, Form::new())
                 }
                 Verb::Hangup | Verb::Reject => {
-                    self.tell_verb(
+                    self.log_verb(
                         if matches!(verb, Verb::Hangup) {
                             "Hangup"
                         } else {
@@ -65,7 +66,7 @@ impl Player {
                     Next::End
                 }
             };
-            if !matches!(next, Next::On) {
+            if !matches!(next, Next::Verb) {
                 return Ok(next);
             }
         }
@@ -73,12 +74,12 @@ impl Player {
     }
 
     async fn pause(&mut self, length: Duration) -> Result<(), Stop> {
-        self.tell_verb("Pause", json!({ "seconds": length.as_secs() }));
+        self.log_verb("Pause", json!({ "seconds": length.as_secs() }));
         self.wait(length).await
     }
 
-    async fn gather(&mut self, gather: &Gather, loaded: &Loaded) -> Result<Next, Stop> {
-        self.tell_verb(
+    async fn gather(&mut self, gather: &Gather, loaded: &LoadedDocument) -> Result<Next, Stop> {
+        self.log_verb(
             "Gather",
             json!({ "keys": gather.keys, "speech": gather.speech }),
         );
@@ -110,14 +111,14 @@ impl Player {
         }
         self.wait(gather.timeout).await?;
         if !gather.even_if_empty {
-            return Ok(Next::On);
+            return Ok(Next::Verb);
         }
-        let nothing = form::pairs([("Digits", ""), ("msg", "Gather End")]);
-        Ok(self.go(&gather.action, loaded, nothing))
+        let empty = form::pairs([("Digits", ""), ("msg", "Gather End")]);
+        Ok(self.go(&gather.action, loaded, empty))
     }
 
-    async fn record(&mut self, record: &Record, loaded: &Loaded) -> Result<Next, Stop> {
-        self.tell_verb(
+    async fn record(&mut self, record: &Record, loaded: &LoadedDocument) -> Result<Next, Stop> {
+        self.log_verb(
             "Record",
             json!({ "max_seconds": record.max_length.as_secs() }),
         );
@@ -129,13 +130,13 @@ impl Player {
         let options = RecordingOptions {
             channels: 1,
             track: "inbound".to_owned(),
-            callback: callback.map(|url| Hook {
+            callback: callback.map(|url| WebhookTarget {
                 url,
                 get: record.callback.get,
             }),
             events: record.callback_events.clone(),
         };
-        let sid = self.start_tape(options, "RecordVerb");
+        let sid = self.start_recording(options, "RecordVerb");
         let spoken = if self.callee.silent {
             Duration::ZERO
         } else {
@@ -145,15 +146,15 @@ impl Player {
         self.sound(Voice::Callee, spoken);
         let began = self.clock.passed();
         let waited = self.wait(spoken + silence).await;
-        let own = self.tapes.iter().position(|tape| tape.sid == sid);
-        let Some(mut tape) = own.map(|at| self.tapes.remove(at)) else {
-            return Ok(Next::On);
+        let index = self.recordings.iter().position(|active| active.sid == sid);
+        let Some(mut active) = index.map(|index| self.recordings.remove(index)) else {
+            return Ok(Next::Verb);
         };
-        self.stop_tape(&mut tape, Some(spoken.min(self.clock.since(began))));
+        self.stop_recording(&mut active, Some(spoken.min(self.clock.since(began))));
         let recorded = self.recorded_form(&sid);
-        self.process(&tape);
+        self.finish_recording(&active);
         let next = if recorded.is_empty() {
-            Next::On
+            Next::Verb
         } else {
             let mut form = recorded;
             form.extend(form::pairs([(
@@ -162,14 +163,16 @@ impl Player {
             )]));
             self.go(&record.action, loaded, form)
         };
-        if let (Err(Stop::End(_)), Next::To(Source::Url(hook), extra)) = (&waited, &next) {
-            self.tell_after_hangup(hook.clone(), extra.clone());
+        if let (Err(Stop::End(_)), Next::Document(TwimlSource::Url(target), extra)) =
+            (&waited, &next)
+        {
+            self.send_action_after_hangup(target.clone(), extra.clone());
         }
         waited.map(|()| next)
     }
 
-    /// The action of a verb during which the call ended is asked all the same; its answer changes nothing.
-    fn tell_after_hangup(&self, hook: Hook, extra: Form) {
+    /// Requests the action of a verb during which the call ended. The response has no effect.
+    fn send_action_after_hangup(&self, target: WebhookTarget, extra: Form) {
         let mut form = self.form();
         form.retain(|(name, _)| name != "CallStatus");
         form.extend(form::pairs([("CallStatus", "completed")]));
@@ -177,16 +180,16 @@ impl Player {
         self.enqueue(Callback {
             kind: CallbackKind::Voice,
             event: "completed".to_owned(),
-            hook,
+            target,
             form,
             token: new_token(),
         });
     }
 
-    /// To a URL as a document names it: relative to that document, which is meant itself where it names none.
-    fn go(&self, action: &Action, loaded: &Loaded, form: Form) -> Next {
+    /// Leads to the URL of an action, relative to the current document. Without a URL, it leads to the document itself.
+    fn go(&self, action: &Action, loaded: &LoadedDocument, form: Form) -> Next {
         let base = match (&self.request.source, loaded.url.as_str()) {
-            (Source::Url(own), "") => own.url.as_str(),
+            (TwimlSource::Url(own), "") => own.url.as_str(),
             (_, base) => base,
         };
         let url = match &action.url {
@@ -194,22 +197,17 @@ impl Player {
             Some(url) => resolve(base, url),
         };
         match (url, &self.request.source) {
-            (Some(url), _) => Next::To(
-                Source::Url(Hook {
+            (Some(url), _) => Next::Document(
+                TwimlSource::Url(WebhookTarget {
                     url,
                     get: action.get,
                 }),
                 form,
             ),
-            (None, Source::Inline(text)) if action.url.is_none() => {
-                Next::To(Source::Inline(text.clone()), form)
+            (None, TwimlSource::Inline(text)) if action.url.is_none() => {
+                Next::Document(TwimlSource::Inline(text.clone()), form)
             }
             (None, _) => Next::End,
         }
-    }
-
-    pub(super) fn tell_verb(&self, verb: &str, mut detail: serde_json::Value) {
-        detail["verb"] = verb.into();
-        self.sim.log.write("verb", Some(&self.sid), detail);
     }
 }

@@ -1,4 +1,4 @@
-//! The parameters of webhooks, whole, with the empty ones, which are part of the signature.
+//! The parameters of webhooks. Empty ones are included, because the signature covers them.
 
 use chrono::{DateTime, Utc};
 
@@ -6,10 +6,10 @@ use crate::clock::rfc2822;
 use crate::model::Recording;
 use crate::sim::Sim;
 
-/// A form in the making.
+/// The parameters of a webhook: names and values.
 pub(super) type Form = Vec<(String, String)>;
 
-/// What every request about a call tells.
+/// Returns the parameters that all webhooks of a call have in common.
 pub(super) fn call(sim: &Sim, sid: &str, to: &str, from: &str, status: &str) -> Form {
     let mut form = pairs([
         ("AccountSid", sim.config.account_sid.as_str()),
@@ -39,7 +39,7 @@ pub(super) fn call(sim: &Sim, sid: &str, to: &str, from: &str, status: &str) -> 
     form
 }
 
-/// What a status callback adds.
+/// Returns the additional parameters of a status callback.
 pub(super) fn progress(at: DateTime<Utc>, sequence: u64) -> Form {
     pairs([
         ("Timestamp", rfc2822(at).as_str()),
@@ -48,7 +48,7 @@ pub(super) fn progress(at: DateTime<Utc>, sequence: u64) -> Form {
     ])
 }
 
-/// What the last status callback adds: seconds, begun minutes, and the carrier's answer.
+/// Returns the additional parameters of the last status callback: seconds, minutes rounded up, and the carrier's response.
 pub(super) fn ending(seconds: u64, sip_response: u16) -> Form {
     pairs([
         ("CallDuration", seconds.to_string().as_str()),
@@ -57,7 +57,7 @@ pub(super) fn ending(seconds: u64, sip_response: u16) -> Form {
     ])
 }
 
-/// What the last status callback, and the action of a Record, tell of a recording.
+/// Returns the parameters about a recording for the last status callback and the action of a Record.
 pub(super) fn recorded(sim: &Sim, recording: &Recording) -> Form {
     pairs([
         ("RecordingUrl", sim.recording_url(&recording.sid).as_str()),
@@ -69,7 +69,7 @@ pub(super) fn recorded(sim: &Sim, recording: &Recording) -> Form {
     ])
 }
 
-/// A recording status callback.
+/// Returns the parameters of a recording status callback.
 pub(super) fn recording(sim: &Sim, recording: &Recording) -> Form {
     let mut form = pairs([
         ("AccountSid", sim.config.account_sid.as_str()),
@@ -92,7 +92,7 @@ pub(super) fn recording(sim: &Sim, recording: &Recording) -> Form {
     form
 }
 
-/// Names and values.
+/// Builds a form from names and values.
 pub(super) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Form {
     pairs
         .into_iter()

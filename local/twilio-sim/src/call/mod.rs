@@ -1,14 +1,17 @@
-//! A call's life: dialled, answered, spoken, recorded, ended, told.
+//! Playing calls: dialling, TwiML, recordings and callbacks.
 
+mod active_recording;
 mod document;
 mod execute;
 mod form;
+mod lifecycle;
+mod machine_detection;
 mod outbox;
+mod playback;
 mod player;
 mod recorder;
 mod resume;
-mod speak;
-mod telling;
+mod status_callbacks;
 mod waiting;
 
 use std::sync::Arc;
@@ -17,21 +20,22 @@ use chrono::Utc;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::model::{Call, Hook, Request, Status, new_sid};
+use crate::model::{Call, CallRequest, Status, new_sid};
 use crate::sim::Sim;
+use crate::webhook::WebhookTarget;
 use player::Player;
 pub use resume::resume;
 
-/// Accepts a call and starts to play it. Returns its SID.
+/// Creates a call, starts to play it, and returns its SID.
 ///
-/// `asked` is the REST request as the Events resource tells it.
+/// `creation` is the Events entry for the REST request.
 pub fn place(
     sim: &Arc<Sim>,
-    request: Request,
-    status_callback: Option<Hook>,
-    asked: Value,
+    request: CallRequest,
+    status_callback: Option<WebhookTarget>,
+    creation: Value,
 ) -> String {
-    let (commands, orders) = mpsc::unbounded_channel();
+    let (commands, receiver) = mpsc::unbounded_channel();
     let sid = new_sid("CA");
     let now = Utc::now();
     let call = Call {
@@ -52,7 +56,7 @@ pub fn place(
         callbacks_sent: 0,
         callbacks_delivered: 0,
         unanswered: Vec::new(),
-        events: vec![asked],
+        events: vec![creation],
         commands,
     };
     let ordinal = sim.store.lock().add_call(call);
@@ -61,7 +65,15 @@ pub fn place(
         Some(&sid),
         json!({ "status": "queued", "to": request.to, "from": request.from, "call": ordinal }),
     );
-    let player = Player::new(Arc::clone(sim), sid.clone(), ordinal, request, now, orders);
+    let player = Player::new(
+        Arc::clone(sim),
+        sid.clone(),
+        ordinal,
+        request,
+        now,
+        receiver,
+    );
+
     tokio::spawn(player.play());
     sid
 }

@@ -1,4 +1,4 @@
-//! A call's callbacks: sent one after the other, off the path of the call itself, unless the fault plan says otherwise.
+//! The queue of a call's callbacks. The call doesn't wait for them; they go out one after the other, apart from faults.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::call_events;
 use crate::clock::rfc2822;
-use crate::events;
-use crate::faults::{About, CallbackAction, CallbackKind};
+use crate::faults::{CallbackAction, CallbackContext, CallbackKind};
 use crate::model::Callback;
 use crate::sim::Sim;
-use crate::webhook::{Answer, Ask, Trouble};
+use crate::webhook::{WebhookError, WebhookRequest, WebhookResponse};
 
-/// Whose callbacks they are.
+/// Sends the callbacks of one call.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
     sim: Arc<Sim>,
@@ -25,7 +25,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Starts to send what comes through the returned channel, until that is closed.
+    /// Starts a task that sends the callbacks from the returned channel until it is closed.
     pub(super) fn open(
         sim: &Arc<Sim>,
         sid: &str,
@@ -48,16 +48,16 @@ impl Outbox {
         let mut ordinal = 0;
         while let Some(callback) = callbacks.recv().await {
             ordinal += 1;
-            let about = About {
+            let context = CallbackContext {
                 kind: callback.kind,
                 event: &callback.event,
                 to: &self.to,
                 call: self.call,
                 ordinal,
             };
-            let fault = self.sim.faults.on_callback(about);
+            let fault = self.sim.faults.on_callback(context);
             if let Some((action, delay)) = fault {
-                tell_fault(
+                log_fault(
                     &self.sim,
                     &self.sid,
                     &callback.event,
@@ -98,7 +98,7 @@ impl Outbox {
         }
     }
 
-    /// The next run does not send it again.
+    /// Marks a callback as done, so that the next run doesn't send it again.
     fn settle(&self, callback: &Callback) {
         let mut tables = self.sim.store.lock();
         if let Some(call) = tables.call_mut(&self.sid) {
@@ -108,7 +108,7 @@ impl Outbox {
         tables.save_call(&self.sid);
     }
 
-    /// The others go on meanwhile.
+    /// Sends a callback after a delay, without holding up the others.
     fn send_later(&self, callback: &Callback, delay: Duration) {
         let (later, callback) = (self.clone(), callback.clone());
         tokio::spawn(async move {
@@ -117,32 +117,33 @@ impl Outbox {
         });
     }
 
+    /// Sends a callback, and logs a warning if it was not accepted.
     async fn send(&self, callback: &Callback) {
         self.sim
             .store
-            .call(&self.sid, |call| call.callbacks_sent += 1);
-        let result = ask(&self.sim, &self.sid, callback).await;
+            .update_call(&self.sid, |call| call.callbacks_sent += 1);
+        let result = send_webhook(&self.sim, &self.sid, callback).await;
         let warning = match &result {
-            Ok(answer) if answer.status.is_success() => {
+            Ok(response) if response.status.is_success() => {
                 self.sim
                     .store
-                    .call(&self.sid, |call| call.callbacks_delivered += 1);
+                    .update_call(&self.sid, |call| call.callbacks_delivered += 1);
                 let readable = matches!(
-                    answer.media_type.as_str(),
+                    response.media_type.as_str(),
                     "text/xml" | "application/xml" | "text/html"
                 );
-                (!readable && !answer.body.is_empty()).then(|| {
+                (!readable && !response.body.is_empty()).then(|| {
                     (
                         15003,
-                        format!("a callback was answered with {:?}", answer.media_type),
+                        format!("callback response has type {:?}", response.media_type),
                     )
                 })
             }
-            Ok(answer) => Some((
+            Ok(response) => Some((
                 11200,
-                format!("a callback was answered with {}", answer.status),
+                format!("callback response has status {}", response.status),
             )),
-            Err(trouble) => Some((trouble.code, trouble.message.clone())),
+            Err(error) => Some((error.code, error.message.clone())),
         };
         if result.is_ok() {
             self.settle(callback);
@@ -159,7 +160,7 @@ impl Outbox {
     }
 }
 
-/// Hands a callback over for delivery, by this run or, where calls are kept, the next.
+/// Queues a callback for delivery. With a data file, the next run delivers it if this one can't.
 pub(super) fn queue(
     sim: &Sim,
     sid: &str,
@@ -173,48 +174,52 @@ pub(super) fn queue(
         }
         tables.save_call(sid);
     }
-    // The outbox lives as long as the player.
+    // The outbox task runs until the last sender is dropped.
     let _ = outbox.send(callback);
 }
 
-/// Sends a webhook and notes it among the call's events.
-pub(super) async fn ask(sim: &Sim, sid: &str, callback: &Callback) -> Result<Answer, Trouble> {
+/// Sends a webhook and adds it to the call's events.
+pub(super) async fn send_webhook(
+    sim: &Sim,
+    sid: &str,
+    callback: &Callback,
+) -> Result<WebhookResponse, WebhookError> {
     let Callback {
         kind,
         event,
-        hook,
+        target,
         form,
         token,
     } = callback;
-    let (asked_at, started) = (rfc2822(Utc::now()), Instant::now());
-    let asked = Ask {
+    let (sent_at, started) = (rfc2822(Utc::now()), Instant::now());
+    let request = WebhookRequest {
         call_sid: sid,
-        kind: kind.word(),
+        kind: kind.as_str(),
         event,
-        hook,
+        target,
         params: form,
         token,
     };
-    let result = sim.webhooks.send(asked).await;
-    let told = events::webhook(
-        hook,
+    let result = sim.webhooks.send(request).await;
+    let entry = call_events::webhook(
+        target,
         form,
-        &asked_at,
+        &sent_at,
         started.elapsed(),
         result.as_ref().ok(),
     );
     sim.store
-        .call(sid, |call| events::note(&mut call.events, told));
+        .update_call(sid, |call| call_events::add(&mut call.events, entry));
     result
 }
 
-/// A new `I-Twilio-Idempotency-Token`.
+/// Returns a new `I-Twilio-Idempotency-Token`.
 pub(super) fn new_token() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// Tells of a fault that strikes a webhook.
-pub(super) fn tell_fault(
+/// Logs a fault of a webhook.
+pub(super) fn log_fault(
     sim: &Sim,
     sid: &str,
     event: &str,
@@ -222,7 +227,7 @@ pub(super) fn tell_fault(
     action: CallbackAction,
     delay: Duration,
 ) {
-    let mut entry = json!({ "webhook": kind.word(), "event": event, "action": action });
+    let mut entry = json!({ "webhook": kind.as_str(), "event": event, "action": action });
     if !delay.is_zero() {
         entry["delay_ms"] = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX).into();
     }

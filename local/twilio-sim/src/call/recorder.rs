@@ -1,33 +1,29 @@
-//! Recordings while they are made.
+//! Making recordings, and reporting them.
 
 use std::time::Duration;
 
 use serde_json::json;
 
+use super::active_recording::ActiveRecording;
+use super::form::{self, Form};
 use super::outbox::new_token;
 use super::player::Player;
-use super::{form, form::Form};
 use crate::faults::CallbackKind;
 use crate::model::{Callback, Recording, RecordingOptions, new_sid};
 use crate::wav::{Sound, Voice};
 
-/// A recording that runs.
-#[derive(Debug)]
-pub(super) struct Tape {
-    pub(super) sid: String,
-    pub(super) options: RecordingOptions,
-    began: Duration,
-    sounds: Vec<Sound>,
-}
-
-/// How long a finished recording is being processed, in call time.
+/// The processing time of a stopped recording, in call time.
 pub(super) const PROCESSING: Duration = Duration::from_secs(1);
 const TOO_SHORT: u32 = 16101;
 const SILENT: u32 = 16102;
 
 impl Player {
-    /// Starts a recording, and tells so where that was asked for.
-    pub(super) fn start_tape(&mut self, options: RecordingOptions, source: &'static str) -> String {
+    /// Starts a recording, sends its callback if requested, and returns its SID.
+    pub(super) fn start_recording(
+        &mut self,
+        options: RecordingOptions,
+        source: &'static str,
+    ) -> String {
         let now = self.clock.now();
         let recording = Recording {
             sid: new_sid("RE"),
@@ -45,8 +41,8 @@ impl Player {
         };
         let sid = recording.sid.clone();
         self.sim.store.lock().add_recording(recording);
-        self.tell_recording(&sid, &options);
-        self.tapes.push(Tape {
+        self.report_recording(&sid, &options);
+        self.recordings.push(ActiveRecording {
             sid: sid.clone(),
             options,
             began: self.clock.passed(),
@@ -55,21 +51,25 @@ impl Player {
         sid
     }
 
-    /// Something is heard from now on, for `length`.
+    /// Adds a sound of this length, from now on, to all recordings in progress.
     pub(super) fn sound(&mut self, voice: Voice, length: Duration) {
         let clock = self.clock;
-        for tape in &mut self.tapes {
-            let at = clock.since(tape.began);
-            tape.sounds.push(Sound {
+        for recording in &mut self.recordings {
+            let at = clock.since(recording.began);
+            recording.sounds.push(Sound {
                 voice,
                 at: at..at.saturating_add(length),
             });
         }
     }
 
-    /// Stops a recording at `length`, or where the call stands. What it holds is known from now on.
-    pub(super) fn stop_tape(&mut self, tape: &mut Tape, length: Option<Duration>) {
-        let length = length.unwrap_or(self.clock.since(tape.began));
+    /// Stops a recording now, or cuts it to `length`, and stores its sounds.
+    pub(super) fn stop_recording(
+        &mut self,
+        recording: &mut ActiveRecording,
+        length: Option<Duration>,
+    ) {
+        let length = length.unwrap_or(self.clock.since(recording.began));
         let seconds = u32::try_from(length.as_secs()).unwrap_or(u32::MAX);
         let error_code = match seconds {
             0 => Some(TOO_SHORT),
@@ -77,17 +77,17 @@ impl Player {
             _ => None,
         };
         let now = self.clock.now();
-        self.sim.store.recording(&tape.sid, |recording| {
-            recording.status = "processing".into();
-            recording.seconds = Some(seconds);
-            recording.error_code = error_code;
-            recording.updated = now;
-            recording.sounds = std::mem::take(&mut tape.sounds);
+        self.sim.store.update_recording(&recording.sid, |stored| {
+            stored.status = "processing".into();
+            stored.seconds = Some(seconds);
+            stored.error_code = error_code;
+            stored.updated = now;
+            stored.sounds = std::mem::take(&mut recording.sounds);
         });
-        self.sim.store.lock().save_recording(&tape.sid);
+        self.sim.store.lock().save_recording(&recording.sid);
     }
 
-    /// What a status callback or an action says about a recording that has one.
+    /// Returns the parameters about a recording for a status callback or an action. Empty if it is absent.
     pub(super) fn recorded_form(&self, sid: &str) -> Form {
         let tables = self.sim.store.lock();
         let recording = tables
@@ -98,18 +98,18 @@ impl Player {
             .unwrap_or_default()
     }
 
-    /// A stopped recording has been processed: it is completed, or absent.
-    pub(super) fn process(&mut self, tape: &Tape) {
+    /// Ends the processing of a stopped recording: it becomes completed or absent.
+    pub(super) fn finish_recording(&mut self, recording: &ActiveRecording) {
         let now = self.clock.now();
-        self.sim.store.recording(&tape.sid, |recording| {
-            recording.process();
-            recording.updated = now;
+        self.sim.store.update_recording(&recording.sid, |stored| {
+            stored.finish();
+            stored.updated = now;
         });
-        self.sim.store.lock().save_recording(&tape.sid);
-        self.tell_recording(&tape.sid, &tape.options);
+        self.sim.store.lock().save_recording(&recording.sid);
+        self.report_recording(&recording.sid, &recording.options);
     }
 
-    fn tell_recording(&self, sid: &str, options: &RecordingOptions) {
+    fn report_recording(&self, sid: &str, options: &RecordingOptions) {
         let tables = self.sim.store.lock();
         let Some(recording) = tables.recording(sid) else {
             return;
@@ -125,15 +125,14 @@ impl Player {
             "error_code": recording.error_code,
         });
         drop(tables);
-        self.sim.log.write("recording", Some(&self.sid), detail);
-        if let Some(hook) = &options.callback
+        self.log("recording", detail);
+        if let Some(target) = &options.callback
             && options.events.iter().any(|event| *event == status)
         {
-            let (event, hook) = (status.into_owned(), hook.clone());
             self.enqueue(Callback {
                 kind: CallbackKind::Recording,
-                event,
-                hook,
+                event: status.into_owned(),
+                target: target.clone(),
                 form,
                 token: new_token(),
             });

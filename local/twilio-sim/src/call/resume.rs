@@ -1,28 +1,31 @@
-//! What is left of an earlier run: calls that nobody plays any more, and callbacks that nobody has answered.
+//! Cleaning up after an earlier run: ending its open calls, and sending its unanswered callbacks.
 
 use std::sync::Arc;
 
 use super::form::{self, Form};
 use super::outbox::{Outbox, new_token};
 use crate::faults::CallbackKind;
-use crate::model::{Call, Callback, Hook, Recording, Status};
+use crate::model::{Call, Callback, Recording, Status};
 use crate::sim::Sim;
+use crate::webhook::WebhookTarget;
 
-/// Breaks off what was under way, and sends the callbacks about that, after those that an earlier run could not deliver.
+/// Ends the calls and recordings that an earlier run left open.
+///
+/// For each call, it first sends the callbacks that the earlier run couldn't deliver, then those about the end.
 pub fn resume(sim: &Arc<Sim>) {
     let mut tables = sim.store.lock();
-    let (calls, recordings) = tables.break_off();
+    let (calls, recordings) = tables.end_interrupted();
     for sid in &calls {
         if let Some(call) = tables.call_mut(sid) {
-            call.unanswered.extend(ended(sim, call));
+            call.unanswered.extend(end_callback(sim, call));
         }
     }
     for sid in &recordings {
-        let told = tables.recording(sid).and_then(|recording| {
+        let report = tables.recording(sid).and_then(|recording| {
             let call = tables.call(&recording.call_sid)?;
-            Some((call.sid.clone(), recorded(sim, call, recording)?))
+            Some((call.sid.clone(), recording_callback(sim, call, recording)?))
         });
-        if let Some((call, callback)) = told
+        if let Some((call, callback)) = report
             && let Some(call) = tables.call_mut(&call)
         {
             call.unanswered.push(callback);
@@ -37,7 +40,7 @@ pub fn resume(sim: &Arc<Sim>) {
     for (sid, to) in waiting.into_iter().rev() {
         tables.save_call(&sid);
         let unanswered = tables.call(&sid).map(|call| call.unanswered.clone());
-        // Fault plans count the calls of this run, of which it is none.
+        // Ordinal 0, because fault plans count only the calls of this run.
         let outbox = Outbox::open(sim, &sid, &to, 0);
         for callback in unanswered.into_iter().flatten() {
             let _ = outbox.send(callback);
@@ -45,16 +48,16 @@ pub fn resume(sim: &Arc<Sim>) {
     }
 }
 
-/// The last status callback of a call that has been broken off, if it was asked for.
-fn ended(sim: &Sim, call: &Call) -> Option<Callback> {
-    let wanted = &call.request.status_events;
-    let hook = call.status_callback.as_ref()?;
-    if !wanted.iter().any(|event| event == "completed") {
+/// Returns the last status callback of an interrupted call, if it was requested.
+fn end_callback(sim: &Sim, call: &Call) -> Option<Callback> {
+    let requested = &call.request.status_events;
+    let target = call.status_callback.as_ref()?;
+    if !requested.iter().any(|event| event == "completed") {
         return None;
     }
-    let (to, from, word) = (&call.request.to, &call.request.from, call.status.word());
-    let mut form = form::call(sim, &call.sid, to, from, word);
-    // Of all kinds, there were at least as many callbacks as status callbacks.
+    let (to, from, status) = (&call.request.to, &call.request.from, call.status.as_str());
+    let mut form = form::call(sim, &call.sid, to, from, status);
+    // The count includes other callbacks, so this number is higher than those of all earlier status callbacks.
     let sequence = call
         .callbacks_sent
         .saturating_add(call.unanswered.len() as u64);
@@ -66,28 +69,28 @@ fn ended(sim: &Sim, call: &Call) -> Option<Callback> {
     };
     let seconds = call.duration.unwrap_or_default();
     form.extend(form::ending(seconds, sip_response));
-    Some(callback(CallbackKind::Status, word, hook, form))
+    Some(callback(CallbackKind::Status, status, target, form))
 }
 
-/// The callback about a recording that has been broken off, if it was asked for.
-fn recorded(sim: &Sim, call: &Call, recording: &Recording) -> Option<Callback> {
+/// Returns the callback about an interrupted recording of a whole call, if it was requested.
+fn recording_callback(sim: &Sim, call: &Call, recording: &Recording) -> Option<Callback> {
     let options = call.request.recording.as_ref()?;
-    let hook = options.callback.as_ref()?;
-    let is_wanted = options
+    let target = options.callback.as_ref()?;
+    let is_requested = options
         .events
         .iter()
         .any(|event| *event == recording.status);
     let is_of_call = recording.source == "OutboundAPI";
     let form = || form::recording(sim, recording);
-    (is_wanted && is_of_call)
-        .then(|| callback(CallbackKind::Recording, &recording.status, hook, form()))
+    (is_requested && is_of_call)
+        .then(|| callback(CallbackKind::Recording, &recording.status, target, form()))
 }
 
-fn callback(kind: CallbackKind, event: &str, hook: &Hook, form: Form) -> Callback {
+fn callback(kind: CallbackKind, event: &str, target: &WebhookTarget, form: Form) -> Callback {
     Callback {
         kind,
         event: event.to_owned(),
-        hook: hook.clone(),
+        target: target.clone(),
         form,
         token: new_token(),
     }

@@ -1,12 +1,12 @@
-//! Letting a call's time pass, and obeying what the REST API asks meanwhile.
+//! Letting call time pass, while applying commands from the REST API and watching the time limit.
 
 use std::time::{Duration, Instant};
 
 use super::player::{CANCELED, Ending, Player, Stop};
-use crate::model::{Command, EndedBy, Order, Status};
+use crate::model::{Command, EndedBy, Status, Update};
 
 impl Player {
-    /// Sends keys: a quarter of a second each, `w` half a second, `W` a whole one.
+    /// Sends keys. Each takes a quarter of a second; `w` waits half a second, `W` a whole one.
     pub(super) async fn send_digits(&mut self, digits: &str) -> Result<(), Stop> {
         let millis = digits.chars().map(|key| match key {
             'w' => 500,
@@ -16,7 +16,7 @@ impl Player {
         self.wait(Duration::from_millis(millis.sum())).await
     }
 
-    /// Lets call time pass, unless the call ends or is told otherwise.
+    /// Waits in call time, until a command or the end of the call stops it.
     pub(super) async fn wait(&mut self, time: Duration) -> Result<(), Stop> {
         let end = self.clock.passed().saturating_add(time);
         while self.clock.passed() < end {
@@ -25,10 +25,10 @@ impl Player {
             let started = Instant::now();
             tokio::select! {
                 biased;
-                Some(command) = self.orders.recv() => {
+                Some(command) = self.commands.recv() => {
                     let passed = self.sim.config.speed.call(started.elapsed());
                     self.clock.advance(passed.min(allowed));
-                    self.obey(command)?;
+                    self.apply(command)?;
                 }
                 () = tokio::time::sleep(self.sim.config.speed.wall(allowed)) => {
                     self.clock.advance(allowed);
@@ -39,16 +39,16 @@ impl Player {
         Ok(())
     }
 
-    /// Waits for something that takes its own time, unless the call ends or is told otherwise.
-    pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
+    /// Waits for `work` in wall time, until a command or the end of the call stops it.
+    pub(super) async fn wait_for<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
         let mut work = std::pin::pin!(work);
         loop {
             let (started, left) = (Instant::now(), self.time_left());
             tokio::select! {
                 biased;
-                Some(command) = self.orders.recv() => {
+                Some(command) = self.commands.recv() => {
                     self.clock.advance(started.elapsed());
-                    self.obey(command)?;
+                    self.apply(command)?;
                 }
                 result = &mut work => {
                     self.clock.advance(started.elapsed());
@@ -62,7 +62,7 @@ impl Player {
         }
     }
 
-    /// The end, once the time limit is reached or the called party hangs up.
+    /// Stops when the time limit is reached or the called party hangs up.
     fn check_time(&self) -> Result<(), Stop> {
         if !self.time_left().is_zero() {
             return Ok(());
@@ -76,7 +76,7 @@ impl Player {
         Err(Stop::End(Ending::completed(by)))
     }
 
-    /// Until the time limit, or until the called party hangs up.
+    /// The call time until the time limit or until the called party hangs up.
     fn time_left(&self) -> Duration {
         let Some(answered) = self.answered else {
             return Duration::MAX;
@@ -90,15 +90,15 @@ impl Player {
             .saturating_sub(self.clock.passed())
     }
 
-    fn obey(&mut self, command: Command) -> Result<(), Stop> {
+    fn apply(&mut self, command: Command) -> Result<(), Stop> {
         let answered = self.status == Status::InProgress;
-        let stop = match command.order {
-            Order::Cancel if answered => None,
-            Order::Complete if answered => Some(Stop::End(Ending::completed(EndedBy::Update))),
-            Order::Cancel | Order::Complete => Some(Stop::End(CANCELED)),
-            Order::Redirect(source) if answered => Some(Stop::Redirect(source)),
-            Order::Redirect(_) => None,
-            Order::Limit(limit) => {
+        let stop = match command.update {
+            Update::Cancel if answered => None,
+            Update::Complete if answered => Some(Stop::End(Ending::completed(EndedBy::Update))),
+            Update::Cancel | Update::Complete => Some(Stop::End(CANCELED)),
+            Update::Redirect(source) if answered => Some(Stop::Redirect(source)),
+            Update::Redirect(_) => None,
+            Update::TimeLimit(limit) => {
                 self.request.time_limit = limit;
                 None
             }
@@ -109,7 +109,7 @@ impl Player {
                 Ok(())
             }
             Some(stop) => {
-                self.obeyed.push(command.done);
+                self.pending_acks.push(command.done);
                 Err(stop)
             }
         }

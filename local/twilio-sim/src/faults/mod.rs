@@ -1,8 +1,8 @@
-//! The fault plan: what goes wrong on purpose, reproducibly.
+//! Reproducible fault injection by a fault plan.
 //!
-//! A rule applies to what it names, always or with a probability. Whether it strikes is computed from the seed, the
-//! rule's place in the plan and what it is about (the how-manieth call and callback, the how-manieth request), so the
-//! same plan and the same calls meet the same faults, whatever runs beside them.
+//! A rule names the webhooks or requests that it applies to, and fires always or with a probability. The seed, the rule's
+//! position in the plan and the ordinals of the call and callback, or of the request, decide whether it fires. The same plan
+//! and the same calls therefore get the same faults, whatever else runs.
 
 mod plan;
 
@@ -14,7 +14,7 @@ pub use plan::{
     When,
 };
 
-/// The plan in force, and how often its rules have been looked at.
+/// The current fault plan, with a count of matching requests for each rule.
 #[derive(Debug)]
 pub struct Faults {
     default_seed: u64,
@@ -27,23 +27,23 @@ struct State {
     rest_seen: Vec<u64>,
 }
 
-/// Which webhook a fault may strike.
+/// The webhook to check against the plan.
 #[derive(Clone, Copy, Debug)]
-pub struct About<'a> {
-    /// Its kind.
+pub struct CallbackContext<'a> {
+    /// The kind of webhook.
     pub kind: CallbackKind,
-    /// The status that it tells.
+    /// The status that it reports.
     pub event: &'a str,
-    /// The call's number.
+    /// The called number.
     pub to: &'a str,
-    /// The how-manieth call it is of.
+    /// The ordinal of the call, from 1.
     pub call: u64,
-    /// The how-manieth webhook of that call it is.
+    /// The ordinal of the webhook within the call, from 1.
     pub ordinal: u64,
 }
 
 impl Faults {
-    /// Puts a plan into force.
+    /// Starts with a plan. `default_seed` applies to plans without a seed.
     #[must_use]
     pub fn new(plan: FaultPlan, default_seed: u64) -> Self {
         let faults = Self {
@@ -54,47 +54,49 @@ impl Faults {
         faults
     }
 
-    /// The plan in force.
+    /// Returns the current plan.
     #[must_use]
     pub fn plan(&self) -> FaultPlan {
         self.lock().plan.clone()
     }
 
-    /// Puts another plan into force and counts requests from 1 again.
+    /// Replaces the plan and resets the request counts.
     pub fn replace(&self, plan: FaultPlan) {
         let rest_seen = vec![0; plan.rest.len()];
         *self.lock() = State { plan, rest_seen };
     }
 
-    /// What happens to this webhook: the first rule that strikes, with its delay.
+    /// Returns the action and the delay of the first rule that fires for this webhook.
     #[must_use]
-    pub fn on_callback(&self, about: About<'_>) -> Option<(CallbackAction, Duration)> {
+    pub fn on_callback(&self, context: CallbackContext<'_>) -> Option<(CallbackAction, Duration)> {
         let state = self.lock();
         let seed = state.plan.seed.unwrap_or(self.default_seed);
         let rules = state.plan.callbacks.iter().enumerate();
         let (_, rule) = rules.into_iter().find(|(place, rule)| {
-            rule.kind.is_none_or(|kind| kind == about.kind)
+            rule.kind.is_none_or(|kind| kind == context.kind)
                 && rule
                     .event
                     .as_deref()
-                    .is_none_or(|event| event == about.event)
-                && rule.to.as_deref().is_none_or(|to| to == about.to)
-                && (rule.calls.is_empty() || rule.calls.contains(&about.call))
-                && strikes(
+                    .is_none_or(|event| event == context.event)
+                && rule.to.as_deref().is_none_or(|to| to == context.to)
+                && (rule.calls.is_empty() || rule.calls.contains(&context.call))
+                && fires(
                     rule.probability,
-                    [seed, *place as u64, about.call, about.ordinal],
+                    [seed, *place as u64, context.call, context.ordinal],
                 )
         })?;
         Some((rule.action, rule.delay()))
     }
 
-    /// What happens to this REST request, whose form names `to`. Counts the request for every rule that it matches.
+    /// Returns the first rule that fires for this REST request, and counts the request for each matching rule.
+    ///
+    /// `to` is the form's `To`.
     #[must_use]
     pub fn on_request(&self, operation: RestOperation, to: Option<&str>) -> Option<RestRule> {
         let mut guard = self.lock();
         let State { plan, rest_seen } = &mut *guard;
         let seed = plan.seed.unwrap_or(self.default_seed);
-        let mut struck = None;
+        let mut fired = None;
         for (place, (rule, seen)) in plan.rest.iter().zip(rest_seen).enumerate() {
             let matches = (rule.on == RestOperation::Any || rule.on == operation)
                 && (rule.to.is_none() || rule.to.as_deref() == to);
@@ -102,15 +104,15 @@ impl Faults {
                 continue;
             }
             *seen += 1;
-            let named = rule.requests.is_empty() || rule.requests.contains(seen);
-            if struck.is_none()
-                && named
-                && strikes(rule.probability, [seed, 1_000 + place as u64, *seen, 0])
+            let is_listed = rule.requests.is_empty() || rule.requests.contains(seen);
+            if fired.is_none()
+                && is_listed
+                && fires(rule.probability, [seed, 1_000 + place as u64, *seen, 0])
             {
-                struck = Some(rule.clone());
+                fired = Some(rule.clone());
             }
         }
-        struck
+        fired
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -118,8 +120,8 @@ impl Faults {
     }
 }
 
-/// A coin that falls the same way for the same `key`: the finaliser of `SplitMix64` over its parts.
-fn strikes(probability: f64, key: [u64; 4]) -> bool {
+/// Returns true with this probability, and always the same result for the same `key`. Hashes with `SplitMix64`'s finaliser.
+fn fires(probability: f64, key: [u64; 4]) -> bool {
     let mixed = key.into_iter().fold(0_u64, |state, part| {
         let mut z = state.wrapping_add(part).wrapping_add(0x9e37_79b9_7f4a_7c15);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

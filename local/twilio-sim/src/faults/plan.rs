@@ -1,61 +1,61 @@
-//! A fault plan as it is written.
+//! The format of a fault plan.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A fault plan, as written in the file and in `PUT /_sim/faults`.
+/// A fault plan, as in the file and in `PUT /_sim/faults`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FaultPlan {
-    /// Chooses among the possible courses; the simulator's own seed where it is absent.
+    /// The random seed; the simulator's own by default.
     pub seed: Option<u64>,
-    /// What happens to webhooks.
+    /// Rules for webhooks.
     pub callbacks: Vec<CallbackRule>,
-    /// What happens to REST requests.
+    /// Rules for REST requests.
     pub rest: Vec<RestRule>,
 }
 
-/// One fault among the webhooks.
+/// A rule for webhooks.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallbackRule {
-    /// Which webhooks; all of them where it is absent.
+    /// The kind of webhook; any by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<CallbackKind>,
-    /// The `CallStatus` or `RecordingStatus` that it tells; any where it is absent.
+    /// The `CallStatus` or `RecordingStatus` in the webhook; any by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// Only calls to this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Only these calls, counted from 1 in the order in which they were accepted; all where it is empty.
+    /// Only these calls, counted from 1 in the order of creation; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<u64>,
-    /// How often it strikes, 0 to 1.
+    /// The probability that it fires, 0 to 1.
     #[serde(default = "always")]
     pub probability: f64,
-    /// What happens.
+    /// The fault.
     pub action: CallbackAction,
-    /// How much later it arrives, or its duplicate, in milliseconds of the wall clock.
+    /// The delay of the webhook or its duplicate, in milliseconds of wall time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
 }
 
 impl CallbackRule {
-    /// How much later it arrives, or its duplicate.
+    /// The delay of the webhook or its duplicate, in wall time.
     #[must_use]
     pub fn delay(&self) -> Duration {
-        let usual = match self.action {
+        let default = match self.action {
             CallbackAction::Delay => 1_000,
             _ => 0,
         };
-        Duration::from_millis(self.delay_ms.unwrap_or(usual))
+        Duration::from_millis(self.delay_ms.unwrap_or(default))
     }
 }
 
-/// The kinds of webhook.
+/// The kind of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CallbackKind {
@@ -65,14 +65,14 @@ pub enum CallbackKind {
     Status,
     /// A recording status callback.
     Recording,
-    /// The result of a background machine detection.
+    /// The result of machine detection in the background.
     Amd,
 }
 
 impl CallbackKind {
-    /// The word in plans and logs.
+    /// The name in plans and logs.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Voice => "voice",
             Self::Status => "status",
@@ -82,57 +82,57 @@ impl CallbackKind {
     }
 }
 
-/// What can happen to a webhook.
+/// A fault of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CallbackAction {
-    /// It never arrives. For `voice` that is a failed connection.
+    /// It never arrives. For `voice`, the connection fails.
     Drop,
-    /// It arrives twice, the second time after its delay.
+    /// It arrives twice, the second time after the delay.
     Duplicate,
-    /// It arrives later, while the others go on.
+    /// It arrives after the delay, without holding up the others.
     Delay,
-    /// It arrives after the next one of its kind.
+    /// It arrives after the next webhook of its kind.
     Reorder,
 }
 
-/// One fault among the REST requests.
+/// A rule for REST requests.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestRule {
-    /// Which requests.
+    /// The operation; any by default.
     #[serde(default)]
     pub on: RestOperation,
     /// Only requests whose `To` is this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Only these matching requests, counted from 1; all where it is empty.
+    /// Only these of the matching requests, counted from 1; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<u64>,
-    /// How often it strikes, 0 to 1.
+    /// The probability that it fires, 0 to 1.
     #[serde(default = "always")]
     pub probability: f64,
-    /// Before the request takes effect, or after it has.
+    /// Before or after the request takes effect.
     #[serde(default)]
     pub when: When,
-    /// What happens.
+    /// The fault.
     pub action: RestAction,
     /// The HTTP status of `refuse` and `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Twilio's code in a `refuse`.
+    /// Twilio's error code for `refuse`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<u32>,
-    /// How long a `stall` is, in milliseconds of the wall clock; the request is then answered as usual.
+    /// The length of a `stall`, in milliseconds of wall time. The usual response follows.
     #[serde(default = "a_minute")]
     pub delay_ms: u64,
 }
 
-/// The REST requests that can be told apart.
+/// The operation of a REST request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RestOperation {
-    /// Every one.
+    /// Any operation.
     #[default]
     Any,
     /// POST Calls.json.
@@ -145,7 +145,7 @@ pub enum RestOperation {
     Update,
     /// Recordings: fetch and list.
     Recordings,
-    /// DELETE of a call or a recording.
+    /// DELETE of a call or recording.
     Delete,
     /// A recording's audio.
     Media,
@@ -155,32 +155,32 @@ pub enum RestOperation {
     Events,
 }
 
-/// When a REST fault strikes.
+/// When a REST fault happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
-    /// Nothing has happened yet, and nothing will but for a `stall`.
+    /// Before the request takes effect. Only after a `stall` does it still take effect.
     #[default]
     Before,
-    /// The call was accepted, ended, and so on; its answer is what breaks.
+    /// After the request has taken effect; only the response breaks.
     After,
 }
 
-/// What can happen to a REST request.
+/// A fault of a REST request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestAction {
-    /// An error document; 400 and 20001 by default.
+    /// A refusal in Twilio's error format, by default 400 with 20001.
     Refuse,
     /// 429 with 20429.
     RateLimit,
-    /// No answer for a while.
+    /// A late response.
     Stall,
-    /// The connection is reset.
+    /// A reset of the connection.
     Reset,
-    /// A server's error, 500 by default, with a page that is not JSON.
+    /// A server error with an HTML page, by default 500.
     Error,
-    /// The right status and a body that is not JSON.
+    /// The usual status with a body that is not valid JSON.
     Garbage,
 }
 
@@ -193,15 +193,15 @@ fn a_minute() -> u64 {
 }
 
 impl FaultPlan {
-    /// Reads a plan.
+    /// Parses a plan.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in words.
+    /// A message, if it is not a valid plan.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let document: Value = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         if !document.is_object() {
-            return Err("a fault plan is a JSON object".to_owned());
+            return Err("a fault plan must be a JSON object".to_owned());
         }
         let plan: Self = serde_json::from_value(document).map_err(|error| error.to_string())?;
         let mut probabilities = plan
@@ -210,21 +210,24 @@ impl FaultPlan {
             .map(|r| r.probability)
             .chain(plan.rest.iter().map(|r| r.probability));
         if probabilities.any(|p| !(0.0..=1.0).contains(&p)) {
-            return Err("a probability must be between 0 and 1".to_owned());
+            return Err("`probability` must be between 0 and 1".to_owned());
         }
         if plan
             .callbacks
             .iter()
             .any(|r| r.action == CallbackAction::Reorder && r.kind == Some(CallbackKind::Voice))
         {
-            return Err("a voice request can't be reordered: the call waits for it".to_owned());
+            return Err(
+                "`reorder` is not possible for `voice`, because the call waits for the response"
+                    .to_owned(),
+            );
         }
         if plan
             .rest
             .iter()
             .any(|r| r.status.is_some_and(|status| !(400..600).contains(&status)))
         {
-            return Err("the status of a fault must be between 400 and 599".to_owned());
+            return Err("`status` must be between 400 and 599".to_owned());
         }
         Ok(plan)
     }

@@ -16,6 +16,7 @@ const SUBRESOURCES: &[(&str, &str)] = &[
     ("transcriptions", "Transcriptions"),
 ];
 
+/// Returns the account.
 pub(super) fn fetch(sim: &Sim) -> Value {
     let subresources: Map<String, Value> = SUBRESOURCES
         .iter()

@@ -7,21 +7,21 @@ use chrono::Utc;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::dates::Span;
+use super::date_filter::DateFilter;
 use super::error::RestError;
 use super::new_call;
 use super::page::Page;
 use super::params::Params;
 use crate::clock::rfc2822;
-use crate::model::{Call, Command, Order, Status};
-use crate::numbers::{e164, formatted};
+use crate::model::{Call, Command, Status, TwimlSource, Update};
+use crate::phone_number::{e164, formatted};
 use crate::sim::Sim;
 use crate::store::Tables;
-use crate::twiml::{MAX_INLINE, Source};
-use crate::{call, events};
+use crate::twiml::MAX_INLINE;
+use crate::{call, call_events};
 
-/// How long an update waits for the call to do what it was told.
-const OBEYING: Duration = Duration::from_secs(5);
+/// The longest time that an update waits for the call to apply it.
+const UPDATE_TIMEOUT: Duration = Duration::from_secs(5);
 const SUBRESOURCES: &[(&str, &str)] = &[
     ("notifications", "Notifications"),
     ("recordings", "Recordings"),
@@ -37,23 +37,26 @@ const SUBRESOURCES: &[(&str, &str)] = &[
     ("user_defined_messages", "UserDefinedMessages"),
 ];
 
+/// Creates a call.
 pub(super) fn create(sim: &Arc<Sim>, form: &Params) -> Result<Value, RestError> {
     let (request, status_callback) = new_call::read(sim, form)?;
     let url = format!("{}{}", sim.origin, sim.path("/Calls.json"));
-    let asked = events::creation(&url, &form.0, &rfc2822(Utc::now()));
-    let sid = call::place(sim, request, status_callback, asked);
+    let creation = call_events::creation(&url, &form.0, &rfc2822(Utc::now()));
+    let sid = call::place(sim, request, status_callback, creation);
     fetch(sim, &sid)
 }
 
+/// Returns a call.
 pub(super) fn fetch(sim: &Sim, sid: &str) -> Result<Value, RestError> {
     known(sim, sim.store.lock().call(sid), sid).map(|call| document(sim, call))
 }
 
+/// Lists calls, newest first.
 pub(super) fn list(sim: &Sim, query: &Params) -> Result<Value, RestError> {
-    let page = Page::asked(query)?;
+    let page = Page::from_query(query)?;
     let (started, ended) = (
-        Span::asked(query, "StartTime")?,
-        Span::asked(query, "EndTime")?,
+        DateFilter::from_query(query, "StartTime")?,
+        DateFilter::from_query(query, "EndTime")?,
     );
     let number = |name: &str| {
         query
@@ -66,11 +69,11 @@ pub(super) fn list(sim: &Sim, query: &Params) -> Result<Value, RestError> {
     let matching = tables.calls().filter(|call| {
         to.as_ref().is_none_or(|to| *to == call.request.to)
             && from.as_ref().is_none_or(|from| *from == call.request.from)
-            && status.is_none_or(|status| status == call.status.rest_word())
-            // No call here has a parent.
+            && status.is_none_or(|status| status == call.status.as_rest_str())
+            // No simulated call has a parent.
             && query.get("ParentCallSid").is_none()
-            && started.has(call.started.or(Some(call.created)))
-            && ended.has(call.ended)
+            && started.contains(call.started.or(Some(call.created)))
+            && ended.contains(call.ended)
     });
     let items = matching.map(|call| (call.sid.as_str(), call));
     Ok(
@@ -80,8 +83,9 @@ pub(super) fn list(sim: &Sim, query: &Params) -> Result<Value, RestError> {
     )
 }
 
+/// Lists the events of a call.
 pub(super) fn events(sim: &Sim, sid: &str, query: &Params) -> Result<Value, RestError> {
-    let page = Page::asked(query)?;
+    let page = Page::from_query(query)?;
     let tables = sim.store.lock();
     let call = known(sim, tables.call(sid), sid)?;
     let path = sim.path(&format!("/Calls/{sid}/Events.json"));
@@ -90,9 +94,11 @@ pub(super) fn events(sim: &Sim, sid: &str, query: &Params) -> Result<Value, Rest
     Ok(page.document(&path, query, "events", items, Value::clone))
 }
 
+/// Updates a call, and waits until the change has taken effect.
 pub(super) async fn update(sim: &Arc<Sim>, sid: &str, form: &Params) -> Result<Value, RestError> {
-    let order = order(sim, form)?;
-    let status_callback = form.hook(sim, "StatusCallback", "StatusCallbackMethod", 21609)?;
+    let update = read_update(sim, form)?;
+    let status_callback =
+        form.webhook_target(sim, "StatusCallback", "StatusCallbackMethod", 21609)?;
     let limit = form.seconds("TimeLimit", 1..=86_400, 20001)?;
     let (commands, status) = {
         let mut tables = sim.store.lock();
@@ -103,27 +109,27 @@ pub(super) async fn update(sim: &Arc<Sim>, sid: &str, form: &Params) -> Result<V
         }
         (call.commands.clone(), call.status)
     };
-    for order in order.into_iter().chain(limit.map(Order::Limit)) {
-        let not_now = match order {
-            Order::Redirect(_) => status != Status::InProgress,
+    for update in update.into_iter().chain(limit.map(Update::TimeLimit)) {
+        let is_too_late_or_early = match update {
+            Update::Redirect(_) => status != Status::InProgress,
             _ => status.has_ended(),
         };
-        if not_now {
+        if is_too_late_or_early {
             return Err(RestError::bad(
                 21220,
                 "Call is not in-progress. Cannot redirect.",
             ));
         }
-        let (done, obeyed) = oneshot::channel();
-        // A call that ends at this moment obeys no more; the answer tells how it ended.
-        if commands.send(Command { order, done }).is_ok() {
-            let _ = tokio::time::timeout(OBEYING, obeyed).await;
+        let (done, applied) = oneshot::channel();
+        // If the call has just ended, sending fails. The response then shows the final status.
+        if commands.send(Command { update, done }).is_ok() {
+            let _ = tokio::time::timeout(UPDATE_TIMEOUT, applied).await;
         }
     }
     fetch(sim, sid)
 }
 
-/// Deletes the record of an ended call, and its events; its recordings stay.
+/// Deletes an ended call and its events, but not its recordings.
 pub(super) fn delete(sim: &Sim, sid: &str) -> Result<(), RestError> {
     let mut tables = sim.store.lock();
     if !known(sim, tables.call(sid), sid)?.status.has_ended() {
@@ -133,19 +139,20 @@ pub(super) fn delete(sim: &Sim, sid: &str) -> Result<(), RestError> {
     Ok(())
 }
 
-fn order(sim: &Sim, form: &Params) -> Result<Option<Order>, RestError> {
+/// Reads the change that an update requests, apart from the time limit.
+fn read_update(sim: &Sim, form: &Params) -> Result<Option<Update>, RestError> {
     if let Some(status) = form.get("Status") {
         return match status {
-            "completed" => Ok(Some(Order::Complete)),
-            "canceled" => Ok(Some(Order::Cancel)),
+            "completed" => Ok(Some(Update::Complete)),
+            "canceled" => Ok(Some(Update::Cancel)),
             other => Err(RestError::bad(
                 20001,
                 format!("Status is not valid: {other}"),
             )),
         };
     }
-    if let Some(hook) = form.hook(sim, "Url", "Method", 21205)? {
-        return Ok(Some(Order::Redirect(Source::Url(hook))));
+    if let Some(target) = form.webhook_target(sim, "Url", "Method", 21205)? {
+        return Ok(Some(Update::Redirect(TwimlSource::Url(target))));
     }
     let Some(twiml) = form.get("Twiml") else {
         return Ok(None);
@@ -156,10 +163,12 @@ fn order(sim: &Sim, form: &Params) -> Result<Option<Order>, RestError> {
             format!("Twiml is longer than {MAX_INLINE} characters"),
         ));
     }
-    Ok(Some(Order::Redirect(Source::Inline(twiml.to_owned()))))
+    Ok(Some(Update::Redirect(TwimlSource::Inline(
+        twiml.to_owned(),
+    ))))
 }
 
-/// A call that exists, or 404.
+/// Returns the call, or a 404 without one.
 pub(super) fn known<'a>(
     sim: &Sim,
     call: Option<&'a Call>,
@@ -168,8 +177,8 @@ pub(super) fn known<'a>(
     call.ok_or_else(|| missing(sim, sid))
 }
 
-/// Whether there is such a call, else 404.
-pub(super) fn check(sim: &Sim, tables: &Tables, sid: &str) -> Result<(), RestError> {
+/// Returns a 404 if the call doesn't exist.
+pub(super) fn check_exists(sim: &Sim, tables: &Tables, sid: &str) -> Result<(), RestError> {
     known(sim, tables.call(sid), sid).map(|_| ())
 }
 
@@ -212,7 +221,7 @@ fn document(sim: &Sim, call: &Call) -> Value {
         "queue_time": "0",
         "sid": call.sid,
         "start_time": date(call.started),
-        "status": call.status.rest_word(),
+        "status": call.status.as_rest_str(),
         "subresource_uris": subresources,
         "to": call.request.to,
         "to_formatted": formatted(&call.request.to),

@@ -1,23 +1,23 @@
-//! Refusals in Twilio's form.
+//! Errors in Twilio's format.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use serde_json::json;
 
-/// A refusal: `{code, message, more_info, status}`.
+/// An error response: `{code, message, more_info, status}`.
 #[derive(Clone, Debug)]
 pub struct RestError {
     /// The HTTP status.
     pub status: StatusCode,
-    /// Twilio's code.
+    /// Twilio's error code.
     pub code: u32,
-    /// What is wrong.
+    /// The message.
     pub message: String,
 }
 
 impl RestError {
-    /// 400 with one of Twilio's codes.
+    /// 400 with this error code.
     pub fn bad(code: u32, message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -47,7 +47,7 @@ impl RestError {
         }
     }
 
-    /// 409, 20009: a call that has not ended cannot be deleted.
+    /// 409, 20009: the call has not ended, so it can't be deleted.
     #[must_use]
     pub fn not_complete() -> Self {
         Self {
@@ -67,7 +67,7 @@ impl RestError {
         }
     }
 
-    /// 429, 20429: nothing was done, and trying again is safe.
+    /// 429, 20429: the request had no effect and can be retried.
     #[must_use]
     pub fn too_many_requests() -> Self {
         Self {

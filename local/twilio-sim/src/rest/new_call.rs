@@ -1,35 +1,43 @@
-//! What a new call must be, and what is refused.
+//! Validating the parameters of a new call.
 
 use std::time::Duration;
 
 use super::error::RestError;
 use super::params::Params;
-use crate::model::{Detection, Hook, RecordingOptions, Request};
-use crate::numbers::e164;
+use crate::model::{CallRequest, MachineDetection, RecordingOptions, TwimlSource};
+use crate::phone_number::e164;
 use crate::sim::Sim;
-use crate::twiml::{MAX_INLINE, Source};
+use crate::twiml::MAX_INLINE;
+use crate::webhook::WebhookTarget;
 
 const STATUS_EVENTS: &[&str] = &["initiated", "ringing", "answered", "completed"];
 const RECORDING_EVENTS: &[&str] = &["in-progress", "completed", "absent"];
 const RING_TIMEOUT: Duration = Duration::from_mins(1);
 const TIME_LIMIT: Duration = Duration::from_hours(4);
-/// The number that Twilio refuses as `From` of test calls.
+/// The `From` that Twilio refuses for test credentials.
 const INVALID_FROM: &str = "+15005550001";
 
-/// Reads the form of POST Calls.json: the call, and where its status callbacks go.
-pub(super) fn read(sim: &Sim, form: &Params) -> Result<(Request, Option<Hook>), RestError> {
-    let to = called(form)?;
-    let from = calling(form)?;
-    let url = form.hook(sim, "Url", "Method", 21205)?;
+/// Reads the form of POST Calls.json: the call, and its status callback.
+///
+/// # Errors
+///
+/// Twilio's error for the first invalid parameter.
+pub(super) fn read(
+    sim: &Sim,
+    form: &Params,
+) -> Result<(CallRequest, Option<WebhookTarget>), RestError> {
+    let to = read_to(form)?;
+    let from = read_from(form)?;
+    let url = form.webhook_target(sim, "Url", "Method", 21205)?;
     let source = match (url, form.get("Twiml"), form.get("ApplicationSid")) {
-        (Some(hook), ..) => Source::Url(hook),
+        (Some(target), ..) => TwimlSource::Url(target),
         (None, Some(twiml), _) if twiml.chars().count() > MAX_INLINE => {
             return Err(RestError::bad(
                 20001,
                 format!("Twiml is longer than {MAX_INLINE} characters"),
             ));
         }
-        (None, Some(twiml), _) => Source::Inline(twiml.to_owned()),
+        (None, Some(twiml), _) => TwimlSource::Inline(twiml.to_owned()),
         (None, None, Some(sid)) => {
             return Err(RestError::bad(
                 21218,
@@ -38,12 +46,13 @@ pub(super) fn read(sim: &Sim, form: &Params) -> Result<(Request, Option<Hook>), 
         }
         (None, None, None) => return Err(RestError::bad(21205, "Url parameter is required.")),
     };
-    let status_callback = form.hook(sim, "StatusCallback", "StatusCallbackMethod", 21609)?;
-    let request = Request {
+    let status_callback =
+        form.webhook_target(sim, "StatusCallback", "StatusCallbackMethod", 21609)?;
+    let request = CallRequest {
         to,
         from,
         source,
-        fallback: form.hook(sim, "FallbackUrl", "FallbackMethod", 21205)?,
+        fallback: form.webhook_target(sim, "FallbackUrl", "FallbackMethod", 21205)?,
         status_events: events(form.all("StatusCallbackEvent"), STATUS_EVENTS),
         recording: recording(sim, form)?,
         timeout: form
@@ -58,11 +67,11 @@ pub(super) fn read(sim: &Sim, form: &Params) -> Result<(Request, Option<Hook>), 
     Ok((request, status_callback))
 }
 
-fn called(form: &Params) -> Result<String, RestError> {
+fn read_to(form: &Params) -> Result<String, RestError> {
     let Some(text) = form.get("To") else {
         return Err(RestError::bad(21201, "No 'To' number is specified"));
     };
-    let Some(to) = endpoint(text) else {
+    let Some(to) = parse_party(text) else {
         let message = format!("The phone number you are attempting to call, {text}, is not valid.");
         return Err(RestError::bad(21211, message));
     };
@@ -85,11 +94,11 @@ fn called(form: &Params) -> Result<String, RestError> {
     Err(RestError::bad(refusal.0, refusal.1))
 }
 
-fn calling(form: &Params) -> Result<String, RestError> {
+fn read_from(form: &Params) -> Result<String, RestError> {
     let Some(text) = form.get("From") else {
         return Err(RestError::bad(21213, "No 'From' number is specified"));
     };
-    match endpoint(text) {
+    match parse_party(text) {
         Some(from) if from != INVALID_FROM => Ok(from),
         _ => Err(RestError::bad(
             21212,
@@ -98,8 +107,8 @@ fn calling(form: &Params) -> Result<String, RestError> {
     }
 }
 
-/// A phone number, a SIP address or a client.
-fn endpoint(text: &str) -> Option<String> {
+/// Parses a phone number, a SIP address or a client.
+fn parse_party(text: &str) -> Option<String> {
     let other = ["sip:", "sips:", "client:"].iter().any(|scheme| {
         text.strip_prefix(scheme)
             .is_some_and(|rest| !rest.is_empty())
@@ -111,7 +120,7 @@ fn endpoint(text: &str) -> Option<String> {
     }
 }
 
-/// The events wanted: completed by default, and none at all where one of them does not exist.
+/// Returns the requested events: `completed` by default, none if one of the names is unknown.
 fn events(given: Vec<String>, known: &[&str]) -> Vec<String> {
     match given {
         given if given.is_empty() => vec!["completed".to_owned()],
@@ -121,23 +130,23 @@ fn events(given: Vec<String>, known: &[&str]) -> Vec<String> {
 }
 
 fn recording(sim: &Sim, form: &Params) -> Result<Option<RecordingOptions>, RestError> {
-    let callback = form.hook(
+    let callback = form.webhook_target(
         sim,
         "RecordingStatusCallback",
         "RecordingStatusCallbackMethod",
         21609,
     )?;
-    let channels = if form.word("RecordingChannels", &["mono", "dual"])? == "dual" {
+    let channels = if form.one_of("RecordingChannels", &["mono", "dual"])? == "dual" {
         2
     } else {
         1
     };
     let track = form
-        .word("RecordingTrack", &["both", "inbound", "outbound"])?
+        .one_of("RecordingTrack", &["both", "inbound", "outbound"])?
         .to_owned();
-    form.word("Trim", &["trim-silence", "do-not-trim"])?;
-    let named = form.all("RecordingStatusCallbackEvent");
-    let named = named
+    form.one_of("Trim", &["trim-silence", "do-not-trim"])?;
+    let requested = form.all("RecordingStatusCallbackEvent");
+    let requested = requested
         .iter()
         .flat_map(|value| value.split_whitespace())
         .map(str::to_owned)
@@ -146,7 +155,7 @@ fn recording(sim: &Sim, form: &Params) -> Result<Option<RecordingOptions>, RestE
         channels,
         track,
         callback,
-        events: events(named, RECORDING_EVENTS),
+        events: events(requested, RECORDING_EVENTS),
     };
     Ok(form.flag("Record")?.then_some(options))
 }
@@ -165,16 +174,16 @@ fn send_digits(form: &Params) -> Result<Option<String>, RestError> {
     }
 }
 
-fn detection(sim: &Sim, form: &Params) -> Result<Option<Detection>, RestError> {
-    let callback = form.hook(
+fn detection(sim: &Sim, form: &Params) -> Result<Option<MachineDetection>, RestError> {
+    let callback = form.webhook_target(
         sim,
         "AsyncAmdStatusCallback",
         "AsyncAmdStatusCallbackMethod",
         21609,
     )?;
-    let mode = form.word("MachineDetection", &["none", "Enable", "DetectMessageEnd"])?;
+    let mode = form.one_of("MachineDetection", &["none", "Enable", "DetectMessageEnd"])?;
     let in_background = form.flag("AsyncAmd")?;
-    let detection = Detection {
+    let detection = MachineDetection {
         message_end: mode == "DetectMessageEnd",
         in_background,
         callback,

@@ -1,4 +1,4 @@
-//! Lists, a page at a time, newest first.
+//! Pages of lists, newest first.
 
 use serde_json::{Map, Value};
 
@@ -8,17 +8,22 @@ use super::params::Params;
 const DEFAULT_SIZE: u64 = 50;
 const MAX_SIZE: u64 = 1_000;
 
-/// Which page of a list is asked for.
+/// The requested page of a list.
 #[derive(Debug)]
 pub(super) struct Page {
     size: u64,
     number: u64,
-    /// The first item's SID. The item after the last one shown, so that those shown may be deleted before going on.
+    /// The SID of the page's first item. Deleting the items of earlier pages doesn't move it.
     from: Option<String>,
 }
 
 impl Page {
-    pub(super) fn asked(query: &Params) -> Result<Self, RestError> {
+    /// Parses `PageSize`, `Page` and `PageToken`.
+    ///
+    /// # Errors
+    ///
+    /// 20001 for an invalid number, 20007 for a page size that is too large.
+    pub(super) fn from_query(query: &Params) -> Result<Self, RestError> {
         let number = |name: &str, default: u64| match query.get(name) {
             None => Ok(default),
             Some(text) => text
@@ -45,7 +50,7 @@ impl Page {
         }
     }
 
-    /// The page's document. `items` are all that match, with their SIDs; they are rendered only as far as needed.
+    /// Builds the page's document. `items` are all matching items with their SIDs; only those of the page are rendered.
     pub(super) fn document<'a, T: 'a>(
         &self,
         path: &str,

@@ -1,21 +1,22 @@
-//! Parameters of a form or a query, and Twilio's rules for their values.
+//! The parameters of a form or query, and Twilio's rules for their values.
 
 use std::time::Duration;
 
 use super::error::RestError;
-use crate::model::Hook;
 use crate::sim::Sim;
+use crate::webhook::WebhookTarget;
 
-/// Decoded names and values, in order.
+/// The decoded parameters, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Params(pub(super) Vec<(String, String)>);
 
 impl Params {
+    /// Decodes a form or query.
     pub(super) fn parse(encoded: &[u8]) -> Self {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The last value of a name, if it is not empty.
+    /// Returns the last value of a parameter, or `None` if it is missing or empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -25,7 +26,7 @@ impl Params {
             .filter(|value| !value.is_empty())
     }
 
-    /// All values of a name.
+    /// Returns all non-empty values of a parameter.
     pub(super) fn all(&self, name: &str) -> Vec<String> {
         self.0
             .iter()
@@ -34,7 +35,7 @@ impl Params {
             .collect()
     }
 
-    /// Whether a method parameter says GET.
+    /// Reads a method parameter: true for GET, false for POST, which is the default.
     fn is_get(&self, name: &str) -> Result<bool, RestError> {
         match self.get(name).map(str::to_ascii_uppercase).as_deref() {
             None | Some("POST") => Ok(false),
@@ -46,14 +47,14 @@ impl Params {
         }
     }
 
-    /// A webhook's URL and method; `code` is the refusal of a URL that can't be asked.
-    pub(super) fn hook(
+    /// Reads the URL and method of a webhook. `code` is the error for an unreachable URL.
+    pub(super) fn webhook_target(
         &self,
         sim: &Sim,
         url: &str,
         method: &str,
         code: u32,
-    ) -> Result<Option<Hook>, RestError> {
+    ) -> Result<Option<WebhookTarget>, RestError> {
         let get = self.is_get(method)?;
         let Some(value) = self.get(url) else {
             return Ok(None);
@@ -64,13 +65,13 @@ impl Params {
                 format!("{url} is not a valid URL: {value}"),
             ));
         }
-        Ok(Some(Hook {
+        Ok(Some(WebhookTarget {
             url: value.to_owned(),
             get,
         }))
     }
 
-    /// Whole seconds within `range`.
+    /// Reads whole seconds within `range`. `code` is the error for another value.
     pub(super) fn seconds(
         &self,
         name: &str,
@@ -86,7 +87,7 @@ impl Params {
         }
     }
 
-    /// `true` or `false`, in any case.
+    /// Reads `true` or `false`, in any case. The default is false.
     pub(super) fn flag(&self, name: &str) -> Result<bool, RestError> {
         match self.get(name).map(str::to_ascii_lowercase).as_deref() {
             None | Some("false") => Ok(false),
@@ -98,8 +99,8 @@ impl Params {
         }
     }
 
-    /// One of a few words; the first of them by default.
-    pub(super) fn word(
+    /// Reads one of `words`, in any case. The default is the first one.
+    pub(super) fn one_of(
         &self,
         name: &str,
         words: &[&'static str],
@@ -114,8 +115,9 @@ impl Params {
     }
 }
 
-/// Whether Twilio would take a URL: http or https with a host without underscores. `strict`: https, and not this
-/// machine.
+/// Returns true if Twilio accepts a URL. The scheme must be http or https, and the host must not have underscores.
+///
+/// With `strict`, the scheme must be https and the host must be another machine.
 fn is_reachable(text: &str, strict: bool) -> bool {
     let Ok(url) = url::Url::parse(text) else {
         return false;

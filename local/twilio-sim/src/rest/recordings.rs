@@ -1,4 +1,4 @@
-//! The Recordings resource, of the account and of a call, and the audio.
+//! The Recordings resource of the account and of a call, and the audio.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -8,26 +8,28 @@ use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::byte_range::{RequestedRange, requested_range};
 use super::calls;
-use super::dates::Span;
+use super::date_filter::DateFilter;
 use super::error::RestError;
 use super::page::Page;
 use super::params::Params;
-use super::range::{self, Wanted};
 use crate::clock::rfc2822;
 use crate::model::Recording;
 use crate::sim::Sim;
 use crate::wav::Wav;
 
+/// The size of the chunks in which audio is sent, in bytes.
 const CHUNK: u64 = 64 * 1024;
 
+/// Lists the recordings of a call or the account, newest first.
 pub(super) fn list(sim: &Sim, call: Option<&str>, query: &Params) -> Result<Value, RestError> {
-    let page = Page::asked(query)?;
-    let created = Span::asked(query, "DateCreated")?;
+    let page = Page::from_query(query)?;
+    let created = DateFilter::from_query(query, "DateCreated")?;
     let tables = sim.store.lock();
     let path = match call {
         Some(sid) => {
-            calls::check(sim, &tables, sid)?;
+            calls::check_exists(sim, &tables, sid)?;
             sim.path(&format!("/Calls/{sid}/Recordings.json"))
         }
         None => sim.path("/Recordings.json"),
@@ -36,7 +38,7 @@ pub(super) fn list(sim: &Sim, call: Option<&str>, query: &Params) -> Result<Valu
     let matching = tables.recordings().filter(|recording| {
         wanted_call.is_none_or(|sid| sid == recording.call_sid)
             && query.get("ConferenceSid").is_none()
-            && created.has(Some(recording.created))
+            && created.contains(Some(recording.created))
     });
     let items = matching.map(|recording| (recording.sid.as_str(), recording));
     Ok(
@@ -46,6 +48,7 @@ pub(super) fn list(sim: &Sim, call: Option<&str>, query: &Params) -> Result<Valu
     )
 }
 
+/// Returns a recording of a call or the account.
 pub(super) fn fetch(sim: &Sim, call: Option<&str>, sid: &str) -> Result<Value, RestError> {
     let tables = sim.store.lock();
     let found = tables
@@ -56,6 +59,7 @@ pub(super) fn fetch(sim: &Sim, call: Option<&str>, sid: &str) -> Result<Value, R
         .ok_or_else(|| missing(sim, sid, ".json"))
 }
 
+/// Deletes a recording.
 pub(super) fn delete(sim: &Sim, call: Option<&str>, sid: &str) -> Result<(), RestError> {
     fetch(sim, call, sid)?;
     sim.store.lock().delete_recording(sid);
@@ -67,7 +71,7 @@ pub(super) fn delete(sim: &Sim, call: Option<&str>, sid: &str) -> Result<(), Res
     Ok(())
 }
 
-/// The audio as WAV; other formats and recordings that are not completed do not exist.
+/// Returns the audio of a completed recording as WAV. Other formats and other recordings are a 404.
 pub(super) fn media(
     sim: &Sim,
     call: Option<&str>,
@@ -77,22 +81,24 @@ pub(super) fn media(
 ) -> Result<Response, RestError> {
     fetch(sim, call, sid)?;
     let dot = if extension.is_empty() { "" } else { "." };
-    let none = || missing(sim, sid, &format!("{dot}{extension}"));
+    let not_found = || missing(sim, sid, &format!("{dot}{extension}"));
     if !matches!(extension, "" | "wav") {
-        return Err(none());
+        return Err(not_found());
     }
     let wav = sim
         .store
-        .recording(sid, |recording| recording.audio())
+        .update_recording(sid, |recording| recording.audio())
         .flatten()
-        .ok_or_else(none)?;
+        .ok_or_else(not_found)?;
     let size = wav.len();
-    let answer = Response::builder()
+    let response = Response::builder()
         .header(CONTENT_TYPE, "audio/x-wav")
         .header(ACCEPT_RANGES, "bytes");
-    let answer = match range::wanted(method, headers, size) {
-        Wanted::All => answer.header(CONTENT_LENGTH, size).body(body(wav, 0..size)),
-        Wanted::Part(part) => answer
+    let response = match requested_range(method, headers, size) {
+        RequestedRange::WholeFile => response
+            .header(CONTENT_LENGTH, size)
+            .body(body(wav, 0..size)),
+        RequestedRange::Part(part) => response
             .status(StatusCode::PARTIAL_CONTENT)
             .header(CONTENT_LENGTH, part.end - part.start)
             .header(
@@ -100,12 +106,12 @@ pub(super) fn media(
                 format!("bytes {}-{}/{size}", part.start, part.end - 1),
             )
             .body(body(wav, part)),
-        Wanted::Nothing => answer
+        RequestedRange::Unsatisfiable => response
             .status(StatusCode::RANGE_NOT_SATISFIABLE)
             .header(CONTENT_RANGE, format!("bytes */{size}"))
             .body(Body::empty()),
     };
-    answer.map_err(|error| RestError::bad(20500, error.to_string()))
+    response.map_err(|error| RestError::bad(20500, error.to_string()))
 }
 
 fn body(wav: Wav, part: std::ops::Range<u64>) -> Body {
@@ -121,7 +127,10 @@ fn missing(sim: &Sim, sid: &str, extension: &str) -> RestError {
     RestError::not_found(&sim.path(&format!("/Recordings/{sid}{extension}")))
 }
 
-/// A recording. As a call's it has no media URL and its price is a number; as the account's it has, and is a string.
+/// Builds the document of a recording.
+///
+/// As a call's recording it has no media URL, and its price is a number. As the account's recording it has a media URL, and
+/// its price is a string.
 fn document(sim: &Sim, of_call: bool, recording: &Recording) -> Value {
     let price = 0.0025 * f64::from(recording.seconds.unwrap_or_default().div_ceil(60));
     let priced = recording.status == "completed";

@@ -1,4 +1,4 @@
-//! Which resource a path names.
+//! From a path to a resource.
 
 use http::Method;
 
@@ -8,21 +8,21 @@ use crate::faults::RestOperation;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Account,
-    /// Those that it owns.
-    Numbers,
-    /// Those of others that it may call from.
+    /// The account's own numbers.
+    PhoneNumbers,
+    /// Verified numbers of other owners.
     CallerIds,
     Calls,
     Call(String),
     Events(String),
-    /// A call's recordings, or the account's.
+    /// The recordings of a call or, with `None`, of the account.
     Recordings(Option<String>),
     Recording(Option<String>, String),
-    /// A recording's audio; the extension may be empty.
+    /// A recording's audio with a file extension, which may be empty.
     Media(Option<String>, String, String),
 }
 
-/// The account that a path names, and the resource in it.
+/// Parses a path into the account SID and the resource. Returns `None` for an unknown resource.
 pub(super) fn parse(path: &str) -> Option<(String, Route)> {
     let segments: Vec<&str> = path
         .strip_prefix("/2010-04-01/Accounts/")?
@@ -31,7 +31,7 @@ pub(super) fn parse(path: &str) -> Option<(String, Route)> {
     let (account, rest) = segments.split_first()?;
     let route = match rest {
         [] => return Some((account.strip_suffix(".json")?.to_owned(), Route::Account)),
-        ["IncomingPhoneNumbers.json"] => Route::Numbers,
+        ["IncomingPhoneNumbers.json"] => Route::PhoneNumbers,
         ["OutgoingCallerIds.json"] => Route::CallerIds,
         ["Calls.json"] => Route::Calls,
         ["Calls", file] => Route::Call(file.strip_suffix(".json")?.to_owned()),
@@ -54,10 +54,10 @@ fn recording(call: Option<String>, file: &str) -> Route {
 }
 
 impl Route {
-    /// What a request to it is, for the fault plan.
+    /// Returns the operation that the fault plan uses for a request to this resource.
     pub(super) fn operation(&self, method: &Method) -> RestOperation {
         match (self, method) {
-            (Self::Account | Self::Numbers | Self::CallerIds, _) => RestOperation::Account,
+            (Self::Account | Self::PhoneNumbers | Self::CallerIds, _) => RestOperation::Account,
             (Self::Calls, &Method::POST) => RestOperation::Create,
             (Self::Calls, _) => RestOperation::List,
             (Self::Call(_), &Method::POST) => RestOperation::Update,

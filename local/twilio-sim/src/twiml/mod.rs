@@ -1,47 +1,30 @@
 //! TwiML: from the text of a document to the verbs that a call executes.
 
-mod build;
+mod attributes;
+mod error;
+mod reader;
+mod say;
 mod schema;
 mod verb;
 mod xml;
+mod xml_parser;
 
+pub use error::TwimlError;
 pub use verb::{Action, Gather, Play, Prompt, Record, Say, Verb};
-pub use xml::{Element, MAX_DEPTH, Node};
+pub use xml::{Element, Node};
+pub use xml_parser::MAX_DEPTH;
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::Hook;
-
-/// The longest document that is fetched, in bytes.
+/// The longest fetched document, in bytes.
 pub const MAX_DOCUMENT: usize = 64 * 1024;
-/// The longest document that is given inline, in characters.
+/// The longest inline document, in characters.
 pub const MAX_INLINE: usize = 4_000;
 
-/// Where instructions come from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// Asked for over HTTP.
-    Url(Hook),
-    /// Given with the request.
-    Inline(String),
-}
-
-/// Why a document can't be executed: Twilio's error code and what is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TwimlError {
-    /// 12100 not well-formed, or without the root; 12200 not TwiML.
-    pub code: u32,
-    /// What is wrong, and where.
-    pub message: String,
-}
-
-/// A document that can be executed.
+/// A valid document.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// What to do, in order.
+    /// The verbs in order.
     pub verbs: Vec<Verb>,
-    /// What is wrong with it without stopping it: unknown attributes, values out of range (Twilio's warning 12200).
+    /// Problems that don't stop the call, such as unknown attributes and invalid values (Twilio's warning 12200).
     pub warnings: Vec<String>,
 }
 
@@ -49,22 +32,23 @@ pub struct Document {
 ///
 /// # Errors
 ///
-/// 12100 where it isn't a well-formed `<Response>`, 12200 where it isn't TwiML that can be played here.
+/// 12100 if it is not a well-formed `<Response>`, 12200 if it is not TwiML that the simulator can play, 13420 and 13520 for
+/// a Play or Say that Twilio refuses.
 pub fn read(text: &str) -> Result<Document, TwimlError> {
-    let root = xml::parse(text)?;
+    let root = xml_parser::parse(text)?;
     let mut warnings = Vec::new();
-    let verbs = build::verbs(&root, &mut warnings)?;
+    let verbs = reader::verbs(&root, &mut warnings)?;
     Ok(Document { verbs, warnings })
 }
 
-/// The verbs of a document as a plain tree: `{verb, attrs, children}`, texts being strings among the children.
+/// Returns the verbs of a document as a tree of `{verb, attrs, children}`. Text is a string among the children.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// Like [`read`].
 pub fn verbs_of(text: &str) -> Result<serde_json::Value, TwimlError> {
-    let root = xml::parse(text)?;
-    build::verbs(&root, &mut Vec::new())?;
+    let root = xml_parser::parse(text)?;
+    reader::verbs(&root, &mut Vec::new())?;
     Ok(root
         .children
         .iter()

@@ -1,4 +1,4 @@
-//! Which attributes and children the verbs have, as Twilio documents them.
+//! The attributes of each verb and the SSML elements, from Twilio's documentation.
 
 use super::xml::Element;
 
@@ -60,7 +60,7 @@ const SSML: &[&str] = &[
     "amazon:emotion",
 ];
 
-/// The attributes of a verb that can be played; `None` for any other element.
+/// Returns the attributes of a verb, or `None` if the simulator can't play the element.
 pub(super) fn attributes(verb: &str) -> Option<&'static [&'static str]> {
     Some(match verb {
         "Say" => SAY,
@@ -75,12 +75,12 @@ pub(super) fn attributes(verb: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// Whether an element is SSML that may stand in a Say.
+/// Returns true for an SSML element, which is allowed in a Say.
 pub(super) fn is_ssml(name: &str) -> bool {
     SSML.contains(&name)
 }
 
-/// Names the attributes that a verb does not have.
+/// Adds a warning for each unknown attribute.
 pub(super) fn check_attributes(element: &Element, known: &[&str], warnings: &mut Vec<String>) {
     for (name, _) in &element.attrs {
         if !known.contains(&name.as_str()) && !name.starts_with("xml") {

@@ -1,11 +1,11 @@
-//! The verbs that a call executes.
+//! The TwiML verbs that a call executes.
 
 use std::time::Duration;
 
-/// One instruction.
+/// A verb.
 #[derive(Clone, Debug)]
 pub enum Verb {
-    /// Speaks.
+    /// Speaks a text.
     Say(Say),
     /// Waits.
     Pause(Duration),
@@ -13,26 +13,26 @@ pub enum Verb {
     Play(Play),
     /// Records what the called party says.
     Record(Record),
-    /// Listens for keys or speech.
+    /// Waits for keys or speech.
     Gather(Gather),
-    /// Goes on with another document, the current one where no URL is given.
+    /// Continues with another document. Without a URL, this is the current one.
     Redirect(Action),
     /// Ends the call.
     Hangup,
-    /// Ends the call too: an outbound one has been answered already.
+    /// Ends the call, because an outbound call has already been answered.
     Reject,
 }
 
-/// A URL that a verb names.
+/// The URL and method in a verb.
 #[derive(Clone, Debug)]
 pub struct Action {
-    /// Relative to the current document, which is meant itself where there is none.
+    /// The URL, relative to the current document. `None` is the current document.
     pub url: Option<String>,
-    /// Whether it is asked with GET.
+    /// True for GET, false for POST.
     pub get: bool,
 }
 
-/// What a Gather plays while it listens.
+/// A prompt in a Gather.
 #[derive(Clone, Debug)]
 pub enum Prompt {
     /// Speaks.
@@ -43,56 +43,56 @@ pub enum Prompt {
     Pause(Duration),
 }
 
-/// See [`Verb::Say`].
+/// The content of a [`Verb::Say`].
 #[derive(Clone, Debug)]
 pub struct Say {
-    /// What is said, SSML marks removed.
+    /// The text without SSML elements.
     pub text: String,
-    /// How long the breaks among it are.
+    /// The total length of its SSML breaks.
     pub breaks: Duration,
-    /// How many times; 0 is for ever.
+    /// The number of repetitions; 0 repeats endlessly.
     pub times: u32,
 }
 
-/// See [`Verb::Play`].
+/// The content of a [`Verb::Play`].
 #[derive(Clone, Debug)]
 pub struct Play {
-    /// The audio's URL; may be empty when there are digits.
+    /// The URL of the audio. It can be empty if there are digits.
     pub url: String,
     /// Keys to send.
     pub digits: Option<String>,
-    /// How many times; 0 is for ever.
+    /// The number of repetitions; 0 repeats endlessly.
     pub times: u32,
 }
 
-/// See [`Verb::Record`].
+/// The attributes of a [`Verb::Record`].
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Where to go afterwards.
+    /// The next document.
     pub action: Action,
-    /// The silence that ends it.
+    /// The length of silence that ends the recording.
     pub timeout: Duration,
-    /// The longest recording.
+    /// The maximum length of the recording.
     pub max_length: Duration,
-    /// Where to tell about it.
+    /// The recording status callback.
     pub callback: Action,
-    /// Which of in-progress, completed and absent to tell.
+    /// The events to report: `in-progress`, `completed`, `absent`.
     pub callback_events: Vec<String>,
 }
 
-/// See [`Verb::Gather`].
+/// The content of a [`Verb::Gather`].
 #[derive(Clone, Debug)]
 pub struct Gather {
-    /// Played meanwhile.
+    /// The prompts to play during the Gather.
     pub prompts: Vec<Prompt>,
-    /// Where to go with what was entered.
+    /// The document to request with the input.
     pub action: Action,
-    /// How long to listen after the prompts.
+    /// The time to wait for input after the prompts.
     pub timeout: Duration,
-    /// Whether keys count.
+    /// True if it accepts keys.
     pub keys: bool,
-    /// Whether speech counts.
+    /// True if it accepts speech.
     pub speech: bool,
-    /// Go to `action` even if nothing was entered.
+    /// True if it requests `action` also without input.
     pub even_if_empty: bool,
 }

@@ -1,8 +1,10 @@
+//! The command line of the binary.
+
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use twilio_sim::numbers::TABLE;
+use twilio_sim::callee::TABLE;
 
 use crate::support::client;
 
@@ -19,7 +21,7 @@ fn command(args: &[&str]) -> Command {
     command
 }
 
-/// Ends the process as an operator would, and returns whether it ended well and what it printed after its first line.
+/// Ends the process with SIGTERM. Returns whether it succeeded, and its output after the first line.
 fn terminate(mut child: Child, mut rest: impl Read) -> (bool, String) {
     let killed = Command::new("kill")
         .args(["-TERM", &child.id().to_string()])
@@ -38,7 +40,7 @@ fn origin(line: &str) -> &str {
 }
 
 #[tokio::test]
-async fn one_line_tells_the_port_and_a_signal_ends_it_cleanly() {
+async fn first_line_has_the_address_and_a_signal_ends_the_process_cleanly() {
     let mut child = command(&[]).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -53,7 +55,7 @@ async fn one_line_tells_the_port_and_a_signal_ends_it_cleanly() {
 }
 
 #[tokio::test]
-async fn verbose_tells_a_call_as_a_person_would_read_it() {
+async fn verbose_prints_readable_log_entries() {
     let sid = "AC0123456789abcdef0123456789abcdef";
     let mut command = command(&["--verbose", "--speed", "1000", "--auth-token", "secret"]);
     let mut child = command.env("TWILIO_ACCOUNT_SID", sid).spawn().unwrap();
@@ -74,22 +76,22 @@ async fn verbose_tells_a_call_as_a_person_would_read_it() {
         .await
         .unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap()["account_sid"], sid);
-    let mut told = String::new();
-    while !told.contains("== completed") {
-        assert!(output.read_line(&mut told).unwrap() > 0, "{told}");
+    let mut printed = String::new();
+    while !printed.contains("== completed") {
+        assert!(output.read_line(&mut printed).unwrap() > 0, "{printed}");
     }
     for part in [
         "== queued: +15005550006 -> +12125551234",
         "POST /2010-04-01/",
         "<Say> Hello there.",
     ] {
-        assert!(told.contains(part), "{part} in {told}");
+        assert!(printed.contains(part), "{part} in {printed}");
     }
     terminate(child, output);
 }
 
 #[test]
-fn help_lists_every_number() {
+fn help_lists_every_special_number() {
     let output = command(&["--help"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
@@ -101,7 +103,7 @@ fn help_lists_every_number() {
 }
 
 #[test]
-fn wrong_options_are_named() {
+fn invalid_option_is_named() {
     for (args, named) in [
         (["--account-sid", "AC1"], "32 hex digits"),
         (["--speed", "0"], "between 0.01 and 100000"),

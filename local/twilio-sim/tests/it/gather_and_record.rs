@@ -1,25 +1,28 @@
+//! The Gather and Record verbs.
+
 use serde_json::json;
 
 use crate::support::{App, Hit, LISTENER, Sim, twiml};
 
-/// Plays `first` to `to`; wherever it leads, "Done." is said. Returns what was spoken, and the request to `/next`.
+/// Plays `first` to `to`; every later document says "Done.". Returns the spoken sentences, the next request and the duration.
 async fn played(to: &str, first: &str) -> (serde_json::Value, Option<Hit>, String) {
     let first = first.to_owned();
-    let app = App::answering(move |hit, before| match (hit.path.as_str(), before) {
+    let app = App::responding(move |hit, before| match (hit.path.as_str(), before) {
         ("/voice", 0) => twiml(&first),
         _ => twiml("<Response><Say>Done.</Say></Response>"),
     })
     .await;
     let sim = Sim::start().await;
     let sid = sim.call(to, &[("Url", &app.url("/voice"))]).await;
-    let call = sim.reaches(&sid, "completed").await;
-    sim.log(&sid, |entry| entry["status"] == "completed").await;
+    let call = sim.wait_for_status(&sid, "completed").await;
+    sim.wait_for_log(&sid, |entry| entry["status"] == "completed")
+        .await;
     let next = app
         .hits("/next")
         .pop()
         .or_else(|| app.hits("/voice").into_iter().nth(1));
     (
-        sim.truth(&sid).await["spoken"].clone(),
+        sim.report(&sid).await["spoken"].clone(),
         next,
         call["duration"].as_str().unwrap().to_owned(),
     )
@@ -28,7 +31,7 @@ async fn played(to: &str, first: &str) -> (serde_json::Value, Option<Hit>, Strin
 const MENU: &str = "<Response><Gather action=\"/next\" numDigits=\"1\"><Say>Press one.</Say></Gather><Say>Nothing.</Say></Response>";
 
 #[tokio::test]
-async fn a_caller_who_presses_a_key_goes_on_at_the_action() {
+async fn pressed_key_leads_to_the_action() {
     let (spoken, next, _) = played("+12125550106", MENU).await;
     assert_eq!(spoken, json!(["Press one.", "Done."]));
     let next = next.unwrap();
@@ -40,7 +43,7 @@ async fn a_caller_who_presses_a_key_goes_on_at_the_action() {
 }
 
 #[tokio::test]
-async fn a_caller_who_presses_nothing_falls_through_after_the_timeout() {
+async fn gather_without_input_falls_through_after_the_timeout() {
     let (spoken, next, seconds) = played(LISTENER, MENU).await;
     assert_eq!(spoken, json!(["Press one.", "Nothing."]));
     assert!(next.is_none());
@@ -48,7 +51,7 @@ async fn a_caller_who_presses_nothing_falls_through_after_the_timeout() {
 }
 
 #[tokio::test]
-async fn an_empty_result_goes_to_the_action_where_that_is_asked_for() {
+async fn empty_result_goes_to_the_action_if_requested() {
     let (spoken, next, _) = played(
         LISTENER,
         &MENU.replace("numDigits", "actionOnEmptyResult=\"true\" numDigits"),
@@ -59,7 +62,7 @@ async fn an_empty_result_goes_to_the_action_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_caller_who_speaks_is_understood_where_speech_counts() {
+async fn speech_counts_only_if_the_gather_accepts_it() {
     let speech = MENU.replace("numDigits=\"1\"", "input=\"dtmf speech\"");
     let (spoken, next, _) = played("+12125550107", &speech).await;
     assert_eq!(spoken, json!(["Press one.", "Done."]));
@@ -74,15 +77,16 @@ async fn a_caller_who_speaks_is_understood_where_speech_counts() {
 }
 
 #[tokio::test]
-async fn a_gather_without_an_action_asks_its_own_document_again() {
+async fn gather_without_an_action_requests_its_own_document() {
     let (_, next, _) = played("+12125550106", "<Response><Gather/></Response>").await;
     let next = next.unwrap();
     assert_eq!((next.path.as_str(), next.param("Digits")), ("/voice", "1"));
 }
 
 #[tokio::test]
-async fn what_is_said_to_a_record_is_a_recording_of_its_own() {
-    let text = "<Response><Record action=\"/next\" recordingStatusCallback=\"/told\"/></Response>";
+async fn record_verb_makes_its_own_recording() {
+    let text =
+        "<Response><Record action=\"/next\" recordingStatusCallback=\"/recording\"/></Response>";
     let (spoken, next, _) = played(LISTENER, text).await;
     assert_eq!(spoken, json!(["Done."]));
     let next = next.unwrap();
@@ -94,24 +98,24 @@ async fn what_is_said_to_a_record_is_a_recording_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_record_tells_its_callback() {
-    let app = App::speaking("<Response><Record action=\"/next\" maxLength=\"2\" recordingStatusCallback=\"/told\" recordingStatusCallbackEvent=\"in-progress completed\"/></Response>").await;
+async fn record_verb_reports_to_its_callback() {
+    let app = App::with_twiml("<Response><Record action=\"/next\" maxLength=\"2\" recordingStatusCallback=\"/recording\" recordingStatusCallbackEvent=\"in-progress completed\"/></Response>").await;
     let sim = Sim::start().await;
     sim.call(LISTENER, &[("Url", &app.url("/voice"))]).await;
-    let hits = app.wait("/told", 2).await;
-    let told: Vec<_> = hits
+    let hits = app.wait("/recording", 2).await;
+    let statuses: Vec<_> = hits
         .iter()
         .map(|hit| (hit.param("RecordingStatus"), hit.param("RecordingSource")))
         .collect();
     assert_eq!(
-        told,
+        statuses,
         [("in-progress", "RecordVerb"), ("completed", "RecordVerb")]
     );
     assert_eq!(hits[1].param("RecordingDuration"), "2");
 }
 
 #[tokio::test]
-async fn silence_is_no_recording_and_the_next_verb_follows() {
+async fn silent_record_has_no_recording_and_the_next_verb_follows() {
     let (spoken, next, _) = played(
         "+12125550108",
         "<Response><Record action=\"/next\"/><Say>Nothing.</Say></Response>",
@@ -122,8 +126,8 @@ async fn silence_is_no_recording_and_the_next_verb_follows() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_while_recorded_is_told_to_the_action() {
-    let app = App::speaking("<Response><Record action=\"/next\"/></Response>").await;
+async fn hangup_during_a_record_is_reported_to_the_action() {
+    let app = App::with_twiml("<Response><Record action=\"/next\"/></Response>").await;
     let sim = Sim::start().await;
     sim.call("+12125550105", &[("Url", &app.url("/voice"))])
         .await;

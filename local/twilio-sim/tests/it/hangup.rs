@@ -1,10 +1,12 @@
-use crate::support::{ALL_EVENTS, App, LISTENER, Sim, nothing, twiml};
+//! Updates of a call: hanging up, new instructions, other settings.
+
+use crate::support::{ALL_EVENTS, App, LISTENER, Sim, no_content, twiml};
 
 const LONG: &str = "<Response><Pause length=\"3600\"/></Response>";
 
 #[tokio::test]
-async fn a_live_call_is_hung_up_with_completed() {
-    let (sim, app) = (Sim::start().await, App::speaking(LONG).await);
+async fn completed_hangs_up_a_live_call() {
+    let (sim, app) = (Sim::start().await, App::with_twiml(LONG).await);
     let sid = sim
         .call(
             LISTENER,
@@ -29,15 +31,15 @@ async fn a_live_call_is_hung_up_with_completed() {
 }
 
 #[tokio::test]
-async fn a_call_canceled_while_queued_fires_no_callback() {
+async fn canceled_queued_call_sends_no_callback() {
     let (sim, app) = (
         Sim::with(|config| config.max_calls_per_second = Some(0.0001)).await,
         App::start().await,
     );
-    let told = app.url("/status");
+    let status_url = app.url("/status");
     let mut form = vec![
         ("Url", "https://example.com/voice"),
-        ("StatusCallback", told.as_str()),
+        ("StatusCallback", status_url.as_str()),
     ];
     form.extend(ALL_EVENTS);
     let first = sim.call(LISTENER, &[("Twiml", "<Response/>")]).await;
@@ -50,27 +52,27 @@ async fn a_call_canceled_while_queued_fires_no_callback() {
         (200, Some("canceled"))
     );
     assert!(call["end_time"].is_string());
-    sim.reaches(&first, "completed").await;
-    assert_eq!(sim.truth(&sid).await["callbacks"]["sent"], 0);
+    sim.wait_for_status(&first, "completed").await;
+    assert_eq!(sim.report(&sid).await["callbacks"]["sent"], 0);
     assert_eq!(app.all().len(), 0);
 }
 
 #[tokio::test]
-async fn a_ringing_call_is_canceled_and_says_so() {
+async fn canceled_ringing_call_reports_canceled() {
     for order in ["canceled", "completed"] {
         let (sim, app) = (
             Sim::with(|c| c.speed = twilio_sim::clock::Speed::parse("20").unwrap()).await,
             App::start().await,
         );
-        let told = app.url("/status");
+        let status_url = app.url("/status");
         let mut form = vec![
             ("Url", "https://example.com/voice"),
-            ("StatusCallback", told.as_str()),
+            ("StatusCallback", status_url.as_str()),
             ("Timeout", "600"),
         ];
         form.extend(ALL_EVENTS);
         let sid = sim.call("+12125550102", &form).await;
-        sim.reaches(&sid, "ringing").await;
+        sim.wait_for_status(&sid, "ringing").await;
         let (status, call) = sim
             .post(&format!("/Calls/{sid}.json"), &[("Status", order)])
             .await;
@@ -91,7 +93,7 @@ async fn a_ringing_call_is_canceled_and_says_so() {
 
 #[tokio::test]
 async fn canceled_does_not_end_a_call_in_progress() {
-    let (sim, app) = (Sim::start().await, App::speaking(LONG).await);
+    let (sim, app) = (Sim::start().await, App::with_twiml(LONG).await);
     let sid = sim.call(LISTENER, &[("Url", &app.url("/voice"))]).await;
     app.wait("/voice", 1).await;
     let (status, call) = sim
@@ -104,10 +106,10 @@ async fn canceled_does_not_end_a_call_in_progress() {
 }
 
 #[tokio::test]
-async fn a_call_that_has_ended_is_not_in_progress() {
+async fn ended_call_cannot_be_updated() {
     let sim = Sim::start().await;
     let sid = sim.call("+12125550101", &[("Twiml", "<Response/>")]).await;
-    sim.reaches(&sid, "busy").await;
+    sim.wait_for_status(&sid, "busy").await;
     for form in [
         ("Status", "completed"),
         ("Status", "canceled"),
@@ -123,11 +125,11 @@ async fn a_call_that_has_ended_is_not_in_progress() {
 }
 
 #[tokio::test]
-async fn a_live_call_goes_on_with_the_instructions_of_an_update() {
-    let app = App::answering(|hit, _| match hit.path.as_str() {
+async fn update_gives_a_live_call_new_instructions() {
+    let app = App::responding(|hit, _| match hit.path.as_str() {
         "/voice" => twiml(LONG),
         "/other" => twiml("<Response><Say>Other.</Say></Response>"),
-        _ => nothing(),
+        _ => no_content(),
     })
     .await;
     let sim = Sim::start().await;
@@ -136,23 +138,24 @@ async fn a_live_call_goes_on_with_the_instructions_of_an_update() {
         ("Twiml", "<Response><Say>Other.</Say></Response>".to_owned()),
     ] {
         let sid = sim.call(LISTENER, &[("Url", &app.url("/voice"))]).await;
-        sim.log(&sid, |entry| entry["verb"] == "Pause").await;
+        sim.wait_for_log(&sid, |entry| entry["verb"] == "Pause")
+            .await;
         let (status, _) = sim
             .post(&format!("/Calls/{sid}.json"), &[(form.0, &form.1)])
             .await;
         assert_eq!(status, 200);
-        sim.reaches(&sid, "completed").await;
+        sim.wait_for_status(&sid, "completed").await;
         assert_eq!(
-            sim.truth(&sid).await["spoken"],
+            sim.report(&sid).await["spoken"],
             serde_json::json!(["Other."])
         );
     }
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_its_application_can_be_hung_up() {
-    let app = App::answering(|_, _| {
-        let mut reply = nothing();
+async fn call_can_be_hung_up_during_a_voice_request() {
+    let app = App::responding(|_, _| {
+        let mut reply = no_content();
         reply.after = std::time::Duration::from_secs(10);
         reply
     })
@@ -167,8 +170,8 @@ async fn a_call_that_waits_for_its_application_can_be_hung_up() {
 }
 
 #[tokio::test]
-async fn an_update_may_move_the_status_callback_and_the_time_limit() {
-    let (sim, app) = (Sim::start().await, App::speaking(LONG).await);
+async fn update_can_change_the_status_callback_and_the_time_limit() {
+    let (sim, app) = (Sim::start().await, App::with_twiml(LONG).await);
     let sid = sim
         .call(
             LISTENER,
@@ -178,7 +181,8 @@ async fn an_update_may_move_the_status_callback_and_the_time_limit() {
             ],
         )
         .await;
-    sim.log(&sid, |entry| entry["verb"] == "Pause").await;
+    sim.wait_for_log(&sid, |entry| entry["verb"] == "Pause")
+        .await;
     let form = [("StatusCallback", &*app.url("/new")), ("TimeLimit", "1")];
     assert_eq!(sim.post(&format!("/Calls/{sid}.json"), &form).await.0, 200);
     app.wait("/new", 1).await;

@@ -1,21 +1,30 @@
-//! The simulator as its users meet it: over HTTP, with an application that answers its webhooks.
+//! Tests of the simulator over HTTP, with an application that responds to its webhooks.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod calls;
 mod command_line;
-mod data;
+mod data_file;
+mod documents;
 mod faults;
 mod gather_and_record;
 mod hangup;
-mod inspect;
+mod inspection;
+mod instructions;
+mod machine_detection;
 mod openapi;
+mod playback;
+mod queueing;
+mod recording_audio;
 mod recordings;
 mod rest;
+mod rest_faults;
+mod rest_lists;
+mod restart;
 mod signature;
-mod speaking;
 mod support;
 mod twiml;
 mod validation;
 mod wav;
+mod webhook_retries;
 mod webhooks;

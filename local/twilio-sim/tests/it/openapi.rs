@@ -1,4 +1,4 @@
-//! Every answer against Twilio's own OpenAPI document, where the environment says where that is.
+//! Responses against Twilio's OpenAPI document, whose path is in `TWILIO_OPENAPI`.
 
 use std::io::Write as _;
 
@@ -9,10 +9,11 @@ use crate::support::{App, FROM, LISTENER, Sim};
 const ACCOUNT: &str = "/2010-04-01/Accounts/{AccountSid}";
 
 #[tokio::test]
-async fn every_answer_is_as_twilios_openapi_document_says() {
+async fn responses_match_the_openapi_document_of_twilio() {
     let Some(path) = std::env::var_os("TWILIO_OPENAPI") else {
-        // Past the test harness, which swallows what a test that passes prints.
-        let skipped = "SKIPPED: TWILIO_OPENAPI does not name Twilio's OpenAPI document, so no answer was checked against it";
+        // Directly to standard error, because the test harness hides the output of passing tests.
+        let skipped =
+            "SKIPPED: TWILIO_OPENAPI is not set; set it to the path of Twilio's OpenAPI document";
         writeln!(std::io::stderr(), "{skipped}").unwrap();
         return;
     };
@@ -20,7 +21,7 @@ async fn every_answer_is_as_twilios_openapi_document_says() {
     without_nullable(&mut document);
     let (sim, app) = (
         Sim::start().await,
-        App::speaking("<Response><Pause length=\"3\"/></Response>").await,
+        App::with_twiml("<Response><Pause length=\"3\"/></Response>").await,
     );
     let form = [
         ("To", LISTENER),
@@ -88,12 +89,15 @@ async fn every_answer_is_as_twilios_openapi_document_says() {
     }
 }
 
-/// The answer has every property of its schema, and each is valid.
-fn check(document: &Value, path: &str, method: &str, status: &str, answer: &Value) {
+/// Checks that the response has all properties of its schema, and that each is valid.
+fn check(document: &Value, path: &str, method: &str, status: &str, response: &Value) {
     let content =
         &document["paths"][path][method]["responses"][status]["content"]["application/json"];
     let mut schema = content["schema"].clone();
-    assert!(schema.is_object(), "{method} {path} is not described");
+    assert!(
+        schema.is_object(),
+        "the document has no {status} response of {method} {path}"
+    );
     let properties = match schema["$ref"].as_str() {
         Some(name) => {
             &document["components"]["schemas"][name.rsplit('/').next().unwrap()]["properties"]
@@ -102,24 +106,24 @@ fn check(document: &Value, path: &str, method: &str, status: &str, answer: &Valu
     };
     for name in properties.as_object().unwrap().keys() {
         assert!(
-            answer.get(name).is_some(),
-            "{method} {path}: {name} is missing in {answer}"
+            response.get(name).is_some(),
+            "{method} {path}: {name} is missing in {response}"
         );
     }
     schema["components"] = document["components"].clone();
-    // Formats are not checked: the document's own examples of its `uri` fields are relative.
+    // Formats are not checked, because the document's `uri` examples are relative.
     let validator = jsonschema::draft4::options()
         .should_validate_formats(false)
         .build(&schema)
         .unwrap();
     let errors: Vec<String> = validator
-        .iter_errors(answer)
+        .iter_errors(response)
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert!(errors.is_empty(), "{method} {path}: {errors:#?}");
 }
 
-/// OpenAPI 3.0's `nullable: true` in the words of JSON Schema.
+/// Replaces OpenAPI 3.0's `nullable: true` with its equivalent in JSON Schema.
 fn without_nullable(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(without_nullable),

@@ -1,20 +1,20 @@
+//! Recordings: their callbacks, their resource and deleting them.
+
 use std::io::Cursor;
 
-use http::StatusCode;
-use http::header::RANGE;
 use serde_json::{Value, json};
 
 use crate::support::{App, LISTENER, Sim};
 
-const TALK: &str = "<Response><Say>A sentence of forty-five characters, spoken now.</Say><Pause length=\"4\"/></Response>";
+pub const TALK: &str = "<Response><Say>A sentence of forty-five characters, spoken now.</Say><Pause length=\"4\"/></Response>";
 
-/// Plays a recorded call and returns its SID and its recording's.
-async fn recorded(sim: &Sim, app: &App, to: &str, more: &[(&str, &str)]) -> (String, String) {
+/// Plays a recorded call. Returns the SIDs of the call and its recording.
+pub async fn recorded(sim: &Sim, app: &App, to: &str, more: &[(&str, &str)]) -> (String, String) {
     let before = app.hits("/recording").len();
-    let (voice, told, recording) = (app.url("/voice"), app.url("/status"), app.url("/recording"));
+    let (voice, status, recording) = (app.url("/voice"), app.url("/status"), app.url("/recording"));
     let mut form = vec![
         ("Url", voice.as_str()),
-        ("StatusCallback", &told),
+        ("StatusCallback", &status),
         ("RecordingStatusCallback", &recording),
         ("Record", "true"),
     ];
@@ -26,8 +26,8 @@ async fn recorded(sim: &Sim, app: &App, to: &str, more: &[(&str, &str)]) -> (Str
 }
 
 #[tokio::test]
-async fn a_recording_is_told_after_the_last_status_and_is_as_long_as_the_call() {
-    let (sim, app) = (Sim::start().await, App::speaking(TALK).await);
+async fn recording_is_reported_after_the_last_status_and_is_as_long_as_the_call() {
+    let (sim, app) = (Sim::start().await, App::with_twiml(TALK).await);
     let (call, sid) = recorded(&sim, &app, LISTENER, &[]).await;
     let paths: Vec<String> = app.all().into_iter().map(|hit| hit.path).collect();
     assert_eq!(paths, ["/voice", "/status", "/recording"]);
@@ -35,7 +35,7 @@ async fn a_recording_is_told_after_the_last_status_and_is_as_long_as_the_call() 
         .as_str()
         .unwrap()
         .to_owned();
-    let told = &app.hits("/status")[0];
+    let last_status = &app.hits("/status")[0];
     let hit = &app.hits("/recording")[0];
     let url = format!(
         "{}{}",
@@ -56,7 +56,7 @@ async fn a_recording_is_told_after_the_last_status_and_is_as_long_as_the_call() 
     }
     assert!(hit.param("RecordingStartTime").ends_with("+0000"));
     for name in ["RecordingUrl", "RecordingSid", "RecordingDuration"] {
-        assert_eq!(told.param(name), hit.param(name), "{name}");
+        assert_eq!(last_status.param(name), hit.param(name), "{name}");
     }
     let audio = sim
         .client
@@ -71,8 +71,8 @@ async fn a_recording_is_told_after_the_last_status_and_is_as_long_as_the_call() 
 }
 
 #[tokio::test]
-async fn a_dual_recording_has_two_channels() {
-    let (sim, app) = (Sim::start().await, App::speaking(TALK).await);
+async fn dual_recording_has_two_channels() {
+    let (sim, app) = (Sim::start().await, App::with_twiml(TALK).await);
     let (_, sid) = recorded(&sim, &app, LISTENER, &[("RecordingChannels", "dual")]).await;
     assert_eq!(app.hits("/recording")[0].param("RecordingChannels"), "2");
     let (_, document) = sim.get(&format!("/Recordings/{sid}.json")).await;
@@ -80,8 +80,8 @@ async fn a_dual_recording_has_two_channels() {
 }
 
 #[tokio::test]
-async fn only_the_requested_recording_events_are_told() {
-    let (sim, app) = (Sim::start().await, App::speaking(TALK).await);
+async fn only_the_requested_recording_events_are_reported() {
+    let (sim, app) = (Sim::start().await, App::with_twiml(TALK).await);
     let events = [
         ("RecordingStatusCallbackEvent", "in-progress completed"),
         ("RecordingStatusCallbackEvent", "absent"),
@@ -97,8 +97,8 @@ async fn only_the_requested_recording_events_are_told() {
 }
 
 #[tokio::test]
-async fn a_call_too_short_to_record_and_a_silent_line_have_absent_recordings() {
-    let (sim, app) = (Sim::start().await, App::speaking("<Response/>").await);
+async fn short_call_and_silent_call_have_absent_recordings() {
+    let (sim, app) = (Sim::start().await, App::with_twiml("<Response/>").await);
     let (_, short) = recorded(
         &sim,
         &app,
@@ -108,7 +108,7 @@ async fn a_call_too_short_to_record_and_a_silent_line_have_absent_recordings() {
     .await;
     assert_eq!(app.hits("/recording")[0].param("ErrorCode"), "16101");
     assert_eq!(app.hits("/status")[0].param("RecordingSid"), "(absent)");
-    let app = App::speaking(TALK).await;
+    let app = App::with_twiml(TALK).await;
     let (_, silent) = recorded(
         &sim,
         &app,
@@ -128,98 +128,7 @@ async fn a_call_too_short_to_record_and_a_silent_line_have_absent_recordings() {
 }
 
 #[tokio::test]
-async fn the_audio_does_not_exist_before_the_recording_is_completed_nor_as_mp3() {
-    let (sim, app) = (
-        Sim::start().await,
-        App::speaking("<Response><Pause length=\"3600\"/></Response>").await,
-    );
-    let call = sim
-        .call(LISTENER, &[("Url", &app.url("/voice")), ("Record", "true")])
-        .await;
-    app.wait("/voice", 1).await;
-    let (_, list) = sim.get(&format!("/Calls/{call}/Recordings.json")).await;
-    let recording = &list["recordings"][0];
-    assert_eq!(recording["status"], "in-progress");
-    let sid = recording["sid"].as_str().unwrap();
-    let (status, error) = sim.get(&format!("/Recordings/{sid}.wav")).await;
-    assert_eq!(
-        (status.as_u16(), error["code"].as_u64()),
-        (404, Some(20404))
-    );
-
-    let app = App::speaking(TALK).await;
-    let (_, sid) = recorded(&sim, &app, LISTENER, &[]).await;
-    let (status, error) = sim.get(&format!("/Recordings/{sid}.mp3")).await;
-    assert_eq!(
-        (status.as_u16(), error["code"].as_u64()),
-        (404, Some(20404))
-    );
-    assert_eq!(error["status"], 404);
-}
-
-#[tokio::test]
-async fn a_part_of_the_audio_is_206_and_one_beyond_it_416() {
-    let (sim, app) = (Sim::start().await, App::speaking(TALK).await);
-    let (_, sid) = recorded(&sim, &app, LISTENER, &[]).await;
-    let ask = |range: Option<&str>| {
-        let request = sim
-            .client
-            .get(sim.url(&format!("/Recordings/{sid}.wav")))
-            .basic_auth(&sim.account, Some(&sim.token));
-        match range {
-            Some(range) => request.header(RANGE, range),
-            None => request,
-        }
-        .send()
-    };
-    let whole = ask(None).await.unwrap();
-    assert_eq!(
-        (
-            whole.status(),
-            whole.headers()["accept-ranges"].to_str().unwrap()
-        ),
-        (StatusCode::OK, "bytes")
-    );
-    let whole = whole.bytes().await.unwrap();
-    let size = whole.len();
-    for (range, from, to) in [
-        ("bytes=0-3", 0, 4),
-        ("bytes=41-50", 41, 51),
-        ("bytes=-10", size - 10, size),
-        ("bytes=-99999999", 0, size),
-        ("Bytes=0-3, 99999999-", 0, 4),
-        (&*format!("bytes={}-", size - 5), size - 5, size),
-    ] {
-        let part = ask(Some(range)).await.unwrap();
-        assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT, "{range}");
-        assert_eq!(
-            part.headers()["content-range"],
-            format!("bytes {from}-{}/{size}", to - 1)
-        );
-        assert_eq!(
-            part.bytes().await.unwrap(),
-            whole.slice(from..to),
-            "{range}"
-        );
-    }
-    for range in [format!("bytes={size}-"), "bytes=-0".to_owned()] {
-        let beyond = ask(Some(&range)).await.unwrap();
-        assert_eq!(
-            beyond.status(),
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            "{range}"
-        );
-        assert_eq!(beyond.headers()["content-range"], format!("bytes */{size}"));
-    }
-    for range in ["bytes=5-2", "bytes=0-1,4-5", "lines=0-1"] {
-        let all = ask(Some(range)).await.unwrap();
-        assert_eq!(all.status(), StatusCode::OK, "{range}");
-        assert_eq!(all.bytes().await.unwrap(), whole, "{range}");
-    }
-}
-
-#[tokio::test]
-async fn a_call_is_deleted_once_it_has_ended_and_leaves_its_recordings() {
+async fn ended_call_can_be_deleted_and_keeps_its_recordings() {
     let sim = Sim::start().await;
     let sid = sim
         .call(
@@ -237,7 +146,7 @@ async fn a_call_is_deleted_once_it_has_ended_and_leaves_its_recordings() {
         (status.as_u16(), refusal["code"].as_u64()),
         (409, Some(20009))
     );
-    sim.reaches(&sid, "completed").await;
+    sim.wait_for_status(&sid, "completed").await;
     assert_eq!(delete().await.0, 204);
     assert_eq!(delete().await.0, 404);
     assert_eq!(sim.get(&path).await.0, 404);
@@ -249,8 +158,8 @@ async fn a_call_is_deleted_once_it_has_ended_and_leaves_its_recordings() {
 }
 
 #[tokio::test]
-async fn a_deleted_recording_is_gone_everywhere() {
-    let (sim, app) = (Sim::start().await, App::speaking(TALK).await);
+async fn deleted_recording_is_gone_everywhere() {
+    let (sim, app) = (Sim::start().await, App::with_twiml(TALK).await);
     let (call, sid) = recorded(&sim, &app, LISTENER, &[]).await;
     let delete = || {
         sim.send(
@@ -272,8 +181,8 @@ async fn a_deleted_recording_is_gone_everywhere() {
 }
 
 #[tokio::test]
-async fn recordings_are_listed_by_account_by_call_and_by_date() {
-    let (sim, app) = (Sim::start().await, App::speaking(TALK).await);
+async fn recordings_are_listed_by_account_call_and_date() {
+    let (sim, app) = (Sim::start().await, App::with_twiml(TALK).await);
     let (first_call, first) = recorded(&sim, &app, LISTENER, &[]).await;
     let (second_call, second) = recorded(&sim, &app, LISTENER, &[]).await;
     let sids = async |path: &str| {

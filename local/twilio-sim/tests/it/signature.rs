@@ -1,8 +1,10 @@
+//! Webhook signatures.
+
 use serde_json::Value;
-use twilio_sim::signature::sign;
+use twilio_sim::webhook::signature::sign;
 
 #[test]
-fn every_sha1_signature_that_the_official_library_accepts_is_the_one_made_here() {
+fn signature_equals_those_that_the_official_library_accepts() {
     let vectors: Value =
         serde_json::from_str(include_str!("../fixtures/signature_vectors.json")).unwrap();
     let mut checked = 0;
@@ -29,7 +31,7 @@ fn every_sha1_signature_that_the_official_library_accepts_is_the_one_made_here()
 }
 
 #[test]
-fn the_fragment_is_not_signed() {
+fn fragment_is_not_signed() {
     let params = [("CallSid".to_owned(), "CA1".to_owned())];
     assert_eq!(
         sign("t", "https://a.example/b?c=1#rc=3", &params),

@@ -1,9 +1,11 @@
+//! Reading TwiML documents.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use twilio_sim::twiml::{MAX_DEPTH, Verb, read, verbs_of};
 
 #[test]
-fn each_well_formed_document_of_the_official_builder_becomes_the_verbs_it_was_built_from() {
+fn well_formed_document_of_the_official_builder_has_its_verbs() {
     let mut checked = 0;
     for vector in vectors()
         .iter()
@@ -23,7 +25,7 @@ fn each_well_formed_document_of_the_official_builder_becomes_the_verbs_it_was_bu
 }
 
 #[test]
-fn each_malformed_document_of_the_official_builder_is_refused() {
+fn malformed_document_of_the_official_builder_is_refused() {
     let malformed: Vec<Value> = vectors()
         .into_iter()
         .filter(|vector| vector["well_formed"] == false)
@@ -36,7 +38,7 @@ fn each_malformed_document_of_the_official_builder_is_refused() {
 }
 
 #[test]
-fn what_is_no_well_formed_response_is_12100() {
+fn malformed_response_is_12100() {
     for text in [
         "",
         "hello",
@@ -64,7 +66,7 @@ fn what_is_no_well_formed_response_is_12100() {
 }
 
 #[test]
-fn what_is_not_twiml_is_12200() {
+fn invalid_twiml_is_12200() {
     for text in [
         "<Response>text</Response>",
         "<Response><say>Hi</say></Response>",
@@ -79,14 +81,14 @@ fn what_is_not_twiml_is_12200() {
 }
 
 #[test]
-fn unknown_attributes_and_values_are_warned_of_and_the_document_is_still_read() {
+fn unknown_attribute_and_invalid_value_are_warnings() {
     let document = read("<Response><Pause length=\"soon\" colour=\"red\"/></Response>").unwrap();
     assert_eq!(document.warnings.len(), 2, "{:?}", document.warnings);
     assert!(matches!(document.verbs[..], [Verb::Pause(length)] if length.as_secs() == 1));
 }
 
 #[test]
-fn comments_cdata_references_and_a_byte_order_mark_are_understood() {
+fn comments_cdata_references_and_byte_order_mark_are_parsed() {
     let text = "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?><!-- c --><Response><?pi x?>\n\
                 <Say>A<![CDATA[ <b> ]]>&amp;&#66;&#x43;<!-- c -->D</Say></Response>\n";
     assert_eq!(
@@ -96,7 +98,7 @@ fn comments_cdata_references_and_a_byte_order_mark_are_understood() {
 }
 
 #[test]
-fn a_say_of_more_than_its_limit_is_refused() {
+fn say_over_the_character_limit_is_refused() {
     let say = |attrs: &str, length| {
         format!(
             "<Response><Say{attrs}>{}</Say></Response>",
@@ -115,7 +117,7 @@ fn a_say_of_more_than_its_limit_is_refused() {
 }
 
 #[test]
-fn a_say_that_is_too_long_once_it_is_encoded_is_passed_over_with_a_warning() {
+fn say_over_the_url_encoded_limit_is_skipped_with_a_warning() {
     let say = |text: &str| {
         let document = format!("<Response><Say>{text}</Say><Hangup/></Response>");
         read(&document).unwrap()
@@ -139,7 +141,7 @@ fn a_say_that_is_too_long_once_it_is_encoded_is_passed_over_with_a_warning() {
 }
 
 #[test]
-fn nesting_is_bounded() {
+fn nesting_is_limited() {
     let nested = |depth: usize| {
         format!(
             "<Response><Say>{}{}</Say></Response>",
@@ -154,19 +156,19 @@ fn nesting_is_bounded() {
 
 proptest! {
     #[test]
-    fn no_input_makes_the_reader_panic(text in ".{0,400}") {
+    fn reader_does_not_panic_on_any_text(text in ".{0,400}") {
         let _ = read(&text);
         let _ = verbs_of(&text);
     }
 
     #[test]
-    fn no_soup_of_markup_makes_the_reader_panic(parts in proptest::collection::vec(markup(), 0..60)) {
+    fn reader_does_not_panic_on_mixed_markup(parts in proptest::collection::vec(markup(), 0..60)) {
         let _ = read(&format!("<Response>{}</Response>", parts.concat()));
         let _ = read(&parts.concat());
     }
 
     #[test]
-    fn any_text_comes_back_as_it_was(text in "[\\PC&&[^\r]]{0,200}") {
+    fn any_text_is_preserved(text in "[\\PC&&[^\r]]{0,200}") {
         let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let children = if text.is_empty() { json!([]) } else { json!([text]) };
         let read = verbs_of(&format!("<Response><Say>{escaped}</Say></Response>")).unwrap();
@@ -198,7 +200,7 @@ fn vectors() -> Vec<Value> {
     all["vectors"].as_array().unwrap().clone()
 }
 
-/// A vector's input in the form of [`verbs_of`]: attributes as strings, the text the first of the children.
+/// Converts a vector's input to the format of [`verbs_of`]: attributes are strings, the text is the first child.
 fn plain(verb: &Value) -> Value {
     if verb.is_string() {
         return verb.clone();

@@ -1,3 +1,5 @@
+//! Validation of the parameters of calls.
+
 use crate::support::{FROM, LISTENER, Sim};
 
 const DOCUMENT: &str = "<Response/>";
@@ -19,7 +21,7 @@ async fn refused(sim: &Sim, form: &[(&str, &str)], code: u64) {
 }
 
 #[tokio::test]
-async fn numbers_that_are_missing_or_are_none_are_refused_by_code() {
+async fn missing_or_invalid_number_is_refused() {
     let sim = Sim::start().await;
     let url = ("Url", VOICE);
     refused(&sim, &[("From", FROM), url], 21201).await;
@@ -43,7 +45,7 @@ async fn numbers_that_are_missing_or_are_none_are_refused_by_code() {
 }
 
 #[tokio::test]
-async fn twilios_own_test_numbers_are_refused_as_twilio_refuses_them() {
+async fn test_numbers_of_twilio_are_refused_with_its_codes() {
     let sim = Sim::start().await;
     for (to, code) in [
         ("+15005550001", 21217),
@@ -56,7 +58,7 @@ async fn twilios_own_test_numbers_are_refused_as_twilio_refuses_them() {
 }
 
 #[tokio::test]
-async fn a_call_needs_instructions_from_a_url_that_can_be_asked() {
+async fn call_needs_instructions_from_a_valid_url() {
     let sim = Sim::start().await;
     let ends = [("To", LISTENER), ("From", FROM)];
     refused(&sim, &ends, 21205).await;
@@ -87,7 +89,7 @@ async fn a_call_needs_instructions_from_a_url_that_can_be_asked() {
 }
 
 #[tokio::test]
-async fn strict_urls_must_be_https_and_elsewhere() {
+async fn strict_urls_must_be_https_to_another_machine() {
     let sim = Sim::with(|config| config.strict_urls = true).await;
     let ends = [("To", LISTENER), ("From", FROM)];
     for url in [
@@ -104,7 +106,7 @@ async fn strict_urls_must_be_https_and_elsewhere() {
 }
 
 #[tokio::test]
-async fn options_out_of_range_are_refused() {
+async fn parameters_out_of_range_are_refused() {
     let sim = Sim::start().await;
     for (name, value, code) in [
         ("Timeout", "0", 21208),
@@ -138,7 +140,7 @@ async fn options_out_of_range_are_refused() {
 }
 
 #[tokio::test]
-async fn an_update_with_a_wrong_status_is_refused() {
+async fn update_with_an_invalid_status_is_refused() {
     let sim = Sim::start().await;
     let sid = sim
         .call(
@@ -160,6 +162,6 @@ async fn sip_addresses_and_clients_can_be_called() {
     let sim = Sim::start().await;
     for to in ["sip:someone@example.com", "client:someone"] {
         let sid = sim.call(to, &[("Twiml", DOCUMENT)]).await;
-        assert_eq!(sim.reaches(&sid, "completed").await["to"], to);
+        assert_eq!(sim.wait_for_status(&sid, "completed").await["to"], to);
     }
 }

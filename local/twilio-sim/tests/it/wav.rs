@@ -1,3 +1,5 @@
+//! The audio of recordings as WAV.
+
 use std::io::Cursor;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ fn conversation(channels: u16) -> Wav {
 }
 
 #[test]
-fn a_recording_is_a_wav_of_its_length_with_sound_where_somebody_speaks() {
+fn wav_has_the_right_length_and_sound_during_speech() {
     let wav = conversation(1);
     let mut reader = hound::WavReader::new(Cursor::new(wav.bytes(0..u64::MAX))).unwrap();
     let spec = reader.spec();
@@ -44,7 +46,7 @@ fn a_recording_is_a_wav_of_its_length_with_sound_where_somebody_speaks() {
 }
 
 #[test]
-fn a_dual_recording_has_each_side_in_a_channel_of_its_own() {
+fn dual_recording_has_one_channel_for_each_side() {
     let mut reader =
         hound::WavReader::new(Cursor::new(conversation(2).bytes(0..u64::MAX))).unwrap();
     assert_eq!(reader.duration(), 4 * 8_000);
@@ -62,7 +64,7 @@ fn a_dual_recording_has_each_side_in_a_channel_of_its_own() {
 
 proptest! {
     #[test]
-    fn any_part_of_a_file_is_that_part(start in 0_u64..70_000, length in 0_u64..3_000, channels in 1_u16..=2) {
+    fn any_byte_range_matches_the_whole_file(start in 0_u64..70_000, length in 0_u64..3_000, channels in 1_u16..=2) {
         let wav = Wav { seconds: 2, ..conversation(channels) };
         let whole = wav.bytes(0..u64::MAX);
         prop_assert_eq!(whole.len() as u64, wav.len());

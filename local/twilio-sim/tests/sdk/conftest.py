@@ -1,4 +1,4 @@
-"""One simulator and one webhook receiver for all tests; a mailbox and phone numbers for each."""
+"""Fixtures: all tests share a simulator and a webhook receiver; each has its own mailbox and phone number."""
 
 import itertools
 import os
@@ -9,7 +9,7 @@ import pytest
 from contract import Contract
 from receiver import Receiver
 from simulator import API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN, Simulator, binary
-from stage import Stage
+from caller import Caller
 
 CONTRACT = pytest.StashKey()
 
@@ -18,7 +18,7 @@ def pytest_configure(config):
     binary()
     path = os.environ.get("TWILIO_OPENAPI")
     if path and not os.path.isfile(path):
-        raise pytest.UsageError(f"TWILIO_OPENAPI={path}: there is no such file")
+        raise pytest.UsageError(f"TWILIO_OPENAPI={path}: no such file")
     config.stash[CONTRACT] = Contract(path) if path else None
 
 
@@ -26,12 +26,12 @@ def pytest_terminal_summary(terminalreporter, config):
     contract = config.stash[CONTRACT]
     if contract is None:
         terminalreporter.write_line(
-            "NOT CHECKED: REST answers against Twilio's OpenAPI file (TWILIO_OPENAPI is not set)", yellow=True
+            "NOT CHECKED: REST responses against Twilio's OpenAPI document (TWILIO_OPENAPI is not set)", yellow=True
         )
     else:
         terminalreporter.write_line(
-            f"{contract.answers_checked} REST answers of {len(contract.operations_seen)} operations"
-            " fit Twilio's OpenAPI file"
+            f"{contract.responses_checked} REST responses of {len(contract.operations_seen)} operations"
+            " match Twilio's OpenAPI document"
         )
 
 
@@ -49,7 +49,7 @@ def receiver():
 
 @pytest.fixture(scope="session")
 def launch():
-    """Starts simulators with options of their own, and stops them at the end."""
+    """Starts simulators with other options, and stops them at the end."""
     started = []
 
     def launch(*options, **settings):
@@ -73,16 +73,16 @@ def client(simulator, contract):
 
 @pytest.fixture
 def mailbox(receiver):
-    """This test's part of the receiver; whatever reached it must have been signed by Twilio's rules."""
+    """The mailbox of this test. At the end, all its webhooks must have valid signatures."""
     mailbox = receiver.mailbox()
     yield mailbox
-    forged = [str(letter) for letter in mailbox.letters() if not letter.genuine]
-    assert not forged, f"the official validator refuses: {forged}"
+    invalid = [str(webhook) for webhook in mailbox.webhooks() if not webhook.signature_valid]
+    assert not invalid, f"signatures that the official validator refuses: {invalid}"
 
 
 @pytest.fixture
-def stage(client, mailbox, simulator):
-    return Stage(client, mailbox, simulator)
+def caller(client, mailbox, simulator):
+    return Caller(client, mailbox, simulator)
 
 
 _subscribers = itertools.count(random.randrange(1000, 9000))
@@ -90,5 +90,5 @@ _subscribers = itertools.count(random.randrange(1000, 9000))
 
 @pytest.fixture
 def number():
-    """A phone number that no other test calls; a person answers it."""
+    """A phone number that no other test calls. A person answers."""
     return f"+1646555{next(_subscribers):04d}"

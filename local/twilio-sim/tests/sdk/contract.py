@@ -1,4 +1,4 @@
-"""Checks REST answers against Twilio's OpenAPI description, where TWILIO_OPENAPI names that file."""
+"""Checks REST responses against Twilio's OpenAPI document, whose path is in TWILIO_OPENAPI."""
 
 import json
 import re
@@ -35,12 +35,12 @@ ERROR = Draft202012Validator(
 
 
 class Contract:
-    """Every operation of the file, by method and path."""
+    """The operations of the document, by method and path."""
 
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             self._document = json.load(file)
-        self.answers_checked = 0
+        self.responses_checked = 0
         self.operations_seen = set()
         self._operations = [
             (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace(".", r"\."))), operation)
@@ -51,24 +51,24 @@ class Contract:
         self._validators = {}
 
     def check(self, method, path, status, body):
-        """Fails unless Twilio documents this answer to this request."""
+        """Fails if the document doesn't allow this response to this request."""
         operation = self._operation(method, path)
-        assert operation, f"{method} {path} answered {status}, and Twilio has no such operation"
+        assert operation, f"{method} {path} responded with {status}, but Twilio has no such operation"
         name = operation["operationId"]
-        self.answers_checked += 1
+        self.responses_checked += 1
         self.operations_seen.add(name)
         response = operation["responses"].get(str(status))
-        assert response, f"{name} answered {status}; Twilio answers {sorted(operation['responses'])}"
+        assert response, f"{name} responded with {status}; Twilio responds with {sorted(operation['responses'])}"
         if "content" not in response:
-            assert body == "", f"{name} answered {status} with a body: {body[:200]}"
+            assert body == "", f"{name} responded with {status} and a body: {body[:200]}"
             return
         validator = self._validator(name, status, response)
         faults = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(json.loads(body))]
-        assert not faults, f"{name} answered {status} against Twilio's schema: {faults}"
+        assert not faults, f"{name} responded with {status}, which violates Twilio's schema: {faults}"
 
     def _operation(self, method, path):
-        fitting = (op for verb, pattern, op in self._operations if verb == method and pattern.fullmatch(path))
-        return next(fitting, None)
+        matching = (op for verb, pattern, op in self._operations if verb == method and pattern.fullmatch(path))
+        return next(matching, None)
 
     def _validator(self, name, status, response):
         if (name, status) not in self._validators:
@@ -77,7 +77,7 @@ class Contract:
         return self._validators[name, status]
 
     def _json_schema(self, node):
-        """OpenAPI 3.0 as JSON Schema; stricter: each documented property must be there, and no other."""
+        """Converts OpenAPI 3.0 to JSON Schema that requires exactly the documented properties."""
         if "$ref" in node:
             return self._json_schema(self._document["components"]["schemas"][node["$ref"].rpartition("/")[2]])
         schema = {key: value for key, value in node.items() if key in KEPT}
@@ -87,21 +87,21 @@ class Contract:
             schema["properties"] = {key: self._json_schema(value) for key, value in node["properties"].items()}
             schema["required"] = list(node["properties"])
             schema["additionalProperties"] = False
-            schema["patternProperties"] = {UNTOLD: {"type": "null"}}
+            schema["patternProperties"] = {UNDOCUMENTED: {"type": "null"}}
         if node.get("nullable"):
             return {"anyOf": [schema, {"type": "null"}]}
         return schema
 
 
-# Twilio sends it with every call; older versions of its libraries have it, the file has not.
-UNTOLD = "^annotation$"
+# Twilio sends `annotation` with every call, but the document doesn't have it.
+UNDOCUMENTED = "^annotation$"
 KEPT = ("type", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum")
 
 
 def check_error(status, body):
-    """Fails unless `body` is the document that Twilio sends with a refusal."""
+    """Fails if `body` is not in Twilio's error format."""
     document = json.loads(body)
     faults = [f"{error.json_path}: {error.message}" for error in ERROR.iter_errors(document)]
-    assert not faults, f"an error answer unlike Twilio's: {faults}: {body[:200]}"
+    assert not faults, f"not in Twilio's error format: {faults}: {body[:200]}"
     assert document["status"] == status
     assert document["more_info"].endswith(f"/{document['code']}")

@@ -1,4 +1,4 @@
-"""A webhook receiver: what a Twilio user's own server would be, with a memory."""
+"""A webhook receiver: the server of a Twilio user, which also remembers its requests."""
 
 import threading
 import time
@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, urlsplit
 from requests.structures import CaseInsensitiveDict
 from twilio.request_validator import RequestValidator
 
-PATIENCE_SECONDS = 20
+WAIT_SECONDS = 20
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
 class Parameters(dict):
-    """Form parameters; `getlist` is how the official validator asks for repeated names."""
+    """Form parameters. The official validator calls `getlist` for repeated names."""
 
     def __init__(self, pairs):
         super().__init__(pairs)
@@ -26,8 +26,8 @@ class Parameters(dict):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the receiver says: `delay` is in seconds of the wall clock."""
+class Reply:
+    """A response of the receiver. `delay` is in seconds of wall time."""
 
     body: str = ""
     status: int = 200
@@ -38,17 +38,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Webhook:
-    """One request as it arrived; `genuine` is the official validator's verdict on it."""
+    """A received request. `signature_valid` is the result of the official validator."""
 
     method: str
     url: str
     params: Parameters
     headers: CaseInsensitiveDict
-    genuine: bool
+    signature_valid: bool
 
     def __str__(self):
-        told = ("CallStatus", "RecordingStatus", "SequenceNumber", "ErrorCode")
-        return f"{self.method} {self.url} { ({name: self.params[name] for name in told if name in self.params}) }"
+        shown = ("CallStatus", "RecordingStatus", "SequenceNumber", "ErrorCode")
+        return f"{self.method} {self.url} { ({name: self.params[name] for name in shown if name in self.params}) }"
 
     def __getitem__(self, name):
         return self.params[name]
@@ -59,61 +59,61 @@ class Webhook:
 
 
 class Mailbox:
-    """The part of the receiver that belongs to one test: its own path, answers and letters."""
+    """The part of the receiver for one test, with its own path, replies and webhooks."""
 
     def __init__(self, origin):
         self.prefix = "/" + uuid.uuid4().hex
         self._origin = origin
-        self._answers = {}
-        self._letters = []
+        self._replies = {}
+        self._webhooks = []
         self._arrival = threading.Condition()
 
     def url(self, name, suffix=""):
-        """The address of `name`; `suffix` is a query or a fragment, with its own sign."""
+        """Returns the URL of `name`. `suffix` is a query or a fragment, with its `?` or `#`."""
         return f"{self._origin}{self.prefix}/{name}{suffix}"
 
-    def answer(self, name, *answers):
-        """Answers requests for `name` in turn; the last one is repeated. Text means TwiML."""
-        self._answers[name] = [a if isinstance(a, Answer) else Answer(a) for a in answers]
+    def reply(self, name, *replies):
+        """Sets the replies for `name` in order. The last one repeats. Text is TwiML."""
+        self._replies[name] = [r if isinstance(r, Reply) else Reply(r) for r in replies]
 
-    def letters(self, name=None, call=None):
-        """What has arrived so far, in order of arrival."""
+    def webhooks(self, name=None, call=None):
+        """Returns the webhooks so far, in order of arrival."""
         with self._arrival:
             return [
                 webhook
-                for kind, webhook in self._letters
+                for kind, webhook in self._webhooks
                 if name in (None, kind) and (call is None or webhook.call_sid == call.sid)
             ]
 
     def wait(self, name, count=1, call=None, where=lambda webhook: True):
-        """The first `count` letters to `name` that fit, or a failure that says what came instead."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        """Waits for `count` matching webhooks to `name`, and returns all matching ones."""
+        deadline = time.monotonic() + WAIT_SECONDS
         with self._arrival:
             while True:
-                fitting = [w for w in self.letters(name, call) if where(w)]
-                if len(fitting) >= count:
-                    return fitting
+                matching = [w for w in self.webhooks(name, call) if where(w)]
+                if len(matching) >= count:
+                    return matching
                 if not self._arrival.wait(deadline - time.monotonic()) and time.monotonic() >= deadline:
-                    came = [f"{kind}: {w}" for kind, w in self._letters]
-                    raise AssertionError(f"{name}: {len(fitting)} of {count} came; in all: {came}")
+                    arrived = [f"{kind}: {w}" for kind, w in self._webhooks]
+                    raise AssertionError(f"{name}: {len(matching)} of {count} arrived; all webhooks: {arrived}")
 
     def deliver(self, name, webhook):
         with self._arrival:
-            self._letters.append((name, webhook))
-            answers = self._answers.get(name, [Answer(status=204, content_type="")])
+            self._webhooks.append((name, webhook))
+            replies = self._replies.get(name, [Reply(status=204, content_type="")])
             self._arrival.notify_all()
-            return answers.pop(0) if len(answers) > 1 else answers[0]
+            return replies.pop(0) if len(replies) > 1 else replies[0]
 
 
 class Server(ThreadingHTTPServer):
-    """Holds a connection until it is served: a full queue would lose it, and its sender would wait for a second."""
+    """A server with a long queue of connections. With a full queue, the sender would retry after a second."""
 
     request_queue_size = 128
     daemon_threads = True
 
 
 class Receiver:
-    """The server itself: started once, on a port that the system chose."""
+    """The receiver, on a free port."""
 
     def __init__(self, auth_token):
         self._validator = RequestValidator(auth_token)
@@ -135,13 +135,13 @@ class Receiver:
         prefix, _, name = urlsplit(target).path.rpartition("/")
         mailbox = self._mailboxes.get(prefix)
         if mailbox is None:
-            return Answer("no such mailbox", 404, "text/plain")
+            return Reply("no such mailbox", 404, "text/plain")
         url = self.origin + target
         form = Parameters(parse_qsl(body, keep_blank_values=True, strict_parsing=bool(body)))
         query = Parameters(parse_qsl(urlsplit(target).query, keep_blank_values=True))
-        genuine = self._validator.validate(url, form, headers.get("X-Twilio-Signature", ""))
+        signature_valid = self._validator.validate(url, form, headers.get("X-Twilio-Signature", ""))
         seen = form if method == "POST" else query
-        return mailbox.deliver(name, Webhook(method, url, seen, CaseInsensitiveDict(headers), genuine))
+        return mailbox.deliver(name, Webhook(method, url, seen, CaseInsensitiveDict(headers), signature_valid))
 
     def _handler(receiver):
         class Handler(BaseHTTPRequestHandler):
@@ -157,16 +157,16 @@ class Receiver:
                 self._reply("")
 
             def _reply(self, body):
-                answer = receiver._receive(self.command, self.path, self.headers, body)
-                time.sleep(answer.delay)
-                payload = answer.body.encode("utf-8")
+                reply = receiver._receive(self.command, self.path, self.headers, body)
+                time.sleep(reply.delay)
+                payload = reply.body.encode("utf-8")
                 try:
-                    self.send_response(answer.status)
-                    if answer.content_type:
-                        self.send_header("Content-Type", answer.content_type)
-                    for name, value in answer.headers.items():
+                    self.send_response(reply.status)
+                    if reply.content_type:
+                        self.send_header("Content-Type", reply.content_type)
+                    for name, value in reply.headers.items():
                         self.send_header(name, value)
-                    if answer.status != 204:
+                    if reply.status != 204:
                         self.send_header("Content-Length", str(len(payload)))
                     self.end_headers()
                     self.wfile.write(payload)

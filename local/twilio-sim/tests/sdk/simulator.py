@@ -1,4 +1,4 @@
-"""Starts the simulator, and points Twilio's official SDK at it."""
+"""Starts the simulator, and directs Twilio's official SDK to it."""
 
 import json
 import os
@@ -26,13 +26,13 @@ SPEED = 40
 
 
 def binary():
-    """The simulator's path, from TWILIO_SIM; without it the run ends here, and says why."""
+    """Returns the simulator's path from TWILIO_SIM, or ends the test run with an error."""
     path = os.environ.get("TWILIO_SIM")
     if not path:
-        raise pytest.UsageError("TWILIO_SIM is not set: it must name the twilio-sim binary that is to be tested")
+        raise pytest.UsageError("TWILIO_SIM is not set; set it to the path of the twilio-sim binary")
     if not os.access(path, os.X_OK):
         raise pytest.UsageError(
-            f"TWILIO_SIM={path}: there is no such executable; build it with `cargo build -p twilio-sim`"
+            f"TWILIO_SIM={path}: no such executable; build it with `cargo build -p twilio-sim`"
         )
     return Path(path).resolve()
 
@@ -54,42 +54,42 @@ class Simulator:
         ]
         self._process = subprocess.Popen([binary(), *arguments], stdout=subprocess.PIPE, text=True)
         self.origin = self._announced_origin()
-        self.said = []
-        threading.Thread(target=lambda: self.said.extend(self._process.stdout), daemon=True).start()
+        self.output = []
+        threading.Thread(target=lambda: self.output.extend(self._process.stdout), daemon=True).start()
 
     def _announced_origin(self):
-        impatience = threading.Timer(START_SECONDS, self._process.kill)
-        impatience.start()
+        timeout = threading.Timer(START_SECONDS, self._process.kill)
+        timeout.start()
         for line in self._process.stdout:
             if match := re.search(r"twilio-sim listening on (http://127\.0\.0\.1:\d+)", line):
-                impatience.cancel()
+                timeout.cancel()
                 return match[1]
-        raise AssertionError(f"the simulator did not say where it listens; it ended with {self._process.wait()}")
+        raise AssertionError(f"the simulator printed no address and ended with {self._process.wait()}")
 
     def stop(self):
         self._process.terminate()
         self._process.wait(timeout=10)
 
     def get(self, path, **options):
-        """A request without the SDK, as the account unless `auth` says otherwise."""
+        """Sends a GET without the SDK, with the account's credentials by default."""
         options.setdefault("auth", HTTPBasicAuth(ACCOUNT_SID, AUTH_TOKEN))
         return requests.get(self.origin + path, timeout=10, **options)
 
     def log(self, call=None):
-        """What `GET /_sim/log` tells, of one call if one is named."""
+        """Returns the log, or its entries about one call."""
         lines = self.get("/_sim/log").text.splitlines()
         return [json.loads(line) for line in lines if call is None or call.sid in line]
 
     def client(self, contract=None, user=ACCOUNT_SID, password=AUTH_TOKEN, **options):
-        """The official client, its requests sent here."""
+        """Returns the official client, connected to the simulator."""
         http_client = RedirectingHttpClient(self.origin, contract, **options)
         return Client(user, password, ACCOUNT_SID, http_client=http_client)
 
 
 class RedirectingHttpClient(TwilioHttpClient):
-    """The SDK's own HTTP client, but for the origin.
+    """The SDK's own HTTP client, with another origin.
 
-    It holds each answer against the contract, and each refusal against Twilio's form unless `broken` ones are due.
+    It checks each response against the contract and each error against Twilio's format, unless `broken` is set.
     """
 
     def __init__(self, origin, contract, broken=False, timeout=15):

@@ -7,14 +7,14 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 
 from simulator import ACCOUNT_SID, API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN
-from stage import FROM, HELLO, HUMAN, NO_ANSWER, STAYS_QUEUED, Stage, eventually, twiml
+from caller import FROM, HELLO, HUMAN, NO_ANSWER, STAYS_QUEUED, Caller, eventually, twiml
 
 UNKNOWN_CALL = "CA" + "0" * 32
 VALID = {"to": HUMAN, "from_": FROM, "url": "https://example.com/voice"}
 
 
-def test_a_created_call_is_queued_and_says_what_was_asked(stage, number):
-    call = stage.call(number)
+def test_created_call_is_queued_and_has_its_parameters(caller, number):
+    call = caller.call(number)
     assert call.status == "queued"
     assert call.sid.startswith("CA")
     assert len(call.sid) == 34
@@ -25,9 +25,9 @@ def test_a_created_call_is_queued_and_says_what_was_asked(stage, number):
     assert call.subresource_uris["recordings"].endswith(f"/Calls/{call.sid}/Recordings.json")
 
 
-def test_a_fetched_call_tells_how_it_went(stage, number):
-    call = stage.call(number, twiml('<Pause length="6"/>'))
-    ended = stage.ended(call)
+def test_fetched_call_has_its_result(caller, number):
+    call = caller.call(number, twiml('<Pause length="6"/>'))
+    ended = caller.wait_for_end(call)
     assert (ended.sid, ended.status, ended.to) == (call.sid, "completed", number)
     assert 6 <= int(ended.duration) <= 15
     assert ended.start_time.tzinfo
@@ -35,13 +35,13 @@ def test_a_fetched_call_tells_how_it_went(stage, number):
     assert (ended.end_time - ended.start_time).total_seconds() >= int(ended.duration) - 1
 
 
-def test_a_call_placed_with_inline_twiml_fetches_no_url(stage, number):
-    call = stage.call(number, twiml="<Response><Say>Inline.</Say></Response>")
-    assert stage.told(call)[-1]["CallStatus"] == "completed"
-    assert stage.mailbox.letters("voice") == []
+def test_inline_twiml_needs_no_request(caller, number):
+    call = caller.call(number, twiml="<Response><Say>Inline.</Say></Response>")
+    assert caller.status_callbacks(call)[-1]["CallStatus"] == "completed"
+    assert caller.mailbox.webhooks("voice") == []
 
 
-def test_an_unknown_call_is_not_found(client):
+def test_unknown_call_is_not_found(client):
     with pytest.raises(TwilioRestException) as refused:
         client.calls(UNKNOWN_CALL).fetch()
     assert (refused.value.status, refused.value.code) == (404, 20404)
@@ -61,12 +61,12 @@ def test_wrong_credentials_are_refused(simulator, contract, user, password):
     assert (refused.value.status, refused.value.code) == (401, 20003)
 
 
-def test_an_api_key_serves_in_the_place_of_the_auth_token(simulator, contract):
+def test_api_key_works_like_the_auth_token(simulator, contract):
     client = simulator.client(contract, API_KEY_SID, API_KEY_SECRET)
     assert client.api.v2010.accounts(ACCOUNT_SID).fetch().sid == ACCOUNT_SID
 
 
-def test_the_account_is_active(client):
+def test_account_is_active(client):
     account = client.api.v2010.accounts(ACCOUNT_SID).fetch()
     assert (account.sid, account.status, account.type) == (ACCOUNT_SID, "active", "Full")
     assert account.subresource_uris["calls"] == f"/2010-04-01/Accounts/{ACCOUNT_SID}/Calls.json"
@@ -92,7 +92,7 @@ def test_the_account_is_active(client):
     ],
     ids=lambda value: str(value),
 )
-def test_a_call_that_twilio_refuses_has_twilios_code(client, code, change):
+def test_refused_call_has_the_error_code_of_twilio(client, code, change):
     with pytest.raises(TwilioRestException) as refused:
         client.calls.create(**(VALID | change))
     assert (refused.value.status, refused.value.code) == (400, code)
@@ -100,7 +100,7 @@ def test_a_call_that_twilio_refuses_has_twilios_code(client, code, change):
     assert to in (None, "", HUMAN) or client.calls.list(to=to) == []
 
 
-def test_a_strict_simulator_refuses_the_urls_that_twilio_cannot_reach(launch, contract, mailbox):
+def test_strict_urls_refuses_unreachable_urls(launch, contract, mailbox):
     strict = launch("--strict-urls").client(contract)
     for url in (mailbox.url("voice"), "http://localhost/voice"):
         with pytest.raises(TwilioRestException) as refused:
@@ -109,71 +109,71 @@ def test_a_strict_simulator_refuses_the_urls_that_twilio_cannot_reach(launch, co
     with pytest.raises(TwilioRestException) as refused:
         strict.calls.create(**VALID, status_callback=mailbox.url("status"))
     assert refused.value.status == 400
-    assert mailbox.letters() == []
+    assert mailbox.webhooks() == []
 
 
-def test_completed_hangs_up_a_live_call(stage, number):
-    call = stage.call(number, twiml('<Pause length="600"/>'))
-    stage.until(call, "in-progress")
+def test_completed_hangs_up_a_live_call(caller, number):
+    call = caller.call(number, twiml('<Pause length="600"/>'))
+    caller.wait_for_status(call, "in-progress")
     call.update(status="completed")
-    last = stage.told(call)[-1]
+    last = caller.status_callbacks(call)[-1]
     assert last["CallStatus"] == "completed"
     assert int(last["CallDuration"]) < 600
-    assert stage.ended(call).status == "completed"
+    assert caller.wait_for_end(call).status == "completed"
 
 
-def test_new_twiml_redirects_a_live_call(stage, number):
-    call = stage.call(number, twiml('<Pause length="600"/>'))
-    stage.until(call, "in-progress")
-    stage.mailbox.answer("elsewhere", HELLO)
-    call.update(url=stage.mailbox.url("elsewhere"), method="POST")
-    assert stage.mailbox.wait("elsewhere")[0].call_sid == call.sid
-    assert stage.told(call)[-1]["CallStatus"] == "completed"
+def test_new_url_redirects_a_live_call(caller, number):
+    call = caller.call(number, twiml('<Pause length="600"/>'))
+    caller.wait_for_status(call, "in-progress")
+    caller.mailbox.reply("elsewhere", HELLO)
+    call.update(url=caller.mailbox.url("elsewhere"), method="POST")
+    assert caller.mailbox.wait("elsewhere")[0].call_sid == call.sid
+    assert caller.status_callbacks(call)[-1]["CallStatus"] == "completed"
 
 
-def test_an_ended_call_cannot_be_hung_up(stage, number):
-    call = stage.call(number)
-    stage.ended(call)
+def test_ended_call_cannot_be_hung_up(caller, number):
+    call = caller.call(number)
+    caller.wait_for_end(call)
     for status in ("completed", "canceled"):
         with pytest.raises(TwilioRestException) as refused:
             call.update(status=status)
         assert (refused.value.status, refused.value.code) == (400, 21220)
 
 
-def test_a_call_canceled_while_queued_fires_no_callback(launch, contract, mailbox):
-    leisurely = launch(speed=5)
-    stage = Stage(leisurely.client(contract), mailbox, leisurely)
-    call = stage.call(STAYS_QUEUED)
+def test_call_canceled_while_queued_sends_no_callback(launch, contract, mailbox):
+    slow = launch(speed=5)
+    caller = Caller(slow.client(contract), mailbox, slow)
+    call = caller.call(STAYS_QUEUED)
     assert call.update(status="canceled").status == "canceled"
-    stage.told(stage.call(HUMAN))
-    assert stage.ended(call).status == "canceled"
-    assert mailbox.letters(call=call) == []
+    caller.status_callbacks(caller.call(HUMAN))
+    assert caller.wait_for_end(call).status == "canceled"
+    assert mailbox.webhooks(call=call) == []
     with pytest.raises(TwilioRestException) as refused:
         call.update(status="completed")
     assert refused.value.code == 21220
 
 
-def test_a_call_canceled_while_ringing_says_so(stage):
-    call = stage.call(NO_ANSWER, timeout=600)
-    stage.until(call, "ringing")
+def test_call_canceled_while_ringing_reports_canceled(caller):
+    call = caller.call(NO_ANSWER, timeout=600)
+    caller.wait_for_status(call, "ringing")
     call.update(status="canceled")
-    assert stage.told(call)[-1]["CallStatus"] == "canceled"
-    assert stage.ended(call).status == "canceled"
-    assert stage.mailbox.letters("voice") == []
+    assert caller.status_callbacks(call)[-1]["CallStatus"] == "canceled"
+    assert caller.wait_for_end(call).status == "canceled"
+    assert caller.mailbox.webhooks("voice") == []
 
 
-def test_canceled_does_not_end_a_call_in_progress(stage, number):
-    call = stage.call(number, twiml('<Pause length="600"/>'))
-    stage.until(call, "in-progress")
+def test_canceled_does_not_end_a_call_in_progress(caller, number):
+    call = caller.call(number, twiml('<Pause length="600"/>'))
+    caller.wait_for_status(call, "in-progress")
     with contextlib.suppress(TwilioRestException):
         call.update(status="canceled")
     assert call.fetch().status == "in-progress"
     call.update(status="completed")
-    assert stage.told(call)[-1]["CallStatus"] == "completed"
+    assert caller.status_callbacks(call)[-1]["CallStatus"] == "completed"
 
 
-def test_a_list_streams_over_its_pages_newest_first(client, stage, number):
-    placed = [stage.call(number).sid for _ in range(7)]
+def test_list_streams_its_pages_newest_first(client, caller, number):
+    placed = [caller.call(number).sid for _ in range(7)]
     client.http_client.exchanges.clear()
     listed = [call.sid for call in client.calls.list(to=number, page_size=3)]
     assert listed == placed[::-1]
@@ -183,8 +183,8 @@ def test_a_list_streams_over_its_pages_newest_first(client, stage, number):
     assert [call.sid for call in client.calls.list(to=number, limit=2)] == listed[:2]
 
 
-def test_a_page_leads_to_the_next_and_back(client, stage, number):
-    placed = [stage.call(number).sid for _ in range(5)]
+def test_page_links_to_the_next_and_the_previous_one(client, caller, number):
+    placed = [caller.call(number).sid for _ in range(5)]
     first = client.calls.page(to=number, page_size=2)
     assert [call.sid for call in first] == placed[:2:-1]
     assert first.previous_page_url is None
@@ -196,17 +196,17 @@ def test_a_page_leads_to_the_next_and_back(client, stage, number):
     assert last.next_page_url is None
 
 
-def test_a_call_placed_between_two_pages_is_not_listed_twice(client, stage, number):
-    placed = [stage.call(number).sid for _ in range(4)]
+def test_new_call_between_two_pages_shifts_nothing(client, caller, number):
+    placed = [caller.call(number).sid for _ in range(4)]
     first = client.calls.page(to=number, page_size=2)
-    stage.call(number)
+    caller.call(number)
     assert [call.sid for call in first] + [call.sid for call in first.next_page()] == placed[::-1]
 
 
-def test_a_list_is_filtered_as_asked(client, stage, number):
-    ended = stage.ended(stage.call(number))
-    live = stage.call(number, twiml('<Pause length="600"/>'), from_="+15005550007")
-    stage.until(live, "in-progress")
+def test_filters_select_calls(client, caller, number):
+    ended = caller.wait_for_end(caller.call(number))
+    live = caller.call(number, twiml('<Pause length="600"/>'), from_="+15005550007")
+    caller.wait_for_status(live, "in-progress")
     now = datetime.now(timezone.utc)
 
     def listed(**filters):
@@ -223,14 +223,14 @@ def test_a_list_is_filtered_as_asked(client, stage, number):
     live.update(status="completed")
 
 
-def test_an_empty_list_is_one_empty_page(client, number):
+def test_empty_list_is_one_empty_page(client, number):
     page = client.calls.page(to=number)
     assert list(page) == []
     assert (page.next_page_url, page.previous_page_url) == (None, None)
 
 
-def test_calls_placed_at_once_are_all_played(stage, number):
-    calls = [stage.call(number) for _ in range(12)]
+def test_concurrent_calls_are_all_played(caller, number):
+    calls = [caller.call(number) for _ in range(12)]
     for call in calls:
         assert eventually(call.fetch, lambda seen: seen.status == "completed").sid == call.sid
     assert len({call.sid for call in calls}) == 12

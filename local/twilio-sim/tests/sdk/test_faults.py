@@ -1,4 +1,4 @@
-"""Faults on purpose, as a user of the official SDK meets them."""
+"""Injected faults as a user of the official SDK sees them."""
 
 import contextlib
 import functools
@@ -14,38 +14,38 @@ import requests
 from twilio.base.exceptions import TwilioRestException
 
 from simulator import ACCOUNT_SID, AUTH_TOKEN, binary
-from stage import FROM, HELLO, Stage, eventually, statuses
+from caller import FROM, HELLO, Caller, eventually, statuses
 
 
 @pytest.fixture(scope="module")
 def faulty(launch):
-    """A simulator of this module's own: a fault plan is everybody's."""
+    """A simulator for this module only, because a fault plan affects all its users."""
     return launch()
 
 
 @pytest.fixture
-def stage(faulty, mailbox):
-    """A stage on the faulty simulator, which forgets its faults afterwards."""
-    yield Stage(faulty.client(), mailbox, faulty)
+def caller(faulty, mailbox):
+    """A caller of the faulty simulator. The fault plan is cleared afterwards."""
+    yield Caller(faulty.client(), mailbox, faulty)
     plan(faulty)
 
 
 def plan(simulator, **rules):
-    answer = requests.put(simulator.origin + "/_sim/faults", json=rules, timeout=10)
-    assert answer.ok, answer.text
+    response = requests.put(simulator.origin + "/_sim/faults", json=rules, timeout=10)
+    assert response.ok, response.text
 
 
-def call_sids(stage, number):
-    return [call.sid for call in stage.client.calls.list(to=number)]
+def call_sids(caller, number):
+    return [call.sid for call in caller.client.calls.list(to=number)]
 
 
-def create(stage, number, client=None):
-    stage.mailbox.answer("voice", HELLO)
-    options = {"url": stage.mailbox.url("voice"), "status_callback": stage.mailbox.url("status")}
-    return (client or stage.client).calls.create(to=number, from_=FROM, **options)
+def create(caller, number, client=None):
+    caller.mailbox.reply("voice", HELLO)
+    options = {"url": caller.mailbox.url("voice"), "status_callback": caller.mailbox.url("status")}
+    return (client or caller.client).calls.create(to=number, from_=FROM, **options)
 
 
-def test_a_plan_is_read_back_as_it_was_put(stage, faulty):
+def test_plan_can_be_read_back(caller, faulty):
     plan(faulty, seed=7, callbacks=[{"kind": "status", "action": "drop", "probability": 0.5}])
     read = faulty.get("/_sim/faults").json()
     assert (read["seed"], read["rest"]) == (7, [])
@@ -63,7 +63,7 @@ def test_a_plan_is_read_back_as_it_was_put(stage, faulty):
     ],
     ids=["text", "action", "probability", "field"],
 )
-def test_a_plan_that_makes_no_sense_is_refused(stage, faulty, tmp_path, body):
+def test_invalid_plan_is_refused(caller, faulty, tmp_path, body):
     before = faulty.get("/_sim/faults").json()
     assert requests.put(faulty.origin + "/_sim/faults", data=body, timeout=10).status_code == 400
     assert faulty.get("/_sim/faults").json() == before
@@ -74,124 +74,124 @@ def test_a_plan_that_makes_no_sense_is_refused(stage, faulty, tmp_path, body):
     assert str(file) in ended.stderr
 
 
-def test_a_rate_limited_call_was_not_placed_and_may_be_repeated(stage, faulty, number):
+def test_rate_limited_call_is_not_created_and_can_be_retried(caller, faulty, number):
     plan(faulty, rest=[{"on": "create", "action": "rate_limit", "requests": [1]}])
     with pytest.raises(TwilioRestException) as refused:
-        create(stage, number)
+        create(caller, number)
     assert (refused.value.status, refused.value.code) == (429, 20429)
-    assert call_sids(stage, number) == []
-    placed = create(stage, number)
-    assert call_sids(stage, number) == [placed.sid]
+    assert call_sids(caller, number) == []
+    placed = create(caller, number)
+    assert call_sids(caller, number) == [placed.sid]
 
 
-def test_a_refusal_has_the_code_that_was_planned(stage, faulty, number):
+def test_refusal_has_the_code_of_the_plan(caller, faulty, number):
     plan(faulty, rest=[{"on": "create", "action": "refuse", "status": 400, "code": 21210}])
     with pytest.raises(TwilioRestException) as refused:
-        create(stage, number)
+        create(caller, number)
     assert (refused.value.status, refused.value.code) == (400, 21210)
-    assert call_sids(stage, number) == []
+    assert call_sids(caller, number) == []
 
 
 @pytest.mark.parametrize("action", ["error", "reset", "garbage"])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_broken_answer_leaves_a_call_only_if_it_broke_after_it_was_accepted(stage, faulty, number, action, when):
+def test_broken_response_leaves_a_call_only_if_the_fault_came_after(caller, faulty, number, action, when):
     plan(faulty, rest=[{"on": "create", "action": action, "when": when}])
     with pytest.raises((TwilioRestException, requests.RequestException, ValueError)):
-        create(stage, number, faulty.client(broken=True))
+        create(caller, number, faulty.client(broken=True))
     if when == "before":
-        assert call_sids(stage, number) == []
+        assert call_sids(caller, number) == []
         return
-    (sid,) = call_sids(stage, number)
-    assert stage.mailbox.wait("voice")[0].call_sid == sid
+    (sid,) = call_sids(caller, number)
+    assert caller.mailbox.wait("voice")[0].call_sid == sid
 
 
-def test_a_stalled_answer_may_be_given_up_and_the_call_is_placed_all_the_same(stage, faulty, number):
+def test_stalled_request_still_creates_the_call_after_a_timeout(caller, faulty, number):
     plan(faulty, rest=[{"on": "create", "action": "stall", "when": "after", "delay_ms": 5000}])
     with pytest.raises(requests.Timeout):
-        create(stage, number, faulty.client(timeout=0.3))
-    assert stage.mailbox.wait("status")[0]["CallStatus"] == "completed"
+        create(caller, number, faulty.client(timeout=0.3))
+    assert caller.mailbox.wait("status")[0]["CallStatus"] == "completed"
 
 
-def test_a_dropped_callback_never_comes(stage, faulty, number):
+def test_dropped_callback_never_arrives(caller, faulty, number):
     plan(faulty, callbacks=[{"kind": "status", "event": "ringing", "action": "drop"}])
-    call = stage.call(number)
-    stage.mailbox.wait("status", call=call, where=lambda w: w["CallStatus"] == "completed")
-    letters = sorted(stage.mailbox.wait("status", 3, call), key=lambda w: int(w["SequenceNumber"]))
-    assert statuses(letters) == ["initiated", "in-progress", "completed"]
-    assert [letter["SequenceNumber"] for letter in letters] == ["0", "2", "3"]
+    call = caller.call(number)
+    caller.mailbox.wait("status", call=call, where=lambda w: w["CallStatus"] == "completed")
+    webhooks = sorted(caller.mailbox.wait("status", 3, call), key=lambda w: int(w["SequenceNumber"]))
+    assert statuses(webhooks) == ["initiated", "in-progress", "completed"]
+    assert [webhook["SequenceNumber"] for webhook in webhooks] == ["0", "2", "3"]
 
 
-def test_a_duplicated_callback_comes_twice_and_is_the_same(stage, faulty, number):
+def test_duplicated_callback_arrives_twice_unchanged(caller, faulty, number):
     plan(faulty, callbacks=[{"kind": "status", "event": "completed", "action": "duplicate"}])
-    call = stage.call(number)
-    first, second = stage.mailbox.wait("status", 2, call, lambda w: w["CallStatus"] == "completed")
+    call = caller.call(number)
+    first, second = caller.mailbox.wait("status", 2, call, lambda w: w["CallStatus"] == "completed")
     assert dict(first.params) == dict(second.params)
 
 
-def test_a_delayed_callback_lets_the_others_pass(stage, faulty, number):
+def test_delayed_callback_arrives_after_the_others(caller, faulty, number):
     plan(faulty, callbacks=[{"kind": "status", "event": "initiated", "action": "delay", "delay_ms": 1000}])
-    call = stage.call(number)
-    assert [w["SequenceNumber"] for w in stage.mailbox.wait("status", 4, call)] == ["1", "2", "3", "0"]
+    call = caller.call(number)
+    assert [w["SequenceNumber"] for w in caller.mailbox.wait("status", 4, call)] == ["1", "2", "3", "0"]
 
 
-def test_a_reordered_callback_comes_after_the_next(stage, faulty, number):
+def test_reordered_callback_arrives_after_the_next_one(caller, faulty, number):
     plan(faulty, callbacks=[{"kind": "status", "event": "ringing", "action": "reorder"}])
-    call = stage.call(number)
-    assert [w["SequenceNumber"] for w in stage.mailbox.wait("status", 4, call)] == ["0", "2", "1", "3"]
+    call = caller.call(number)
+    assert [w["SequenceNumber"] for w in caller.mailbox.wait("status", 4, call)] == ["0", "2", "1", "3"]
 
 
-def test_a_lost_voice_request_goes_to_the_fallback(stage, faulty, number):
+def test_dropped_voice_request_leads_to_the_fallback(caller, faulty, number):
     plan(faulty, callbacks=[{"kind": "voice", "action": "drop", "to": number}])
-    stage.mailbox.answer("fallback", HELLO)
-    call = stage.call(number, fallback_url=stage.mailbox.url("fallback"))
-    stage.told(call)
-    assert stage.mailbox.letters("voice") == []
+    caller.mailbox.reply("fallback", HELLO)
+    call = caller.call(number, fallback_url=caller.mailbox.url("fallback"))
+    caller.status_callbacks(call)
+    assert caller.mailbox.webhooks("voice") == []
 
 
 def settled(simulator, call):
-    """How many of a call's status callbacks have been delivered or lost."""
+    """Returns the number of status callbacks of a call that have been delivered or dropped."""
     log = simulator.log(call)
     return sum(entry["kind"] in ("webhook", "fault") and entry["webhook"] == "status" for entry in log)
 
 
-def test_the_same_seed_meets_the_same_faults(launch, mailbox, tmp_path, number):
+def test_same_seed_gives_the_same_faults(launch, mailbox, tmp_path, number):
     file = tmp_path / "faults.json"
     file.write_text(json.dumps({"seed": 11, "callbacks": [{"kind": "status", "action": "drop", "probability": 0.5}]}))
 
     def lost():
         simulator = launch("--faults", str(file))
-        stage = Stage(simulator.client(), mailbox, simulator)
-        calls = [stage.call(number) for _ in range(6)]
+        caller = Caller(simulator.client(), mailbox, simulator)
+        calls = [caller.call(number) for _ in range(6)]
         for call in calls:
             eventually(functools.partial(settled, simulator, call), lambda count: count == 4)
-        came = [{w["SequenceNumber"] for w in mailbox.letters("status", call)} for call in calls]
-        return [sorted({"0", "1", "2", "3"} - numbers) for numbers in came]
+        arrived = [{w["SequenceNumber"] for w in mailbox.webhooks("status", call)} for call in calls]
+        return [sorted({"0", "1", "2", "3"} - numbers) for numbers in arrived]
 
     first = lost()
     assert 0 < sum(map(len, first)) < 24
     assert lost() == first
 
 
-def test_too_many_requests_at_once_are_refused_until_others_have_ended(stage, faulty):
+def test_too_many_concurrent_requests_are_refused_until_others_end(caller, faulty):
     plan(faulty, rest=[{"on": "account", "action": "stall", "delay_ms": 600_000}])
 
     def code_of_an_unknown_call():
         with pytest.raises(TwilioRestException) as refused:
-            stage.client.calls("CA" + "0" * 32).fetch()
+            caller.client.calls("CA" + "0" * 32).fetch()
         return refused.value.code
 
     assert code_of_an_unknown_call() == 20404
     with contextlib.ExitStack() as open_lines:
         waiting = [open_lines.enter_context(ask_for_the_account(faulty)) for _ in range(100)]
 
-        def code_beside_the_waiting():
-            # A look may have taken the place of a waiting request, which then was refused: another one waits instead.
+        def code_while_others_wait():
+            # This request may have used the slot of a waiting one, which was then refused. Send another one instead.
             for line in answered(waiting):
                 waiting.remove(line)
                 waiting.append(open_lines.enter_context(ask_for_the_account(faulty)))
             return code_of_an_unknown_call()
 
-        eventually(code_beside_the_waiting, lambda code: code == 20429)
+        eventually(code_while_others_wait, lambda code: code == 20429)
         refused = [open_lines.enter_context(ask_for_the_account(faulty)) for _ in range(3)]
         eventually(lambda: answered(refused), lambda lines: lines == refused)
         assert all(line.recv(12) == b"HTTP/1.1 429" for line in refused)
@@ -200,7 +200,7 @@ def test_too_many_requests_at_once_are_refused_until_others_have_ended(stage, fa
 
 
 def ask_for_the_account(simulator):
-    """Sends a request and leaves its answer unread."""
+    """Sends a request without reading the response."""
     address = urlsplit(simulator.origin)
     line = socket.create_connection((address.hostname, address.port), timeout=10)
     credentials = b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()).decode()
@@ -210,5 +210,5 @@ def ask_for_the_account(simulator):
 
 
 def answered(lines):
-    """Those on which an answer has begun."""
+    """Returns the connections on which a response has begun."""
     return select.select(lines, [], [], 0)[0]

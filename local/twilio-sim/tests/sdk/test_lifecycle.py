@@ -1,11 +1,11 @@
-"""What happens to a call, as its webhooks tell it."""
+"""The course of a call as its webhooks report it."""
 
 from email.utils import parsedate_to_datetime
 
 import pytest
 
 from simulator import ACCOUNT_SID
-from stage import (
+from caller import (
     BUSY,
     FAILED,
     FROM,
@@ -24,165 +24,166 @@ PLACES = {f"{who}{what}" for who in ("From", "To", "Caller", "Called") for what 
 FAILED_STATUSES = {BUSY: "busy", NO_ANSWER: "no-answer", FAILED: "failed"}
 
 
-def test_an_answered_call_tells_each_of_its_steps_in_order(stage, number):
-    call = stage.call(number, twiml('<Say>Hello.</Say><Pause length="5"/>'))
-    told = stage.told(call)
-    assert statuses(told) == ["initiated", "ringing", "in-progress", "completed"]
-    assert [letter["SequenceNumber"] for letter in told] == ["0", "1", "2", "3"]
-    times = [parsedate_to_datetime(letter["Timestamp"]) for letter in told]
+def test_answered_call_reports_each_status_in_order(caller, number):
+    call = caller.call(number, twiml('<Say>Hello.</Say><Pause length="5"/>'))
+    callbacks = caller.status_callbacks(call)
+    assert statuses(callbacks) == ["initiated", "ringing", "in-progress", "completed"]
+    assert [webhook["SequenceNumber"] for webhook in callbacks] == ["0", "1", "2", "3"]
+    times = [parsedate_to_datetime(webhook["Timestamp"]) for webhook in callbacks]
     assert times == sorted(times)
-    for letter in told:
-        assert ALWAYS <= letter.params.keys()
-        assert (letter.method, letter["CallSid"], letter["AccountSid"]) == ("POST", call.sid, ACCOUNT_SID)
-        assert (letter["To"], letter["From"]) == (number, FROM)
-        assert (letter["ApiVersion"], letter["Direction"]) == ("2010-04-01", "outbound-api")
-        assert letter["CallbackSource"] == "call-progress-events"
-        assert letter.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
+    for webhook in callbacks:
+        assert ALWAYS <= webhook.params.keys()
+        assert (webhook.method, webhook["CallSid"], webhook["AccountSid"]) == ("POST", call.sid, ACCOUNT_SID)
+        assert (webhook["To"], webhook["From"]) == (number, FROM)
+        assert (webhook["ApiVersion"], webhook["Direction"]) == ("2010-04-01", "outbound-api")
+        assert webhook["CallbackSource"] == "call-progress-events"
+        assert webhook.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
 
 
-def test_the_last_callback_tells_how_long_the_call_was(stage, number):
-    call = stage.call(number, twiml('<Pause length="6"/>'))
-    *before, last = stage.told(call)
+def test_last_callback_has_the_duration(caller, number):
+    call = caller.call(number, twiml('<Pause length="6"/>'))
+    *before, last = caller.status_callbacks(call)
     assert 6 <= int(last["CallDuration"]) <= 15
     assert last["Duration"] == "1"
     assert last["SipResponseCode"] == "200"
-    assert stage.ended(call).duration == last["CallDuration"]
-    for letter in before:
-        assert not {"CallDuration", "Duration", "SipResponseCode"} & letter.params.keys()
+    assert caller.wait_for_end(call).duration == last["CallDuration"]
+    for webhook in before:
+        assert not {"CallDuration", "Duration", "SipResponseCode"} & webhook.params.keys()
 
 
-def test_duration_counts_begun_minutes(stage, number):
-    last = stage.told(stage.call(number, twiml('<Pause length="61"/>')))[-1]
+def test_duration_rounds_minutes_up(caller, number):
+    last = caller.status_callbacks(caller.call(number, twiml('<Pause length="61"/>')))[-1]
     assert 61 <= int(last["CallDuration"]) <= 75
     assert last["Duration"] == "2"
 
 
-def test_the_voice_request_comes_when_the_call_is_answered(stage, number):
-    call = stage.call(number)
-    stage.told(call)
-    (asked,) = stage.mailbox.letters("voice")
-    assert (asked.method, asked.call_sid, asked["CallStatus"]) == ("POST", call.sid, "in-progress")
-    assert ALWAYS | PLACES | {"Caller", "Called"} <= asked.params.keys()
-    assert (asked["Caller"], asked["Called"]) == (FROM, number)
-    assert "" in asked.params.values()
-    assert "SequenceNumber" not in asked.params
-    assert "AnsweredBy" not in asked.params
+def test_voice_request_arrives_when_the_call_is_answered(caller, number):
+    call = caller.call(number)
+    caller.status_callbacks(call)
+    (request,) = caller.mailbox.webhooks("voice")
+    assert (request.method, request.call_sid, request["CallStatus"]) == ("POST", call.sid, "in-progress")
+    assert ALWAYS | PLACES | {"Caller", "Called"} <= request.params.keys()
+    assert (request["Caller"], request["Called"]) == (FROM, number)
+    assert "" in request.params.values()
+    assert "SequenceNumber" not in request.params
+    assert "AnsweredBy" not in request.params
 
 
-def test_a_voice_url_is_fetched_with_get_where_that_was_asked(stage, number):
-    call = stage.call(number, method="GET", status_callback_method="GET")
-    assert statuses(stage.told(call)) == ["initiated", "ringing", "in-progress", "completed"]
-    (asked,) = stage.mailbox.letters("voice")
-    assert (asked.method, asked.call_sid) == ("GET", call.sid)
-    assert {letter.method for letter in stage.mailbox.letters("status")} == {"GET"}
+def test_voice_url_is_requested_with_get_if_configured(caller, number):
+    call = caller.call(number, method="GET", status_callback_method="GET")
+    assert statuses(caller.status_callbacks(call)) == ["initiated", "ringing", "in-progress", "completed"]
+    (request,) = caller.mailbox.webhooks("voice")
+    assert (request.method, request.call_sid) == ("GET", call.sid)
+    assert {webhook.method for webhook in caller.mailbox.webhooks("status")} == {"GET"}
 
 
 @pytest.mark.parametrize("to", FAILED_STATUSES, ids=FAILED_STATUSES.get)
-def test_a_call_that_nobody_answers_ends_with_the_reason(stage, to):
-    call = stage.call(to, timeout=5)
-    told = stage.told(call)
-    assert told[0]["CallStatus"] == "initiated"
-    assert told[-1]["CallStatus"] == FAILED_STATUSES[to]
-    assert "in-progress" not in statuses(told)
-    assert told[-1]["CallDuration"] == "0"
-    assert told[-1]["SipResponseCode"].isdigit()
-    assert told[-1]["SipResponseCode"] != "200"
-    assert stage.ended(call).status == FAILED_STATUSES[to]
-    assert stage.mailbox.letters("voice") == []
+def test_unanswered_call_ends_with_its_reason(caller, to):
+    call = caller.call(to, timeout=5)
+    callbacks = caller.status_callbacks(call)
+    assert callbacks[0]["CallStatus"] == "initiated"
+    assert callbacks[-1]["CallStatus"] == FAILED_STATUSES[to]
+    assert "in-progress" not in statuses(callbacks)
+    assert callbacks[-1]["CallDuration"] == "0"
+    assert callbacks[-1]["SipResponseCode"].isdigit()
+    assert callbacks[-1]["SipResponseCode"] != "200"
+    assert caller.wait_for_end(call).status == FAILED_STATUSES[to]
+    assert caller.mailbox.webhooks("voice") == []
 
 
-def test_a_phone_rings_as_long_as_the_timeout_says(stage):
-    call = stage.call(NO_ANSWER, timeout=20)
-    told = {letter["CallStatus"]: parsedate_to_datetime(letter["Timestamp"]) for letter in stage.told(call)}
-    assert 20 <= (told["no-answer"] - told["ringing"]).total_seconds() <= 35
+def test_phone_rings_until_the_timeout(caller):
+    call = caller.call(NO_ANSWER, timeout=20)
+    webhooks = caller.status_callbacks(call)
+    times = {webhook["CallStatus"]: parsedate_to_datetime(webhook["Timestamp"]) for webhook in webhooks}
+    assert 20 <= (times["no-answer"] - times["ringing"]).total_seconds() <= 35
 
 
-def test_a_caller_may_hang_up_early(stage):
-    call = stage.call(HANGS_UP_EARLY, twiml('<Pause length="300"/><Redirect>after</Redirect>'))
-    last = stage.told(call)[-1]
+def test_called_party_can_hang_up_early(caller):
+    call = caller.call(HANGS_UP_EARLY, twiml('<Pause length="300"/><Redirect>after</Redirect>'))
+    last = caller.status_callbacks(call)[-1]
     assert last["CallStatus"] == "completed"
     assert int(last["CallDuration"]) < 60
-    assert stage.mailbox.letters("after") == []
+    assert caller.mailbox.webhooks("after") == []
 
 
-def test_a_time_limit_ends_the_call(stage, number):
-    last = stage.told(stage.call(number, twiml('<Pause length="300"/>'), time_limit=7))[-1]
+def test_time_limit_ends_the_call(caller, number):
+    last = caller.status_callbacks(caller.call(number, twiml('<Pause length="300"/>'), time_limit=7))[-1]
     assert last["CallStatus"] == "completed"
     assert 7 <= int(last["CallDuration"]) <= 12
 
 
-def test_a_queued_call_is_dialled_later(stage):
-    call = stage.call(STAYS_QUEUED)
-    told = stage.told(call)
-    assert statuses(told) == ["initiated", "ringing", "in-progress", "completed"]
-    assert (parsedate_to_datetime(told[0]["Timestamp"]) - call.date_created).total_seconds() >= 29
+def test_queued_call_is_dialled_later(caller):
+    call = caller.call(STAYS_QUEUED)
+    callbacks = caller.status_callbacks(call)
+    assert statuses(callbacks) == ["initiated", "ringing", "in-progress", "completed"]
+    assert (parsedate_to_datetime(callbacks[0]["Timestamp"]) - call.date_created).total_seconds() >= 29
 
 
 @pytest.mark.parametrize(("to", "by"), [(MACHINE, "machine_start"), (HUMAN, "human")], ids=["machine", "human"])
-def test_machine_detection_tells_who_answered(stage, to, by):
-    call = stage.call(to, machine_detection="Enable")
-    last = stage.told(call)[-1]
-    (asked,) = stage.mailbox.letters("voice")
-    assert asked["AnsweredBy"] == last["AnsweredBy"] == by
-    assert stage.ended(call).answered_by == by
+def test_machine_detection_reports_who_answered(caller, to, by):
+    call = caller.call(to, machine_detection="Enable")
+    last = caller.status_callbacks(call)[-1]
+    (request,) = caller.mailbox.webhooks("voice")
+    assert request["AnsweredBy"] == last["AnsweredBy"] == by
+    assert caller.wait_for_end(call).answered_by == by
 
 
-def test_machine_detection_may_wait_for_the_end_of_the_greeting(stage):
-    stage.told(stage.call(MACHINE, machine_detection="DetectMessageEnd"))
-    (asked,) = stage.mailbox.letters("voice")
-    assert asked["AnsweredBy"] in ("machine_end_beep", "machine_end_silence", "machine_end_other")
+def test_machine_detection_can_wait_for_the_end_of_the_greeting(caller):
+    caller.status_callbacks(caller.call(MACHINE, machine_detection="DetectMessageEnd"))
+    (request,) = caller.mailbox.webhooks("voice")
+    assert request["AnsweredBy"] in ("machine_end_beep", "machine_end_silence", "machine_end_other")
 
 
-def test_machine_detection_in_the_background_has_a_callback_of_its_own(stage):
-    call = stage.call(
+def test_background_machine_detection_has_its_own_callback(caller):
+    call = caller.call(
         MACHINE,
         twiml('<Pause length="20"/>'),
         machine_detection="Enable",
         async_amd="true",
-        async_amd_status_callback=stage.mailbox.url("amd"),
+        async_amd_status_callback=caller.mailbox.url("amd"),
     )
-    (detected,) = stage.mailbox.wait("amd")
+    (detected,) = caller.mailbox.wait("amd")
     assert (detected.call_sid, detected["AccountSid"]) == (call.sid, ACCOUNT_SID)
     assert detected["AnsweredBy"] == "machine_start"
     assert int(detected["MachineDetectionDuration"]) > 0
-    assert "AnsweredBy" not in stage.mailbox.letters("voice")[0].params
-    stage.told(call)
+    assert "AnsweredBy" not in caller.mailbox.webhooks("voice")[0].params
+    caller.status_callbacks(call)
 
 
-def test_without_machine_detection_nobody_says_who_answered(stage):
-    call = stage.call(MACHINE)
-    assert all("AnsweredBy" not in letter.params for letter in stage.told(call))
-    assert stage.ended(call).answered_by is None
+def test_without_machine_detection_there_is_no_answered_by(caller):
+    call = caller.call(MACHINE)
+    assert all("AnsweredBy" not in webhook.params for webhook in caller.status_callbacks(call))
+    assert caller.wait_for_end(call).answered_by is None
 
 
-def test_without_chosen_events_only_the_end_is_told(stage, number):
-    call = stage.call(number, status_callback_event=[])
-    (last,) = stage.told(call)
+def test_only_the_end_is_reported_by_default(caller, number):
+    call = caller.call(number, status_callback_event=[])
+    (last,) = caller.status_callbacks(call)
     assert (last["CallStatus"], last["SequenceNumber"]) == ("completed", "0")
 
 
-def test_only_the_chosen_events_are_told(stage, number):
-    call = stage.call(number, status_callback_event=["answered", "completed"])
-    stage.mailbox.wait("status", where=lambda w: w["CallStatus"] == "completed")
-    told = stage.mailbox.wait("status", 2)
-    numbers = {letter["CallStatus"]: int(letter["SequenceNumber"]) for letter in told}
+def test_only_the_requested_events_are_reported(caller, number):
+    call = caller.call(number, status_callback_event=["answered", "completed"])
+    caller.mailbox.wait("status", where=lambda w: w["CallStatus"] == "completed")
+    callbacks = caller.mailbox.wait("status", 2)
+    numbers = {webhook["CallStatus"]: int(webhook["SequenceNumber"]) for webhook in callbacks}
     assert numbers.keys() == {"in-progress", "completed"}
     assert numbers["in-progress"] < numbers["completed"]
-    assert stage.ended(call).status == "completed"
+    assert caller.wait_for_end(call).status == "completed"
 
 
 @pytest.mark.parametrize(
     "events", [["finished"], ["initiated", "finished"], ["initiated ringing"]], ids=["alone", "among-good", "joined"]
 )
-def test_a_bad_event_is_accepted_and_silences_every_callback(stage, number, events):
-    call = stage.call(number, status_callback_event=events)
-    assert stage.ended(call).status == "completed"
-    stage.told(stage.call(HUMAN))
-    assert stage.mailbox.letters("status", call) == []
-    assert len(stage.mailbox.letters("voice", call)) == 1
+def test_unknown_event_is_accepted_and_disables_all_status_callbacks(caller, number, events):
+    call = caller.call(number, status_callback_event=events)
+    assert caller.wait_for_end(call).status == "completed"
+    caller.status_callbacks(caller.call(HUMAN))
+    assert caller.mailbox.webhooks("status", call) == []
+    assert len(caller.mailbox.webhooks("voice", call)) == 1
 
 
-def test_a_call_without_status_callback_tells_nothing(stage, number):
-    call = stage.call(number, HELLO, status_callback=None)
-    assert stage.ended(call).status == "completed"
-    assert [letter.url for letter in stage.mailbox.letters()] == [stage.mailbox.url("voice")]
+def test_call_without_a_status_callback_sends_none(caller, number):
+    call = caller.call(number, HELLO, status_callback=None)
+    assert caller.wait_for_end(call).status == "completed"
+    assert [webhook.url for webhook in caller.mailbox.webhooks()] == [caller.mailbox.url("voice")]

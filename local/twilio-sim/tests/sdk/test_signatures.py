@@ -1,6 +1,6 @@
-"""Every request is signed so that Twilio's official validator accepts it, and as nothing else.
+"""Signatures that Twilio's official validator accepts, for unusual URLs and for no other request.
 
-The mailbox holds each request of each test against the validator; here the URLs are the awkward ones.
+The mailbox checks the signatures of all other tests.
 """
 
 from urllib.parse import parse_qs, urlsplit
@@ -9,7 +9,7 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from simulator import API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN
-from stage import HELLO, SPEAKS, twiml
+from caller import HELLO, SPEAKS, twiml
 
 SIGNATURE = "X-Twilio-Signature"
 SUFFIXES = {
@@ -27,63 +27,63 @@ SUFFIXES = {
 
 @pytest.mark.parametrize("suffix", SUFFIXES.values(), ids=SUFFIXES.keys())
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_every_request_to_an_awkward_url_is_accepted(stage, number, suffix, method):
-    stage.call(
+def test_signature_is_valid_for_unusual_urls(caller, number, suffix, method):
+    caller.call(
         number,
         twiml('<Pause length="2"/>'),
-        url=stage.mailbox.url("voice", suffix),
+        url=caller.mailbox.url("voice", suffix),
         method=method,
-        status_callback=stage.mailbox.url("status", suffix),
+        status_callback=caller.mailbox.url("status", suffix),
         status_callback_method=method,
         record=True,
-        recording_status_callback=stage.mailbox.url("recording", suffix),
+        recording_status_callback=caller.mailbox.url("recording", suffix),
         recording_status_callback_method=method,
     )
-    stage.mailbox.wait("recording")
-    stage.mailbox.wait("status", 4)
-    letters = stage.mailbox.letters()
-    assert len(letters) == 6
-    configured = {stage.mailbox.url(name, suffix).partition("#")[0] for name in ("voice", "status", "recording")}
+    caller.mailbox.wait("recording")
+    caller.mailbox.wait("status", 4)
+    webhooks = caller.mailbox.webhooks()
+    assert len(webhooks) == 6
+    configured = {caller.mailbox.url(name, suffix).partition("#")[0] for name in ("voice", "status", "recording")}
     if method == "POST":
-        assert {letter.url for letter in letters} == configured
+        assert {webhook.url for webhook in webhooks} == configured
     else:
-        assert all(any(letter.url.startswith(url) for url in configured) for letter in letters)
-    assert all(letter.genuine for letter in letters)
+        assert all(any(webhook.url.startswith(url) for url in configured) for webhook in webhooks)
+    assert all(webhook.signature_valid for webhook in webhooks)
 
 
-def test_what_a_url_cannot_hold_is_encoded_and_signed_as_it_is_sent(stage, number):
-    call = stage.call(number, url=stage.mailbox.url("voice", "?name=Zürich's"))
-    stage.told(call)
-    (asked,) = stage.mailbox.letters("voice")
-    assert parse_qs(urlsplit(asked.url).query) == {"name": ["Zürich's"]}
-    assert asked.genuine
+def test_non_ascii_url_is_signed_in_its_encoded_form(caller, number):
+    call = caller.call(number, url=caller.mailbox.url("voice", "?name=Zürich's"))
+    caller.status_callbacks(call)
+    (request,) = caller.mailbox.webhooks("voice")
+    assert parse_qs(urlsplit(request.url).query) == {"name": ["Zürich's"]}
+    assert request.signature_valid
 
 
-def test_what_the_caller_said_is_signed_too(stage):
-    stage.mailbox.answer("heard", HELLO)
+def test_speech_result_is_signed(caller):
+    caller.mailbox.reply("heard", HELLO)
     gather = '<Gather input="speech" action="heard?näher=ja" hints="Grüße, 電話"><Say>Ja?</Say></Gather>'
-    stage.told(stage.call(SPEAKS, twiml(gather)))
-    (heard,) = stage.mailbox.letters("heard")
+    caller.status_callbacks(caller.call(SPEAKS, twiml(gather)))
+    (heard,) = caller.mailbox.webhooks("heard")
     assert heard["SpeechResult"]
-    assert heard.genuine
+    assert heard.signature_valid
 
 
-def test_empty_parameters_are_part_of_the_signature(stage, number):
-    stage.told(stage.call(number))
-    (asked,) = stage.mailbox.letters("voice")
+def test_empty_parameters_are_signed(caller, number):
+    caller.status_callbacks(caller.call(number))
+    (request,) = caller.mailbox.webhooks("voice")
     validator = RequestValidator(AUTH_TOKEN)
-    full = dict(asked.params)
+    full = dict(request.params)
     empty = [name for name, value in full.items() if value == ""]
     assert len(empty) >= 4
-    assert validator.validate(asked.url, full, asked.headers[SIGNATURE])
+    assert validator.validate(request.url, full, request.headers[SIGNATURE])
     for name in empty:
         without = {key: value for key, value in full.items() if key != name}
-        assert not validator.validate(asked.url, without, asked.headers[SIGNATURE])
+        assert not validator.validate(request.url, without, request.headers[SIGNATURE])
 
 
-def test_a_signature_is_good_for_its_own_request_alone(stage, number):
-    call = stage.call(number)
-    first, *_, last = stage.told(call)
+def test_signature_is_valid_only_for_its_own_request(caller, number):
+    call = caller.call(number)
+    first, *_, last = caller.status_callbacks(call)
     validator = RequestValidator(AUTH_TOKEN)
     assert validator.validate(first.url, dict(first.params), first.headers[SIGNATURE])
     assert not validator.validate(last.url, dict(last.params), first.headers[SIGNATURE])
@@ -91,10 +91,10 @@ def test_a_signature_is_good_for_its_own_request_alone(stage, number):
     assert not RequestValidator(API_KEY_SECRET).validate(first.url, dict(first.params), first.headers[SIGNATURE])
 
 
-def test_a_call_placed_with_an_api_key_is_signed_with_the_auth_token(stage, simulator, contract, number):
+def test_call_created_with_an_api_key_is_signed_with_the_auth_token(caller, simulator, contract, number):
     client = simulator.client(contract, API_KEY_SID, API_KEY_SECRET)
-    stage.mailbox.answer("voice", HELLO)
+    caller.mailbox.reply("voice", HELLO)
     call = client.calls.create(
-        to=number, from_="+15005550006", url=stage.mailbox.url("voice"), status_callback=stage.mailbox.url("status")
+        to=number, from_="+15005550006", url=caller.mailbox.url("voice"), status_callback=caller.mailbox.url("status")
     )
-    assert stage.told(call)[0].genuine
+    assert caller.status_callbacks(call)[0].signature_valid

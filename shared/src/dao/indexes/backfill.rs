@@ -1,4 +1,4 @@
-//! The fields that documents of the earlier service lack.
+//! Backfill: fills in fields that documents of the earlier service lack.
 
 use mongodb::{
     Database,
@@ -7,12 +7,12 @@ use mongodb::{
 
 use crate::dao::{CALLS, DaoError, RECORDINGS, USERS, stored::verbatim};
 
-/// What became of a field.
+/// The result for one field.
 pub(super) struct FilledIn {
     pub(super) field: &'static str,
-    /// How many documents have it now that had not.
+    /// The number of documents that got the field.
     pub(super) count: u64,
-    /// The `_id`s of documents that would hold one value of a unique field: the first of them still lacks it.
+    /// The `_id`s of documents that would have the same value of a unique field. The first of each group still lacks it.
     pub(super) conflicts: Vec<Vec<Bson>>,
 }
 
@@ -24,7 +24,7 @@ pub(super) async fn run(database: &Database) -> Result<[FilledIn; 3], DaoError> 
     ])
 }
 
-/// A call that has its recording waits for none.
+/// Marks calls that have their recording as settled.
 async fn recording_settled(database: &Database) -> Result<FilledIn, DaoError> {
     let calls = database.collection::<Document>(CALLS);
     let has_one = doc! { "recording_url": { "$gt": "" }, "recording_settled": Bson::Null };
@@ -34,7 +34,7 @@ async fn recording_settled(database: &Database) -> Result<FilledIn, DaoError> {
     Ok(filled)
 }
 
-/// In our own lower case, not the server's: that one knows ASCII alone.
+/// Fills in `email_lower`. The server's own conversion is not used, because it handles only ASCII.
 async fn email_lower(database: &Database) -> Result<FilledIn, DaoError> {
     let users = database.collection::<Document>(USERS);
     let mut found = users
@@ -74,7 +74,7 @@ async fn email_lower(database: &Database) -> Result<FilledIn, DaoError> {
     Ok(filled)
 }
 
-/// A recording names its call by `_id` alone there.
+/// Fills in `call_uuid`. The earlier service stored only the `_id` of the call.
 async fn call_uuid(database: &Database) -> Result<FilledIn, DaoError> {
     let calls = database.collection::<RawDocumentBuf>(CALLS);
     let recordings = database.collection::<Document>(RECORDINGS);

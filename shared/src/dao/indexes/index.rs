@@ -1,3 +1,5 @@
+//! One index: how it must be, whether it exists, and creating it.
+
 use std::time::Duration;
 
 use mongodb::{
@@ -9,7 +11,7 @@ use mongodb::{
 use super::report::Line;
 use crate::dao::{DaoError, ReconcileKind, stored::verbatim};
 
-/// An index as it must be.
+/// An index that must exist.
 pub(super) struct Index {
     pub(super) collection: &'static str,
     pub(super) name: &'static str,
@@ -23,12 +25,12 @@ pub(super) enum Kind {
     Unique,
     /// Unique among the documents that have the field.
     UniqueSparse,
-    /// Unique among texts: the field may be absent, or null in documents of the earlier service.
+    /// Unique among non-empty strings. The field may be absent, or null in documents of the earlier service.
     UniqueTexts,
-    /// Documents go when the time in the field has come.
+    /// Deletes documents at the time in the field.
     Expiring,
-    /// Only the calls that are open in this way.
-    Left(ReconcileKind),
+    /// Contains only the calls that are open in this way.
+    OpenCalls(ReconcileKind),
 }
 
 pub(super) const fn index(
@@ -70,7 +72,7 @@ impl Index {
         }
     }
 
-    /// An index of the same form does, whatever its name: the earlier service may have made it.
+    /// Returns whether a stored index is equivalent. Its name may differ, because the earlier service may have created it.
     pub(super) fn is(&self, stored: &IndexModel) -> bool {
         let ours = self.model();
         let options = |model: &IndexModel| {
@@ -100,25 +102,25 @@ impl Index {
             .unique(unique.then_some(true))
             .sparse((self.kind == Kind::UniqueSparse).then_some(true))
             .partial_filter_expression(
-                matches!(self.kind, Kind::UniqueTexts | Kind::Left(_)).then(|| self.covered()),
+                matches!(self.kind, Kind::UniqueTexts | Kind::OpenCalls(_)).then(|| self.covered()),
             )
             .expire_after((self.kind == Kind::Expiring).then_some(Duration::ZERO))
             .build();
         IndexModel::builder().keys(keys).options(options).build()
     }
 
-    /// Which documents the index covers.
+    /// The filter for the documents that the index covers.
     fn covered(&self) -> Document {
         let (field, _) = self.keys[0];
         match self.kind {
             Kind::UniqueTexts => doc! { field: { "$gt": "" } },
             Kind::UniqueSparse => doc! { field: { "$exists": true } },
-            Kind::Left(open) => open.filter(),
+            Kind::OpenCalls(open) => open.filter(),
             Kind::Plain | Kind::Unique | Kind::Expiring => doc! {},
         }
     }
 
-    /// The documents that hold the same value, value by value, at most twenty of these.
+    /// The `_id`s of documents with the same value, grouped by value. At most 20 values.
     async fn duplicates(&self, database: &Database) -> Result<Vec<Vec<Bson>>, DaoError> {
         let (field, _) = self.keys[0];
         let stages = [
@@ -139,7 +141,7 @@ impl Index {
     }
 }
 
-/// Numbers come back as the server or another driver has stored them.
+/// Returns whether the keys are the same. Orders may be stored as any type of number.
 pub(super) fn same_keys(stored: &Document, keys: &[(&str, i32)]) -> bool {
     let order = |value: &Bson| match value {
         Bson::Int32(order) => Some(f64::from(*order)),
@@ -157,7 +159,7 @@ pub(super) fn same_keys(stored: &Document, keys: &[(&str, i32)]) -> bool {
             })
 }
 
-/// The server's code where the collection does not exist yet.
+/// The server's code if the collection does not exist.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
 pub(in crate::dao) async fn stored_indexes(

@@ -1,7 +1,7 @@
-//! The indexes, made by an operator's command and never by a function.
+//! The indexes. An operator's command creates them, never a function.
 //!
-//! They are made anew beside those of earlier versions, which are dropped only then: no query is ever without one. A function
-//! of an earlier version that still runs is served by the new ones.
+//! A new index is created before the one that it replaces is dropped, so no query is ever without one. Functions of an earlier
+//! version can use the new indexes too.
 
 mod backfill;
 mod index;
@@ -16,14 +16,14 @@ use report::Line;
 pub(super) use index::stored_indexes;
 pub use report::Report;
 
-/// Makes every index that is missing, drops those of earlier versions that are replaced, and fills in the fields that its
-/// documents lack. It may be repeated at any time.
+/// Creates missing indexes, drops replaced ones of earlier versions, and fills in missing fields of their documents.
 ///
-/// Values that stand in the way of a unique index are reported, and the other indexes are made all the same.
+/// It can be repeated at any time. Duplicate values that prevent a unique index are reported, and the other indexes are still
+/// created.
 ///
 /// # Errors
 ///
-/// When the database is away.
+/// Any [`DaoError`].
 pub async fn ensure(database: &Database) -> Result<Report, DaoError> {
     let mut report = Report::default();
     for filled in backfill::run(database).await? {
@@ -54,20 +54,20 @@ pub async fn ensure(database: &Database) -> Result<Report, DaoError> {
     Ok(report)
 }
 
-/// What [`ensure`] would do about indexes.
+/// The changes that [`ensure`] would make.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Check {
-    /// Those that it would make: `users.email_lower_unique`.
+    /// The indexes that it would create, such as `users.email_lower_unique`.
     pub missing: Vec<String>,
-    /// Those of earlier versions that it would drop.
+    /// The indexes of earlier versions that it would drop.
     pub replaced: Vec<String>,
 }
 
-/// Looks at the indexes and changes nothing.
+/// Compares the indexes with those that must exist. Changes nothing.
 ///
 /// # Errors
 ///
-/// When the database is away.
+/// Any [`DaoError`].
 pub async fn check(database: &Database) -> Result<Check, DaoError> {
     let mut check = Check::default();
     for collection in [USERS, CALLS, RECORDINGS, COUNTERS, BLOCKED_NUMBERS] {
@@ -118,9 +118,9 @@ const CALLS_BY_STATUS: Index = index(
     &[("status", 1), ("created_at", -1), ("_id", -1)],
     Kind::Plain,
 );
-const OPEN_DIALS: Index = left("open_dials", ReconcileKind::Dial);
-const OPEN_ENDS: Index = left("open_ends", ReconcileKind::End);
-const OPEN_RECORDINGS: Index = left("open_recordings", ReconcileKind::Recording);
+const OPEN_DIALS: Index = open_calls("open_dials", ReconcileKind::Dial);
+const OPEN_ENDS: Index = open_calls("open_ends", ReconcileKind::End);
+const OPEN_RECORDINGS: Index = open_calls("open_recordings", ReconcileKind::Recording);
 const RECORDING_SID: Index = index(
     RECORDINGS,
     "twilio_sid_unique",
@@ -208,14 +208,15 @@ const INDEXES: &[Index] = &[
     ),
 ];
 
-/// What [`Dao::list_open_calls`](super::Dao::list_open_calls) reads, in its order. A call leaves the index with the change that
-/// closes it.
-const fn left(name: &'static str, open: ReconcileKind) -> Index {
+/// The index of open calls of one kind, in the order of [`Dao::list_open_calls`](super::Dao::list_open_calls).
+///
+/// The change that closes a call removes it from the index.
+const fn open_calls(name: &'static str, open: ReconcileKind) -> Index {
     let keys = &[("updated_at", 1), ("_id", 1)];
-    index(CALLS, name, keys, Kind::Left(open))
+    index(CALLS, name, keys, Kind::OpenCalls(open))
 }
 
-/// An index of an earlier version, under whatever name.
+/// An index of an earlier version, under any name.
 struct Old {
     collection: &'static str,
     keys: &'static [(&'static str, i32)],

@@ -1,8 +1,10 @@
+//! The report of [`ensure`](super::ensure).
+
 use std::fmt;
 
 use mongodb::bson::Bson;
 
-/// What [`ensure`](super::ensure) has done. Its `Display` is for a person: one line for each change, none where nothing was to do.
+/// The changes that [`ensure`](super::ensure) made. `Display` prints one line per change.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
     pub(super) lines: Vec<Line>,
@@ -26,7 +28,7 @@ pub(super) enum Line {
 }
 
 impl Report {
-    /// Whether every index is there now.
+    /// Returns whether every index exists now.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self
@@ -35,7 +37,7 @@ impl Report {
             .any(|line| matches!(line, Line::Blocked { .. }))
     }
 
-    /// Whether the index of that name could not be made.
+    /// Returns whether the index with this name could not be created.
     pub(super) fn blocks(&self, index: &str) -> bool {
         self.lines
             .iter()
@@ -52,7 +54,7 @@ impl fmt::Display for Report {
             f.write_str("every index is there")
         } else {
             f.write_str(
-                "some indexes could not be made: change or remove the documents above, then repeat",
+                "some indexes could not be created: change or remove the documents above, then run the command again",
             )
         }
     }
@@ -61,15 +63,17 @@ impl fmt::Display for Report {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::FilledIn { field, count } => write!(f, "{field}: filled in {count} times"),
-            Self::Made(index) => write!(f, "{index}: made"),
+            Self::FilledIn { field, count } => {
+                write!(f, "{field}: filled in {count} missing values")
+            }
+            Self::Made(index) => write!(f, "{index}: created"),
             Self::Dropped { index, successor } => {
-                write!(f, "{index}: dropped, {successor} does its work")
+                write!(f, "{index}: dropped, replaced by {successor}")
             }
             Self::Blocked { what, documents } => {
                 write!(
                     f,
-                    "{what}: not made, for these documents hold one value (_id):"
+                    "{what}: not created, because these documents have the same value (_id):"
                 )?;
                 documents.iter().try_for_each(|ids| {
                     let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! What the schemas have in common.
+//! Completes the schemas: closed bodies, required fields, examples.
 
 use serde_json::{Map, Value};
 use utoipa::openapi::{
@@ -6,9 +6,9 @@ use utoipa::openapi::{
     schema::{AdditionalProperties, Object},
 };
 
-/// Closes the schemas of request bodies, requires of every response what it always has, and gives each object an example.
+/// Closes the schemas of request bodies, marks the fields that responses always have as required, and adds examples.
 ///
-/// `bodies` names the schemas of request bodies; the others belong to responses.
+/// `bodies` are the names of the schemas of request bodies. All others belong to responses.
 pub(super) fn complete(components: &mut Components, bodies: &[String]) {
     for (name, object) in objects(components) {
         if bodies.contains(name) {
@@ -33,8 +33,8 @@ fn objects(components: &mut Components) -> impl Iterator<Item = (&String, &mut O
     })
 }
 
-/// A response has a field that may be null even if there is no value. One that is left out instead is declared with
-/// `nullable = false`.
+/// Marks nullable fields as required: a response has such a field even if it is null. Fields that are left out instead are
+/// declared with `nullable = false`.
 fn require_nullable(object: &mut Object) {
     let always = object.properties.iter().filter(|(name, schema)| {
         let schema = serde_json::to_value(schema).unwrap_or_default();
@@ -52,7 +52,7 @@ fn is_nullable(schema: &Value) -> bool {
         || choices.is_some_and(|choices| choices.iter().any(|choice| choice["type"] == null))
 }
 
-/// Returns an example of the schema, made of the examples of its parts, or null where a part has none.
+/// Builds an example of the schema from the examples of its parts. A part without one is null.
 fn example(schemas: &Value, schema: &Value) -> Value {
     if let Some(own) = schema.get("example").or_else(|| schema["examples"].get(0)) {
         return own.clone();

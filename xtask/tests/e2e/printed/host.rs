@@ -1,4 +1,4 @@
-//! The functions' own binaries, on a Lambda of this machine.
+//! The functions' binaries on a local Lambda.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::lines::STACK;
 use crate::xtask;
 
-/// What the functions run with, and what must not change what they print.
+/// Variables that must not change what functions print.
 const VARIABLES: [(&str, &str); 4] = [
     ("AWS_LAMBDA_LOG_FORMAT", "Text"),
     ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
@@ -20,7 +20,7 @@ const VARIABLES: [(&str, &str); 4] = [
     ("RUST_BACKTRACE", "full"),
 ];
 
-/// All functions behind a gateway, and one file with all that they print. They end with the test.
+/// All functions behind a gateway, with one file for all that they print. They end with the test.
 pub struct Host {
     process: Child,
     output: PathBuf,
@@ -29,7 +29,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts them with the stage's variables.
+    /// Starts the functions with the stage's variables.
     pub fn start(stage: &Stage, log_level: &str) -> Self {
         let port = testkit::free_port().expect("a free port");
         let url = format!("http://127.0.0.1:{port}");
@@ -63,11 +63,12 @@ impl Host {
         }
     }
 
+    /// A request to the gateway.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
-    /// A webhook with Twilio's signature.
+    /// Sends a webhook with Twilio's signature.
     pub async fn webhook(&self, path: &str, params: &[(&str, &str)]) -> Answer {
         let signature = outdial::twilio::sign(&format!("{}{path}", self.url), params, AUTH_TOKEN);
         let request = self
@@ -78,13 +79,13 @@ impl Host {
         send(request).await
     }
 
-    /// An event of another source than HTTP.
+    /// Invokes a function with an event that is not from HTTP.
     pub async fn invoke(&self, function: &str, event: &Value) -> Answer {
         let path = format!("/2015-03-31/functions/{function}/invocations");
         send(self.request(Method::POST, &path).json(event)).await
     }
 
-    /// All that was printed until now.
+    /// Everything printed so far.
     pub fn printed(&self) -> String {
         let bytes = std::fs::read(&self.output).expect("the output is a file");
         String::from_utf8(bytes).expect("the output is UTF-8")
@@ -101,7 +102,7 @@ impl Drop for Host {
     }
 }
 
-/// What was answered.
+/// A response.
 pub struct Answer {
     pub status: u16,
     pub location: String,

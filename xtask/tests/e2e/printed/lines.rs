@@ -1,4 +1,4 @@
-//! The lines that functions print: logs, and metrics in the embedded metric format.
+//! The lines that functions print: log lines, and metrics in the embedded metric format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,16 +6,16 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// The stack's name, where functions are started by [`Host`](super::host::Host).
+/// The `STACK_NAME` of all functions.
 pub const STACK: &str = "stack-of-quicksilver";
 
 /// A line of a log.
 pub type Line = Map<String, Value>;
 
-/// A metric that was told: its name, and its dimensions but for the stack and the function.
+/// A metric: its name, and its dimensions without `Stack` and `Function`.
 pub type Metric = (String, BTreeMap<String, String>);
 
-/// What was printed, told apart.
+/// Everything that was printed, by kind of line.
 #[derive(Default)]
 pub struct Lines {
     pub log: Vec<Line>,
@@ -24,7 +24,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads them: each is one JSON object whose members have names of their own, and what a log's or a metric's line must be.
+    /// Parses the lines. Each must be a JSON object without duplicate names, and a valid log or metric line.
     pub fn read(printed: &str) -> Self {
         let mut lines = Self::default();
         for line in printed.lines() {
@@ -43,10 +43,13 @@ impl Lines {
     }
 
     fn read_metrics(&mut self, line: &Line) {
-        let told = &line["_aws"];
-        assert!(told["Timestamp"].as_u64() > Some(1_700_000_000_000));
-        assert_eq!(told["CloudWatchMetrics"].as_array().map(Vec::len), Some(1));
-        let directive = &told["CloudWatchMetrics"][0];
+        let metadata = &line["_aws"];
+        assert!(metadata["Timestamp"].as_u64() > Some(1_700_000_000_000));
+        assert_eq!(
+            metadata["CloudWatchMetrics"].as_array().map(Vec::len),
+            Some(1)
+        );
+        let directive = &metadata["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], "outdial");
         assert_eq!(directive["Dimensions"].as_array().map(Vec::len), Some(1));
         let names = texts(&directive["Dimensions"][0]);
@@ -54,11 +57,11 @@ impl Lines {
             assert!(names.contains(name), "{line:?}");
         }
         assert_eq!(line["Stack"], STACK);
-        let of_a_dimension = |name: &String| {
+        let dimension = |name: &String| {
             let value = line[name].as_str().expect("a dimension is a text");
             (name.clone(), value.to_owned())
         };
-        let dimensions: BTreeMap<_, _> = names.iter().map(of_a_dimension).collect();
+        let dimensions: BTreeMap<_, _> = names.iter().map(dimension).collect();
         let metrics = directive["Metrics"].as_array().expect("metrics");
         assert!(!metrics.is_empty() && metrics.len() <= 100);
         for metric in metrics {
@@ -72,12 +75,48 @@ impl Lines {
             };
             let mut own = dimensions.clone();
             own.retain(|name, _| name != "Stack" && name != "Function");
-            let told = self.metrics.entry((name.to_owned(), own)).or_default();
-            told.extend(values.into_iter().map(|value| value.expect("a number")));
+            let stored = self.metrics.entry((name.to_owned(), own)).or_default();
+            stored.extend(values.into_iter().map(|value| value.expect("a number")));
         }
-        // Nothing beside what is declared: a member that is neither would be somebody's data.
+        // A member that is neither a metric nor a dimension could be personal data.
         let known = names.len() + metrics.len() + 1;
         assert_eq!(line.len(), known, "{line:?}");
+    }
+
+    /// Checks that each log line names its request, message, call or invocation.
+    pub fn assert_context(&self) {
+        for line in &self.log {
+            let needed: &[_] = match line.get("name").and_then(Value::as_str) {
+                Some("request") => &["request_id", "method", "route"],
+                Some("message") => &["request_id", "message_id"],
+                Some("call") => &["request_id", "call_id"],
+                Some("invocation") => &["request_id"],
+                _ => {
+                    let message = line["message"].as_str().unwrap_or_default();
+                    let is_the_runtimes = line["target"] == "lambda_runtime::layers::api_response";
+                    assert!(message == "starting" || is_the_runtimes, "{line:?}");
+                    continue;
+                }
+            };
+            for name in needed {
+                assert!(
+                    line.get(*name).is_some_and(Value::is_string),
+                    "no {name}: {line:?}"
+                );
+            }
+        }
+        for line in self.with("message", "answered") {
+            for name in ["status", "elapsed_ms"] {
+                assert!(line[name].is_u64(), "no {name}: {line:?}");
+            }
+            let is_with_key = ["users", "outbound-calls"]
+                .contains(&line["function"].as_str().unwrap_or_default())
+                && ![401, 404, 405].contains(&line["status"].as_u64().unwrap_or_default());
+            assert!(
+                !is_with_key || line.get("api_key") == Some(&"backend".into()),
+                "{line:?}"
+            );
+        }
     }
 
     /// The sum of a metric over all functions.
@@ -90,7 +129,7 @@ impl Lines {
         values.into_iter().flatten().sum()
     }
 
-    /// The lines whose field is that.
+    /// The log lines whose field has this value.
     pub fn with(&self, field: &str, value: impl Into<Value>) -> Vec<&Line> {
         let value = value.into();
         let lines = self.log.iter();
@@ -99,7 +138,7 @@ impl Lines {
             .collect()
     }
 
-    /// The texts that a field has in all lines.
+    /// All string values of a field.
     pub fn all(&self, field: &str) -> BTreeSet<&str> {
         let lines = self.log.iter();
         lines.filter_map(|line| line.get(field)?.as_str()).collect()
@@ -113,7 +152,7 @@ fn texts(list: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// The members of an object, none of which comes twice.
+/// The members of an object without duplicate names.
 struct Members(Line);
 
 impl<'de> Deserialize<'de> for Members {
@@ -135,7 +174,7 @@ impl<'de> Visitor<'de> for ReadMembers {
         let mut members = Line::new();
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
             if members.insert(name.clone(), value).is_some() {
-                return Err(serde::de::Error::custom(format!("{name} comes twice")));
+                return Err(serde::de::Error::custom(format!("duplicate name {name}")));
             }
         }
         Ok(Members(members))

@@ -1,0 +1,9 @@
+//! The router of `status`, in process, with a real database, a simulated Twilio, and Lambda events.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
+
+mod call_lookup;
+mod callbacks;
+mod hang_up;
+mod rejected;
+mod support;

@@ -1,0 +1,145 @@
+//! Tests what a call says, and in which voice and language.
+
+use testkit::Stage;
+
+use crate::support::{request_voice, say, twiml, twiml_of};
+
+#[tokio::test]
+async fn call_speaks_its_script_and_hangs_up() {
+    let stage = Stage::new().await;
+    let call = stage
+        .call(|call| {
+            call.script = "Tom & \"Jerry\" <b>say</b> 'hi' ]]> é 😀\n$5"
+                .parse()
+                .unwrap();
+        })
+        .await;
+    assert_eq!(
+        twiml_of(&stage, &call).await,
+        say("Tom &amp; \"Jerry\" &lt;b&gt;say&lt;/b&gt; 'hi' ]]&gt; é 😀\n$5")
+    );
+}
+
+#[tokio::test]
+async fn voice_and_language_are_the_calls_or_the_configured_ones() {
+    let stage = Stage::new()
+        .await
+        .set("VOICE", "man")
+        .set("LANGUAGE", "de-DE");
+    let call = stage.call(|_| ()).await;
+    let spoken = twiml_of(&stage, &call).await;
+    assert!(
+        spoken.starts_with(r#"<Say language="de-DE" voice="man">"#),
+        "{spoken}"
+    );
+    let call = stage
+        .call(|call| {
+            call.voice = Some("Polly.Amy".parse().unwrap());
+            call.language = Some("en-GB".parse().unwrap());
+        })
+        .await;
+    let spoken = twiml_of(&stage, &call).await;
+    assert!(
+        spoken.starts_with(r#"<Say language="en-GB" voice="Polly.Amy">"#),
+        "{spoken}"
+    );
+}
+
+#[tokio::test]
+async fn language_without_a_voice_gets_its_default_voice() {
+    let stage = Stage::new().await;
+    for (language, attributes) in [
+        ("ja-JP", r#"language="ja-JP" voice="Polly.Mizuki""#),
+        ("ja", r#"language="ja-JP" voice="Polly.Mizuki""#),
+        (
+            "uk-UA",
+            r#"language="uk-UA" voice="Google.uk-UA-Standard-A""#,
+        ),
+        ("de-DE", r#"language="de-DE" voice="woman""#),
+        // Only an earlier version can have stored a language that no known voice speaks.
+        ("tlh", r#"language="tlh" voice="woman""#),
+    ] {
+        let call = stage
+            .call(|call| call.language = Some(language.parse().unwrap()))
+            .await;
+        let spoken = twiml_of(&stage, &call).await;
+        assert!(
+            spoken.starts_with(&format!("<Say {attributes}>")),
+            "{spoken}"
+        );
+    }
+    let neural = stage.clone().set("VOICE", "Polly.Takumi-Neural");
+    let call = stage
+        .call(|call| call.language = Some("ja-JP".parse().unwrap()))
+        .await;
+    let spoken = twiml_of(&neural, &call).await;
+    let attributes = r#"<Say language="ja-JP" voice="Polly.Takumi-Neural">"#;
+    assert!(spoken.starts_with(attributes), "{spoken}");
+}
+
+#[tokio::test]
+async fn voice_without_a_language_speaks_its_own() {
+    let stage = Stage::new().await;
+    let call = stage
+        .call(|call| call.voice = Some("Polly.Mizuki".parse().unwrap()))
+        .await;
+    let spoken = twiml_of(&stage, &call).await;
+    let attributes = r#"<Say language="ja-JP" voice="Polly.Mizuki">"#;
+    assert!(spoken.starts_with(attributes), "{spoken}");
+}
+
+#[tokio::test]
+async fn long_script_is_spoken_sentence_by_sentence() {
+    let stage = Stage::new().await;
+    let sentence = "您的訂單已經準備好了。";
+    let script = sentence.repeat(200);
+    let call = stage
+        .call(|call| {
+            call.script = script.parse().unwrap();
+            call.language = Some("zh-CN".parse().unwrap());
+        })
+        .await;
+    let twiml = twiml_of(&stage, &call).await;
+    let says: Vec<_> = twiml
+        .strip_suffix("<Hangup></Hangup>")
+        .unwrap()
+        .split("</Say>")
+        .filter_map(|say| say.strip_prefix(r#"<Say language="zh-CN" voice="Polly.Zhiyu">"#))
+        .collect();
+    assert!(says.len() > 4, "{}", says.len());
+    let fits = |say: &&str| say.ends_with('。') && say.chars().count() * 9 <= 4_400;
+    assert!(says.iter().all(fits));
+    assert_eq!(says.concat(), script);
+}
+
+#[tokio::test]
+async fn long_notice_and_long_apology_are_spoken_in_parts() {
+    let long = "Это важно. ".repeat(200);
+    let stage = Stage::new()
+        .await
+        .set("RECORDING_NOTICE", &long)
+        .set("APOLOGY", &long);
+    let call = stage.call(|call| call.recording_enabled = true).await;
+    let of_call = twiml_of(&stage, &call).await;
+    let says = |twiml: &str| twiml.matches("<Say ").count();
+    assert_eq!(says(&of_call), 4, "three of the notice, one of the script");
+    let nobodys = request_voice(&stage, "/twilio/voice", "").await;
+    assert_eq!(says(&twiml(&nobodys)), 3);
+}
+
+#[tokio::test]
+async fn only_a_recorded_call_speaks_the_notice() {
+    let stage = Stage::new()
+        .await
+        .set("RECORDING_NOTICE", "We record this & more.");
+    let recorded = stage.call(|call| call.recording_enabled = true).await;
+    let notice = r#"<Say language="en-US" voice="woman">We record this &amp; more.</Say>"#;
+    assert_eq!(
+        twiml_of(&stage, &recorded).await,
+        format!("{notice}{}", say("Hello."))
+    );
+    let other = stage.call(|_| ()).await;
+    assert_eq!(twiml_of(&stage, &other).await, say("Hello."));
+    let recorded_without = stage.clone().set("RECORDING_NOTICE", "");
+    assert_eq!(twiml_of(&recorded_without, &recorded).await, say("Hello."));
+}

@@ -1,0 +1,96 @@
+//! Starts the Twilio simulator.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::Result;
+use crate::build::SIMULATOR;
+use crate::environment::{Credentials, hide_callers_settings};
+use crate::output::Output;
+use crate::processes;
+use crate::workspace::Workspace;
+
+const GREETING: &str = "twilio-sim listening on ";
+
+/// The highest speed factor.
+pub const AT_ONCE: u32 = 100;
+
+/// Starts the simulator, and returns its origin once it listens.
+///
+/// # Errors
+///
+/// When it does not listen.
+pub async fn start(
+    workspace: &Workspace,
+    output: &Output,
+    account: &Credentials,
+    speed: u32,
+) -> Result<String> {
+    launch(command(workspace, account, speed), output).await
+}
+
+/// Like [`start`], with the calls that an earlier run stored in `file`.
+///
+/// # Errors
+///
+/// As [`start`].
+pub async fn start_kept(
+    workspace: &Workspace,
+    output: &Output,
+    account: &Credentials,
+    speed: u32,
+    file: &Path,
+) -> Result<String> {
+    let mut command = command(workspace, account, speed);
+    command.arg("--data").arg(file);
+    launch(command, output).await
+}
+
+fn command(workspace: &Workspace, account: &Credentials, speed: u32) -> Command {
+    let mut command = processes::command(workspace.binary(SIMULATOR));
+    hide_callers_settings(&mut command);
+    command
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--verbose",
+            "--speed",
+            &speed.to_string(),
+        ])
+        .args([
+            "--account-sid",
+            &account.account_sid,
+            "--auth-token",
+            &account.auth_token,
+        ]);
+    command
+}
+
+async fn launch(mut command: Command, output: &Output) -> Result<String> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot start the simulator: {error}"))?;
+    if let Some(stderr) = child.stderr.take() {
+        output.follow("twilio-sim", stderr);
+    }
+    let stdout = child.stdout.take().ok_or("the simulator has no output")?;
+    let mut reader = BufReader::new(stdout);
+    let mut line = String::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), reader.read_line(&mut line)).await;
+    let url = line.trim().strip_prefix(GREETING).map(str::to_owned);
+    output.follow("twilio-sim", reader);
+    match (read, url) {
+        (Ok(Ok(_)), Some(url)) => Ok(url),
+        _ => Err(format!(
+            "the simulator does not print its address: {line:?}{}",
+            output.last_lines(10)
+        )
+        .into()),
+    }
+}

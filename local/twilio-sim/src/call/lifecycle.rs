@@ -1,0 +1,117 @@
+//! The course of a call, from the queue to its end.
+
+use std::time::Duration;
+
+use super::form::{self, Form};
+use super::player::{BUSY, Ending, FAILED, NO_ANSWER, Player, Stop};
+use super::recorder::PROCESSING;
+use crate::callee::Outcome;
+use crate::model::{EndedBy, Status};
+
+const DIALLING: Duration = Duration::from_millis(300);
+const BUSY_TONE: Duration = Duration::from_secs(1);
+
+impl Player {
+    /// Plays the call to its end.
+    pub(super) async fn play(mut self) {
+        let ending = match self.dial().await {
+            Ok(()) => self.talk().await,
+            Err(Stop::End(ending)) => ending,
+            Err(Stop::Redirect(_)) => Ending::completed(EndedBy::Instructions),
+        };
+        self.finish(ending).await;
+    }
+
+    async fn dial(&mut self) -> Result<(), Stop> {
+        let queued = self.dial_slot + self.callee.queued;
+        self.wait(queued).await?;
+        self.enter_status(Status::Initiated, "initiated", Form::new());
+        self.wait(DIALLING).await?;
+        if self.callee.outcome == Outcome::Fails {
+            return Err(Stop::End(FAILED));
+        }
+        self.enter_status(Status::Ringing, "ringing", Form::new());
+        match self.callee.outcome {
+            Outcome::Busy => {
+                self.wait(BUSY_TONE).await?;
+                Err(Stop::End(BUSY))
+            }
+            Outcome::Answers if self.callee.rings <= self.request.timeout => {
+                self.wait(self.callee.rings).await?;
+                self.answered = Some(self.clock.passed());
+                self.enter_status(Status::InProgress, "answered", Form::new());
+                Ok(())
+            }
+            _ => {
+                self.wait(self.request.timeout).await?;
+                Err(Stop::End(NO_ANSWER))
+            }
+        }
+    }
+
+    async fn talk(&mut self) -> Ending {
+        if let Some(options) = self.request.recording.clone() {
+            self.start_recording(options, "OutboundAPI");
+        }
+        let mut stop = self.before_instructions().await.err();
+        let mut source = self.request.source.clone();
+        loop {
+            match stop {
+                Some(Stop::End(ending)) => return ending,
+                Some(Stop::Redirect(other)) => source = other,
+                None => {}
+            }
+            self.acknowledge_commands();
+            match self.follow(source.clone()).await {
+                Ok(()) => return Ending::completed(EndedBy::Instructions),
+                Err(other) => stop = Some(other),
+            }
+        }
+    }
+
+    /// Sends digits or detects machines, between the answer and the first instructions.
+    async fn before_instructions(&mut self) -> Result<(), Stop> {
+        if let Some(digits) = self.request.send_digits.clone() {
+            return self.send_digits(&digits).await;
+        }
+        match self.request.detection.clone() {
+            Some(detection) => self.detect_machine(detection).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn finish(mut self, ending: Ending) {
+        let answered = self.answered.unwrap_or(self.clock.passed());
+        let seconds = self.clock.since(answered).as_secs();
+        let mut recordings = std::mem::take(&mut self.recordings);
+        for recording in &mut recordings {
+            self.stop_recording(recording, None);
+        }
+        let now = self.clock.now();
+        let was_dialled = self.status != Status::Queued;
+        self.sim.store.update_call(&self.sid, |call| {
+            call.ended = Some(now);
+            call.ended_by = ending.by;
+            call.duration = Some(seconds);
+        });
+        if was_dialled {
+            let mut extra = form::ending(seconds, ending.sip_response);
+            if self.request.recording.is_some()
+                && let Some(of_whole_call) = recordings.first()
+            {
+                extra.extend(self.recorded_form(&of_whole_call.sid));
+            }
+            self.enter_status(ending.status, "completed", extra);
+        } else {
+            self.set_status(ending.status);
+        }
+        self.acknowledge_commands();
+        if !recordings.is_empty() {
+            tokio::time::sleep(self.sim.config.speed.wall(PROCESSING)).await;
+            self.clock.advance(PROCESSING);
+        }
+        for recording in &recordings {
+            self.finish_recording(recording);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The called party: the number decides how it behaves.
+
+use std::time::Duration;
+
+/// The behaviour of the called party.
+#[derive(Clone, Debug)]
+pub struct Callee {
+    /// The time in the queue before dialling.
+    pub queued: Duration,
+    /// The time of ringing before the outcome.
+    pub rings: Duration,
+    /// The outcome of dialling.
+    pub outcome: Outcome,
+    /// The result of answering machine detection.
+    pub answered_by: AnsweredBy,
+    /// The time from the answer until the called party hangs up.
+    pub hangs_up_after: Option<Duration>,
+    /// The key that the called party presses at a Gather for keys.
+    pub presses: Option<&'static str>,
+    /// The words that the called party says at a Gather for speech.
+    pub says: Option<&'static str>,
+    /// True if the called party is silent.
+    pub silent: bool,
+    /// True if recordings of the call are absent.
+    pub recording_absent: bool,
+}
+
+/// The outcome of dialling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A person or a machine picks up.
+    Answers,
+    /// The line is busy.
+    Busy,
+    /// The phone rings until the timeout.
+    NeverAnswers,
+    /// The carrier can't place the call.
+    Fails,
+}
+
+/// A person or a kind of machine, for answering machine detection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// A person.
+    Human,
+    /// An answering machine.
+    Machine,
+    /// A fax.
+    Fax,
+    /// Silence, so detection finds nothing.
+    Unknown,
+}
+
+impl AnsweredBy {
+    /// Returns Twilio's `AnsweredBy`. For a machine, it depends on whether detection waits for the end of the greeting.
+    #[must_use]
+    pub fn value(self, detect_message_end: bool) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Machine if detect_message_end => "machine_end_beep",
+            Self::Machine => "machine_start",
+            Self::Fax => "fax",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Returns the time that detection takes.
+    #[must_use]
+    pub fn detection_time(self, detect_message_end: bool) -> Duration {
+        Duration::from_secs(match self {
+            Self::Human => 2,
+            Self::Machine if detect_message_end => 8,
+            Self::Machine => 4,
+            Self::Fax => 3,
+            Self::Unknown => 5,
+        })
+    }
+}
+
+/// The special numbers and their descriptions in the help text.
+pub const TABLE: &[(&str, &str)] = &[
+    ("+12125550101", "busy"),
+    ("+12125550102", "rings until Timeout, then no-answer"),
+    ("+12125550103", "failed: the carrier can't place the call"),
+    (
+        "+12125550104",
+        "an answering machine picks up (AnsweredBy machine_start, or machine_end_beep)",
+    ),
+    ("+12125550105", "answers and hangs up after 4 seconds"),
+    ("+12125550106", "presses 1 at a Gather"),
+    ("+12125550107", "says \"yes\" at a Gather"),
+    (
+        "+12125550108",
+        "answers and stays silent (AnsweredBy unknown)",
+    ),
+    ("+12125550109", "stays queued for 30 seconds, then answers"),
+    ("+12125550110", "answers; its recordings are absent (16102)"),
+    ("+12125550111", "a fax picks up"),
+    ("+12125550112", "rings for 25 seconds, then answers"),
+    ("+15005550001", "refused with 21217"),
+    ("+15005550002", "refused with 21214"),
+    ("+15005550003", "refused with 21215"),
+    ("+15005550004", "refused with 21216"),
+];
+
+/// Returns the called party behind `number`. Without an entry in [`TABLE`] it answers after three seconds and listens.
+#[must_use]
+pub fn callee(number: &str) -> Callee {
+    let listener = Callee {
+        queued: Duration::from_millis(200),
+        rings: Duration::from_secs(3),
+        outcome: Outcome::Answers,
+        answered_by: AnsweredBy::Human,
+        hangs_up_after: None,
+        presses: None,
+        says: None,
+        silent: false,
+        recording_absent: false,
+    };
+    match number {
+        "+12125550101" => Callee {
+            outcome: Outcome::Busy,
+            ..listener
+        },
+        "+12125550102" => Callee {
+            outcome: Outcome::NeverAnswers,
+            ..listener
+        },
+        "+12125550103" => Callee {
+            outcome: Outcome::Fails,
+            ..listener
+        },
+        "+12125550104" => Callee {
+            answered_by: AnsweredBy::Machine,
+            ..listener
+        },
+        "+12125550105" => Callee {
+            hangs_up_after: Some(Duration::from_secs(4)),
+            ..listener
+        },
+        "+12125550106" => Callee {
+            presses: Some("1"),
+            ..listener
+        },
+        "+12125550107" => Callee {
+            says: Some("yes"),
+            ..listener
+        },
+        "+12125550108" => Callee {
+            silent: true,
+            answered_by: AnsweredBy::Unknown,
+            ..listener
+        },
+        "+12125550109" => Callee {
+            queued: Duration::from_secs(30),
+            ..listener
+        },
+        "+12125550110" => Callee {
+            recording_absent: true,
+            ..listener
+        },
+        "+12125550111" => Callee {
+            answered_by: AnsweredBy::Fax,
+            ..listener
+        },
+        "+12125550112" => Callee {
+            rings: Duration::from_secs(25),
+            ..listener
+        },
+        _ => listener,
+    }
+}

@@ -1,0 +1,65 @@
+//! The simulator's settings and their defaults.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::clock::Speed;
+use crate::faults::FaultPlan;
+
+/// The default account SID.
+pub const DEFAULT_ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// The default auth token.
+pub const DEFAULT_AUTH_TOKEN: &str = "12345678901234567890abcdefabcdef";
+/// The account's default number, which is a valid `From` with Twilio's test credentials.
+pub const DEFAULT_NUMBER: &str = "+15005550006";
+
+/// The simulator's settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address to listen on. Port 0 picks a free port.
+    pub listen: SocketAddr,
+    /// The only account.
+    pub account_sid: String,
+    /// The account's auth token: its password for the REST API and the key that signs webhooks.
+    pub auth_token: String,
+    /// API keys: SID and secret.
+    pub api_keys: Vec<(String, String)>,
+    /// The account's own numbers, in E.164 format.
+    pub numbers: Vec<String>,
+    /// Verified numbers of other owners, in E.164 format.
+    pub caller_ids: Vec<String>,
+    /// The speed of calls.
+    pub speed: Speed,
+    /// The random seed for a fault plan without its own.
+    pub seed: u64,
+    /// The faults to inject.
+    pub faults: FaultPlan,
+    /// Print each log entry.
+    pub verbose: bool,
+    /// The most calls to dial in a second of call time; the others stay queued. No limit by default.
+    pub max_calls_per_second: Option<f64>,
+    /// Refuse URLs that Twilio's servers couldn't reach.
+    pub strict_urls: bool,
+    /// The data file, which keeps calls and recordings for the next run.
+    pub data: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            account_sid: DEFAULT_ACCOUNT_SID.to_owned(),
+            auth_token: DEFAULT_AUTH_TOKEN.to_owned(),
+            api_keys: Vec::new(),
+            numbers: vec![DEFAULT_NUMBER.to_owned()],
+            caller_ids: Vec::new(),
+            speed: Speed::REAL_TIME,
+            seed: 0,
+            faults: FaultPlan::default(),
+            verbose: false,
+            max_calls_per_second: None,
+            strict_urls: false,
+            data: None,
+        }
+    }
+}

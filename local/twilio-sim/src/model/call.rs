@@ -1,0 +1,111 @@
+//! A call as the REST API and the inspection API report it.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::{CallRequest, Callback, Command, Status};
+use crate::webhook::WebhookTarget;
+
+/// The cause of the end of an answered call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The instructions hung up or ran out.
+    Instructions,
+    /// No instructions could be fetched or read.
+    Error,
+    /// The REST API.
+    Update,
+    /// The called party.
+    Callee,
+    /// The time limit.
+    TimeLimit,
+}
+
+impl EndedBy {
+    /// The value of `ended_by` at `/_sim/calls`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::Error => "error",
+            Self::Update => "update",
+            Self::Callee => "callee",
+            Self::TimeLimit => "time_limit",
+        }
+    }
+}
+
+/// A call.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// `CA…`.
+    pub sid: String,
+    /// The parameters of the request that created the call.
+    pub request: CallRequest,
+    /// The status callback; an update can change it.
+    pub status_callback: Option<WebhookTarget>,
+    /// The current status.
+    pub status: Status,
+    /// When it was accepted.
+    pub created: DateTime<Utc>,
+    /// When it last changed.
+    pub updated: DateTime<Utc>,
+    /// When it was dialled.
+    pub started: Option<DateTime<Utc>>,
+    /// When it was answered.
+    pub answered: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended: Option<DateTime<Utc>>,
+    /// Whole seconds from answer to end.
+    pub duration: Option<u64>,
+    /// The result of machine detection.
+    pub answered_by: Option<Cow<'static, str>>,
+    /// The cause of the end, if the call was answered.
+    pub ended_by: Option<EndedBy>,
+    /// The sentences that the called party heard in full.
+    pub spoken: Vec<String>,
+    /// The sentences that were cut off.
+    pub interrupted: Vec<String>,
+    /// Callbacks sent; retries are not counted.
+    pub callbacks_sent: u64,
+    /// Callbacks answered with 2xx.
+    pub callbacks_delivered: u64,
+    /// Callbacks without an answer so far. The next run sends them again. Empty without a data file.
+    #[serde(default)]
+    pub unanswered: Vec<Callback>,
+    /// The entries of the Events resource.
+    pub events: Vec<Value>,
+    /// The channel to the task that plays the call; closed after the end.
+    #[serde(skip, default = "closed_channel")]
+    pub commands: mpsc::UnboundedSender<Command>,
+}
+
+fn closed_channel() -> mpsc::UnboundedSender<Command> {
+    mpsc::unbounded_channel().0
+}
+
+impl Call {
+    /// Ends a call that an earlier run left open, at the time of its last change; returns whether it was open.
+    ///
+    /// An answered call becomes `completed`, any other `failed`.
+    pub fn end_interrupted(&mut self) -> bool {
+        if self.status.has_ended() {
+            return false;
+        }
+        let answered = self.answered.unwrap_or(self.updated);
+        let lasted = (self.updated - answered).num_seconds();
+        self.status = if self.answered.is_some() {
+            Status::Completed
+        } else {
+            Status::Failed
+        };
+        self.duration = Some(u64::try_from(lasted).unwrap_or_default());
+        self.ended = Some(self.updated);
+        true
+    }
+}

@@ -1,0 +1,91 @@
+//! Injecting the plan's faults into REST requests.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde_json::json;
+
+use super::error::RestError;
+use super::request::RestRequest;
+use super::route;
+use crate::faults::{RestAction, RestRule, When};
+use crate::listener::ConnectionHandle;
+use crate::sim::Sim;
+
+/// Runs `work` unless a fault comes before it, and returns its response unless a fault comes after it.
+pub(super) async fn with_faults(
+    sim: &Sim,
+    connection: &ConnectionHandle,
+    request: &RestRequest<'_>,
+    work: impl Future<Output = Response>,
+) -> Response {
+    let operation = route::parse(request.path).map(|(_, route)| route.operation(&request.method));
+    let fault =
+        operation.and_then(|operation| sim.faults.on_request(operation, request.form.get("To")));
+    let Some(rule) = fault else { return work.await };
+    sim.log.write(
+        "fault",
+        None,
+        json!({ "rest": operation, "action": rule.action, "when": rule.when, "path": request.path }),
+    );
+    let stall = Duration::from_millis(rule.delay_ms);
+    match (rule.when, rule.action) {
+        (When::Before, RestAction::Stall) => {
+            tokio::time::sleep(stall).await;
+            work.await
+        }
+        (When::Before, _) => broken(connection, &rule, StatusCode::OK),
+        (When::After, RestAction::Stall) => {
+            let response = work.await;
+            tokio::time::sleep(stall).await;
+            response
+        }
+        (When::After, _) => {
+            let response = work.await;
+            broken(connection, &rule, response.status())
+        }
+    }
+}
+
+/// Returns the response that a fault sends instead. `usual` is the status without a fault.
+fn broken(connection: &ConnectionHandle, rule: &RestRule, usual: StatusCode) -> Response {
+    let status = |default| {
+        rule.status
+            .and_then(|given| StatusCode::from_u16(given).ok())
+            .unwrap_or(default)
+    };
+    match rule.action {
+        RestAction::Refuse => {
+            let code = rule.code.unwrap_or(20001);
+            let message = "Refused by the fault plan".to_owned();
+            RestError {
+                status: status(StatusCode::BAD_REQUEST),
+                code,
+                message,
+            }
+            .into_response()
+        }
+        RestAction::RateLimit => RestError::too_many_requests().into_response(),
+        RestAction::Error => {
+            let page = "<html><body><h1>Service unavailable</h1></body></html>";
+            (
+                status(StatusCode::INTERNAL_SERVER_ERROR),
+                [(CONTENT_TYPE, "text/html")],
+                page,
+            )
+                .into_response()
+        }
+        RestAction::Garbage => (
+            usual,
+            [(CONTENT_TYPE, "application/json")],
+            "{\"sid\": \"CA",
+        )
+            .into_response(),
+        RestAction::Stall | RestAction::Reset => {
+            connection.reset();
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The public URLs of the functions that have their own.
+
+use url::Url;
+
+use super::{ConfigError, Environment, Settings};
+
+/// A function with a URL of its own, for Twilio or for redirected clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookKind {
+    /// Returns TwiML.
+    Voice,
+    /// Receives status callbacks.
+    Status,
+    /// Receives recording callbacks.
+    Recording,
+    /// Streams audio.
+    Media,
+}
+
+impl WebhookKind {
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Voice => "VOICE_URL",
+            Self::Status => "STATUS_URL",
+            Self::Recording => "RECORDING_URL",
+            Self::Media => "MEDIA_URL",
+        }
+    }
+
+    /// The path under `BASE_URL`.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Voice => "/twilio/voice",
+            Self::Status => "/twilio/status",
+            Self::Recording => "/twilio/recording",
+            Self::Media => "/media",
+        }
+    }
+}
+
+/// The URLs of the functions that have their own.
+#[derive(Debug, Clone)]
+pub struct PublicUrls {
+    /// `VOICE_URL`, or `BASE_URL/twilio/voice`.
+    pub voice: String,
+    /// `STATUS_URL`, or `BASE_URL/twilio/status`.
+    pub status: String,
+    /// `RECORDING_URL`, or `BASE_URL/twilio/recording`.
+    pub recording: String,
+    /// `MEDIA_URL`, or `BASE_URL/media`.
+    pub media: String,
+}
+
+impl Settings {
+    /// Parses the URLs that outdial gives to Twilio and to clients.
+    ///
+    /// # Errors
+    ///
+    /// When a URL is malformed, or both it and `BASE_URL` are missing.
+    pub fn public_urls(&self) -> Result<PublicUrls, ConfigError> {
+        let url = |kind: WebhookKind| {
+            webhook_url(self, kind)?.ok_or_else(|| {
+                ConfigError::missing(
+                    "BASE_URL",
+                    &format!(
+                        "the public https origin, such as https://calls.example.com, or set {} to a full URL",
+                        kind.variable()
+                    ),
+                )
+            })
+        };
+        Ok(PublicUrls {
+            voice: url(WebhookKind::Voice)?,
+            status: url(WebhookKind::Status)?,
+            recording: url(WebhookKind::Recording)?,
+            media: url(WebhookKind::Media)?,
+        })
+    }
+}
+
+/// Returns the configured URL of a function, verbatim, or `None` if neither its variable nor `BASE_URL` is set.
+///
+/// # Errors
+///
+/// When the variable is malformed.
+pub fn webhook_url(settings: &Settings, kind: WebhookKind) -> Result<Option<String>, ConfigError> {
+    if let Some(url) = settings.values.get(kind.variable())? {
+        check(
+            settings,
+            kind.variable(),
+            url,
+            "a full https URL without query or fragment",
+        )?;
+        return Ok(Some(url.to_owned()));
+    }
+    let Some(origin) = settings.values.get("BASE_URL")? else {
+        return Ok(None);
+    };
+    check(
+        settings,
+        "BASE_URL",
+        origin,
+        "a public https origin, such as https://calls.example.com",
+    )?;
+    Ok(Some(format!(
+        "{}{}",
+        origin.trim_end_matches('/'),
+        kind.path()
+    )))
+}
+
+fn check(settings: &Settings, name: &str, text: &str, expected: &str) -> Result<(), ConfigError> {
+    let valid = Url::parse(text).is_ok_and(|url| {
+        settings.environment.allows_scheme(url.scheme())
+            && url.host().is_some()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+    });
+    if valid {
+        return Ok(());
+    }
+    let hint = match settings.environment() {
+        Environment::Development => " (development allows http)",
+        Environment::Production => "",
+    };
+    Err(ConfigError::malformed(name, &format!("{expected}{hint}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn urls<const N: usize>(pairs: [(&str, &str); N]) -> Result<PublicUrls, ConfigError> {
+        Settings::from_pairs(pairs).unwrap().public_urls()
+    }
+
+    #[test]
+    fn webhook_urls_derive_from_the_origin_or_are_set_in_full() {
+        let urls = urls([
+            ("BASE_URL", "https://calls.example.com/"),
+            (
+                "VOICE_URL",
+                "https://abc.lambda-url.us-east-1.on.aws/twilio/voice",
+            ),
+        ])
+        .unwrap();
+        assert_eq!(
+            urls.voice,
+            "https://abc.lambda-url.us-east-1.on.aws/twilio/voice"
+        );
+        assert_eq!(urls.status, "https://calls.example.com/twilio/status");
+        assert_eq!(urls.media, "https://calls.example.com/media");
+    }
+
+    #[test]
+    fn origin_needs_https_except_in_development() {
+        let base = ("BASE_URL", "http://127.0.0.1:9000");
+        assert!(
+            urls([base])
+                .unwrap_err()
+                .to_string()
+                .starts_with("BASE_URL is malformed")
+        );
+        assert!(urls([base, ("ENVIRONMENT", "development")]).is_ok());
+        assert!(
+            urls([])
+                .unwrap_err()
+                .to_string()
+                .starts_with("BASE_URL is missing")
+        );
+        for bad in [
+            "calls.example.com",
+            "https://",
+            "https://a.example/?x=1",
+            "https://a.example/#f",
+            "https://u:p@a.example",
+        ] {
+            assert!(urls([("BASE_URL", bad)]).is_err(), "{bad}");
+        }
+    }
+}

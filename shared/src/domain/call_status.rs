@@ -1,0 +1,222 @@
+//! The words for a call: its status, the outcome of its dial, what the person heard, and the source of an event.
+
+use serde::{Deserialize, Serialize};
+
+/// Status of a call: the same words as Twilio's.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+#[schema(example = "completed")]
+pub enum CallStatus {
+    /// The call is stored, or Twilio has begun to dial.
+    Initiated,
+    /// Twilio will dial when its rate limit allows.
+    Queued,
+    /// The phone rings.
+    Ringing,
+    /// The call was answered and goes on.
+    InProgress,
+    /// The call was answered and has ended.
+    Completed,
+    /// The line was busy.
+    Busy,
+    /// Nobody answered.
+    NoAnswer,
+    /// We ended the call before anybody answered.
+    Canceled,
+    /// Twilio refused the call or could not connect it.
+    Failed,
+}
+
+impl CallStatus {
+    /// Every status.
+    pub const ALL: [Self; 9] = [
+        Self::Initiated,
+        Self::Queued,
+        Self::Ringing,
+        Self::InProgress,
+        Self::Completed,
+        Self::Busy,
+        Self::NoAnswer,
+        Self::Canceled,
+        Self::Failed,
+    ];
+
+    /// The statuses of a call that has not ended.
+    pub const ACTIVE: [Self; 4] = [
+        Self::Initiated,
+        Self::Queued,
+        Self::Ringing,
+        Self::InProgress,
+    ];
+
+    /// The word for the status, in the database, in responses and at Twilio.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Initiated => "initiated",
+            Self::Queued => "queued",
+            Self::Ringing => "ringing",
+            Self::InProgress => "in-progress",
+            Self::Completed => "completed",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no-answer",
+            Self::Canceled => "canceled",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Returns the status with this word, or `None`.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// The rank of a `failed` that we concluded ourselves, because Twilio knows of no such call. Any status from Twilio replaces
+    /// it.
+    pub const GIVEN_UP_RANK: i32 = 3;
+
+    /// The rank: a status never replaces one with a higher rank. See also [`CallStatus::GIVEN_UP_RANK`].
+    #[must_use]
+    pub fn rank(self) -> i32 {
+        match self {
+            Self::Initiated | Self::Queued => 0,
+            Self::Ringing => 1,
+            Self::InProgress => 2,
+            Self::Completed | Self::Busy | Self::NoAnswer | Self::Canceled | Self::Failed => 4,
+        }
+    }
+
+    /// Returns true if the call has ended.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        self.rank() == Self::Completed.rank()
+    }
+}
+
+/// Outcome of our one request to Twilio to dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(example = "accepted")]
+pub enum DialOutcome {
+    /// Twilio has not responded yet.
+    Pending,
+    /// Twilio has accepted the call.
+    Accepted,
+    /// Twilio has not accepted the call.
+    Refused,
+    /// Twilio's response was lost: Twilio may or may not have the call. The call is never dialled again.
+    Unknown,
+}
+
+impl DialOutcome {
+    /// The word for the value, in the database and in responses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How much of the script the person heard; absent if unknown. Only `none` is written today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Nothing: Twilio spoke an apology instead.
+    None,
+    /// At least a part.
+    Started,
+    /// All of it.
+    Full,
+}
+
+impl Delivery {
+    /// The word for the value, in the database and in responses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Started => "started",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// Source of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(example = "twilio")]
+pub enum EventSource {
+    /// A status callback.
+    Twilio,
+    /// A response from the REST API.
+    Api,
+    /// Our own conclusion, because Twilio's REST API knows of no such call.
+    Reconcile,
+}
+
+impl EventSource {
+    /// The word for the value, in the database and in responses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::Api => "api",
+            Self::Reconcile => "reconcile",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_equal_those_of_serde() {
+        for status in CallStatus::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+            assert_eq!(CallStatus::from_word(status.as_str()), Some(status));
+        }
+        assert_eq!(CallStatus::from_word("exploded"), None);
+        for outcome in [
+            DialOutcome::Pending,
+            DialOutcome::Accepted,
+            DialOutcome::Refused,
+            DialOutcome::Unknown,
+        ] {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+        }
+        for delivery in [Delivery::None, Delivery::Started, Delivery::Full] {
+            assert_eq!(serde_json::to_value(delivery).unwrap(), delivery.as_str());
+        }
+        for source in [
+            EventSource::Twilio,
+            EventSource::Api,
+            EventSource::Reconcile,
+        ] {
+            assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
+        }
+    }
+
+    #[test]
+    fn each_status_is_either_active_or_terminal() {
+        let mut statuses = CallStatus::ALL.to_vec();
+        statuses.retain(|status| !status.is_terminal());
+        assert_eq!(statuses, CallStatus::ACTIVE);
+    }
+}

@@ -1,0 +1,107 @@
+//! Twilio's refusal of a request.
+
+use std::fmt;
+
+/// Why Twilio refused a request, or could not be reached.
+///
+/// Twilio's message may contain phone numbers. `Debug` and `Display` show only their last two digits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TwilioRefusal {
+    /// The HTTP status, or `None` if Twilio could not be reached.
+    pub http_status: Option<u16>,
+    /// Twilio's error code.
+    pub code: Option<i32>,
+    /// Twilio's message, or our own if it could not be reached.
+    pub message: String,
+}
+
+impl TwilioRefusal {
+    /// Returns whether Twilio refuses the called number, which the client chose.
+    ///
+    /// Other refusals concern our own number, URLs, credentials or limits, which the operator must fix.
+    #[must_use]
+    pub fn is_of_called_number(&self) -> bool {
+        self.code
+            .is_some_and(|code| OF_CALLED_NUMBER.contains(&code))
+    }
+}
+
+/// Twilio's error codes about the called number, of the Calls resource and of `<Dial>`, from its error dictionary
+/// (<https://www.twilio.com/docs/api/errors>).
+const OF_CALLED_NUMBER: [i32; 13] = [
+    21202, // a premium-rate number
+    21203, // international calls are not enabled
+    21211, // not a valid number
+    21214, // cannot be reached
+    21215, // no geographic permission
+    21216, // on Twilio's block list
+    21217, // does not appear to be valid
+    21219, // not verified, which a trial account needs
+    13223, // not in the format of a number
+    13224, // not a valid number
+    13225, // on Twilio's block list
+    13226, // not a valid country code
+    13227, // no geographic permission
+];
+
+impl std::error::Error for TwilioRefusal {}
+
+impl fmt::Display for TwilioRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&mask_numbers(&self.message))
+    }
+}
+
+impl fmt::Debug for TwilioRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TwilioRefusal")
+            .field("http_status", &self.http_status)
+            .field("code", &self.code)
+            .field("message", &mask_numbers(&self.message))
+            .finish()
+    }
+}
+
+/// Masks all but the last two digits of each phone number, in any spelling. Shorter numbers, such as error codes, stay.
+fn mask_numbers(text: &str) -> String {
+    const LONGEST_CODE: usize = 5;
+    let is_in_a_number = |c: char| c.is_ascii_digit() || " -.()".contains(c);
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|c| !is_in_a_number(c)).unwrap_or(from.len());
+        let (number, after) = from.split_at(end);
+        let digits = number.chars().filter(char::is_ascii_digit).count();
+        let mut hidden = if digits > LONGEST_CODE { digits - 2 } else { 0 };
+        masked.push_str(before);
+        masked.extend(number.chars().map(|c| {
+            if c.is_ascii_digit() && hidden > 0 {
+                hidden -= 1;
+                '*'
+            } else {
+                c
+            }
+        }));
+        rest = after;
+    }
+    masked + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_prints_codes_and_masks_phone_numbers() {
+        let refusal = TwilioRefusal {
+            http_status: Some(400),
+            code: Some(21211),
+            message: "21211: The 'To' number +15005550001, é, (500) 555-0001, is not valid 12"
+                .into(),
+        };
+        let shown = "21211: The 'To' number +*********01, é, (***) ***-**01, is not valid 12";
+        assert_eq!(refusal.to_string(), shown);
+        assert!(format!("{refusal:?}").contains(shown));
+    }
+}

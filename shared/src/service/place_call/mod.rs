@@ -1,0 +1,245 @@
+//! Placing a call: admission, then one request to Twilio to dial, then the record of how that ended.
+
+mod admit;
+mod store;
+
+use std::{sync::Arc, time::Duration};
+
+use bson::DateTime;
+use http::StatusCode;
+use tokio::time::Instant;
+
+use self::admit::{Admission, Admitted};
+pub use self::{
+    admit::PlaceCallError,
+    store::{begin_dial, store_and_count, withdraw_undialled},
+};
+use super::{
+    double_dial::{DoubleDial, report_double_dial},
+    hang_up::hang_up_as_requested,
+    rules::Rules,
+};
+use crate::{
+    config::{CallConfig, PublicUrls},
+    dao::{self, Dao},
+    domain::{
+        Call, DialOutcome, DialResult, Idempotency, OutboundCallRequest, RefusalCode, TwilioRefusal,
+    },
+    telemetry::metrics::{self, Count},
+    twilio::{OutboundCall, TwilioClient},
+};
+
+/// Seconds after which to repeat a request that Twilio has not taken.
+const NOT_TAKEN_RETRY_SECONDS: u32 = 5;
+/// Time limit for a hang-up after a dial, with storing it: the rest of the function's 28 s.
+const HANG_UP_AFTER_DIAL: Duration = Duration::from_secs(4);
+
+/// A request that has, or may have, placed a call.
+#[derive(Debug)]
+pub enum PlacedCall {
+    /// This request asked Twilio to dial.
+    Dialled {
+        /// The call as it is now.
+        call: Box<Call>,
+        /// The HTTP status of the response: 201 if Twilio has the call, 202 if that is not known or not stored.
+        status: StatusCode,
+    },
+    /// An earlier request with the same idempotency key placed this call. Nothing was dialled.
+    Repeated(Box<Call>),
+}
+
+/// Places calls.
+pub struct CallPlacer {
+    admission: Admission,
+    twilio: Arc<TwilioClient>,
+    urls: Arc<PublicUrls>,
+    ring_timeout_seconds: u32,
+    time_limit_seconds: u32,
+}
+
+impl CallPlacer {
+    /// Builds the service. Connects to nothing.
+    #[must_use]
+    pub fn new(
+        dao: Dao,
+        twilio: Arc<TwilioClient>,
+        rules: Arc<Rules>,
+        config: &CallConfig,
+        urls: Arc<PublicUrls>,
+    ) -> Self {
+        Self {
+            admission: Admission::new(dao, rules, config),
+            twilio,
+            urls,
+            ring_timeout_seconds: config.ring_timeout_seconds,
+            time_limit_seconds: config.time_limit_seconds,
+        }
+    }
+
+    /// Places a call, or returns the call of an earlier request with the same idempotency key. It asks Twilio to dial once
+    /// at most. `created_by` is the API key's name.
+    ///
+    /// # Errors
+    ///
+    /// See [`PlaceCallError`]. After [`PlaceCallError::Database`] the call may or may not have been placed.
+    pub async fn place(
+        &self,
+        request: OutboundCallRequest,
+        idempotency: Option<&Idempotency>,
+        created_by: Option<String>,
+    ) -> Result<PlacedCall, PlaceCallError> {
+        let deadline = Instant::now() + dao::CALL_TIMEOUT;
+        let admitted = self
+            .admission
+            .admit(request, idempotency, created_by, deadline);
+        match admitted.await {
+            Ok(Admitted::New(call)) => self.dial(*call).await,
+            Ok(Admitted::Repeat(first)) => Ok(PlacedCall::Repeated(first)),
+            Err(error) => {
+                if let PlaceCallError::Refused(refusal) = &error {
+                    self.count_refusal(refusal.code()).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks Twilio to dial, once, and records how that ended.
+    async fn dial(&self, call: Call) -> Result<PlacedCall, PlaceCallError> {
+        metrics::count(Count::PlacedCall);
+        let result = self.ask_twilio(&call).await;
+        let (status, outcome) = match &result {
+            DialResult::Accepted { sid, .. } => {
+                tracing::info!(call_sid = %sid, "dialled");
+                (StatusCode::CREATED, DialOutcome::Accepted)
+            }
+            DialResult::Unknown(reason) => {
+                tracing::warn!(reason, "dial outcome unknown");
+                (StatusCode::ACCEPTED, DialOutcome::Unknown)
+            }
+            DialResult::Refused(refusal) if refusal.is_of_called_number() => {
+                tracing::warn!(%refusal, "dial refused");
+                (StatusCode::UNPROCESSABLE_ENTITY, DialOutcome::Refused)
+            }
+            DialResult::Refused(refusal) | DialResult::NotTaken(refusal) => {
+                tracing::warn!(%refusal, "dial refused");
+                (StatusCode::BAD_GATEWAY, DialOutcome::Refused)
+            }
+        };
+        metrics::count(Count::Dial(outcome));
+        let dao = &self.admission.dao;
+        let stored = dao.record_dial(&call, &result, status.as_u16()).await;
+        if let Err(error) = &stored {
+            tracing::error!(%error, "dial outcome not stored");
+        }
+        match (result, stored.ok().flatten()) {
+            // A webhook knows better than what looked like a refusal.
+            (DialResult::Refused(_) | DialResult::NotTaken(_), Some(stored))
+                if stored.dial_outcome == Some(DialOutcome::Accepted) =>
+            {
+                Ok(dialled(StatusCode::ACCEPTED, stored))
+            }
+            (DialResult::Refused(refusal), _) => {
+                Err(self.not_dialled(&call, status, refusal, None).await)
+            }
+            (DialResult::NotTaken(refusal), stored) => {
+                // The key is free only if that was stored.
+                let retry = stored.map(|_| NOT_TAKEN_RETRY_SECONDS);
+                Err(self.not_dialled(&call, status, refusal, retry).await)
+            }
+            (DialResult::Accepted { sid, .. }, Some(stored)) => {
+                if stored.twilio_sid.as_ref() != Some(&sid) {
+                    report_double_dial(DoubleDial::OtherCallSid, Some(&sid));
+                }
+                if stored.hangup_requested && !stored.status.is_terminal() {
+                    let id = Some(stored.call_id);
+                    hang_up_as_requested(dao, &self.twilio, id, &sid, HANG_UP_AFTER_DIAL).await;
+                    let ended = dao.get_call(stored.call_id).await.ok().flatten();
+                    return Ok(dialled(status, ended.unwrap_or(stored)));
+                }
+                Ok(dialled(status, stored))
+            }
+            (DialResult::Unknown(_), Some(stored)) => Ok(dialled(status, stored)),
+            // The stored outcome stays pending until a webhook settles it.
+            (_, None) => Ok(dialled(
+                StatusCode::ACCEPTED,
+                Call {
+                    dial_outcome: Some(DialOutcome::Unknown),
+                    ..call
+                },
+            )),
+        }
+    }
+
+    async fn ask_twilio(&self, call: &Call) -> DialResult {
+        self.twilio
+            .make_outbound_call(&OutboundCall {
+                call_id: call.call_id,
+                to: &call.to_number,
+                from: &call.from_number,
+                voice_url: &self.urls.voice,
+                status_url: &self.urls.status,
+                recording_url: &self.urls.recording,
+                record: call.recording_enabled,
+                machine_detection: call.machine_detection,
+                ring_timeout_seconds: self.ring_timeout_seconds,
+                time_limit_seconds: self.time_limit_seconds,
+            })
+            .await
+    }
+
+    /// Removes the call from the daily caps and counts the refusal. Either may fail: then the day has one call less, or the
+    /// statistics have one refusal less.
+    async fn not_dialled(
+        &self,
+        call: &Call,
+        status: StatusCode,
+        refusal: TwilioRefusal,
+        retry_after_seconds: Option<u32>,
+    ) -> PlaceCallError {
+        let count = async {
+            // Without a status, Twilio was not reached.
+            if refusal.http_status.is_some() {
+                self.count_refusal(RefusalCode::TwilioRefused).await;
+            }
+        };
+        let (uncounted, ()) = tokio::join!(self.admission.dao.uncount_call(call), count);
+        if let Err(error) = uncounted {
+            tracing::warn!(%error, "call not removed from the daily caps");
+        }
+        PlaceCallError::NotDialled {
+            refusal,
+            status,
+            retry_after_seconds,
+        }
+    }
+
+    /// Counts a refusal for the statistics. If that fails, they have one less.
+    async fn count_refusal(&self, code: RefusalCode) {
+        let counted = self.admission.dao.count_refusal(code, DateTime::now());
+        if let Err(error) = counted.await {
+            tracing::warn!(%error, "refusal not counted");
+        }
+    }
+}
+
+fn dialled(status: StatusCode, call: Call) -> PlacedCall {
+    PlacedCall::Dialled {
+        call: call.into(),
+        status,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::twilio::Timeouts;
+
+    #[test]
+    fn placing_a_call_takes_at_most_28_seconds() {
+        let admission = dao::CALL_TIMEOUT;
+        let dial = Timeouts::default().dial_budget + dao::CALL_TIMEOUT;
+        let hang_up = HANG_UP_AFTER_DIAL + dao::CALL_TIMEOUT;
+        assert!(admission + dial + hang_up <= Duration::from_secs(28));
+    }
+}

@@ -1,0 +1,4 @@
+//! Telemetry: logs and metrics, as lines on standard output.
+
+pub mod logs;
+pub mod metrics;

@@ -1,0 +1,203 @@
+//! Webhook events, parsed from the forms that Twilio sends.
+
+use std::{borrow::Cow, collections::HashMap, str::FromStr};
+
+use bson::DateTime;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::WebhookKind,
+    domain::{
+        CallSid, CallStatus, EventSource, InvalidValue, RecordingStatus, RecordingUpdate,
+        StatusUpdate, parse_rfc2822,
+    },
+    twilio::form_pairs,
+};
+
+/// The topic of a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebhookTopic {
+    /// The status of a call.
+    Status,
+    /// A recording.
+    Recording,
+    /// An apology that a person heard instead of the script. `voice` sends this, not Twilio.
+    Undelivered,
+}
+
+impl WebhookTopic {
+    /// The function that these webhooks come from or to.
+    pub(super) fn kind(self) -> WebhookKind {
+        match self {
+            Self::Status => WebhookKind::Status,
+            Self::Recording => WebhookKind::Recording,
+            Self::Undelivered => WebhookKind::Voice,
+        }
+    }
+}
+
+/// A parsed webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebhookEvent {
+    /// A status callback.
+    Status(StatusUpdate),
+    /// A recording callback.
+    Recording(RecordingUpdate),
+    /// An apology that a person heard instead of the script, with the `CallSid` if it is known.
+    Undelivered(Option<CallSid>),
+}
+
+impl WebhookEvent {
+    /// Parses a form. `token` is the header `I-Twilio-Idempotency-Token`. `received_at` replaces a missing `Timestamp`.
+    ///
+    /// # Errors
+    ///
+    /// If a required field is missing or malformed.
+    pub fn parse(
+        topic: WebhookTopic,
+        form: &[u8],
+        token: Option<&str>,
+        received_at: DateTime,
+    ) -> Result<Self, InvalidForm> {
+        Ok(match topic {
+            WebhookTopic::Status => Self::Status(parse_status(form, token, received_at)?),
+            WebhookTopic::Recording => Self::Recording(parse_recording(form)?),
+            WebhookTopic::Undelivered => Self::Undelivered(parse_voice(form).ok()),
+        })
+    }
+
+    /// The `CallSid`, if it is known.
+    #[must_use]
+    pub fn call_sid(&self) -> Option<&CallSid> {
+        match self {
+            Self::Status(update) => Some(&update.call_sid),
+            Self::Recording(update) => Some(&update.call_sid),
+            Self::Undelivered(sid) => sid.as_ref(),
+        }
+    }
+}
+
+/// The field of a webhook's form that is missing or malformed. Holds no value, because values are personal data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {problem}")]
+pub struct InvalidForm {
+    /// The field's name.
+    pub field: &'static str,
+    /// The reason, as a phrase that follows the name.
+    pub problem: InvalidValue,
+}
+
+/// Parses a voice request: returns the `CallSid`.
+///
+/// # Errors
+///
+/// If the `CallSid` is missing or malformed.
+pub fn parse_voice(body: &[u8]) -> Result<CallSid, InvalidForm> {
+    Form::parse(body).required("CallSid")
+}
+
+/// Parses a status callback. `token` is the header `I-Twilio-Idempotency-Token`. `now` replaces a `Timestamp` that is missing or not
+/// in RFC 2822 format. `Duration`, which is in minutes, is not read.
+///
+/// # Errors
+///
+/// If the `CallSid` or the `CallStatus` is missing or malformed. Other malformed fields count as absent, so that the status is not
+/// lost.
+pub fn parse_status(
+    body: &[u8],
+    token: Option<&str>,
+    now: DateTime,
+) -> Result<StatusUpdate, InvalidForm> {
+    let form = Form::parse(body);
+    let word: String = form.required("CallStatus")?;
+    let status = CallStatus::from_word(&word)
+        .ok_or_else(|| invalid("CallStatus", "must be a Twilio call status"))?;
+    Ok(StatusUpdate {
+        call_sid: form.required("CallSid")?,
+        status,
+        at: form.time("Timestamp").unwrap_or(now),
+        source: EventSource::Twilio,
+        sequence: form.count("SequenceNumber"),
+        token: token.filter(|token| !token.is_empty()).map(str::to_owned),
+        duration_seconds: form.count("CallDuration"),
+        answered_by: form.optional("AnsweredBy"),
+        sip_response_code: form.optional("SipResponseCode"),
+        error_code: form.error_code(),
+        error_message: form.optional("ErrorMessage"),
+    })
+}
+
+/// Parses a recording callback.
+///
+/// # Errors
+///
+/// If the `CallSid`, the `RecordingSid` or the `RecordingStatus` is missing or malformed. Other malformed fields count as absent.
+pub fn parse_recording(body: &[u8]) -> Result<RecordingUpdate, InvalidForm> {
+    let form = Form::parse(body);
+    let recording_status: String = form.required("RecordingStatus")?;
+    Ok(RecordingUpdate {
+        call_sid: form.required("CallSid")?,
+        recording_sid: form.required("RecordingSid")?,
+        recording_url: form.optional("RecordingUrl"),
+        status: RecordingStatus::from_twilio(&recording_status),
+        recording_status,
+        duration_seconds: form.count("RecordingDuration"),
+        channels: form
+            .optional("RecordingChannels")
+            .filter(|&count| count > 0),
+        error_code: form.error_code(),
+        started_at: form.time("RecordingStartTime"),
+    })
+}
+
+/// A form's fields by name. A repeated field has its first value; an empty field is absent.
+struct Form<'a>(HashMap<Cow<'a, str>, Cow<'a, str>>);
+
+impl<'a> Form<'a> {
+    fn parse(body: &'a [u8]) -> Self {
+        let mut fields = HashMap::new();
+        for (name, value) in form_pairs(body) {
+            fields.entry(name).or_insert(value);
+        }
+        fields.retain(|_, value| !value.is_empty());
+        Self(fields)
+    }
+
+    fn required<T: FromStr>(&self, field: &'static str) -> Result<T, InvalidForm>
+    where
+        T::Err: ToString,
+    {
+        let value = self
+            .0
+            .get(field)
+            .ok_or_else(|| invalid(field, "is missing"))?;
+        value
+            .parse()
+            .map_err(|error: T::Err| invalid(field, &error.to_string()))
+    }
+
+    fn optional<T: FromStr>(&self, field: &str) -> Option<T> {
+        self.0.get(field)?.parse().ok()
+    }
+
+    fn count(&self, field: &str) -> Option<i64> {
+        self.optional(field).filter(|&count| count >= 0)
+    }
+
+    /// The error code. Twilio sends 0 if there is no error.
+    fn error_code(&self) -> Option<i32> {
+        self.optional("ErrorCode").filter(|&code| code != 0)
+    }
+
+    fn time(&self, field: &str) -> Option<DateTime> {
+        parse_rfc2822(self.0.get(field)?)
+    }
+}
+
+fn invalid(field: &'static str, problem: &str) -> InvalidForm {
+    InvalidForm {
+        field,
+        problem: InvalidValue(problem.to_owned()),
+    }
+}

@@ -1,0 +1,14 @@
+//! Incoming webhooks: [`SignedForm`] checks Twilio's signature, [`WebhookEvent`] parses the form, [`WebhookReceiver`] applies the
+//! event to its call, and [`WebhookQueue`] keeps it while the database is unavailable.
+
+mod apply;
+mod event;
+mod extractor;
+mod queue;
+
+pub use apply::{WebhookApplier, WebhookReceiver, twiml};
+pub use event::{
+    InvalidForm, WebhookEvent, WebhookTopic, parse_recording, parse_status, parse_voice,
+};
+pub use extractor::{SignatureCheck, SignedForm};
+pub use queue::{QueueError, QueuedWebhook, SEND_TIMEOUT, WebhookQueue};

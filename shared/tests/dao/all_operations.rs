@@ -1,0 +1,239 @@
+//! Calls every operation of the DAO, so that a test sees all its commands.
+
+use std::time::Duration;
+
+use mongodb::bson::{DateTime, oid::ObjectId};
+use outdial::{
+    dao::{
+        Applied, CALL_TIMEOUT, CallFilter, Cursor, Dao, List, PageRequest, Position, ReconcileKind,
+        ScanPosition,
+    },
+    domain::{
+        BlockedNumber, Call, CallStatus, Changed, PhoneNumber, RecordingStatus, RecordingUpdate,
+        RefusalCode, TimeRange, User, UserUpdate,
+    },
+    service::place_call::store_and_count,
+};
+use tokio::time::Instant;
+
+use crate::support::{
+    accepted, call_of, callback, caps, recording_sid, recording_update, sid, sid_of, user,
+};
+
+pub async fn call_everything(dao: &Dao) {
+    let users: Vec<_> = (0..5).map(|i| user(&format!("u{i}@example.com"))).collect();
+    for user in &users {
+        dao.create_user(user).await.unwrap();
+    }
+    let ada = &users[0];
+    let calls: Vec<_> = users.iter().map(|_| call_of(ada.user_id())).collect();
+    for call in &calls {
+        dao.create_call(call).await.unwrap();
+    }
+    let call = &calls[0];
+    of_users(dao, ada).await;
+    of_calls(dao, call).await;
+    of_lists(dao, ada).await;
+    of_recordings(dao, call).await;
+    of_open_calls(dao, &calls[1]).await;
+    of_blocked_numbers(dao, ada).await;
+    let span = TimeRange::new(DateTime::from_millis(0), DateTime::from_millis(1)).unwrap();
+    dao.call_stats(&span).await.unwrap();
+    dao.count_refusal(RefusalCode::DailyCap, DateTime::now())
+        .await
+        .unwrap();
+    dao.refusals(&span).await.unwrap();
+    dao.dialing().await.unwrap();
+    dao.switch_dialing(true, None, None).await.unwrap();
+    of_admission(dao, call).await;
+    dao.delete_user(ada.user_id()).await.unwrap();
+    dao.delete_user(users[1].user_id()).await.unwrap();
+}
+
+async fn of_admission(dao: &Dao, call: &Call) {
+    let deadline = Instant::now() + CALL_TIMEOUT;
+    dao.count_call(call, caps(2, 2)).await.unwrap();
+    let user = call.user_id.parse().unwrap();
+    store_and_count(dao, &call_of(user), caps(2, 2), deadline)
+        .await
+        .unwrap();
+    dao.begin_dial(call, DateTime::now()).await.unwrap();
+    dao.withdraw_undialled(call).await.unwrap();
+    dao.withdraw_call(call).await.unwrap();
+    dao.uncount_call(call).await.unwrap();
+}
+
+async fn of_users(dao: &Dao, ada: &User) {
+    dao.get_user(ada.user_id()).await.unwrap().unwrap();
+    dao.get_user_by_email(&ada.email).await.unwrap().unwrap();
+    let rename = UserUpdate {
+        name: Changed(Some("Ada".parse().unwrap())),
+        ..UserUpdate::default()
+    };
+    dao.update_user(ada.user_id(), &rename).await.unwrap();
+}
+
+async fn of_calls(dao: &Dao, call: &Call) {
+    let id = call.call_id;
+    let sid = sid_of(call);
+    dao.get_call(id).await.unwrap().unwrap();
+    dao.get_call_by_idempotency_scope("scope").await.unwrap();
+    dao.request_hangup(id).await.unwrap();
+    dao.hangup_waits(id).await.unwrap();
+    dao.record_dial(call, &accepted(&sid), 201).await.unwrap();
+    dao.get_call_by_twilio_sid(&sid).await.unwrap().unwrap();
+    let update = callback(&sid, CallStatus::Ringing, 1);
+    for _ in 0..2 {
+        dao.update_call(id, &update).await.unwrap();
+        dao.update_call_by_twilio_sid(&sid, &update).await.unwrap();
+        dao.apply_status(Some(id), &update).await.unwrap();
+    }
+    dao.record_call_sid(id, &sid).await.unwrap();
+    dao.look_up_for_voice(Some(id), &sid).await.unwrap();
+    dao.record_undelivered(Some(id), Some(&sid)).await.unwrap();
+    dao.record_undelivered(None, Some(&sid)).await.unwrap();
+}
+
+async fn of_lists(dao: &Dao, ada: &User) {
+    let page = PageRequest {
+        size: 2,
+        from: Position::Page(2),
+    };
+    let behind = |cursor: Option<String>, list: &List| PageRequest {
+        size: 2,
+        from: Position::Cursor(Cursor::parse(&cursor.unwrap(), list).unwrap()),
+    };
+    let users = dao.list_users(None, &page).await.unwrap();
+    dao.list_users(None, &behind(users.next_cursor, &List::Users))
+        .await
+        .unwrap();
+    let number = &ada.phone_number;
+    let first = PageRequest {
+        size: 2,
+        from: Position::Page(1),
+    };
+    let users = dao.list_users(Some(number), &first).await.unwrap();
+    let next = behind(users.next_cursor, &List::UsersOfNumber(number.clone()));
+    dao.list_users(Some(number), &next).await.unwrap();
+    for status in [None, Some(CallStatus::Initiated)] {
+        let list = List::UserCalls(ada.user_id(), status);
+        let first = PageRequest {
+            size: 2,
+            from: Position::Page(1),
+        };
+        let calls = dao
+            .list_user_calls(ada.user_id(), status, &first)
+            .await
+            .unwrap();
+        let next = behind(calls.unwrap().next_cursor, &list);
+        dao.list_user_calls(ada.user_id(), status, &next)
+            .await
+            .unwrap();
+        let day = Duration::from_hours(24);
+        let now = DateTime::now();
+        let number: PhoneNumber = "+12125550123".parse().unwrap();
+        for (user, to_number) in [
+            (None, None),
+            (Some(ada.user_id()), None),
+            (None, Some(number.clone())),
+            (Some(ada.user_id()), Some(number)),
+        ] {
+            for [from, to] in [
+                [None, None],
+                [
+                    Some(DateTime::from_millis(0)),
+                    Some(now.saturating_add_duration(day)),
+                ],
+            ] {
+                let filter = CallFilter {
+                    user,
+                    status,
+                    to_number: to_number.clone(),
+                    from,
+                    to,
+                };
+                let first = PageRequest { size: 1, ..first };
+                let calls = dao.list_calls(&filter, &first).await.unwrap();
+                let next = behind(calls.unwrap().next_cursor, &List::Calls(filter.clone()));
+                dao.list_calls(&filter, &next).await.unwrap();
+            }
+        }
+    }
+}
+
+async fn of_recordings(dao: &Dao, call: &Call) {
+    let update = recording_update(call, &recording_sid(), RecordingStatus::Completed);
+    for _ in 0..2 {
+        dao.create_recording(call, &update).await.unwrap();
+        dao.apply_recording(Some(call.call_id), &update)
+            .await
+            .unwrap();
+    }
+    let orphan = RecordingUpdate {
+        call_sid: sid(),
+        ..recording_update(call, &recording_sid(), RecordingStatus::Completed)
+    };
+    let orphaned = dao.apply_recording(Some(call.call_id), &orphan).await;
+    assert_eq!(orphaned.unwrap(), Applied::OtherCall);
+    let recordings = dao
+        .list_call_recordings(call.call_id)
+        .await
+        .unwrap()
+        .unwrap();
+    let id = recordings[0].recording_id();
+    dao.get_recording(id).await.unwrap().unwrap();
+    dao.get_recording_by_call_id(call.id)
+        .await
+        .unwrap()
+        .unwrap();
+    dao.update_recording(id, RecordingStatus::Deleted)
+        .await
+        .unwrap();
+    dao.delete_recording(&recordings[0]).await.unwrap();
+}
+
+async fn of_open_calls(dao: &Dao, call: &Call) {
+    let now = DateTime::now();
+    for open in ReconcileKind::ALL {
+        for after in [None, Some(ScanPosition::of(call))] {
+            dao.list_open_calls(open, now, after, 2).await.unwrap();
+        }
+        dao.get_bookmark(open).await.unwrap();
+        dao.set_bookmark(open, Some(ScanPosition::of(call)))
+            .await
+            .unwrap();
+    }
+    let names = [sid_of(call), sid()];
+    dao.list_known_sids(&names).await.unwrap();
+    let long_ago = DateTime::from_millis(0);
+    dao.count_rivals(call, long_ago, now).await.unwrap();
+    dao.give_up_call(call.call_id, None).await.unwrap();
+    dao.settle_recording(call.call_id).await.unwrap();
+}
+
+async fn of_blocked_numbers(dao: &Dao, ada: &User) {
+    let numbers: Vec<_> = (0..5)
+        .map(|last| format!("+1212555012{last}").parse().unwrap())
+        .collect();
+    for number in &numbers {
+        let blocked = BlockedNumber {
+            id: ObjectId::new(),
+            number: PhoneNumber::clone(number),
+            reason: None,
+            created_by: None,
+            created_at: DateTime::now(),
+        };
+        dao.block_number(&blocked).await.unwrap();
+    }
+    let callee = dao.get_callee(ada.user_id(), &numbers[..2]).await.unwrap();
+    assert!(callee.unwrap().blocked_as.is_some());
+    let page = |from| PageRequest { size: 2, from };
+    let first = page(Position::Page(2));
+    let cursor = dao.list_blocked_numbers(&first).await.unwrap().next_cursor;
+    let cursor = Cursor::parse(&cursor.unwrap(), &List::BlockedNumbers).unwrap();
+    dao.list_blocked_numbers(&page(Position::Cursor(cursor)))
+        .await
+        .unwrap();
+    dao.get_blocked_number(&numbers[0]).await.unwrap().unwrap();
+    dao.unblock_number(&numbers[0]).await.unwrap();
+}

@@ -1,0 +1,32 @@
+//! Compares the simulator's calls with the database and with the responses to clients.
+
+mod calls;
+mod delivery;
+mod recordings;
+#[cfg(test)]
+mod tests;
+mod webhooks;
+
+use crate::evidence::Evidence;
+use crate::violation::{Kind, Violation};
+
+pub use delivery::script_outcomes;
+
+/// Returns all violations, sorted by kind.
+pub fn violations(evidence: &Evidence) -> Vec<Violation> {
+    let mut found = calls::violations(evidence);
+    found.extend(delivery::violations(evidence));
+    found.extend(recordings::violations(evidence));
+    found.extend(webhooks::violations(evidence));
+    for (kind, count) in [
+        (Kind::DeadLetter, evidence.dead_letters),
+        (Kind::StillQueued, evidence.queued),
+    ] {
+        found.extend((1..=count).map(|nth| {
+            Violation::new(kind, "an empty queue", format!("message {nth} of {count}"))
+        }));
+    }
+    found.sort();
+    found.dedup();
+    found
+}

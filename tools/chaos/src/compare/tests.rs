@@ -1,0 +1,7 @@
+//! Tests of the comparison: it finds each kind of damage to healthy evidence as its kind of violation.
+
+mod calls;
+mod delivery;
+mod fixtures;
+mod recordings;
+mod webhooks;

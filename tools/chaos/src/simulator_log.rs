@@ -1,0 +1,137 @@
+//! Follows the simulator's log during a run: webhooks and faults.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use stack::Result;
+use tokio::sync::watch;
+
+use crate::evidence::{Webhook, call_id_in};
+use crate::stop::stopped_within;
+
+/// The interval of reading the log.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The webhooks and faults in the log so far.
+#[derive(Debug, Default)]
+pub struct SimulatorLog {
+    /// Every attempt to deliver a webhook.
+    pub webhooks: Vec<Webhook>,
+    /// Injected faults, by kind.
+    pub faults: BTreeMap<String, usize>,
+    /// Entries that the simulator dropped before they were read.
+    pub missed: u64,
+    next: u64,
+}
+
+/// An entry of the log. Fields that don't belong to its kind are absent.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    n: u64,
+    kind: String,
+    call_sid: Option<String>,
+    webhook: Option<String>,
+    rest: Option<Value>,
+    action: Option<String>,
+    when: Option<String>,
+    event: Option<String>,
+    url: Option<String>,
+    status: Option<Value>,
+    params: Option<Value>,
+}
+
+impl SimulatorLog {
+    /// Follows the log of the simulator at this origin until the run stops.
+    pub async fn follow(
+        client: reqwest::Client,
+        simulator: String,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<Self> {
+        let mut seen = Self::default();
+        loop {
+            let stopped = stopped_within(&mut stop, INTERVAL).await;
+            let url = format!("{simulator}/_sim/log?since={}", seen.next);
+            let text = client
+                .get(url)
+                .send()
+                .await?
+                .error_for_status()?
+                .text()
+                .await?;
+            seen.read(&text)?;
+            if stopped {
+                return Ok(seen);
+            }
+        }
+    }
+
+    fn read(&mut self, log: &str) -> Result<()> {
+        for line in log.lines() {
+            let entry: Entry = serde_json::from_str(line)
+                .map_err(|error| format!("can't parse the simulator's log: {error}: {line:?}"))?;
+            self.missed += entry.n.saturating_sub(self.next);
+            self.next = entry.n + 1;
+            match entry.kind.as_str() {
+                "webhook" => self.webhooks.push(webhook(entry)),
+                "fault" => *self.faults.entry(fault(entry)).or_default() += 1,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn webhook(entry: Entry) -> Webhook {
+    let answer = entry
+        .status
+        .and_then(|status| u16::try_from(status.as_u64()?).ok());
+    let params = entry.params.unwrap_or_default();
+    let param = |name: &str| params[name].as_str().map(str::to_owned);
+    Webhook {
+        call_sid: entry.call_sid.unwrap_or_default(),
+        call_id: entry.url.as_deref().and_then(call_id_in),
+        kind: entry.webhook.unwrap_or_default(),
+        event: entry.event.unwrap_or_default(),
+        answer,
+        sequence: param("SequenceNumber").and_then(|number| number.parse().ok()),
+        recording_sid: param("RecordingSid"),
+    }
+}
+
+/// Returns a text such as `status drop` or `create reset after`.
+fn fault(entry: Entry) -> String {
+    let request = entry.rest.and_then(|what| what.as_str().map(str::to_owned));
+    let words = [entry.webhook.or(request), entry.action, entry.when];
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn webhooks_and_faults_are_read() {
+        let mut seen = SimulatorLog::default();
+        let log = concat!(
+            r#"{"n":0,"at":"t","kind":"fault","call_sid":"CA1","webhook":"status","event":"ringing","action":"drop"}"#,
+            "\n",
+            r#"{"n":1,"at":"t","kind":"fault","rest":"create","action":"reset","when":"after","path":"/x"}"#,
+            "\n",
+            r#"{"n":4,"at":"t","kind":"webhook","call_sid":"CA1","webhook":"status","event":"ringing","attempt":1,
+                "url":"http://127.0.0.1:1/twilio/status?call_id=one#rc=2","status":200,"params":{"SequenceNumber":"1"}}"#,
+            "\n",
+            r#"{"n":5,"at":"t","kind":"call.status","call_sid":"CA1","status":"ringing"}"#,
+        );
+        seen.read(&log.replace("\n                ", "")).unwrap();
+        assert_eq!(seen.missed, 2);
+        let faults: Vec<_> = seen.faults.keys().map(String::as_str).collect();
+        assert_eq!(faults, ["create reset after", "status drop"]);
+        let [webhook] = &seen.webhooks[..] else {
+            panic!("{:?}", seen.webhooks)
+        };
+        assert_eq!((webhook.answer, webhook.sequence), (Some(200), Some(1)));
+        assert_eq!(webhook.call_id.as_deref(), Some("one"));
+    }
+}

@@ -1,0 +1,147 @@
+//! The kinds of violations, and one violation. Each kind is something that must never happen.
+
+use std::fmt::{self, Display, Formatter};
+
+use serde::Serialize;
+
+/// A kind of violation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Twilio has a call that isn't in the database.
+    CallWithoutRecord,
+    /// One idempotency key has placed more than one call.
+    DialledTwice,
+    /// The database and Twilio have different statuses.
+    StatusDiffers,
+    /// The outcome of a dial is still unknown.
+    LeftUnknown,
+    /// A status was replaced by an earlier one.
+    StatusWentBack,
+    /// A recording at Twilio isn't in the database, or not as completed.
+    RecordingMissing,
+    /// A recording is in the database twice, or isn't at Twilio.
+    RecordingDoubled,
+    /// A call ended normally without its script, and the database doesn't say so.
+    ScriptNotSpoken,
+    /// The database says that the script wasn't spoken, but it was.
+    DeliveryDenied,
+    /// A webhook was answered 2xx, but it isn't in the database.
+    WebhookNotApplied,
+    /// `replay` has given up a webhook.
+    DeadLetter,
+    /// A webhook is in the queue at the end.
+    StillQueued,
+    /// A key has no final response.
+    StuckKey,
+    /// A client got a response that it must not get.
+    WrongAnswer,
+}
+
+impl Kind {
+    /// All kinds, in the order of the table.
+    pub const ALL: [Self; 14] = [
+        Self::CallWithoutRecord,
+        Self::DialledTwice,
+        Self::StatusDiffers,
+        Self::LeftUnknown,
+        Self::StatusWentBack,
+        Self::RecordingMissing,
+        Self::RecordingDoubled,
+        Self::ScriptNotSpoken,
+        Self::DeliveryDenied,
+        Self::WebhookNotApplied,
+        Self::DeadLetter,
+        Self::StillQueued,
+        Self::StuckKey,
+        Self::WrongAnswer,
+    ];
+
+    /// Returns the label in the table.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::CallWithoutRecord => "accepted calls without a record",
+            Self::DialledTwice => "calls dialled twice under one key",
+            Self::StatusDiffers => "statuses that differ from Twilio's",
+            Self::LeftUnknown => "dials with an unknown outcome",
+            Self::StatusWentBack => "statuses that went backwards",
+            Self::RecordingMissing => "missing recordings",
+            Self::RecordingDoubled => "duplicate recordings",
+            Self::ScriptNotSpoken => "scripts not spoken and not reported",
+            Self::DeliveryDenied => "spoken scripts reported as not spoken",
+            Self::WebhookNotApplied => "webhooks answered 2xx and not applied",
+            Self::DeadLetter => "dead letters",
+            Self::StillQueued => "webhooks left in the queue",
+            Self::StuckKey => "keys without a final response",
+            Self::WrongAnswer => "wrong responses to clients",
+        }
+    }
+}
+
+/// One violation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Violation {
+    /// The kind of violation.
+    pub kind: Kind,
+    /// The idempotency key concerned, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The call's `call_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<String>,
+    /// The call's `CallSid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_sid: Option<String>,
+    /// The correct state.
+    pub expected: String,
+    /// The actual state.
+    pub found: String,
+}
+
+impl Violation {
+    /// Creates a violation that names no call and no key.
+    pub fn new(kind: Kind, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self {
+            kind,
+            key: None,
+            call_id: None,
+            call_sid: None,
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
+    /// Names the call by its `call_id`.
+    pub fn of_call(mut self, call_id: impl Into<Option<String>>) -> Self {
+        self.call_id = call_id.into();
+        self
+    }
+
+    /// Names the call by its `CallSid`.
+    pub fn of_sid(mut self, call_sid: impl Into<Option<String>>) -> Self {
+        self.call_sid = call_sid.into();
+        self
+    }
+
+    /// Names the idempotency key.
+    pub fn of_key(mut self, key: &str) -> Self {
+        self.key = Some(key.to_owned());
+        self
+    }
+}
+
+impl Display for Violation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let names = [
+            ("key", &self.key),
+            ("call_id", &self.call_id),
+            ("CallSid", &self.call_sid),
+        ];
+        for (name, value) in names {
+            if let Some(value) = value {
+                write!(f, "{name} {value}  ")?;
+            }
+        }
+        write!(f, "expected: {}; found: {}", self.expected, self.found)
+    }
+}
