@@ -1,29 +1,31 @@
-//! `outdial dialing`: the kill switch, with which an operator stops all dialling.
+//! `outdial dialing`: the kill switch, with which an operator stops all dialling, and the dial queue.
 
 mod cancel;
+mod operator;
+mod queue;
 
 use std::fmt;
-use std::process::Command;
 
 use clap::{Args, ValueEnum};
-use outdial::dao::DialingSwitch;
-use outdial::dao::admin::waiting;
-use rustix::process::getuid;
-use rustix::system::uname;
+use outdial::dao::admin::{queue as dial_queue, waiting};
+use outdial::dao::{DaoError, DialingSwitch};
 use serde::Serialize;
 
 use crate::error::{Error, Result, UsageError};
 use crate::output::Format;
 use crate::target::{self, Target};
 use cancel::Counts;
+use operator::{BY_MAX, REASON_MAX, one_line, user_at_host};
+use queue::Queue;
 
 #[derive(Args)]
 #[command(after_help = "\
 The command prints first which database it works on. It refuses a database that has neither indexes
 nor documents of outdial.
 
-`off` refuses new calls from the next request on; calls in progress continue. With --cancel-queued
-it also ends the calls of this database that Twilio has queued or rings, and no others. It keeps
+`off` refuses new calls from the next request on; calls in progress continue. Scheduled calls and
+batches wait until `on`: `off` ends the leases under which some are about to be dialled, and those that
+expire meanwhile are not dialled. With --cancel-queued it also ends the calls of this database that Twilio has queued or rings, and no others. It keeps
 looking until requests that passed the switch just before are over, at least 5 s. A call without a
 CallSid ends as soon as Twilio names it. The command lists the calls that it could not end, and
 exits with 1: repeat it.
@@ -55,13 +57,9 @@ enum Action {
     On,
     /// Refuse new calls from the next request on
     Off,
-    /// Show the switch: on or off, since when, by whom and why
+    /// Show the switch (on or off, since when, by whom and why) and the dial queue
     Status,
 }
-
-/// The longest texts that fit on a line of a log, in characters.
-const REASON_MAX: usize = 500;
-const BY_MAX: usize = 200;
 
 /// The switch, and the counts of the canceled calls with --cancel-queued.
 #[derive(Serialize)]
@@ -71,6 +69,12 @@ struct Outcome {
     since: Option<String>,
     by: Option<String>,
     reason: Option<String>,
+    /// The dial queue, with `status`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<Queue>,
+    /// Number of waiting calls that were about to be dialled, with `off`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leases_ended: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     canceled: Option<Canceled>,
     #[serde(skip)]
@@ -92,6 +96,8 @@ impl From<DialingSwitch> for Outcome {
             since: switch.since.and_then(|at| at.try_to_rfc3339_string().ok()),
             by: switch.by.clone(),
             reason: switch.reason.clone(),
+            queue: None,
+            leases_ended: None,
             canceled: None,
             switch,
         }
@@ -102,7 +108,19 @@ impl From<DialingSwitch> for Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.canceled {
-            None => write!(f, "{}", self.switch),
+            None => {
+                write!(f, "{}", self.switch)?;
+                if let Some(ended) = self.leases_ended.filter(|ended| *ended > 0) {
+                    write!(
+                        f,
+                        "\nwaiting calls that were about to be dialled: {ended}; they wait again"
+                    )?;
+                }
+                match &self.queue {
+                    Some(queue) => write!(f, "\n{queue}"),
+                    None => Ok(()),
+                }
+            }
             Some(Canceled { calls, in_progress }) => {
                 write!(f, "{calls}\nin progress: {in_progress}")
             }
@@ -120,9 +138,25 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
         Action::Off => dao.switch_dialing(false, reason, Some(&by)).await?,
         Action::Status => dao.dialing().await?,
     };
-    let outcome = Outcome::from(switch);
+    let mut outcome = Outcome::from(switch);
+    let mut failure = None;
+    match arguments.action {
+        Action::On => {}
+        // `dial` reads the switch too, so nothing is dialled if this fails.
+        Action::Off => match dial_queue::end_leases(&dao.database().await?).await {
+            Ok(ended) => outcome.leases_ended = Some(ended),
+            Err(error) => failure = Some(error),
+        },
+        Action::Status => {
+            outcome.queue = Some(Queue::read(&dao.database().await?, &settings).await?);
+        }
+    }
     if !arguments.cancel_queued {
-        return format.print(&outcome);
+        format.print(&outcome)?;
+        return match failure {
+            Some(error) => Err(leases_remain(&error)),
+            None => Ok(()),
+        };
     }
     // Dialling is off, whatever happens from here on: the operator sees it at once.
     format.note(&outcome);
@@ -147,10 +181,19 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
         canceled: Some(canceled),
         ..outcome
     })?;
-    match failed {
-        0 => Ok(()),
-        count => Err(format!("calls that could not be ended: {count}; repeat the command").into()),
+    match (failed, failure) {
+        (0, None) => Ok(()),
+        (0, Some(error)) => Err(leases_remain(&error)),
+        (count, _) => {
+            Err(format!("calls that could not be ended: {count}; repeat the command").into())
+        }
     }
+}
+
+fn leases_remain(error: &DaoError) -> Error {
+    let advice = "they end by themselves within a minute";
+    format!("dialling is off, but the leases of waiting calls were not ended: {error}; {advice}")
+        .into()
 }
 
 impl Arguments {
@@ -171,72 +214,5 @@ impl Arguments {
             return Err(UsageError("--cancel-queued needs `off`".to_owned()));
         }
         Ok((reason, by))
-    }
-}
-
-/// Trims an operator's text. Blank counts as absent.
-fn one_line<'a>(
-    option: &str,
-    text: Option<&'a str>,
-    longest: usize,
-) -> Result<Option<&'a str>, UsageError> {
-    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let breaks = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-    if text.chars().count() > longest || text.contains(breaks) {
-        let message = format!("{option} must be one line of at most {longest} characters");
-        return Err(UsageError(message));
-    }
-    Ok(Some(text))
-}
-
-/// The name of the current user in the system's user database.
-fn login_name() -> Option<String> {
-    let output = Command::new("id").arg("-un").output().ok()?;
-    let name = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !name.is_empty()).then_some(name)
-}
-
-/// The current user and machine.
-fn user_at_host() -> String {
-    let user = ["USER", "LOGNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
-        .or_else(login_name)
-        .unwrap_or_else(|| format!("uid {}", getuid().as_raw()));
-    let host = uname().nodename().to_string_lossy().into_owned();
-    let name: String = format!("{user}@{host}")
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .take(BY_MAX)
-        .collect();
-    name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn operators_text_is_one_line_of_bounded_length() {
-        let read = |text| one_line("--by", Some(text), 5).map_err(|error| error.to_string());
-        assert_eq!(read(" Zoë "), Ok(Some("Zoë")));
-        assert_eq!(read("ééééé"), Ok(Some("ééééé")));
-        assert_eq!(read("  "), Ok(None));
-        let refused = Err("--by must be one line of at most 5 characters".to_owned());
-        for text in ["éééééé", "a\nb", "a\u{1b}b", "a\u{2028}b"] {
-            assert_eq!(read(text), refused, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn default_name_can_be_stored() {
-        let name = user_at_host();
-        assert!(name.contains('@'), "{name}");
-        assert_eq!(
-            one_line("--by", Some(&name), BY_MAX).ok(),
-            Some(Some(&*name))
-        );
     }
 }

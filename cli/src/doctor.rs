@@ -3,6 +3,7 @@
 mod clock;
 mod database;
 mod finding;
+mod queue;
 mod service;
 mod twilio;
 mod webhooks;
@@ -20,7 +21,7 @@ use url::Url;
 
 use crate::error::Result;
 use crate::output::Format;
-use crate::variables::{Variables, value};
+use crate::variables::{Values, Variables, value};
 use crate::{http, target};
 use finding::{Finding, failed, skipped};
 
@@ -74,7 +75,7 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
                 None => Err(skipped("SECRET_ID is not set")),
             };
             let mut checks = vec![Finding::new("secret", secret)];
-            checks.extend(Box::pin(all(&settings, api)).await?);
+            checks.extend(Box::pin(all(&settings, &values, api)).await?);
             checks
         }
         Err(error) => vec![Finding::new(
@@ -97,22 +98,32 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
 }
 
 /// Runs all checks concurrently.
-async fn all(settings: &Settings, api: Option<&str>) -> Result<Vec<Finding>> {
+async fn all(settings: &Settings, values: &Values, api: Option<&str>) -> Result<Vec<Finding>> {
     let http = http::client()?;
     let variables = variables(settings);
-    let (database, twilio, webhooks, service, clocks) = tokio::join!(
+    let (database, queue, twilio, webhooks, service, clocks) = tokio::join!(
         database::check(settings),
+        queue::check(settings, values),
         twilio::check(settings, &http),
         webhooks::check(settings, &http),
         service::check(settings, &http, api),
         clock::check(settings, &http, api),
     );
-    Ok([variables, database, twilio, webhooks, service, clocks].concat())
+    Ok([
+        variables,
+        database,
+        vec![queue],
+        twilio,
+        webhooks,
+        service,
+        clocks,
+    ]
+    .concat())
 }
 
 /// Checks every variable as the functions do in their init phase.
 fn variables(settings: &Settings) -> Vec<Finding> {
-    let parsed: [Option<ConfigError>; 10] = [
+    let parsed: [Option<ConfigError>; 14] = [
         settings.mongo().err(),
         settings.twilio().err(),
         settings.calls().err(),
@@ -121,6 +132,10 @@ fn variables(settings: &Settings) -> Vec<Finding> {
         settings.api_keys().err(),
         settings.speech().err(),
         settings.webhook_queue().err(),
+        settings.dial_queue().err(),
+        settings.wake_queue().err(),
+        settings.effects_queue().err(),
+        settings.pace().err(),
         settings.reconcile().err(),
         settings.webhook_tokens().err(),
     ];

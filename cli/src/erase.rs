@@ -21,7 +21,7 @@ use call::EraseError;
 
 #[derive(Args)]
 #[command(after_help = "\
-The command erases:
+The command first cancels the calls that wait to be dialled, and later attempts. Then it erases:
 - the recordings and the calls at Twilio, and our records of the recordings;
 - of each call everything but status, times, durations, codes and country;
 - the day's counters, also those of the numbers called;
@@ -119,6 +119,9 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
     if !arguments.yes && !prompt::confirms(QUESTION)? {
         return Err("nothing was erased".into());
     }
+    stored::cancel_calls(&person.database, person.id).await?;
+    // A dial may have begun meanwhile.
+    person.refuse_while_live().await?;
     outcome.calls_left = person.erase(user.as_ref()).await?;
     outcome.result = match outcome.calls_left {
         0 => Erasure::Erased,

@@ -1,18 +1,17 @@
 //! `outdial import`: users from a CSV file, or from the JSON lines that `outdial export users` writes.
 
-mod cells;
 mod exported;
 mod header;
 mod report;
 mod row;
 mod store;
 mod table;
-mod text;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use outdial::csv::{CsvError, Lines};
 use outdial::input;
 
 use crate::error::Result;
@@ -22,8 +21,7 @@ use crate::{progress, target};
 use report::Report;
 use row::{Content, Row};
 use store::{Ids, Store};
-use table::{OpenQuote, Table};
-use text::Lines;
+use table::Table;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -88,7 +86,7 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
             },
             Ok(None) => {}
             Err(error) => {
-                let lines = error.downcast_ref::<OpenQuote>().map_or(0, |it| it.lines);
+                let lines = error.downcast_ref().map_or(0, CsvError::lines);
                 report.stop(format!("{}: {error}", path.display()), lines);
             }
         }

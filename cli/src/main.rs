@@ -4,6 +4,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod aws;
+mod batch;
 mod dialing;
 mod doctor;
 mod erase;
@@ -17,6 +18,7 @@ mod output;
 mod progress;
 mod prompt;
 mod redrive;
+mod sqs;
 mod target;
 mod variables;
 
@@ -36,7 +38,7 @@ use tokio::time::timeout;
 use error::{Error, Result, StdoutClosed, UsageError};
 use output::{Format, message};
 
-/// Operates outdial: checks a deployment, stops dialling, imports, exports and erases data.
+/// Operates outdial: checks a deployment, calls lists of people, stops dialling, imports, exports and erases data.
 #[derive(Parser)]
 #[command(
     name = "outdial",
@@ -53,7 +55,7 @@ Exit codes:
   1              failed, or a check failed; standard error says why
   2              usage error: an argument is missing, unknown or malformed
   129, 130, 143  ended by SIGHUP, SIGINT (Ctrl-C) or SIGTERM
-  141            the reader of an export closed standard output before the end"
+  141            the reader of an export or of results closed standard output before the end"
 )]
 struct Cli {
     /// Format of the result on standard output: text, or one JSON document
@@ -82,11 +84,13 @@ enum Command {
     Erase(erase::Arguments),
     /// Make an API key and print its entry in `API_KEYS`
     Key(key::Arguments),
-    /// Stop all dialling, resume it, or show the kill switch
+    /// Call the recipients in a CSV file, and control batches of calls
+    Batch(batch::Arguments),
+    /// Stop all dialling, resume it, or show the kill switch and the dial queue
     Dialing(dialing::Arguments),
     /// Create the database's indexes, and replace those of earlier versions
     Indexes(indexes::Arguments),
-    /// Move dead letters back into the webhook queue
+    /// Move dead letters back into the webhook queue or the effects queue
     Redrive(redrive::Arguments),
     /// Print a completion script for a shell
     #[command(after_help = "\
@@ -169,6 +173,7 @@ async fn perform(cli: Cli) -> Result<()> {
         Command::Export(arguments) => export::run(arguments, format).await,
         Command::Erase(arguments) => erase::run(arguments, format).await,
         Command::Key(arguments) => key::run(&arguments, format),
+        Command::Batch(arguments) => Box::pin(batch::run(arguments, format)).await,
         Command::Dialing(arguments) => dialing::run(arguments, format).await,
         Command::Indexes(arguments) => indexes::run(arguments, format).await,
         Command::Redrive(arguments) => redrive::run(arguments, format).await,

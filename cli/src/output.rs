@@ -14,7 +14,7 @@ pub enum Format {
     /// Text for a person
     #[default]
     Text,
-    /// One JSON document with stable field names; `export` writes JSON lines
+    /// One JSON document with stable field names; `export` and `batch run` write JSON lines
     Json,
 }
 

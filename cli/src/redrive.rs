@@ -1,35 +1,44 @@
-//! `outdial redrive`: dead letters back into the webhook queue.
+//! `outdial redrive`: dead letters back into the webhook queue or the effects queue. Never into the dial queue.
 
+mod letter;
 mod queues;
 
 use std::fmt;
 
-use aws_sdk_sqs::types::Message;
-use chrono::{DateTime, SecondsFormat, Utc};
-use clap::Args;
-use outdial::webhook::QueuedWebhook;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Result, UsageError};
 use crate::output::{Format, message};
 use crate::variables::{Variables, value};
+use letter::Letter;
 use queues::{HIDDEN_SECONDS, Queues};
 
 #[derive(Args)]
 #[command(after_help = "\
 The command prints first which queues it works on. It needs no database and no secret. Without
 --from and WEBHOOK_DEAD_LETTERS_URL, it reads the dead-letter queue that the redrive policy of the
-webhook queue names.
+queue names.
+
+Dead letters of the dial queue are never moved. Each names a call and the lease under which it was to
+be dialled. The lease has ended, so the letter would dial nothing, and dispatch has claimed the call
+again. `--queue dial --dry-run` shows them.
 
 Examples:
   outdial redrive --from $WEBHOOK_DEAD_LETTERS_URL --to $WEBHOOK_QUEUE_URL --dry-run
   outdial redrive --variables status.json --dry-run
-  outdial redrive --variables status.json")]
+  outdial redrive --variables status.json
+  outdial redrive --queue effects --variables status.json")]
 pub struct Arguments {
-    /// URL of the dead-letter queue, the stack's output `WebhookDeadLettersUrl`, instead of `WEBHOOK_DEAD_LETTERS_URL`
+    /// The queue whose dead letters are moved
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    queue: QueueName,
+    /// URL of the dead-letter queue, the stack's output `WebhookDeadLettersUrl` or `EffectsDeadLettersUrl`, instead of
+    /// `WEBHOOK_DEAD_LETTERS_URL`
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// URL of the webhook queue, the stack's output `WebhookQueueUrl`, instead of `WEBHOOK_QUEUE_URL`
+    /// URL of the queue, the stack's output `WebhookQueueUrl` or `EffectsQueueUrl`, instead of `WEBHOOK_QUEUE_URL` or
+    /// `EFFECTS_QUEUE_URL`
     #[arg(long, value_name = "URL")]
     to: Option<String>,
     /// Show the dead letters and move none
@@ -37,6 +46,33 @@ pub struct Arguments {
     dry_run: bool,
     #[command(flatten)]
     variables: Variables,
+}
+
+/// A queue that has dead letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum QueueName {
+    /// Webhooks that the database could not store
+    #[default]
+    Webhooks,
+    /// Ended calls whose effects are open, such as a next attempt
+    Effects,
+    /// Calls to dial: only with --dry-run, because their dead letters are never moved
+    Dial,
+}
+
+/// Why dead letters of the dial queue stay.
+const NEVER_DIALS: &str = "dead letters of the dial queue are never moved: their leases have ended, so they would dial nothing, and \
+                           dispatch has claimed the calls again";
+
+impl QueueName {
+    /// The variables with the URLs of the queue and of its dead letters.
+    fn variables(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Webhooks => ("WEBHOOK_QUEUE_URL", "WEBHOOK_DEAD_LETTERS_URL"),
+            Self::Effects => ("EFFECTS_QUEUE_URL", "EFFECTS_DEAD_LETTERS_URL"),
+            Self::Dial => ("DIAL_QUEUE_URL", "DIAL_DEAD_LETTERS_URL"),
+        }
+    }
 }
 
 /// The letters found and moved.
@@ -49,30 +85,6 @@ struct Outcome {
     moved: usize,
     /// Dead letters at the end, as SQS estimates; `None` in a dry run and after a failure.
     left: Option<u64>,
-}
-
-/// A dead letter, without anything personal.
-#[derive(Serialize)]
-struct Letter {
-    message_id: Option<String>,
-    /// `None` if the message is not a webhook from outdial.
-    topic: Option<String>,
-    call_id: Option<String>,
-    /// When the webhook came in, UTC.
-    received_at: Option<String>,
-}
-
-impl fmt::Display for Letter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.message_id.as_deref();
-        write!(f, "{}  ", id.unwrap_or("message without an id"))?;
-        let Some(topic) = &self.topic else {
-            return f.write_str("not a webhook from outdial");
-        };
-        let call = self.call_id.as_deref().unwrap_or("a call");
-        let received = self.received_at.as_deref().unwrap_or_default();
-        write!(f, "{topic} of {call}, received {received}")
-    }
 }
 
 /// The last line of the text; the lines before it are printed while the letters move.
@@ -98,9 +110,15 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
         let url = argument.as_deref().or_else(|| value(&values, variable));
         url.map(str::to_owned)
     };
-    let to = named(&arguments.to, "WEBHOOK_QUEUE_URL");
-    let to = to.ok_or("no queue: pass --to, or set WEBHOOK_QUEUE_URL in the variables")?;
-    let from = named(&arguments.from, "WEBHOOK_DEAD_LETTERS_URL");
+    let (queue, dead_letters) = arguments.queue.variables();
+    let to = named(&arguments.to, queue);
+    let to = to.ok_or_else(|| format!("no queue: pass --to, or set {queue} in the variables"))?;
+    let is_dial =
+        arguments.queue == QueueName::Dial || value(&values, "DIAL_QUEUE_URL") == Some(&to);
+    if is_dial && !arguments.dry_run {
+        return Err(UsageError(NEVER_DIALS.to_owned()).into());
+    }
+    let from = named(&arguments.from, dead_letters);
     let queues = Queues::find(&values, from, to).await?;
     let origin = arguments.variables.origin(&values);
     message(format_args!(
@@ -132,8 +150,11 @@ async fn move_letters(queues: &Queues, outcome: &mut Outcome, format: Format) ->
             break;
         }
         for message in &messages {
-            let letter = letter(message);
+            let letter = Letter::of(message);
             format.note(format_args!("  {letter}"));
+            if letter.is_dial && !outcome.dry_run {
+                return Err(NEVER_DIALS.into());
+            }
             outcome.letters.push(letter);
             if !outcome.dry_run {
                 queues.put_back(message).await?;
@@ -142,24 +163,4 @@ async fn move_letters(queues: &Queues, outcome: &mut Outcome, format: Format) ->
         }
     }
     Ok(())
-}
-
-fn letter(message: &Message) -> Letter {
-    let webhook = message.body().map(serde_json::from_str::<QueuedWebhook>);
-    let webhook = webhook.and_then(Result::ok);
-    let received_at = webhook.as_ref().map(|webhook| {
-        let received = DateTime::<Utc>::from_timestamp_millis(webhook.received_at);
-        received
-            .unwrap_or_default()
-            .to_rfc3339_opts(SecondsFormat::Millis, true)
-    });
-    Letter {
-        message_id: message.message_id().map(str::to_owned),
-        topic: webhook
-            .as_ref()
-            .and_then(|webhook| serde_json::to_value(webhook.topic).ok())
-            .and_then(|topic| topic.as_str().map(str::to_owned)),
-        call_id: webhook.and_then(|webhook| webhook.call_id.map(|id| id.to_string())),
-        received_at,
-    }
 }

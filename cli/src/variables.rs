@@ -60,7 +60,7 @@ impl Variables {
     /// Reads the variables, without the values of the secret. The file may be a pipe, which can be read only once.
     pub fn values(&self) -> Result<Values> {
         let mut values = match (self.local, &self.from_file) {
-            (Some(port), _) => of_local_stack(port)?,
+            (Some(port), _) => local_stack(port)?,
             (None, Some(file)) => read(file)?,
             (None, None) => environment()?,
         };
@@ -86,7 +86,8 @@ pub fn for_operator(mut values: Values) -> Values {
     values
 }
 
-fn of_local_stack(port: u16) -> Result<Values> {
+/// Reads the variables of `cargo xtask dev` on this port.
+pub fn local_stack(port: u16) -> Result<Values> {
     let file = dev_variables_file(port)?;
     if !file.exists() {
         let file = file.display();

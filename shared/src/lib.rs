@@ -24,7 +24,7 @@
 //!
 //! # Layers
 //!
-//! Each module uses only modules of earlier layers: [`domain`], [`variables`], [`tls`], [`input`]; [`telemetry`], [`aws`];
+//! Each module uses only modules of earlier layers: [`domain`], [`variables`], [`tls`], [`input`]; [`telemetry`], [`aws`], [`csv`];
 //! [`config`]; [`dao`], [`twilio`]; [`service`], [`http`]; [`webhook`]; [`boot`]. `xtask/tests/layout.rs` tests that.
 //!
 //! # Example
@@ -59,6 +59,7 @@
 pub mod aws;
 pub mod boot;
 pub mod config;
+pub mod csv;
 pub mod dao;
 pub mod domain;
 pub mod http;

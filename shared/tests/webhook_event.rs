@@ -68,7 +68,13 @@ fn status_callback_is_parsed() {
 
 #[test]
 fn every_twilio_status_is_parsed() {
-    for status in CallStatus::ALL {
+    let words = CallStatus::ALL.map(CallStatus::as_str);
+    let statuses: Vec<_> = words
+        .into_iter()
+        .filter_map(CallStatus::of_twilio)
+        .collect();
+    assert_eq!(statuses.len(), 9);
+    for status in statuses {
         let body = form(&[("CallSid", CALL), ("CallStatus", status.as_str())]);
         assert_eq!(parse_status(&body, None, now()).unwrap().status, status);
     }

@@ -9,6 +9,10 @@ after(end);
 
 await import("./sign_in.mjs");
 await import("./calls.mjs");
+await import("./scheduled.mjs");
+await import("./attempts.mjs");
+await import("./batches.mjs");
+await import("./access.mjs");
 await import("./recordings.mjs");
 await import("./audio.mjs");
 await import("./users.mjs");

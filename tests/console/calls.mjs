@@ -3,18 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { FEW, NUMBER, REFUSED, SLOW, callApi, newCall, newUser, open, signedIn, waitUntil } from "./support.mjs";
-
-const rowOf = (page, call) => page.locator(`tr[data-call="${call.call_id}"]`);
-
-async function fillCall(page, user, script = "Hello! This is a test. Goodbye!") {
-  await page.getByRole("button", { name: "New call" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("User").fill(user.email);
-  await dialog.getByLabel("Number").fill(NUMBER);
-  await dialog.getByLabel("Script").fill(script);
-  return dialog;
-}
+import { FEW, NUMBER, REFUSED, SLOW, callApi, fillCall, newCall, newUser, open, rowOf, signedIn, waitUntil } from "./support.mjs";
 
 test("a placed call is shown to its end and its recording plays", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);

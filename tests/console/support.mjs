@@ -14,6 +14,7 @@ export const MANY = {
   url: process.env.OUTDIAL_MANY_URL,
   key: process.env.OUTDIAL_MANY_API_KEY,
   calls: Number(process.env.OUTDIAL_MANY_CALLS),
+  batch: process.env.OUTDIAL_MANY_BATCH,
 };
 export const NUMBER = "+14155552671";
 /** A simulated phone that rings for 25 seconds. */
@@ -160,6 +161,26 @@ export function newUser(place, more = {}) {
 export function newCall(place, user, more = {}) {
   return callApi(place, "POST", "/calls/outbound", { user_id: user.id, to_number: NUMBER, script: "Hello! Goodbye!", ...more });
 }
+
+export function newBatch(place, user, more = {}) {
+  return callApi(place, "POST", "/batches", { user_id: user.id, name: "Parcels", script: "Hello {{ first_name }}!", ...more });
+}
+
+/** The row of a call in a list. */
+export const rowOf = (page, call) => page.locator(`tr[data-call="${call.call_id}"]`);
+
+/** Opens the form for a call and fills it in. */
+export async function fillCall(page, user, script = "Hello! This is a test. Goodbye!") {
+  await page.getByRole("button", { name: "New call" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("User").fill(user.email);
+  await dialog.getByLabel("Number").fill(NUMBER);
+  await dialog.getByLabel("Script").fill(script);
+  return dialog;
+}
+
+/** The value of an input for a time in UTC, which is the pages' time zone. */
+export const local = (at) => new Date(at).toISOString().slice(0, 16);
 
 /** Waits until `found` returns a value. */
 export async function waitUntil(found, what) {

@@ -47,6 +47,16 @@ NOT_TOGETHER = {"cursor", "page", "email"}
 TIMES = {"must be earlier than to", "must be at most 31 days before to"}
 # The number is in no numbering plan.
 NOT_VALID = ("must be a valid number", "must be written ")
+# Times depend on each other and on the clock, delays on their sum. To a schema, 3.0 is a whole number. A script is a template, and
+# recipients are a CSV table.
+BEYOND_SCHEMA = (
+    "expires_at",
+    "max_wait_seconds",
+    "recipients",
+    "retry.",
+    "scheduled_at",
+    "script",
+)
 # The metadata have a limit in bytes.
 TOO_MUCH = "must have at most 2048 bytes"
 
@@ -83,7 +93,8 @@ def filter_failure(context, failure, case, response):
     too_much = {"metadata"} if errors.get("metadata", "").startswith(TOO_MUCH) else set()
     turned = {"from"} if errors.get("from") in TIMES else set()
     not_valid = {"phone_number"} if errors.get("phone_number", "").startswith(NOT_VALID) else set()
-    return not errors.keys() <= opaque | too_much | turned | not_valid
+    rest = errors.keys() - opaque - too_much - turned - not_valid
+    return any(not field.startswith(BEYOND_SCHEMA) for field in rest)
 
 
 @schemathesis.deserializer("audio/x-wav")

@@ -46,14 +46,23 @@ def periods(samples, stat, period, until):
     return found
 
 
+def evaluate(alarm, values):
+    """Returns the value of an alarm's expression for one period, in which each metric has one of these values."""
+    expression, *rest = [it.get("Expression", it["Id"]) for it in alarm["Metrics"]]
+    if expression == f"FILL({rest[0]}, 0) / (FILL({rest[-1]}, 0) + 1)":
+        share, of = values
+        return share / (of + 1)
+    assert expression in ("SUM(FILL(METRICS(), 0))", f"FILL({rest[0]}, 0) + FILL({rest[-1]}, 0)"), expression
+    return sum(values)
+
+
 def is_raised(alarm, series, until, offset=0):
     """Returns true if these samples raise the alarm. `series` has `[(seconds, value)]` by the name of the metric."""
     series = {name: [(at + offset, value) for at, value in samples] for name, samples in series.items()}
     read = [(periods(series.get(name, []), stat, period, until + offset), period) for _, name, _, stat, period in metrics(alarm)]
     (period,) = {period for _, period in read}
     if "Metrics" in alarm:
-        assert re.fullmatch(r"SUM\(FILL\(METRICS\(\), 0\)\)|FILL\(\w+, 0\) \+ FILL\(\w+, 0\)", alarm["Metrics"][0]["Expression"])
-        points = [sum(value or 0 for value in values) for values in zip(*(values for values, _ in read), strict=True)]
+        points = [evaluate(alarm, [value or 0 for value in values]) for values in zip(*(values for values, _ in read), strict=True)]
     else:
         ((points, _),) = read
     breaching = {
@@ -159,9 +168,57 @@ def test_messages_that_wait_for_less_than_an_hour_raise_no_alarm(alarms):
     assert not is_raised(alarm, {}, 2 * HOUR)
 
 
-def test_no_alarm_uses_the_age_of_the_oldest_message(alarms):
-    read = {name for alarm in alarms.values() for _, name, _, _, _ in metrics(alarm)}
-    assert "ApproximateAgeOfOldestMessage" not in read, "the metric ignores messages that were received three times"
+def test_age_of_the_oldest_message_is_used_only_if_the_third_try_is_the_last(alarms, deployed):
+    queues = deployed.of_type("AWS::SQS::Queue")
+    for alarm in alarms.values():
+        for _, name, dimensions, _, _ in metrics(alarm):
+            if name == "ApproximateAgeOfOldestMessage":
+                queue = queues[dimensions["QueueName"]["Fn::GetAtt"][0]]
+                assert queue["RedrivePolicy"]["maxReceiveCount"] <= 3, "the metric ignores messages that were received three times"
+
+
+# Effects and scheduled calls
+
+
+def test_effects_that_wait_for_a_quarter_of_an_hour_raise_an_alarm(alarms):
+    alarm = alarms["EffectsQueueAgeAlarm"]
+    age = "ApproximateAgeOfOldestMessage"
+    waiting = [(at, at) for at in range(0, HOUR, MINUTE)]
+    assert is_raised(alarm, {age: waiting}, HOUR)
+    assert not is_raised(alarm, {age: waiting[:15]}, HOUR)
+    tried_twice = [(at, at % 400) for at in range(0, HOUR, MINUTE)]
+    assert not is_raised(alarm, {age: tried_twice}, HOUR), "the second try succeeds"
+    assert not is_raised(alarm, {}, HOUR)
+
+
+def test_call_that_is_due_for_five_minutes_raises_an_alarm(alarms):
+    alarm = alarms["OldestDueSecondsAlarm"]
+    overdue = [(at, at) for at in range(0, HOUR, MINUTE)]
+    assert is_raised(alarm, {"OldestDueSeconds": overdue[:6]}, HOUR)
+    assert not is_raised(alarm, {"OldestDueSeconds": overdue[:5]}, HOUR)
+    assert not is_raised(alarm, {"OldestDueSeconds": [(at, 2) for at in range(0, HOUR, MINUTE)]}, HOUR)
+    assert not is_raised(alarm, {}, HOUR)
+
+
+@pytest.mark.parametrize("offset", range(0, 300, 41))
+@pytest.mark.parametrize("pace", [0.1, 1, 100])
+def test_starved_permits_raise_an_alarm_only_if_they_last_and_are_many(alarms, offset, pace):
+    def counted(starved, minutes):
+        sent = [(at, 60 * pace) for at in range(0, minutes * MINUTE, MINUTE)]
+        return {"DispatchedCalls": sent, "PermitsStarved": [(at, starved * count) for at, count in sent]}
+
+    alarm = alarms["PermitsStarvedAlarm"]
+    assert is_raised(alarm, counted(0.9, 25), HOUR, offset)
+    assert not is_raised(alarm, counted(0.9, 5), HOUR, offset)
+    assert not is_raised(alarm, counted(0.3, 60), HOUR, offset), "some calls of a full queue find no permit"
+    assert not is_raised(alarm, {}, HOUR, offset)
+
+
+def test_missing_runs_of_dispatch_raise_an_alarm(alarms):
+    alarm = alarms["DispatchSilentAlarm"]
+    assert list(metrics(alarm)) == [("AWS/Lambda", "Invocations", {"FunctionName": {"Ref": "Dispatch"}}, "Sum", 10 * MINUTE)]
+    assert is_raised(alarm, {}, 10 * MINUTE)
+    assert not is_raised(alarm, {"Invocations": every(MINUTE, HOUR)}, HOUR)
 
 
 # Runs of reconcile
@@ -193,6 +250,7 @@ def test_missing_runs_of_reconcile_raise_an_alarm(alarms):
 
 def test_one_event_raises_each_alarm_with_a_threshold_of_one(alarms):
     lasting = {"FailedReplaysAlarm", "WebhookQueueAgeAlarm", "DialsLeftUnknownAlarm", "ReconcileSilentAlarm"}
+    lasting |= {"DispatchSilentAlarm", "EffectsQueueAgeAlarm", "OldestDueSecondsAlarm", "PermitsStarvedAlarm"}
     many = {"BadSignaturesAlarm": 20, "UnauthorizedRequestsAlarm": 50}
     for name, alarm in alarms.items():
         if name not in lasting:
@@ -228,8 +286,9 @@ def watched(alarms, namespace, metric):
 
 def test_errors_of_any_function_and_throttles_of_functions_with_callers_raise_an_alarm(alarms, binaries):
     assert watched(alarms, "AWS/Lambda", "Errors") == sorted(binaries)
-    # Strangers can cause throttles of health, and a listener notices those of media. The dashboard shows both.
-    assert watched(alarms, "AWS/Lambda", "Throttles") == sorted(WEBHOOKS | {"Users", "OutboundCalls"})
+    # Strangers can cause throttles of health, and a listener notices those of media. The dashboard shows both. A run of dispatch throttles
+    # wake-ups that it serves itself.
+    assert watched(alarms, "AWS/Lambda", "Throttles") == sorted(WEBHOOKS | {"Users", "OutboundCalls", "Batches", "Dial"})
 
 
 def test_alarms_use_the_metrics_and_dimensions_that_the_functions_count(alarms, binaries):
@@ -239,22 +298,26 @@ def test_alarms_use_the_metrics_and_dimensions_that_the_functions_count(alarms, 
             if namespace == "outdial":
                 assert set(dimensions) == {"Stack", "Function"}, name
                 assert dimensions["Stack"] == {"Ref": "AWS::StackName"}, "the alarm ignores other stacks"
-                assert name == f"{metric}Alarm" or metric == "Faults", name
+                assert name == f"{metric}Alarm" or metric == "Faults" or (name, metric) == ("PermitsStarvedAlarm", "DispatchedCalls"), name
                 found.setdefault(metric, set()).add(dimensions["Function"])
     webhooks = {binaries[name] for name in WEBHOOKS}
     everywhere = webhooks | {"replay"}
     assert found == {
-        "Faults": webhooks - {"voice"} | {"health", "users", "outbound-calls", "media"},
-        "SuspectedDoubleDials": everywhere | {"outbound-calls", "reconcile"},
+        "Faults": webhooks - {"voice"} | {"health", "users", "outbound-calls", "batches", "media"},
+        "SuspectedDoubleDials": everywhere | {"outbound-calls", "reconcile", "dial"},
         "OrphanWebhooks": everywhere,
         "BadSignatures": webhooks | {"media"},
-        "UnauthorizedRequests": {"users", "outbound-calls", "health"},
-        "UnreadableDocuments": everywhere - {"status"} | {"users", "outbound-calls", "reconcile"},
+        "UnauthorizedRequests": {"users", "outbound-calls", "batches", "health"},
+        "UnreadableDocuments": everywhere - {"status"} | {"users", "outbound-calls", "batches", "reconcile", "dispatch", "dial", "effects"},
         "Apologies": {"voice"},
         "DialsLeftUnknown": {"reconcile"},
         "FailedReplays": {"replay"},
+        "DispatchStopped": {"dispatch"},
+        "OldestDueSeconds": {"dispatch"},
+        "PermitsStarved": {"dial"},
+        "DispatchedCalls": {"dispatch"},
     }
-    names = set(re.findall(r'Self::\w+ => "(\w+)"', (ROOT / "shared/src/telemetry/metrics.rs").read_text()))
+    names = set(re.findall(r'(?:Self::\w+ =>|const \w+: &str =) "(\w+)"', (ROOT / "shared/src/telemetry/metrics.rs").read_text()))
     assert set(found) <= names, f"no code counts {set(found) - names}"
     assert set.union(*found.values()) <= set(binaries.values())
 
@@ -266,7 +329,7 @@ def test_faults_of_every_function_with_requests_raise_an_alarm(alarms, binaries)
     }
     faults = {name: functions for name, functions in faults.items() if functions}
     own_url = {f"{name}UrlErrorsAlarm": {binaries[name]} for name in FUNCTION_URLS - {"Voice"}}
-    assert faults == own_url | {"ApiErrorsAlarm": {"health", "users", "outbound-calls"}}, "voice always returns 200"
+    assert faults == own_url | {"ApiErrorsAlarm": {"health", "users", "outbound-calls", "batches"}}, "voice always returns 200"
 
 
 def test_dead_letters_and_waiting_webhooks_raise_an_alarm(alarms):
@@ -280,7 +343,14 @@ def test_dead_letters_and_waiting_webhooks_raise_an_alarm(alarms):
             ("ApproximateNumberOfMessagesNotVisible", "WebhookQueue"),
             ("ApproximateNumberOfMessagesVisible", "WebhookQueue"),
         ],
+        "DialDeadLettersAlarm": [("ApproximateNumberOfMessagesVisible", "DialDeadLetters")],
+        "EffectsDeadLettersAlarm": [("ApproximateNumberOfMessagesVisible", "EffectsDeadLetters")],
+        "EffectsQueueAgeAlarm": [("ApproximateAgeOfOldestMessage", "EffectsQueue")],
     }
+
+
+def test_no_alarm_has_more_than_the_ten_metrics_that_cloudwatch_allows(alarms):
+    assert max(len(list(metrics(alarm))) for alarm in alarms.values()) <= 10
 
 
 def test_metrics_of_an_expression_return_no_data_themselves(alarms):

@@ -10,11 +10,15 @@ from test_template import OPTIONAL_FUNCTIONS, variables
 # Connections that a node of each Atlas tier accepts: https://www.mongodb.com/docs/atlas/reference/atlas-limits/
 CONNECTIONS = {"M0": 500, "M10": 1500, "M20": 3000, "M30": 3000, "M40": 6000}
 QUOTA, UNRESERVED = 1000, 100
+# Their executions have parameters of their own.
+BY_PARAMETER = {"Dial": "DialConcurrency"}
 
 
 @pytest.fixture(scope="module")
 def executions(written):
-    return written.document["Mappings"]["Executions"]
+    """Returns the executions of each function by tier, with the defaults of the parameters."""
+    defaults = {name: written.parameters[parameter]["Default"] for name, parameter in BY_PARAMETER.items()}
+    return {tier: {**row, **defaults} for tier, row in written.document["Mappings"]["Executions"].items()}
 
 
 def connections_of_an_environment(name):
@@ -34,6 +38,7 @@ def connections(row, functions):
 
 
 def test_each_tier_has_a_row_with_a_number_for_each_function(written, executions, functions):
+    assert all(not set(row) & set(BY_PARAMETER) for row in written.document["Mappings"]["Executions"].values())
     assert set(executions) == set(written.parameters["Capacity"]["AllowedValues"]) == {"none", *CONNECTIONS}
     for tier, row in executions.items():
         assert set(row) == set(functions), tier
@@ -53,7 +58,11 @@ def test_executions_leave_the_unreserved_concurrency_that_lambda_requires(execut
 @pytest.mark.parametrize("tier", CONNECTIONS)
 def test_executions_equal_the_concurrency_of_the_queue(deployed, executions, tier):
     for source in deployed.of_type("AWS::Lambda::EventSourceMapping").values():
-        assert int(executions[tier][source["FunctionName"]["Ref"]]) >= source["ScalingConfig"]["MaximumConcurrency"]
+        name, most = source["FunctionName"]["Ref"], source["ScalingConfig"]["MaximumConcurrency"]
+        if name in BY_PARAMETER:
+            assert most == {"Ref": BY_PARAMETER[name]}, "a throttled batch would count as a try of its messages"
+        else:
+            assert int(executions[tier][name]) >= most, name
 
 
 def reserved(template, *given):
@@ -62,6 +71,8 @@ def reserved(template, *given):
 
 
 def by_capacity(name):
+    if name in BY_PARAMETER:
+        return {"Ref": BY_PARAMETER[name]}
     return {"Fn::FindInMap": ["Executions", {"Ref": "Capacity"}, name]}
 
 
@@ -85,7 +96,8 @@ def test_earlier_parameters_override_capacity(deployed):
         freed = reserved(deployed, *given, "HasOutboundCallsReservedConcurrency", "HasUnreservedOutboundCalls")
         assert freed["OutboundCalls"] is None
         others = reserved(deployed, *given, "HasReservedConcurrency")
-        assert others.pop("OutboundCalls") == (by_capacity("OutboundCalls") if given else None)
+        for name in ("OutboundCalls", *BY_PARAMETER):
+            assert others.pop(name) == (by_capacity(name) if given else None), name
         assert all(value == {"Ref": "ReservedConcurrency"} for value in others.values())
 
 

@@ -203,6 +203,21 @@ def arn_of(resource, template):
     return f"arn:aws:sqs:us-east-1:123456789012:outdial-production-{name}-1A2B3C"
 
 
+def test_deployer_may_create_each_queue_schedule_and_event_source(deployer, deployed):
+    template = deployer.settled(*EVERY_CONDITION)
+    here = "us-east-1:123456789012"
+    asked = [("sqs:CreateQueue", f"arn:aws:sqs:{here}:outdial-production-{name}-1A2B3C", {}) for name in deployed.of_type("AWS::SQS::Queue")]
+    asked += [("events:PutRule", f"arn:aws:events:{here}:rule/outdial-production-{name}-1A2B3C", {}) for name in deployed.of_type("AWS::Events::Rule")]
+    for source in deployed.of_type("AWS::Lambda::EventSourceMapping").values():
+        function = f"arn:aws:lambda:{here}:function:outdial-production-{source['FunctionName']['Ref']}-1A2B3C"
+        asked.append(("lambda:CreateEventSourceMapping", "*", {"lambda:FunctionArn": function}))
+        asked.append(("lambda:PutFunctionEventInvokeConfig", function, {}))
+    assert len(asked) > 15
+    assert [it for it in asked if not may(template, "ExecutionRole", it[0], it[1], **it[2])] == []
+    other = {"lambda:FunctionArn": f"arn:aws:lambda:{here}:function:payroll"}
+    assert not may(template, "ExecutionRole", "lambda:CreateEventSourceMapping", "*", **other)
+
+
 def test_boundary_allows_each_function_what_its_role_allows(deployer, deployed):
     boundary, template = deployer.settled(*EVERY_CONDITION), deployed.settled(*OPTIONAL)
     asked = [(name, action, arn_of(it["Resource"], template)) for name, it in allowed(template) for action in listed(it["Action"])]

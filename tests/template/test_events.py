@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from conftest import ROOT
-from test_template import WEBHOOKS
+from test_template import RECEIVES, WEBHOOKS
 
 EVENTS = ROOT / "events"
 sys.path.insert(0, str(EVENTS))
@@ -17,7 +17,9 @@ sys.path.insert(0, str(EVENTS))
 import sign  # noqa: E402
 
 FILES = sign.event_files()
-REQUESTS = [file for file in FILES if not file.stem.startswith(("replay", "reconcile"))]
+SCHEDULED = ("reconcile", "dispatch", "effects-sweep")
+QUEUED = ("replay", "replay-unreadable", "dispatch-wake", "dial", "dial-unreadable", "effects", "effects-unreadable")
+REQUESTS = [file for file in FILES if file.stem not in SCHEDULED + QUEUED]
 REFUSED = ("-unreadable", "-refused", "-forged", "-expired", "-no-key", "-unknown-route")
 
 
@@ -83,15 +85,28 @@ def test_each_function_has_a_valid_event_and_a_refused_one(function_of, binaries
     kinds = {name: set() for name in binaries}
     for file in FILES:
         kinds[function_of(file)].add(file.stem.endswith(REFUSED))
-    assert kinds.pop("Reconcile") == {False}, "no scheduled event can be refused"
+    for name in ("Reconcile", "Dispatch"):
+        assert kinds.pop(name) == {False}, "neither a scheduled event nor a wake-up can be refused"
     assert kinds == {name: {True, False} for name in kinds}
 
 
-def test_queue_batch_has_the_format_of_lambda():
-    for name in ("replay", "replay-unreadable"):
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_scheduled_event_names_the_rule_of_its_function(name, function_of, deployed):
+    event = load(EVENTS / f"{name}.json")
+    assert set(event) == {*("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")}
+    assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
+    (resource,) = event["resources"]
+    (rule,) = (rule for rule in deployed.of_type("AWS::Events::Rule") if f"rule/outdial-{rule}-" in resource)
+    assert rule == f"{function_of(EVENTS / f'{name}.json')}Schedule"
+
+
+def test_queue_batch_has_the_format_of_lambda(function_of):
+    for name in QUEUED:
         records = load(EVENTS / f"{name}.json")["Records"]
         assert len({record["messageId"] for record in records}) == len(records)
+        queue = RECEIVES[function_of(EVENTS / f"{name}.json")]
         for record in records:
+            assert record["eventSourceARN"].rpartition(":")[2].startswith(f"outdial-{queue}-")
             assert record["md5OfBody"] == hashlib.md5(record["body"].encode()).hexdigest()
             assert record["eventSource"] == "aws:sqs"
             assert {"ApproximateReceiveCount", "SentTimestamp"} <= set(record["attributes"])
@@ -157,6 +172,11 @@ def test_events_use_the_ids_of_the_seed(binaries):
     assert recording["call_id"] == call["_id"]["$oid"]
     assert load(EVENTS / "outbound-calls-get.json")["rawPath"] == f"/calls/{call['call_id']}"
     assert json.loads(load(EVENTS / "outbound-calls-create.json")["body"])["user_id"] == user["_id"]["$oid"]
+    for name in ("dial", "effects"):
+        (message,) = load(EVENTS / f"{name}.json")["Records"]
+        assert json.loads(message["body"])["call_id"] == call["call_id"]
+    for name in ("batches-create", "outbound-calls-retry"):
+        assert json.loads(load(EVENTS / f"{name}.json")["body"])["user_id"] == user["_id"]["$oid"]
     for name in WEBHOOKS:
         event = load(EVENTS / f"{binaries[name]}.json")
         assert event["queryStringParameters"]["call_id"] == call["call_id"]

@@ -35,7 +35,7 @@ def test_each_python_package_is_pinned_by_version_and_hashes(file):
 
 def test_packages_are_installed_only_with_hashes():
     venv = (ROOT / "local/stack/src/venv.rs").read_text()
-    installed = set(re.findall(r'file: "([^"]+)"', venv)) | {"deploy/requirements.txt"}
+    installed = set(re.findall(r'Requirements::new\(\s*"[\w-]+",\s*"([^"]+)"', venv)) | {"deploy/requirements.txt"}
     assert installed == {str(file.relative_to(ROOT)) for file in files("**/requirements*.txt")}
     assert '"--require-hashes"' in venv and '"--no-deps"' in venv
     for file in files("**/requirements*.in"):

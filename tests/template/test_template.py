@@ -25,6 +25,24 @@ POSTED = {"/calls/outbound"}
 # Twilio calls these. They queue what the database does not take.
 WEBHOOKS = {name for path, name in ROUTES.items() if path.startswith("/twilio/")}
 FUNCTION_URLS = WEBHOOKS | {"Media"}
+# These give Twilio the URLs of the webhooks.
+DIALLING = ("OutboundCalls", "Dial")
+# The queues that each function sends messages to, and the queue whose messages Lambda gives it.
+SENDS = {
+    **dict.fromkeys(WEBHOOKS, ["WebhookQueue"]),
+    "Status": ["WebhookQueue", "EffectsQueue"],
+    "Replay": ["EffectsQueue"],
+    "Reconcile": ["EffectsQueue"],
+    "OutboundCalls": ["WakeQueue"],
+    "Batches": ["WakeQueue"],
+    "Dispatch": ["DialQueue"],
+    "Dial": ["WakeQueue", "EffectsQueue"],
+    "Effects": ["WakeQueue"],
+}
+RECEIVES = {"Replay": "WebhookQueue", "Dispatch": "WakeQueue", "Dial": "DialQueue", "Effects": "EffectsQueue"}
+# These send nothing to the dial queue. Its URL tells them that calls are scheduled and paced.
+KNOW_THE_DIAL_QUEUE = {"OutboundCalls", "Batches", "Reconcile"}
+DEAD_LETTERS = {"WebhookQueue": "WebhookDeadLetters", "DialQueue": "DialDeadLetters", "EffectsQueue": "EffectsDeadLetters"}
 # Deployed only on request, and without access to the secret.
 OPTIONAL_FUNCTIONS = {"Console"}
 FROM_THE_SECRET = {
@@ -46,6 +64,7 @@ OPTIONAL = {
     "HasConsole": "OperatorConsole",
     "HasBlockedNumbers": "BlockedNumbers",
     "HasCallingHours": "CallingHours",
+    "HasHolidays": "Holidays",
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
     "HasReservedConcurrency": "ReservedConcurrency",
@@ -54,6 +73,8 @@ OPTIONAL = {
     "HasPermissionsBoundary": "PermissionsBoundary",
     "HasAlarmTopic": "AlarmTopicArn",
 }
+# Conditions on a parameter that is "enabled" by default, and empty otherwise.
+ENABLED = {"HasScheduledCalls": "ScheduledCalls"}
 # Conditions on a parameter that is "true" or "false".
 SWITCHED = {"AnswersAtBaseUrlAlone": "DisableExecuteApiEndpoint"}
 # Conditions on a parameter whose value "none" turns something off.
@@ -255,20 +276,22 @@ def test_each_function_has_only_the_permissions_that_it_needs(deployed, given):
             statement(["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::GetAtt": [f"{name}Logs", "Arn"]}),
             statement(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
         ]
-        if name in WEBHOOKS:
-            expected.append(statement("sqs:SendMessage", {"Fn::GetAtt": ["WebhookQueue", "Arn"]}))
-        if name == "Replay":
-            actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
-            expected.append(statement(actions, {"Fn::GetAtt": ["WebhookQueue", "Arn"]}))
+        if name in RECEIVES:
+            actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+            # It hides the messages that it failed to apply.
+            actions += ["sqs:ChangeMessageVisibility"] if name == "Replay" else []
+            expected.append(statement(actions, {"Fn::GetAtt": [RECEIVES[name], "Arn"]}))
+        expected += [statement("sqs:SendMessage", {"Fn::GetAtt": [queue, "Arn"]}) for queue in SENDS.get(name, [])]
         knows_secret = name not in OPTIONAL_FUNCTIONS
         if "HasSecret" in given and knows_secret:
             expected.append(statement("secretsmanager:GetSecretValue", {"Ref": "SecretArn"}))
         if "HasSecretKey" in given and knows_secret:
             expected.append(statement("kms:Decrypt", {"Ref": "SecretKeyArn"}))
         if "HasKmsKey" in given:
-            actions = ["kms:Decrypt", "kms:GenerateDataKey"] if name in WEBHOOKS else "kms:Decrypt"
+            actions = ["kms:Decrypt", "kms:GenerateDataKey"] if name in SENDS else "kms:Decrypt"
             expected.append(statement(actions, {"Ref": "KmsKeyArn"}))
-        assert policy["PolicyDocument"]["Statement"] == expected
+        found = policy["PolicyDocument"]["Statement"]
+        assert sorted(found, key=str) == sorted(expected, key=str), name
         assert variables(function).get("SECRET_ID") == ({"Ref": "SecretArn"} if "HasSecret" in given and knows_secret else None)
 
 
@@ -336,10 +359,25 @@ def test_secret_is_named_by_its_whole_arn(written):
         assert not pattern.search(bad), bad
 
 
+CALLING_HOURS = [
+    "",
+    "08:00-21:00",
+    "22:00-06:00",
+    "00:00-24:00",
+    "09:00-12:00,13:00-17:00",
+    "Mo-Fr 08:00-21:00; Sa 10:00-18:00",
+    "Mo-Fr 08:00-21:00;Sa,Su 10:00-18:00",
+    "Mo,We-Fr 09:00-12:00, 13:00-24:00",
+    "08:00-21:00; Su off",
+]
+
+
 def test_lists_hours_and_zones_are_validated_before_a_deployment(written):
     for name, good, bad in [
         ("AllowedVoices", ["basic", "basic,standard", "neural, Polly.Joanna-Generative"], ["", "basic,", "basic;neural", "Polly Joanna"]),
-        ("CallingHours", ["", "08:00-21:00", "22:00-06:00", "00:00-24:00"], ["8-21", "24:00-08:00", "08:60-21:00", "08:00-24:01"]),
+        ("CallingHours", CALLING_HOURS, ["8-21", "24:00-08:00", "08:60-21:00", "08:00-24:01", "Mo-Fr", "Mon 08:00-21:00", "Mo 08:00-21:00;", "08:00-21:00,", "Mo08:00-21:00", "08:00 -21:00", "off"]),
+        ("Holidays", ["", "12-25", "2026-12-25,2027-01-01", "12-25, 01-01"], ["25-12", "2026-13-01", "2026-12-32", "26-12-25", "12-25,", "12/25"]),
+        ("DialsPerSecond", ["1", "0.1", "0.25", "1.5", "10", "999.9", "1000"], ["", "0", "0.0", "0.05", "01", "1.", "1001", "1000.1", "-1", "1e3", "1,5"]),
         ("BlockedNumbers", ["", "+12125550123", "+12125550123,+442079460018"], ["12125550123", "+12125550123,", "+0125550123"]),
         ("DefaultTimeZone", ["UTC", "America/New_York", "America/Argentina/Buenos_Aires", "Etc/GMT+6"], ["", "America/", "../UTC", "New York"]),
     ]:
@@ -415,7 +453,7 @@ def test_each_function_is_traced(deployed):
 
 def test_timeouts_leave_time_for_the_response_and_end_before_the_caller_gives_up(deployed):
     timeouts = {name: it["Timeout"] for name, it in deployed.of_type("AWS::Lambda::Function").items()}
-    for name in ("Users", "OutboundCalls"):
+    for name in ("Users", "OutboundCalls", "Batches"):
         assert 28 < timeouts[name] < 30, "28 s for the response; the gateway waits 30 s"
     for name in WEBHOOKS:
         assert 6.5 < timeouts[name] < 15, "6.5 s for the response; Twilio waits 15 s in total"
@@ -423,9 +461,39 @@ def test_timeouts_leave_time_for_the_response_and_end_before_the_caller_gives_up
     assert 30 < timeouts["Media"] <= 900, "a listener may stream a recording in real time"
 
 
+def test_each_queue_has_dead_letters_except_the_one_of_wake_ups(deployed):
+    queues = deployed.of_type("AWS::SQS::Queue")
+    assert set(queues) == {"WakeQueue", *DEAD_LETTERS, *DEAD_LETTERS.values()}
+    found = {name: queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] for name, queue in queues.items() if "RedrivePolicy" in queue}
+    assert found == DEAD_LETTERS
+
+
+def test_message_stays_hidden_for_six_times_the_time_limit_of_its_function(deployed):
+    queues, functions = deployed.of_type("AWS::SQS::Queue"), deployed.of_type("AWS::Lambda::Function")
+    for name, queue in RECEIVES.items():
+        assert queues[queue]["VisibilityTimeout"] == 6 * functions[name]["Timeout"], name
+
+
+def test_messages_that_hold_a_lease_do_not_outlast_it_by_much(deployed):
+    queues = deployed.of_type("AWS::SQS::Queue")
+    dials, dead, wake_ups = queues["DialQueue"], queues["DialDeadLetters"], queues["WakeQueue"]
+    tries = dials["RedrivePolicy"]["maxReceiveCount"]
+    assert tries * dials["VisibilityTimeout"] < dials["MessageRetentionPeriod"] <= 3600
+    assert dead["MessageRetentionPeriod"] == 24 * 3600, "nobody redrives a message whose lease has ended"
+    assert wake_ups["MessageRetentionPeriod"] == 60, "the schedule triggers dispatch each minute"
+
+
+def test_effects_are_tried_three_times_and_kept_for_two_weeks(deployed):
+    queues = deployed.of_type("AWS::SQS::Queue")
+    effects, dead = queues["EffectsQueue"], queues["EffectsDeadLetters"]
+    # The alarm on the age of the oldest message depends on this number.
+    assert effects["RedrivePolicy"]["maxReceiveCount"] == 3
+    assert 3 * effects["VisibilityTimeout"] < effects["MessageRetentionPeriod"]
+    assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
 def test_queue_is_encrypted_and_outlasts_an_outage_of_twelve_hours(deployed):
     queues = deployed.of_type("AWS::SQS::Queue")
-    assert set(queues) == {"WebhookQueue", "WebhookDeadLetters"}
     plain = deployed.settled().of_type("AWS::SQS::Queue")
     assert all(queue["SqsManagedSseEnabled"] is True for queue in plain.values())
     queue, dead = queues["WebhookQueue"], queues["WebhookDeadLetters"]
@@ -446,36 +514,81 @@ def test_queue_is_encrypted_and_outlasts_an_outage_of_twelve_hours(deployed):
 
 
 def test_queues_require_tls(deployed):
-    (policy,) = deployed.of_type("AWS::SQS::QueuePolicy").values()
-    assert policy["Queues"] == [{"Ref": "WebhookQueue"}, {"Ref": "WebhookDeadLetters"}]
-    (denied,) = policy["PolicyDocument"]["Statement"]
-    assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "sqs:*")
-    assert denied["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in ("WebhookQueue", "WebhookDeadLetters")]
-    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    protected = []
+    for policy in deployed.of_type("AWS::SQS::QueuePolicy").values():
+        names = [queue["Ref"] for queue in policy["Queues"]]
+        protected += names
+        (denied,) = policy["PolicyDocument"]["Statement"]
+        assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "sqs:*")
+        assert denied["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in names]
+        assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert sorted(protected) == sorted(deployed.of_type("AWS::SQS::Queue")), "one policy for each queue"
 
 
-def test_replay_reads_the_queue_and_reports_the_failed_messages(deployed):
-    (source,) = deployed.of_type("AWS::Lambda::EventSourceMapping").values()
-    assert source["EventSourceArn"] == {"Fn::GetAtt": ["WebhookQueue", "Arn"]}
-    assert source["FunctionName"] == {"Ref": "Replay"}
-    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert source["BatchSize"] == 10
-    assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
+def test_each_queue_goes_to_its_function_which_reports_the_failed_messages(deployed):
+    sources = {source["FunctionName"]["Ref"]: source for source in deployed.of_type("AWS::Lambda::EventSourceMapping").values()}
+    assert {name: source["EventSourceArn"] for name, source in sources.items()} == {
+        name: {"Fn::GetAtt": [queue, "Arn"]} for name, queue in RECEIVES.items()
+    }
+    for name, source in sources.items():
+        # A failed wake-up needs no second try.
+        assert source.get("FunctionResponseTypes") == (None if name == "Dispatch" else ["ReportBatchItemFailures"]), name
+        assert source["BatchSize"] == ({"Ref": "DialBatchSize"} if name == "Dial" else 10), name
+        assert "MaximumBatchingWindowInSeconds" not in source, "a message is handled at once"
+        most = {"Ref": "DialConcurrency"} if name == "Dial" else 2
+        assert source["ScalingConfig"] == {"MaximumConcurrency": most}, name
 
 
-def test_only_functions_that_use_the_queue_get_its_url(functions):
-    knowing = {name for name, function in functions.items() if "WEBHOOK_QUEUE_URL" in variables(function)}
-    assert knowing == WEBHOOKS | {"Replay"}
-    for name in knowing:
-        assert variables(functions[name])["WEBHOOK_QUEUE_URL"] == {"Ref": "WebhookQueue"}
+def test_size_of_a_batch_of_dials_needs_no_batching_window(written):
+    size, concurrency = written.parameters["DialBatchSize"], written.parameters["DialConcurrency"]
+    assert (size["Default"], size["MinValue"], size["MaxValue"]) == (1, 1, 10), "Lambda takes more only with a window"
+    assert (concurrency["Default"], concurrency["MinValue"], concurrency["MaxValue"]) == (2, 2, 1000), "the limits of an event source"
 
 
-def test_reconcile_runs_every_five_minutes_without_retries(deployed):
-    (rule,) = deployed.of_type("AWS::Events::Rule").values()
-    assert rule["ScheduleExpression"] == "rate(5 minutes)"
-    assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["Reconcile", "Arn"]}]
-    (config,) = deployed.of_type("AWS::Lambda::EventInvokeConfig").values()
-    assert (config["FunctionName"], config["MaximumRetryAttempts"]) == ({"Ref": "Reconcile"}, 0)
+def test_only_functions_that_use_a_queue_get_its_url(functions):
+    for variable, queue in [
+        ("WEBHOOK_QUEUE_URL", "WebhookQueue"),
+        ("DIAL_QUEUE_URL", "DialQueue"),
+        ("WAKE_QUEUE_URL", "WakeQueue"),
+        ("EFFECTS_QUEUE_URL", "EffectsQueue"),
+    ]:
+        using = {name for name, queues in SENDS.items() if queue in queues}
+        # It hides messages of the queue that it receives.
+        using |= {"Replay"} if queue == "WebhookQueue" else set()
+        using |= KNOW_THE_DIAL_QUEUE if queue == "DialQueue" else set()
+        assert {name for name, function in functions.items() if variable in variables(function)} == using, variable
+        for name in using - KNOW_THE_DIAL_QUEUE:
+            assert variables(functions[name])[variable] == {"Ref": queue}, name
+
+
+def test_first_of_two_deployments_accepts_no_scheduled_call_and_dials_those_that_exist(deployed, written):
+    assert written.parameters["ScheduledCalls"]["AllowedValues"] == ["", "enabled"]
+    for given in ((), ("HasScheduledCalls",)):
+        functions = deployed.settled(*given).of_type("AWS::Lambda::Function")
+        for name in KNOW_THE_DIAL_QUEUE:
+            assert variables(functions[name]).get("DIAL_QUEUE_URL") == ({"Ref": "DialQueue"} if given else None), name
+        assert variables(functions["Dispatch"])["DIAL_QUEUE_URL"] == {"Ref": "DialQueue"}
+
+
+def test_schedules_trigger_their_functions_without_retries(deployed):
+    rules = deployed.of_type("AWS::Events::Rule").values()
+    found = {target["Arn"]["Fn::GetAtt"][0]: rule["ScheduleExpression"] for rule in rules for target in rule["Targets"]}
+    assert found == {"Reconcile": "rate(5 minutes)", "Dispatch": "rate(1 minute)", "Effects": "rate(1 minute)"}
+    configs = {config["FunctionName"]["Ref"]: config for config in deployed.of_type("AWS::Lambda::EventInvokeConfig").values()}
+    assert set(configs) == set(found)
+    assert {config["MaximumRetryAttempts"] for config in configs.values()} == {0}
+    for name in ("Dispatch", "Effects"):
+        assert configs[name]["MaximumEventAgeInSeconds"] == 60, "a throttled event does not outlast the next one"
+
+
+def test_run_of_dispatch_and_its_successor_fit_into_two_executions(deployed):
+    timeout = deployed.of_type("AWS::Lambda::Function")["Dispatch"]["Timeout"]
+    (wind_down,) = re.findall(r"WIND_DOWN: Duration = Duration::from_secs\((\d+)\)", rust("functions/dispatch/src"))
+    assert 60 < timeout - int(wind_down), "a run goes on until the next one takes over"
+    assert timeout < 2 * 60, "the third run needs no third execution"
+
+
+def test_run_of_reconcile_ends_before_the_next_one(deployed):
     (wind_down,) = re.findall(r"WIND_DOWN: Duration = Duration::from_secs\((\d+)\)", rust("functions/reconcile/src"))
     timeout = deployed.of_type("AWS::Lambda::Function")["Reconcile"]["Timeout"]
     assert 240 + int(wind_down) < timeout < 300, "four of five minutes for the work, and no overlapping runs"
@@ -488,8 +601,8 @@ def test_each_function_gets_only_the_variables_that_its_code_reads(functions, wr
         code = rust(f"functions/{binaries[name]}/src")
         read = reads(code) - EVERYWHERE
         if name in WEBHOOKS:
-            # The request context has the function's own URL.
-            read -= set(URL_VARIABLES.values())
+            # The request context has the function's own URL. Only a status ends a call, and so has effects.
+            read -= set(URL_VARIABLES.values()) | ({"EFFECTS_QUEUE_URL"} if name != "Status" else set())
         else:
             # The second token verifies webhooks.
             read -= {"TWILIO_AUTH_TOKEN_SECONDARY"}
@@ -516,14 +629,16 @@ def test_twilio_calls_the_function_urls_or_the_given_origin(deployed):
         variable = URL_VARIABLES[name]
         path = next(path for path, function in ROUTES.items() if function == name).removeprefix("/")
         own = {"Fn::Sub": f"${{{name}Url.FunctionUrl}}{path}"}
-        assert variables(plain["OutboundCalls"])[variable] == own
-        assert variable not in variables(fronted["OutboundCalls"])
+        for dialling in DIALLING:
+            assert variables(plain[dialling])[variable] == own
+            assert variable not in variables(fronted[dialling])
         assert "BASE_URL" not in variables(plain[name]), "it uses the request context"
         assert variables(fronted[name])["BASE_URL"] == {"Ref": "BaseUrl"}
-    assert "BASE_URL" not in variables(plain["OutboundCalls"])
-    assert variables(fronted["OutboundCalls"])["BASE_URL"] == {"Ref": "BaseUrl"}
-    for functions in (plain, fronted):
-        assert variables(functions["OutboundCalls"])["MEDIA_URL"] == {"Fn::Sub": "${MediaUrl.FunctionUrl}media"}
+    for dialling in DIALLING:
+        assert "BASE_URL" not in variables(plain[dialling])
+        assert variables(fronted[dialling])["BASE_URL"] == {"Ref": "BaseUrl"}
+        for functions in (plain, fronted):
+            assert variables(functions[dialling])["MEDIA_URL"] == {"Fn::Sub": "${MediaUrl.FunctionUrl}media"}
 
 
 def test_every_variable_is_one_that_the_configuration_reads(functions):
@@ -549,8 +664,11 @@ def test_every_reference_names_something(deployed):
 def test_optional_parts_are_off_by_default(written):
     is_given = {condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for condition, name in OPTIONAL.items()}
     is_given["HasSecretKey"] = {"Fn::And": [{"Condition": "HasSecret"}, is_given["HasSecretKey"]]}
+    is_given |= {condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for condition, name in ENABLED.items()}
     is_given |= {condition: {"Fn::Equals": [{"Ref": name}, "true"]} for condition, name in SWITCHED.items()}
     is_given |= NONE
+    for name in ENABLED.values():
+        assert written.parameters[name]["Default"] == "enabled", name
     assert written.document["Conditions"] == is_given
     for name in OPTIONAL.values():
         assert written.parameters[name]["Default"] == "", name
@@ -590,9 +708,9 @@ def test_every_url_is_an_output(written):
     assert "Api" in outputs["ApiUrl"]
     for name in FUNCTION_URLS:
         assert any(f"${{{name}Url.FunctionUrl}}" in value for value in outputs.values()), name
-    for queue in ("WebhookQueue", "WebhookDeadLetters"):
+    for queue in written.of_type("AWS::SQS::Queue"):
         assert written.document["Outputs"][f"{queue}Url"]["Value"] == {"Ref": queue}
-    for path in ("/health", "/docs", "/users", "/calls/outbound"):
+    for path in ("/health", "/docs", "/users", "/calls/outbound", "/batches"):
         assert f"${{Api.ApiEndpoint}}{path}" in "".join(outputs.values()), path
 
 

@@ -1,22 +1,26 @@
 //! `cargo xtask console`: tests the console in a browser, on a whole local service.
 
 mod seed;
+mod seed_batch;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lambda::{Gateway, Host};
-use stack::build::http_stack;
+use ring::digest::{SHA256, digest};
+use stack::build::whole_stack;
 use stack::database::{Database, Storage};
-use stack::environment::Environment;
+use stack::environment::{Environment, hex};
 use stack::functions::{self, Options};
 use stack::output::Output;
 use stack::prerequisites;
 use stack::processes;
+use stack::queues::{self, Queues};
 use stack::steps::Steps;
 use stack::venv::Venv;
 use stack::workspace::Workspace;
-use stack::{ServerUri, free_port, prepare, simulator};
+use stack::{ServerUri, free_port, prepare_with_queues, run_events, simulator};
+use tokio::task::JoinHandle;
 
 use crate::Result;
 use crate::browser::Browser;
@@ -30,6 +34,12 @@ const FEW_DATABASE: &str = "outdial_console";
 const MANY_DATABASE: &str = "outdial_console_many";
 /// Random seed of the month of calls.
 const SEED: u64 = 1;
+/// Random seed of the batch.
+const BATCH_SEED: u64 = 2;
+/// A pace at which no test waits for a permit.
+const DIALS_PER_SECOND: &str = "50";
+/// A key that can only read.
+const READER: &str = "reader_of_the_console_tests";
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  cargo xtask console\n  cargo xtask console --pictures")]
@@ -41,17 +51,23 @@ pub struct Arguments {
     filter: Option<String>,
 }
 
-/// Two services on one database server and one simulator. They run until this program ends.
+/// Two services on one database server and one simulator. They run until this program ends. Only the service with few calls has
+/// queues.
 struct Stack {
     log: PathBuf,
     /// The variables of the tests.
     variables: Vec<(&'static str, String)>,
     _database: Database,
     _hosts: [Host; 2],
+    _events: JoinHandle<()>,
 }
 
 impl Stack {
-    async fn start(workspace: &Workspace, venv: &Venv, folder: &Path) -> Result<Self> {
+    async fn start(
+        workspace: &Workspace,
+        (venv, aws_venv): (&Venv, &Venv),
+        folder: &Path,
+    ) -> Result<Self> {
         let log = folder.join("functions.log");
         let output = Output::file(&log)?;
         let storage = folder.join(format!("database-{}", std::process::id()));
@@ -61,7 +77,9 @@ impl Stack {
             database.client().database(name).drop().await?;
             database.make_indexes(name).await?;
         }
-        seed::fill(&database.client().database(MANY_DATABASE), SEED).await?;
+        let many_database = database.client().database(MANY_DATABASE);
+        seed::fill(&many_database, SEED).await?;
+        let batch = seed_batch::fill(&many_database, BATCH_SEED).await?;
 
         // The tests put a proxy between one service and its database, to cut the connection.
         let between = free_port()?;
@@ -83,6 +101,13 @@ impl Stack {
         of_many.invent_twilio_account();
         of_many.set("TWILIO_ACCOUNT_SID", &account.account_sid);
         of_many.set("TWILIO_AUTH_TOKEN", &account.auth_token);
+        let reader = hex(digest(&SHA256, READER.as_bytes()).as_ref());
+        let keys = &of_few.variables()["API_KEYS"];
+        let keys = format!("{keys},reader:{reader}:users:read+calls:read");
+        of_few.set("API_KEYS", keys);
+        let queues = Queues::start(aws_venv, &output, queues::Options::default()).await?;
+        queues.configure(&mut of_few);
+        of_few.set("DIALS_PER_SECOND", DIALS_PER_SECOND);
         let twilio = simulator::start(workspace, &output, &account, SPEED).await?;
         let mut variables = vec![
             ("OUTDIAL_URL", few_url),
@@ -94,6 +119,8 @@ impl Stack {
             ("OUTDIAL_DATABASE_PORT", between.to_string()),
         ];
         variables.push(("OUTDIAL_MANY_CALLS", seed::CALLS.to_string()));
+        variables.push(("OUTDIAL_MANY_BATCH", batch));
+        variables.push(("OUTDIAL_READER_API_KEY", READER.to_owned()));
         let hosts = [(few, of_few), (many, of_many)].map(|(gateway, mut environment)| {
             environment.set("TWILIO_API_BASE_URL", &twilio);
             // The tests call one number more often than the default cap allows.
@@ -106,11 +133,14 @@ impl Stack {
             };
             functions::serve(gateway, environment, options)
         });
+        let events = run_events(hosts[0].clone(), Some(queues), output);
+        let events = tokio::spawn(async move { match events.await {} });
         Ok(Self {
             log,
             variables,
             _database: database,
             _hosts: hosts,
+            _events: events,
         })
     }
 }
@@ -123,10 +153,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     steps.next("setting up the browser");
     let browser = Browser::ensure(&workspace).await?;
-    steps.next("building the functions and the simulator, installing the database");
-    let venv = prepare(&workspace, http_stack()).await?;
+    steps.next("building the functions and the simulator, installing the database and the queues");
+    let (venv, aws_venv) = prepare_with_queues(&workspace, whole_stack()).await?;
     steps.next("starting the database, Twilio and the functions, and storing ten thousand calls");
-    let stack = Stack::start(&workspace, &venv, &folder).await?;
+    let stack = Stack::start(&workspace, (&venv, &aws_venv), &folder).await?;
     let tests = workspace.root.join("tests/console");
     let mut command = processes::command("node");
     if arguments.pictures {

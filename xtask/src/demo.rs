@@ -79,6 +79,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let plan = Plan {
         workspace: &workspace,
         venv: &venv,
+        aws_venv: None,
         output: output.clone(),
         port,
         public_url,

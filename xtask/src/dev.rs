@@ -3,12 +3,9 @@
 mod rebuild;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
-use lambda::Host;
 use outdial::config::dev_variables_file;
-use serde_json::json;
 use stack::build::whole_stack;
 use stack::database::Storage;
 use stack::environment::Twilio;
@@ -17,20 +14,24 @@ use stack::prerequisites;
 use stack::secrets::write_for_owner;
 use stack::steps::Steps;
 use stack::workspace::Workspace;
-use stack::{Plan, Stack, prepare};
+use stack::{Plan, Stack, prepare_with_queues};
 
 use crate::Result;
 use rebuild::Changes;
 
 const DATABASE: &str = "outdial_dev";
 
-/// The template's interval between runs of `reconcile`.
-const RECONCILED_EVERY: Duration = Duration::from_mins(5);
+/// Prints the time in one minute, in RFC 3339.
+const IN_ONE_MINUTE: &str = if cfg!(target_os = "macos") {
+    "date -u -v+1M +%FT%TZ"
+} else {
+    "date -u -d '+1 minute' +%FT%TZ"
+};
 
 #[derive(Args)]
 #[command(after_help = "\
 target/dev keeps the database, the API key, the simulated calls and their recordings for the next start on the same port. Stopping ends the
-calls in progress; the next start reports their end to the API.
+calls in progress; the next start reports their end to the API. Messages of the queues are not kept; schedules find their work again.
 
 Examples:\n  cargo xtask dev\n  cargo xtask dev --port 9100 --speed 5")]
 pub struct Arguments {
@@ -43,19 +44,20 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let mut steps = Steps::new(6);
+    let mut steps = Steps::new(7);
     steps.next("checking the prerequisites");
     prerequisites::check()?;
     stack::must_be_free(arguments.port)?;
     let workspace = Workspace::find()?;
     // Before the build, so that a change during it is not missed.
     let mut changes = Changes::watch(&workspace)?;
-    steps.next("building the functions and the simulator, installing the database");
-    let venv = prepare(&workspace, whole_stack()).await?;
+    steps.next("building the functions and the simulator, installing the database and the queues");
+    let (venv, aws_venv) = prepare_with_queues(&workspace, whole_stack()).await?;
     let output = Output::terminal();
     let plan = Plan {
         workspace: &workspace,
         venv: &venv,
+        aws_venv: Some(&aws_venv),
         output: output.clone(),
         port: arguments.port,
         public_url: None,
@@ -75,28 +77,22 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             rebuild::functions(&workspace, &output, &stack.host).await?;
         }
     };
+    // The first run of `reconcile` finds calls of an earlier run of this command.
     tokio::select! {
         failed = rebuilt => failed,
-        () = reconcile(&stack.host) => Ok(()),
+        never = stack.run_events() => match never {},
     }
 }
 
-/// Reconciles open calls, those of an earlier run included.
-async fn reconcile(host: &Host) {
-    loop {
-        // The function logs its errors.
-        let _ = host.invoke("reconcile", &json!({})).await;
-        tokio::time::sleep(RECONCILED_EVERY).await;
-    }
-}
-
-/// The file with the stack's variables while it runs, for `outdial --local`. It is deleted with the stack.
+/// The file with the stack's variables and its API key while it runs, for `outdial --local`. It is deleted with the stack.
 struct VariablesFile(PathBuf);
 
 impl VariablesFile {
     fn write(port: u16, stack: &Stack) -> Result<Self> {
         let path = dev_variables_file(port)?;
-        write_for_owner(&path, &stack.variables)?;
+        let mut variables = stack.variables.clone();
+        variables.insert("OUTDIAL_API_KEY", stack.api_key.clone());
+        write_for_owner(&path, &variables)?;
         Ok(Self(path))
     }
 }
@@ -121,6 +117,8 @@ fn greet(stack: &Stack, storage: &Path) {
         format!("{DATABASE}, on the server in MONGO_URI")
     };
     let simulator = stack.simulator.as_deref().unwrap_or_default();
+    let queues = stack.queues.as_ref();
+    let queues = queues.map_or("none", |queues| &queues.endpoint);
     println!(
         r#"
   API       {url}
@@ -129,9 +127,11 @@ fn greet(stack: &Stack, storage: &Path) {
   key       {api_key}
   database  {database}
   Twilio    simulated; its calls: {simulator}/_sim/calls
+  queues    {queues}, a local SQS; messages end with this command
 
   curl -s {url}/users -H 'Authorization: Bearer {api_key}' --json '{{"name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+14155552671"}}'
   curl -s {url}/calls/outbound -H 'Authorization: Bearer {api_key}' --json '{{"user_id": "USER_ID", "to_number": "+14155552671", "script": "Hello!", "recording_enabled": true}}'
+  curl -s {url}/calls/outbound -H 'Authorization: Bearer {api_key}' --json '{{"user_id": "USER_ID", "to_number": "+14155552671", "script": "Hello in a minute!", "scheduled_at": "'"$({IN_ONE_MINUTE})"'"}}'
   curl -s {url}/calls/CALL_ID -H 'Authorization: Bearer {api_key}'
 
   Ctrl-C stops everything.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lambda::Function;
+use lambda::{FUNCTIONS, Function};
 use mongodb::bson::Document;
 use outdial::input;
 use serde::de::DeserializeOwned;
@@ -17,6 +17,7 @@ use stack::database::{self, Database, Storage};
 use stack::environment::Credentials;
 use stack::output::Output;
 use stack::prerequisites;
+use stack::queues::{self, Queues};
 use stack::simulator;
 use stack::venv::{self, Venv};
 use stack::workspace::Workspace;
@@ -25,6 +26,9 @@ use crate::Result;
 
 /// The variables of each function, by its logical id in the template.
 type Environments = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The end of a variable's name whose value is the URL of a queue.
+const QUEUE_VARIABLE: &str = "_QUEUE_URL";
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask invoke users events/users-create.json")]
@@ -69,10 +73,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         "a JSON object with an array of documents for each collection, such as events/seed.json",
     )?;
 
-    if Function::names().all(|known| known != name) {
+    let function = FUNCTIONS.iter().find(|function| function.name == name);
+    let function = function.ok_or_else(|| {
         let names: Vec<_> = Function::names().collect();
-        return Err(format!("no function {name}: the functions are {}", names.join(", ")).into());
-    }
+        format!("no function {name}: the functions are {}", names.join(", "))
+    })?;
     build(&workspace, [name.as_str(), SIMULATOR].into_iter()).await?;
     let output = Output::Stderr;
     let database = if variables.contains_key("MONGO_URI") {
@@ -87,8 +92,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         let url = twilio_for(&workspace, &variables, &mut event, &output).await?;
         variables.insert("TWILIO_API_BASE_URL".to_owned(), url);
     }
+    if variables.keys().any(|name| name.ends_with(QUEUE_VARIABLE)) {
+        set_queues(&workspace, &mut variables, &output).await?;
+    }
     let venv = Venv::ensure(&workspace, venv::EMULATOR).await?;
-    let emulator = emulator::start(&workspace, &venv, &output, &name, &variables).await?;
+    let emulator = emulator::start(&workspace, &venv, &output, function, &variables).await?;
     let answer = emulator.invoke(&event).await?;
     println!("{}", answer.text);
     if answer.is_error {
@@ -141,6 +149,22 @@ async fn twilio_for(
         recording::request(event, &sid, &signing_key);
     }
     Ok(url)
+}
+
+/// Starts a local SQS, and names its queues in the function's variables in place of theirs.
+async fn set_queues(
+    workspace: &Workspace,
+    variables: &mut BTreeMap<String, String>,
+    output: &Output,
+) -> Result<()> {
+    let venv = Venv::ensure(workspace, venv::AWS).await?;
+    let queues = Queues::start(&venv, output, queues::Options::default()).await?;
+    for (name, value) in queues.variables() {
+        if !name.ends_with(QUEUE_VARIABLE) || variables.contains_key(name) {
+            variables.insert(name.to_owned(), value);
+        }
+    }
+    Ok(())
 }
 
 /// Reads a JSON file. A relative path that does not exist is relative to the workspace's root.

@@ -1,4 +1,4 @@
-//! The database: whether it answers, its indexes, the kill switch, and today's calls against the cap.
+//! The database: whether it answers, its indexes, the kill switch, today's calls against the cap, and the dial queue.
 
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use outdial::dao::admin::{self, Presence};
 use outdial::dao::{Dao, DaoError, indexes};
 
 use super::finding::{Finding, Verdict, failed, required, skipped};
+use super::queue;
 
 const NAMES: [&str; 4] = ["database", "indexes", "dialling", "calls of today"];
 
@@ -18,14 +19,14 @@ pub async fn check(settings: &Settings) -> Vec<Finding> {
     let dao = match required(settings.mongo()).and_then(|config| Ok(Dao::new(&config)?)) {
         Ok(dao) => dao,
         Err(verdict) => {
-            return NAMES
-                .map(|name| Finding::new(name, Err(verdict.clone())))
-                .into();
+            let names = NAMES.iter().chain(&queue::NAMES);
+            let finding = |&name| Finding::new(name, Err(verdict.clone()));
+            return names.map(finding).collect();
         }
     };
     let first = Finding::of(NAMES[0], answers(&dao)).await;
     let skip = |names: &[&'static str], why: &str| -> Vec<_> {
-        let names = names.iter();
+        let names = names.iter().chain(&queue::NAMES);
         names
             .map(|&name| Finding::new(name, Err(skipped(why))))
             .collect()
@@ -39,12 +40,13 @@ pub async fn check(settings: &Settings) -> Vec<Finding> {
         let others = skip(&NAMES[2..], "it is not an outdial database");
         return [vec![first, indexes], others].concat();
     }
-    let (indexes, dialling, calls) = tokio::join!(
+    let (indexes, dialling, calls, queue) = tokio::join!(
         Finding::of(NAMES[1], has_indexes(&dao, ADVICE_INDEXES)),
         Finding::of(NAMES[2], dialling_is_on(&dao)),
         Finding::of(NAMES[3], cap_is_not_reached(&dao, settings)),
+        queue::check_database(&dao, settings),
     );
-    vec![first, indexes, dialling, calls]
+    [vec![first, indexes, dialling, calls], queue].concat()
 }
 
 async fn is_not_outdials(dao: &Dao) -> Result<bool, DaoError> {

@@ -38,15 +38,19 @@ pub fn name(call: &StoredDocument) -> String {
     name.unwrap_or_else(|| "without a readable id".to_owned())
 }
 
-/// Returns why the call may still be in progress, or `None` if it can't be. An unreadable status may be any, for as long as
+/// Returns why the call may still be in progress, or `None` if it can't be. A call that waits is canceled first. An unreadable status may be any, for as long as
 /// Twilio may have the call in its queue.
 pub fn may_be_live(call: &StoredDocument, now: DateTime) -> Option<String> {
     let created_at = call.field::<DateTime>("created_at");
     let may_be_queued = created_at.is_some_and(|at| is_younger(at, QUEUED, now));
-    let Some(status) = call.field::<CallStatus>("status") else {
+    let status = call.field::<CallStatus>("status");
+    let Some(status) = status.filter(|status| *status != CallStatus::Unknown) else {
         return may_be_queued
             .then(|| "its status cannot be read, and it is less than a day old".to_owned());
     };
+    if status == CallStatus::Scheduled {
+        return None;
+    }
     if !status.is_terminal() {
         return Some(status.as_str().to_owned());
     }
@@ -68,6 +72,10 @@ pub async fn erase(
     twilio: &TwilioClient,
     call: &StoredDocument,
 ) -> Result<(), EraseError> {
+    if call.field("status") == Some(CallStatus::Scheduled) {
+        let why = "it waits to be dialled again; repeat the command";
+        return Err(EraseError::Kept(why.to_owned()));
+    }
     if let Some(sid) = call.field::<CallSid>("twilio_sid") {
         delete_at_twilio(database, twilio, call, &sid).await?;
     }
@@ -185,6 +193,12 @@ mod tests {
         assert!(live(CallStatus::Failed, given_up, ago(23)).is_some());
         let failed = CallStatus::Failed.rank();
         assert_eq!(live(CallStatus::Failed, failed, ago(23)), None);
+    }
+
+    #[test]
+    fn scheduled_call_is_not_live() {
+        let call = doc! { "status": "scheduled", "created_at": DateTime::now() };
+        assert_eq!(may_be_live(&stored(&call), DateTime::now()), None);
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::io::Read;
 use std::str::FromStr;
 
 use mongodb::bson::DateTime;
+use outdial::csv::{Line, Lines, is_blank};
 use outdial::domain::{Email, User, UserId};
 use outdial::http::FieldError;
 use serde_json::{Map, Value};
 
 use super::row::{Content, Row, fault};
-use super::text::{Line, Lines, is_blank};
 use crate::error::Result;
 
 /// The fields of an exported user.
@@ -30,7 +30,7 @@ const FIELDS: [&str; 8] = [
 ///
 /// If the rest of the file can't be read, or a line is too long.
 pub fn next<R: Read>(lines: &mut Lines<R>) -> Result<Option<Row>> {
-    let line = lines.next()?;
+    let line = lines.next_line()?;
     Ok(line.map(|line| Row {
         line: line.number,
         count: 1,

@@ -1,12 +1,12 @@
-//! The webhook queue and its dead-letter queue in SQS.
+//! A queue and its dead-letter queue in SQS.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use serde_json::Value;
 
-use crate::aws;
-use crate::error::{Result, cause};
-use crate::variables::{Values, value};
+use crate::error::Result;
+use crate::sqs::{attribute, connect, count_messages, failed};
+use crate::variables::Values;
 
 /// The time for which SQS hides a letter that was read from other readers.
 pub const HIDDEN_SECONDS: i32 = 60;
@@ -16,7 +16,7 @@ pub struct Queues {
     client: Client,
     /// URL of the dead-letter queue.
     pub from: String,
-    /// URL of the webhook queue.
+    /// URL of the queue.
     pub to: String,
 }
 
@@ -33,9 +33,7 @@ impl Queues {
 
     /// Returns the number of dead letters, as SQS estimates it.
     pub async fn count_dead_letters(&self) -> Result<u64> {
-        let name = QueueAttributeName::ApproximateNumberOfMessages;
-        let count = attribute(&self.client, &self.from, name).await?;
-        Ok(count.map_or(Ok(0), |count| count.parse())?)
+        count_messages(&self.client, &self.from).await
     }
 
     /// Reads up to ten dead letters.
@@ -54,7 +52,7 @@ impl Queues {
         Ok(received.messages.unwrap_or_default())
     }
 
-    /// Sends the letter before deleting it: if the command ends in between, a webhook is applied twice, which does no harm.
+    /// Sends the letter before deleting it: if the command ends in between, a webhook is applied twice, or effects are looked for twice. Neither does harm.
     pub async fn put_back(&self, letter: &Message) -> Result<()> {
         self.client
             .send_message()
@@ -72,28 +70,6 @@ impl Queues {
             .map_err(|error| failed("delete from", &self.from, &error))?;
         Ok(())
     }
-}
-
-/// A local stack's variables name the endpoint and the credentials; a deployed function's do not.
-async fn connect(values: &Values) -> Result<Client> {
-    let value = |name: &str| value(values, name).map(str::to_owned);
-    let config = aws::configuration(value).await?;
-    let mut config = aws_sdk_sqs::config::Builder::from(&config);
-    if let Some(url) = value("AWS_ENDPOINT_URL_SQS").or_else(|| value("AWS_ENDPOINT_URL")) {
-        config = config.endpoint_url(url);
-    }
-    Ok(Client::from_conf(config.build()))
-}
-
-async fn attribute(client: &Client, url: &str, name: QueueAttributeName) -> Result<Option<String>> {
-    let found = client
-        .get_queue_attributes()
-        .queue_url(url)
-        .attribute_names(name.clone())
-        .send()
-        .await
-        .map_err(|error| failed("look into", url, &error))?;
-    Ok(found.attributes().and_then(|all| all.get(&name)).cloned())
 }
 
 /// The URL of the queue that the redrive policy of this queue names.
@@ -117,8 +93,4 @@ async fn dead_letters_of(client: &Client, url: &str) -> Result<String> {
         .await
         .map_err(|error| failed("find", name, &error))?;
     Ok(found.queue_url().unwrap_or_default().to_owned())
-}
-
-fn failed<E: std::error::Error + 'static>(what: &str, url: &str, error: &E) -> String {
-    format!("cannot {what} {url}: {}", cause(error))
 }

@@ -25,9 +25,10 @@ async fn switch_applies_from_the_next_request_on() {
         "user_id": stage.user().await, "to_number": "+12125550109", "script": "Hello.",
     });
     let place = Request::post("/calls/outbound", &body);
-    assert_eq!(
-        succeed(&mut dialing(&stage, &["status"])),
-        "dialling is on\n"
+    let shown = succeed(&mut dialing(&stage, &["status"]));
+    assert!(
+        shown.starts_with("dialling is on\nwaiting calls: 0\n"),
+        "{shown}"
     );
     assert_eq!(place.send(&router).await.status, 201);
 
@@ -38,8 +39,8 @@ async fn switch_applies_from_the_next_request_on() {
     refused.assert_problem(503, "dialing_off");
     assert!(!refused.text().contains("stolen"), "{}", refused.text());
     let shown = succeed(&mut dialing(&stage, &["status"]));
-    assert_eq!(shown, stdout);
-    assert!(shown.ends_with(" by ada: a stolen key\n"), "{shown}");
+    assert!(shown.starts_with(&stdout), "{shown}");
+    assert!(stdout.ends_with(" by ada: a stolen key\n"), "{stdout}");
 
     let on = succeed(dialing(&stage, &["on"]).env("USER", "grace"));
     assert!(on.contains(" by grace@"), "{on}");

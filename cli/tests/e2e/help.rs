@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::{outdial, succeed};
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
+    "batch",
     "completions",
     "dialing",
     "doctor",

@@ -1,12 +1,15 @@
 //! The commands as an operator runs them, on a real database and the simulated Twilio.
 
+mod batch;
 mod canceling;
+mod dial_queue;
 mod dialing;
 mod doctor;
 mod documents;
 mod earlier_service;
 mod erase;
 mod erase_incomplete;
+mod erase_scheduled;
 mod export;
 mod help;
 mod import;

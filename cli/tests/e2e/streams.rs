@@ -14,7 +14,7 @@ use crate::{Folder, fail, outdial, outdial_on};
 const SOON: Duration = Duration::from_secs(5);
 
 /// Returns the writing end of a pipe whose reading end is closed.
-fn closed_pipe() -> Stdio {
+pub fn closed_pipe() -> Stdio {
     let (_, writer) = pipe().expect("a pipe");
     writer.into()
 }
@@ -81,13 +81,13 @@ async fn full_disk_is_reported() {
     }
 }
 
-fn send_signal(child: &Child, signal: &str) {
+pub fn send_signal(child: &Child, signal: &str) {
     let mut kill = Command::new("kill");
     let status = kill.args(["-s", signal, &child.id().to_string()]).status();
     assert!(status.expect("kill runs").success());
 }
 
-fn ends_soon(child: &mut Child) -> ExitStatus {
+pub fn ends_soon(child: &mut Child) -> ExitStatus {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("a child") {

@@ -47,7 +47,7 @@ export function setKey(text) {
   kept.clear();
 }
 
-async function send(method, path, { body, headers = {}, signal } = {}) {
+async function send(method, path, { body, csv, headers = {}, signal, isText } = {}) {
   const limit = AbortSignal.timeout(TIME_OUT_MS);
   const request = {
     method,
@@ -61,6 +61,9 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
   if (body !== undefined) {
     request.headers["Content-Type"] = "application/json";
     request.body = JSON.stringify(body);
+  } else if (csv !== undefined) {
+    request.headers["Content-Type"] = "text/csv; charset=utf-8";
+    request.body = csv;
   }
   let response;
   try {
@@ -68,6 +71,7 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
     const date = Date.parse(response.headers.get("Date") ?? "");
     if (date) setServerTime(date);
     const text = await response.text();
+    if (isText && response.ok) return { response, document: text };
     return { response, document: text ? JSON.parse(text) : {} };
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -126,6 +130,18 @@ export async function health(signal) {
 export async function post(path, body, idempotencyKey) {
   const headers = idempotencyKey ? { "Idempotency-Key": idempotencyKey } : {};
   return (await ask("POST", path, { body, headers })).document;
+}
+
+/** Sends a table. A table is longer than other requests, and a repeat of it has no further effect. */
+export async function postCsv(path, csv, signal) {
+  return (await ask("POST", path, { csv, signal })).document;
+}
+
+/** Gets a page of a table as CSV, and the path of the next page or null. */
+export async function getCsv(path, signal) {
+  const { response, document } = await ask("GET", path, { headers: { Accept: "text/csv" }, signal, isText: true });
+  const [, next] = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("Link") ?? "") ?? [];
+  return { csv: document, next: next ?? null };
 }
 
 export async function change(path, body) {

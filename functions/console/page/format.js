@@ -3,10 +3,11 @@
 export const LIVE = new Set(["initiated", "queued", "ringing", "in-progress"]);
 
 export const STATUSES = [
-  "initiated", "queued", "ringing", "in-progress", "completed", "busy", "no-answer", "canceled", "failed",
+  "scheduled", "initiated", "queued", "ringing", "in-progress", "completed", "busy", "no-answer", "canceled", "failed", "expired",
 ];
 
 const WORDS = {
+  scheduled: "Scheduled",
   initiated: "Initiated",
   queued: "Queued",
   ringing: "Ringing",
@@ -16,6 +17,13 @@ const WORDS = {
   "no-answer": "No answer",
   canceled: "Canceled",
   failed: "Failed",
+  expired: "Expired",
+  draft: "Draft",
+  running: "Running",
+  paused: "Paused",
+  canceling: "Canceling",
+  // A later version of the service stored the status.
+  unknown: "Unknown",
 };
 
 export function statusWord(status) {
@@ -61,6 +69,19 @@ export function when(time) {
   return `${format.format(date)}, ${SHORT_CLOCK.format(date)}`;
 }
 
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
+
+/** Formats a time relative to now: `in 3 hours`, `5 minutes ago`. */
+export function fromNow(time) {
+  const seconds = (Date.parse(time) - now()) / 1000;
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  return RELATIVE.format(Math.trunc(seconds / size), unit);
+}
+
+/** The browser's time zone, for example `Europe/Berlin`. */
+export const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 /** True if the person was erased. The call then has no number and no recordings. */
 export function isErased(call) {
   return call.to_number === "";
@@ -74,11 +95,17 @@ export function length(seconds) {
   return hours > 0 ? `${hours}:${pair(minutes)}:${pair(whole % 60)}` : `${minutes}:${pair(whole % 60)}`;
 }
 
+const two = (large, unit, small, smaller) => `${large} ${unit}${small > 0 ? ` ${small} ${smaller}` : ""}`;
+
 /** Formats seconds with units. */
 export function inWords(seconds) {
   if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (whole < 120) return `${whole} s`;
+  if (minutes < 120) return two(minutes, "min", whole % 60, "s");
+  if (minutes < 2_880) return two(Math.floor(minutes / 60), "h", minutes % 60, "min");
+  return two(Math.floor(minutes / 1_440), "d", Math.floor(minutes / 60) % 24, "h");
 }
 
 export function percent(share) {
@@ -93,6 +120,11 @@ export function plural(number, one, many = `${one}s`) {
 export function took(call, ...statuses) {
   const event = call.events.find((one) => statuses.includes(one.status));
   return event && Date.parse(event.at);
+}
+
+/** Returns the time of a call's end in milliseconds, or undefined. */
+export function ended(call) {
+  return took(call, "completed", "busy", "no-answer", "canceled", "failed", "expired");
 }
 
 /** Returns the duration of the conversation so far in seconds, or null without one. */

@@ -38,6 +38,29 @@ export function field({ name, label, control, hint, optional }) {
   };
 }
 
+/** Creates a field of several controls. Its error is announced with the first one, `control`. */
+export function groupField({ name, label, control, content }) {
+  ids += 1;
+  const fault = h("p", { class: "fault", id: `field-${ids}-fault`, hidden: true });
+  const element = h("fieldset", { class: "field", "data-field": name }, h("legend", {}, label), content, fault);
+  return {
+    name,
+    element,
+    control,
+    show(message) {
+      fault.textContent = message ?? "";
+      fault.hidden = !message;
+      setAttribute(control, "aria-invalid", message ? "true" : null);
+      setAttribute(control, "aria-describedby", message ? fault.id : null);
+    },
+  };
+}
+
+/** A problem with one field that the page finds itself. */
+export function fieldProblem(name, message) {
+  return new Problem(422, { code: "validation_failed", errors: [{ field: name, message }] });
+}
+
 /** Creates the place for errors that belong to no field. */
 export function summary() {
   const element = h("div", { class: "summary", role: "alert", hidden: true });
@@ -111,7 +134,7 @@ export function formDialog({ title, fields, body = fields.map((one) => one.eleme
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       const unplaced = problem.errors.filter((fault) => {
-        const place = fields.find((one) => one.name === fault.field || fault.field.startsWith(`${one.name}.`));
+        const place = fields.find((one) => one.name === fault.field || fault.field.startsWith(`${one.name}.`) || fault.field.startsWith(`${one.name}[`));
         place?.show(fault.field === place.name ? fault.message : `${fault.field}: ${fault.message}`);
         return !place;
       });
@@ -131,11 +154,14 @@ export function formDialog({ title, fields, body = fields.map((one) => one.eleme
   return dialog;
 }
 
-/** Asks for confirmation, then calls `act`. Shows the error if `act` fails. */
-export function confirmDialog({ title, body, action, act }) {
+/**
+ * Asks for confirmation, then calls `act`. Shows the error if `act` fails. `dismiss` labels the button that does nothing,
+ * `kind` is the style of the other one.
+ */
+export function confirmDialog({ title, body, action, act, dismiss = "Cancel", kind = "danger" }) {
   const faults = summary();
-  const yes = h("button", { class: "button danger", type: "button" }, action);
-  const no = h("button", { class: "button", type: "button", onclick: () => dialog.close() }, "Cancel");
+  const yes = h("button", { class: `button ${kind}`, type: "button" }, action);
+  const no = h("button", { class: "button", type: "button", onclick: () => dialog.close() }, dismiss);
   const dialog = h(
     "dialog",
     { class: "panel small", role: "alertdialog", "aria-labelledby": "dialog-title", "aria-describedby": "dialog-body" },

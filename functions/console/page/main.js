@@ -1,9 +1,12 @@
 // The frame of the page: signing in, navigation, and the banner for outages.
 
+import { learnScopes } from "./access.js";
 import { events, get, setKey, withQuery } from "./api.js";
+import { batchView } from "./batch.js";
+import { batchesView } from "./batches.js";
 import { callView } from "./call.js";
+import { placeCall } from "./call_form.js";
 import { callsView } from "./calls.js";
-import { placeCall } from "./dialogs.js";
 import { h, icon, say, setAttribute, setText } from "./dom.js";
 import { forgetNames } from "./names.js";
 import { overviewView } from "./overview.js";
@@ -16,6 +19,8 @@ const VIEWS = [
   [/^\/overview$/, "overview", overviewView],
   [/^\/calls$/, "calls", callsView],
   [/^\/calls\/([^/]+)$/, "calls", callView],
+  [/^\/batches$/, "batches", batchesView],
+  [/^\/batches\/([^/]+)$/, "batches", batchView],
   [/^\/users$/, "users", usersView],
   [/^\/users\/([^/]+)$/, "users", userView],
 ];
@@ -105,6 +110,7 @@ function buildFrame() {
   const links = [
     ["overview", "Overview"],
     ["calls", "Calls"],
+    ["batches", "Batches"],
     ["users", "Users"],
   ].map(([name, label]) => h("a", { href: `#/${name}`, "data-view": name }, icon(name), label));
   const main = h("main", { id: "main", tabindex: "-1" });
@@ -188,6 +194,7 @@ function askForKey(problem = null) {
     } finally {
       enter.disabled = false;
     }
+    learnScopes();
     frame = buildFrame();
     say("Signed in");
     show();

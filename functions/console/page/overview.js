@@ -5,7 +5,9 @@ import { h, icon, say, setAttribute, setText } from "./dom.js";
 import { count, inWords, now, percent, wholeTime } from "./format.js";
 import { GROUPS, groupWord, plot, sum } from "./plot.js";
 import { Poller } from "./poll.js";
+import { refusalWord } from "./reasons.js";
 import { empty, failure, loading } from "./states.js";
+import { tile } from "./tile.js";
 
 const EVERY_MS = 15_000;
 const MINUTE = 60_000;
@@ -17,30 +19,6 @@ const RANGES = [
   ["7d", "7 days", 7 * 1440 * MINUTE, 60 * MINUTE],
   ["30d", "30 days", 30 * 1440 * MINUTE, 60 * MINUTE],
 ];
-
-/** The labels of refusal codes. */
-const RULES = {
-  country_not_allowed: "Country not allowed",
-  number_type_not_allowed: "Number type not allowed",
-  number_not_valid: "Invalid number",
-  number_blocked: "Blocked number",
-  own_number: "Our own number",
-  outside_calling_hours: "Outside calling hours",
-  no_calling_hours: "No common calling hours",
-  user_daily_cap: "Daily limit of the user reached",
-  number_daily_cap: "Daily limit of the number reached",
-  daily_cap: "Daily limit reached",
-  dialing_off: "Dialling is off",
-  voice_not_allowed: "Voice not allowed",
-  language_not_supported: "Language not supported",
-  twilio_refused: "Refused by Twilio",
-};
-
-function tile(title) {
-  const value = h("p", { class: "value" }, "–");
-  const note = h("p", { class: "note" });
-  return { element: h("div", { class: "tile" }, h("h2", {}, title), value, note), value, note };
-}
 
 function bars(entries) {
   const most = Math.max(1, ...entries.map(([, number]) => number));
@@ -141,7 +119,7 @@ export function overviewView(main, { query, head, go }) {
     setText(note, stats.truncated ? "Not all calls are counted. Choose a shorter time range for complete figures." : "");
     refused.replaceChildren(
       refusals.length > 0
-        ? bars(refusals.map(([code, number]) => [RULES[code] ?? code, number]))
+        ? bars(refusals.map(([code, number]) => [refusalWord(code), number]))
         : empty("Nothing was refused", "Refusals appear here, counted by rule."),
     );
   };

@@ -10,7 +10,9 @@ export const GROUPS = [
   ["busy", ["busy"]],
   ["failed", ["failed"]],
   ["canceled", ["canceled"]],
+  ["expired", ["expired"]],
   ["live", ["initiated", "queued", "ringing", "in-progress"]],
+  ["scheduled", ["scheduled"]],
 ];
 export const groupWord = (group) => (group === "live" ? "Ongoing" : statusWord(group));
 

@@ -82,7 +82,7 @@ export function recordingView(recording, { running, deleted }) {
     canvas,
   );
   const place = h("span", { class: "position" });
-  const erase = h("button", { class: "button quiet", type: "button" }, "Delete");
+  const erase = h("button", { class: "button quiet", type: "button", "data-needs": "calls:write" }, "Delete");
   const trouble = h("div");
   element.append(h("div", { class: "player" }, play, slider, place), audio, trouble);
   heading.append(erase);

@@ -1,7 +1,7 @@
 // The timeline of a call, as a drawing and as a list.
 
 import { h, svg, setText } from "./dom.js";
-import { LIVE, clock, inWords, length, now, statusWord, took, wholeTime } from "./format.js";
+import { LIVE, clock, ended as endOf, inWords, length, now, statusWord, took, when, wholeTime } from "./format.js";
 
 const LANE = 30;
 const GAP = 8;
@@ -10,15 +10,25 @@ const LABEL = 78;
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 /** The source of an event. */
-const SOURCES = { twilio: "reported by Twilio", api: "from Twilio's response to a request", reconcile: "reconciled: Twilio has no such call" };
+const SOURCES = {
+  twilio: "reported by Twilio",
+  api: "from Twilio's response to a request",
+  reconcile: "reconciled: Twilio has no such call",
+  queue: "by the dial queue",
+};
+
+/** When a call that waited was dialled, or null if it was dialled at once or not yet. */
+function dialled(call) {
+  return call.due_at ? call.dial_begun_at : null;
+}
 
 /** Returns the phases of a call in milliseconds. The current phase ends now. */
 export function phases(call, recordings) {
   const isLive = LIVE.has(call.status);
-  const placed = Date.parse(call.created_at);
+  const placed = Date.parse(dialled(call) ?? call.created_at);
   const ringing = took(call, "ringing");
   const answered = took(call, "in-progress");
-  const ended = took(call, "completed", "busy", "no-answer", "canceled", "failed");
+  const ended = endOf(call);
   const last = Math.max(placed, ...call.events.map((event) => Date.parse(event.at)));
   const end = ended ?? (isLive ? Math.max(now(), last) : last);
   // Twilio's clock and ours differ, so the first event may be earlier than the creation.
@@ -94,8 +104,11 @@ export function timeline() {
   let shown = null;
 
   const redraw = () => {
+    if (!shown) return;
+    // A call that only waited has no phases.
+    picture.parentElement.hidden = shown.call.dial_outcome === null && shown.call.twilio_sid === null;
     const width = Math.floor(picture.parentElement.clientWidth);
-    if (!shown || width === 0) return;
+    if (width === 0) return;
     const { parts, height, spans } = draw(width, shown.call, shown.recordings);
     picture.setAttribute("viewBox", `0 -2 ${width} ${height + 2}`);
     picture.setAttribute("width", width);
@@ -106,8 +119,14 @@ export function timeline() {
   };
   const updateList = () => {
     const { call } = shown;
-    const begin = Date.parse(call.created_at);
-    const items = [{ status: "placed", at: call.created_at, source: null }, ...call.events];
+    const dial = dialled(call);
+    const begin = Date.parse(dial ?? call.created_at);
+    const items = [
+      { status: "placed", at: call.created_at, words: "Placed", source: "stored before the request to Twilio" },
+      ...(dial ? [{ status: "dialled", at: dial, words: "Dialled", source: "by the dial queue" }] : []),
+      ...call.events,
+    ];
+    const day = new Date(begin).toDateString();
     items.forEach((event, nth) => {
       // Twilio's times are whole seconds, so an event can seem to precede the creation.
       const offset = Math.max(0, Date.parse(event.at) - begin) / 1000;
@@ -118,12 +137,13 @@ export function timeline() {
       }
       item.dataset.status = event.status;
       const [, what, source, time, after] = item.children;
-      setText(what, event.status === "placed" ? "Placed" : statusWord(event.status));
-      setText(source, event.source ? (SOURCES[event.source] ?? event.source) : "stored before the request to Twilio");
-      setText(time, clock(event.at));
+      setText(what, event.words ?? statusWord(event.status));
+      const isRequest = event.source === "api" && call.dial_outcome === null;
+      setText(source, isRequest ? "requested by a client" : (SOURCES[event.source] ?? event.source));
+      setText(time, new Date(event.at).toDateString() === day ? clock(event.at) : when(event.at));
       time.dateTime = event.at;
       time.title = wholeTime(event.at);
-      setText(after, nth === 0 ? "" : `+${offset.toFixed(1)} s`);
+      setText(after, nth === 0 || event.words ? "" : `+${offset.toFixed(1)} s`);
     });
     while (list.children.length > items.length) list.lastElementChild.remove();
   };

@@ -1,14 +1,15 @@
 // The views of all users and of one user.
 
 import { get, remove, segment, withQuery } from "./api.js";
-import { callsList } from "./calls.js";
-import { editUser, placeCall } from "./dialogs.js";
+import { placeCall } from "./call_form.js";
+import { callsList } from "./calls_list.js";
 import { h, icon, patch, say, setAttribute, setText, toast } from "./dom.js";
 import { confirmDialog } from "./forms.js";
 import { count, when, wholeTime } from "./format.js";
 import { noteUser } from "./names.js";
 import { Poller } from "./poll.js";
 import { empty, failure, loading, offerPages } from "./states.js";
+import { editUser } from "./user_form.js";
 
 const PAGE = 25;
 const EVERY_MS = 15_000;
@@ -72,7 +73,7 @@ export function usersView(main, { query, head, go }) {
     event.preventDefault();
     go(withQuery("/users", { email: search.value.trim() }));
   });
-  const create = h("button", { class: "button primary", type: "button" }, icon("plus"), "New user");
+  const create = h("button", { class: "button primary", type: "button", "data-needs": "users:write" }, icon("plus"), "New user");
   create.addEventListener("click", () => editUser(null, (user) => go(`/users/${segment(user.id)}`)));
   main.append(head("Users", create), filter, h("section", { "aria-label": "Users" }, table, state, pages));
 
@@ -126,9 +127,9 @@ export function userView(main, { id, head, go }) {
   const path = `/users/${segment(id)}`;
   let user = null;
   let stopCalls = () => {};
-  const call = h("button", { class: "button primary", type: "button", onclick: () => placeCall(user) }, icon("plus"), "New call");
-  const edit = h("button", { class: "button", type: "button", onclick: () => editUser(user, (saved) => show(saved)) }, "Edit");
-  const erase = h("button", { class: "button danger quiet", type: "button" }, "Delete");
+  const call = h("button", { class: "button primary", type: "button", "data-needs": "calls:write", onclick: () => placeCall(user) }, icon("plus"), "New call");
+  const edit = h("button", { class: "button", type: "button", "data-needs": "users:write", onclick: () => editUser(user, (saved) => show(saved)) }, "Edit");
+  const erase = h("button", { class: "button danger quiet", type: "button", "data-needs": "users:write" }, "Delete");
   erase.addEventListener("click", () =>
     confirmDialog({
       title: `Delete ${user.name}?`,

@@ -57,9 +57,9 @@ impl Checks {
     /// Checks the database. For a known caller, also returns the kill switch.
     ///
     /// Each request of a known caller reads the switch. Its result counts as a check, which anonymous callers get.
-    pub(crate) async fn database(&self, visitor: Visitor) -> (Reach, Option<DialingSwitch>) {
+    pub(crate) async fn database(&self, visitor: &Visitor) -> (Reach, Option<DialingSwitch>) {
         let last = &self.last.database;
-        if visitor.is_known {
+        if visitor.scopes.is_some() {
             let (found, switch) = reach("database", self.dao.dialing()).await;
             last.keep(found);
             return (found, switch);

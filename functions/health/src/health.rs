@@ -3,7 +3,7 @@
 use axum::extract::State;
 use bson::DateTime;
 use http::StatusCode;
-use outdial::{dao::DialingSwitch, domain::rfc3339, http::Visitor};
+use outdial::{config::Scope, dao::DialingSwitch, domain::rfc3339, http::Visitor};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,6 +28,10 @@ pub(crate) struct HealthBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     dialing: Option<DialingBody>,
+    /// Scopes of the API key. Present only for callers with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = json!(["calls:read", "calls:write"]))]
+    scopes: Option<Vec<&'static str>>,
 }
 
 /// Kill switch: lets an operator stop all dialling.
@@ -61,7 +65,7 @@ impl From<DialingSwitch> for DialingBody {
 
 /// Check the health of the service
 ///
-/// Public. With an API key of any scope, the response also has the kill switch (`dialing`). The service is healthy while dialling
+/// Public. With an API key of any scope, the response also has the kill switch (`dialing`) and the key's `scopes`. The service is healthy while dialling
 /// is off. Twilio's result is up to 30 seconds old. The database's is too, unless the request has an API key.
 #[utoipa::path(
     get, path = "/health", tag = "service", operation_id = "health",
@@ -77,7 +81,7 @@ pub(crate) async fn health(
     State(app): State<App>,
 ) -> (StatusCode, axum::Json<HealthBody>) {
     let ((database, switch), twilio) =
-        tokio::join!(app.checks.database(visitor), app.checks.twilio());
+        tokio::join!(app.checks.database(&visitor), app.checks.twilio());
     let healthy = database == Reach::Up && twilio == Reach::Up;
     let (code, status) = if healthy {
         (StatusCode::OK, "healthy")
@@ -91,6 +95,9 @@ pub(crate) async fn health(
         version: env!("CARGO_PKG_VERSION"),
         timestamp: rfc3339(DateTime::now()),
         dialing: switch.map(DialingBody::from),
+        scopes: visitor
+            .scopes
+            .map(|scopes| scopes.into_iter().map(Scope::as_str).collect()),
     };
     (code, axum::Json(body))
 }

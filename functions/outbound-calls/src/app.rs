@@ -7,7 +7,7 @@ use outdial::{
     config::{ApiKeys, PublicUrls, Reloadable, Settings},
     dao::Dao,
     http::media_url::MediaSigner,
-    service::{place_call::CallPlacer, rules::Rules},
+    service::{dialer::Dialer, place_call::CallPlacer, rules::Rules, waker::Waker},
     twilio::TwilioClient,
 };
 
@@ -18,6 +18,7 @@ pub struct App {
     pub(crate) keys: Reloadable<ApiKeys>,
     pub(crate) twilio: Arc<TwilioClient>,
     pub(crate) placer: Arc<CallPlacer>,
+    pub(crate) waker: Waker,
     pub(crate) urls: Arc<PublicUrls>,
     pub(crate) media: Reloadable<MediaSigner>,
 }
@@ -47,12 +48,15 @@ impl App {
         let urls = Arc::new(settings.public_urls()?);
         let media = settings.reloadable(MediaSigner::from_settings)?;
         let dao = Dao::from_settings(settings)?;
-        let placer = CallPlacer::new(dao.clone(), twilio.clone(), rules, &calls, urls.clone());
+        let dialer = Arc::new(Dialer::new(twilio.clone(), &calls, urls.clone()));
+        let pace = settings.pace_of_queue()?;
+        let placer = CallPlacer::new(dao.clone(), dialer, rules, &calls, pace);
         Ok(Self {
             dao,
             keys,
             twilio,
             placer: placer.into(),
+            waker: Waker::from_settings(settings)?,
             urls,
             media,
         })

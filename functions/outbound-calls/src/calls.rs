@@ -1,20 +1,12 @@
-//! `/calls`, except placing a call: lists, reads and ends calls.
+//! `/calls`: lists and reads calls.
 
-use std::time::Duration;
-
-use axum::{extract::State, response::Response};
-use http::StatusCode;
+use axum::extract::State;
 use outdial::{
-    domain::{Call, CallId, CallStatus},
-    http::{
-        CallBody, CallPage, Caller, CallsRead, CallsWrite, Id, NoParameters, PageQuery, Problem,
-    },
-    service::hang_up::{end_call, store_end},
-    twilio::TwilioError,
+    domain::{Attempts, Call, CallId, CallStatus},
+    http::{CallBody, CallPage, Caller, CallsRead, Id, NoParameters, PageQuery, Problem},
 };
-use tokio::time::timeout;
 
-use crate::{App, create::call_response};
+use crate::App;
 
 /// List calls, newest first
 ///
@@ -27,6 +19,8 @@ use crate::{App, create::call_response};
         ("to_number" = Option<String>, Query, description = "Only calls to this number, E.164. Its `+` may be escaped as `%2B`", pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123"),
         ("from" = Option<DateTime<Utc>>, Query, description = "Only calls created at this time or later", example = "2026-01-02T03:04:05Z"),
         ("to" = Option<DateTime<Utc>>, Query, description = "Only calls created before this time", example = "2026-01-03T03:04:05Z"),
+        ("batch_id" = Option<String>, Query, description = "Only calls of the batch with this `id`. An unknown one has no calls", format = Uuid),
+        ("first_call_id" = Option<String>, Query, description = "Only the attempts of a call with retries: its first attempt has this `call_id`", format = Uuid),
         ("page_size" = Option<u32>, Query, description = "Number of calls in a page; the default is 20", minimum = 1, maximum = 100, example = 20),
         ("cursor" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{32}$", description = "`next_cursor` of the previous page"),
     ),
@@ -54,7 +48,8 @@ pub(crate) async fn list(
 
 /// Read a call, with its timeline
 ///
-/// The timeline has one event for each status, in Twilio's order.
+/// The timeline has one event for each status, in Twilio's order. `attempts` and `reached` are about all attempts of a call with
+/// retries.
 #[utoipa::path(
     get, path = "/calls/{call_id}", tag = "calls", operation_id = "get_call",
     params(("call_id" = String, Path, description = "The call's `call_id`")),
@@ -67,56 +62,15 @@ pub(crate) async fn read(
     Id(id): Id<CallId>,
     _: NoParameters,
 ) -> Result<axum::Json<CallBody>, Problem> {
-    Ok(axum::Json(app.call(id).await?.into()))
-}
-
-/// End a call
-///
-/// If Twilio's id of the call is not known yet, the call is ended as soon as it is.
-#[utoipa::path(
-    post, path = "/calls/{call_id}/hangup", tag = "calls", operation_id = "hang_up_call",
-    params(("call_id" = String, Path, description = "The call's `call_id`")),
-    responses(
-        (status = 202, description = "Twilio ends the call. It has ended when `status` says so", body = CallBody),
-        (status = 409, description = "The call has already ended (`call_ended`)"),
-        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`)"),
-    ),
-    security(("bearer" = []), ("api_key" = []))
-)]
-pub(crate) async fn hang_up(
-    _: Caller<CallsWrite>,
-    State(app): State<App>,
-    Id(id): Id<CallId>,
-    _: NoParameters,
-) -> Result<Response, Problem> {
-    let mut call = app.call(id).await?;
-    if call.twilio_sid.is_none() && !call.status.is_terminal() {
-        call = app
-            .dao
-            .request_hangup(id)
-            .await?
-            .ok_or_else(|| Problem::not_found("call"))?;
+    let call = app.call(id).await?;
+    if call.retry.is_none() {
+        return Ok(axum::Json(call.into()));
     }
-    if call.status.is_terminal() {
-        return Err(ended());
-    }
-    let Some(sid) = call.twilio_sid.clone() else {
-        return Ok(call_response(StatusCode::ACCEPTED, call));
-    };
-    let ending = timeout(TWILIO_TIMEOUT, end_call(&app.twilio, &sid)).await;
-    let call_end = ending.map_err(|_| TwilioError::Unavailable("timeout".to_owned()))??;
-    store_end(&app.dao, Some(id), &call_end.details).await?;
-    if call_end.had_ended {
-        return Err(ended());
-    }
-    Ok(call_response(StatusCode::ACCEPTED, app.call(id).await?))
-}
-
-/// Twilio's share of the time limit of an API function.
-const TWILIO_TIMEOUT: Duration = Duration::from_secs(12);
-
-fn ended() -> Problem {
-    Problem::conflict("call_ended", "The call has already ended.")
+    let attempts = app.dao.list_attempts(call.first_call_id()).await?;
+    // The call as it is shown counts, even if it changed meanwhile.
+    let others = attempts.iter().filter(|other| other.call_id != id);
+    let attempts = Attempts::of(others.chain([&call]));
+    Ok(axum::Json(CallBody::from(call).with_attempts(attempts)))
 }
 
 impl App {

@@ -7,7 +7,9 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use outdial::{
     domain::{Call, DialOutcome, Idempotency, OutboundCallRequest, TwilioRefusal},
-    http::{CallBody, Caller, CallsWrite, Json, NoParameters, Problem, key_reused, replayed},
+    http::{
+        CallBody, Caller, CallsWrite, FieldError, Json, NoParameters, Problem, key_reused, replayed,
+    },
     service::place_call::{PlaceCallError, PlacedCall},
 };
 
@@ -15,8 +17,9 @@ use crate::App;
 
 /// Place a call
 ///
-/// Stores the call first, then asks Twilio once to dial. Send an `Idempotency-Key`: then a repeat of the request returns the
-/// call that the first one placed, and never dials again.
+/// Stores the call first, then asks Twilio once to dial. With `scheduled_at`, or if it has to wait for a permit or for the
+/// calling hours, the call is stored as `scheduled` and dialled later. Send an `Idempotency-Key`: then a repeat of the request
+/// returns the call that the first one placed, and never dials again.
 #[utoipa::path(
     post, path = "/calls/outbound", tag = "calls", operation_id = "create_outbound_call",
     params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
@@ -27,7 +30,8 @@ use crate::App;
             headers(
                 ("Location" = String, description = "Path of the call"),
                 ("Idempotent-Replayed" = Option<String>, description = "`true` if this response replays the response to an earlier request"))),
-        (status = 202, description = "Twilio's response was lost. `dial_outcome` is `unknown` until a webhook settles it", body = CallBody,
+        (status = 202, description = "The call waits to be dialled: its `status` is `scheduled`. Or Twilio's response was lost: \
+            `dial_outcome` is `unknown` until a webhook settles it", body = CallBody,
             headers(
                 ("Location" = String, description = "Path of the call"),
                 ("Idempotent-Replayed" = Option<String>, description = "`true` if this response replays the response to an earlier request"))),
@@ -36,11 +40,11 @@ use crate::App;
             headers(("Retry-After" = u32, description = "Seconds"))),
         (status = 422, description = "Invalid fields (`validation_failed`), or a rule refuses the call: `language_not_supported`, `voice_not_allowed`, `number_not_valid`, \
             `number_type_not_allowed`, `country_not_allowed`, `own_number`, `number_blocked`, `outside_calling_hours` \
-            (with `next_allowed_at`), `no_calling_hours`, `idempotency_key_reused`, or Twilio refused the number (`twilio_refused`)",
+            (with `next_allowed_at`), `no_calling_hours`, `scheduling_unavailable` if the call needs the dial queue and there is none, `idempotency_key_reused`, or Twilio refused the number (`twilio_refused`)",
             headers(("Retry-After" = Option<u32>, description = "Seconds until the calling hours allow the call"))),
         (status = 429, description = "A daily cap of calls is reached: the user's (`user_daily_cap`), the number's \
-            (`number_daily_cap`) or the service's (`daily_cap`)",
-            headers(("Retry-After" = u32, description = "Seconds until the next UTC day"))),
+            (`number_daily_cap`) or the service's (`daily_cap`). Or no permit to dial is free, and the call may not wait (`pace_exceeded`)",
+            headers(("Retry-After" = u32, description = "Seconds until the next UTC day, or until a permit may be free"))),
         (status = 502, description = "Twilio refused for another reason than the number (`twilio_refused`) or could not be reached (`twilio_unreachable`); nothing was \
             dialled. With `Retry-After`, Twilio has not taken the request: repeat it, with the same `Idempotency-Key` if it had one",
             headers(("Retry-After" = Option<u32>, description = "Seconds"))),
@@ -61,7 +65,11 @@ pub(crate) async fn create(
     let key_name = caller.name.as_deref();
     let idempotency = Idempotency::of(&headers, key_name, "POST /calls/outbound", &request)?;
     let placed = app.placer.place(request, idempotency.as_ref(), caller.name);
-    placed_response(placed.await)
+    let placed = placed.await;
+    if let Ok(PlacedCall::Queued(call)) = &placed {
+        app.waker.wake_for(call).await;
+    }
+    placed_response(placed)
 }
 
 /// The call, with its path in `Location`.
@@ -83,33 +91,52 @@ pub(crate) fn call_response(status: StatusCode, call: Call) -> Response {
 fn placed_response(placed: Result<PlacedCall, PlaceCallError>) -> Result<Response, Problem> {
     match placed {
         Ok(PlacedCall::Dialled { call, status }) => Ok(call_response(status, *call)),
+        Ok(PlacedCall::Queued(call)) => Ok(call_response(StatusCode::ACCEPTED, *call)),
         Ok(PlacedCall::Repeated(first)) => Ok(replayed(first_response(*first))),
-        Err(PlaceCallError::UserNotFound) => Err(Problem::not_found("user")),
-        Err(PlaceCallError::Refused(refusal)) => Err(refusal.into()),
-        Err(PlaceCallError::NotDialled {
+        Err(error) => Err(place_problem(error)),
+    }
+}
+
+/// The response if no call was placed or changed.
+pub(crate) fn place_problem(error: PlaceCallError) -> Problem {
+    match error {
+        PlaceCallError::UserNotFound => Problem::not_found("user"),
+        PlaceCallError::Invalid(faults) => {
+            let errors = faults.into_iter().map(|fault| FieldError {
+                field: fault.field.to_owned(),
+                message: fault.message,
+            });
+            Problem::invalid_fields(errors.collect())
+        }
+        PlaceCallError::Refused(refusal) => refusal.into(),
+        PlaceCallError::NotDialled {
             refusal,
             status,
             retry_after_seconds,
-        }) => {
+        } => {
             let problem = twilio_problem(status, refusal);
-            Err(match retry_after_seconds {
+            match retry_after_seconds {
                 Some(seconds) => problem.retry_after(seconds),
                 None => problem,
-            })
+            }
         }
-        Err(PlaceCallError::InProgress) => Err(Problem::conflict(
+        PlaceCallError::InProgress => Problem::conflict(
             "request_in_progress",
             "The first request with this Idempotency-Key is still under way. Repeat this one in a moment.",
         )
-        .retry_after(1)),
-        Err(PlaceCallError::KeyReused) => Err(key_reused()),
-        Err(PlaceCallError::UnknownTimeZone(message)) => Err(Problem::internal(message)),
-        Err(PlaceCallError::Database(error)) => Err(error.into()),
+        .retry_after(1),
+        PlaceCallError::KeyReused => key_reused(),
+        PlaceCallError::UnknownTimeZone(message) => Problem::internal(message),
+        PlaceCallError::Database(error) => error.into(),
     }
 }
 
 /// The response that the first request got, or 202 if it ended without one.
 fn first_response(call: Call) -> Response {
+    // It was stored with a 202, whatever its dial brings.
+    if call.lane.is_some() {
+        return call_response(StatusCode::ACCEPTED, call);
+    }
     let answered = call
         .answered_status
         .and_then(|status| status.try_into().ok())

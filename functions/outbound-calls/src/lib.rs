@@ -3,7 +3,9 @@
 mod app;
 mod blocked;
 mod calls;
+mod change;
 mod create;
+mod end;
 mod recordings;
 mod stats;
 
@@ -29,8 +31,9 @@ pub fn router(app: App) -> Router {
             "/calls/outbound",
             post(create::create).layer(middleware::from_fn(on_own_route)),
         )
-        .route("/calls/{call_id}", get(calls::read))
-        .route("/calls/{call_id}/hangup", post(calls::hang_up))
+        .route("/calls/{call_id}", get(calls::read).patch(change::update))
+        .route("/calls/{call_id}/cancel", post(end::cancel))
+        .route("/calls/{call_id}/hangup", post(end::hang_up))
         .route("/calls/{call_id}/recordings", get(recordings::list))
         .route(
             "/recordings/{recording_id}",
@@ -45,13 +48,13 @@ pub fn router(app: App) -> Router {
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        create::create, calls::list, calls::read, calls::hang_up,
+        create::create, calls::list, calls::read, change::update, end::cancel, end::hang_up,
         recordings::list, recordings::read, recordings::delete, recordings::media,
         stats::read,
         blocked::create, blocked::list, blocked::read, blocked::delete
     ),
     tags(
-        (name = "calls", description = "Place, read and end calls"),
+        (name = "calls", description = "Place, read, change and end calls"),
         (name = "recordings", description = "Read and delete the recordings of calls"),
         (name = "blocked numbers", description = "Numbers that must not be called")
     )

@@ -65,7 +65,7 @@ pub(crate) struct StatsBody {
     by_status: ByStatus,
     /// The buckets, oldest first, including those without calls.
     buckets: Vec<BucketBody>,
-    /// Share of answered calls among those that have ended; null if none has ended.
+    /// Share of answered calls among those that were dialled and have ended; null if there are none.
     #[schema(example = 0.75)]
     answer_rate: Option<f64>,
     /// Median duration of the calls that have one; null if none has.

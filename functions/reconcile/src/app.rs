@@ -5,6 +5,8 @@ use std::sync::Arc;
 use outdial::{
     config::{ReconcileConfig, Settings},
     dao::Dao,
+    domain::Pace,
+    service::effects::EffectsQueue,
     twilio::TwilioClient,
 };
 
@@ -13,7 +15,10 @@ use outdial::{
 pub struct App {
     pub(crate) dao: Dao,
     pub(crate) twilio: Arc<TwilioClient>,
+    pub(crate) effects: EffectsQueue,
     pub(crate) config: ReconcileConfig,
+    /// The pace of dials, if there is a dial queue.
+    pub(crate) pace: Option<Pace>,
 }
 
 impl App {
@@ -27,6 +32,8 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
             config: settings.reconcile()?,
+            pace: settings.pace_of_queue()?,
+            effects: EffectsQueue::from_settings(settings)?,
             twilio: TwilioClient::new(settings.reloadable(Settings::twilio)?)?.into(),
             dao: Dao::connect_in_background(settings, Settings::reconcile_mongo)?,
         })

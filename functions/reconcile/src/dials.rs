@@ -89,7 +89,7 @@ async fn look_again(
             run.record(call, only).await?;
             Ok(Outcome::Settled)
         }
-        ([], []) if call.created_at < run.unknown_before() => {
+        ([], []) if dialled_at(call) < run.unknown_before() => {
             let give_up = run.store(async |dao| dao.give_up_call(call.call_id, None).await);
             if !give_up.await? {
                 return Ok(Outcome::Settled);
@@ -184,13 +184,18 @@ fn is_under_way(run: &Run<'_>, call: &Call) -> bool {
 
 fn dialled_until(call: &Call) -> DateTime {
     call.dial_deadline
-        .unwrap_or_else(|| shifted(call.created_at, DIALLING, true))
+        .unwrap_or_else(|| shifted(dialled_at(call), DIALLING, true))
+}
+
+/// Time at which the dial began. A call may have waited for days before.
+fn dialled_at(call: &Call) -> DateTime {
+    call.dial_begun_at.unwrap_or(call.created_at)
 }
 
 /// The time in which Twilio must have created the call, by its own clock.
 fn window(call: &Call) -> (DateTime, DateTime) {
     (
-        shifted(call.created_at, CLOCK_SKEW, false),
+        shifted(dialled_at(call), CLOCK_SKEW, false),
         shifted(dialled_until(call), CLOCK_SKEW, true),
     )
 }

@@ -123,14 +123,14 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Returns the time before which a call must have been stored so that Twilio certainly knows it by now.
+    /// Returns the time before which a call must have been dialled so that Twilio certainly knows it by now.
     pub(crate) fn unknown_before(&self) -> DateTime {
         self.ago(Duration::from_secs(
             self.app.config.unknown_after_seconds.into(),
         ))
     }
 
-    fn ago(&self, time: Duration) -> DateTime {
+    pub(crate) fn ago(&self, time: Duration) -> DateTime {
         let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         DateTime::from_millis(self.now.timestamp_millis().saturating_sub(millis))
     }

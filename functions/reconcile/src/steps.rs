@@ -24,6 +24,12 @@ use crate::{
 const FAILURES_MAX: u32 = 3;
 /// The number of attempts at a database operation. Each takes some seconds if the database is unavailable.
 const TRIES: u32 = 3;
+/// Twilio's queue is not empty if a call waited in it for longer than this.
+const QUEUED_LONG: Duration = Duration::from_secs(2);
+/// Only calls that are younger say something about Twilio's queue now.
+const RECENT: Duration = Duration::from_mins(5);
+/// The longest pause of all dials.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -130,9 +136,14 @@ impl Run<'_> {
             report_double_dial(DoubleDial::OtherCallSid, Some(&details.sid));
             return Ok(());
         }
+        let mut has_effects = outcome.has_effects;
         if outcome.hangup_waits {
-            self.hang_up(call, details).await?;
+            has_effects |= self.hang_up(call, details).await?;
         }
+        if has_effects {
+            self.app.effects.announce(call.call_id).await;
+        }
+        self.note_queue_time(details).await;
         if outcome.applied == Applied::Changed {
             metrics::count(Count::ReconciledCall);
             tracing::info!(call_sid = %details.sid, status = details.status.as_str(), "call reconciled");
@@ -140,14 +151,35 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn hang_up(&self, call: &Call, details: &CallDetails) -> Result<(), Failure> {
+    /// Ends the call at Twilio. Returns true if it has effects that are still to be done.
+    async fn hang_up(&self, call: &Call, details: &CallDetails) -> Result<bool, Failure> {
         let ending = self.ask(async |twilio| hang_up::end_call(twilio, &details.sid).await);
-        if let Some(ended) = ending.await? {
-            self.store(async |dao| {
-                hang_up::store_end(dao, Some(call.call_id), &ended.details).await
-            })
-            .await?;
+        let Some(ended) = ending.await? else {
+            return Ok(false);
+        };
+        self.store(async |dao| hang_up::store_end(dao, Some(call.call_id), &ended.details).await)
+            .await
+    }
+
+    /// Counts a call that Twilio queued for long. If that was just now, slows the dials, so that Twilio's queue empties.
+    async fn note_queue_time(&self, details: &CallDetails) {
+        let Some(queued) = details.queued_for.filter(|queued| *queued > QUEUED_LONG) else {
+            return;
+        };
+        metrics::count(Count::QueueTimeHigh);
+        tracing::warn!(
+            queued_ms = queued.as_millis(),
+            "Twilio queued the call for long"
+        );
+        let is_recent = details.created_at.is_some_and(|at| at >= self.ago(RECENT));
+        if let (Some(pace), true) = (self.app.pace, is_recent)
+            && let Err(error) = self
+                .app
+                .dao
+                .pause_permits(pace, queued.min(PAUSE_MAX))
+                .await
+        {
+            tracing::warn!(%error, "dials not slowed");
         }
-        Ok(())
     }
 }

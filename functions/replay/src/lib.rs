@@ -6,6 +6,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use outdial::{
     config::Settings,
     dao::{Dao, DaoError},
+    service::effects::EffectsQueue,
     telemetry::metrics::{self, Count},
     twilio::TwilioClient,
     webhook::{InvalidForm, QueuedWebhook, WebhookApplier, WebhookEvent, WebhookQueue},
@@ -33,7 +34,8 @@ impl App {
         let queue = WebhookQueue::from_settings(settings)?;
         let twilio = TwilioClient::new(settings.reloadable(Settings::twilio)?)?;
         let dao = Dao::connect_in_background(settings, Settings::mongo)?;
-        let applier = WebhookApplier::new(dao, Some(twilio));
+        let effects = EffectsQueue::from_settings(settings)?;
+        let applier = WebhookApplier::new(dao, Some(twilio)).announcing(effects);
         Ok(Self { applier, queue })
     }
 }

@@ -41,7 +41,7 @@ pub fn cursor(bytes: &[u8]) {
             status,
             to_number: input.text.parse().ok(),
             from: Some(DateTime::from_millis(input.created_at)),
-            to: None,
+            ..CallFilter::default()
         }),
     ];
     let raw = String::from_utf8_lossy(bytes);

@@ -4,15 +4,19 @@
 mod cursor;
 mod event;
 mod json;
+mod recipients;
 mod signature;
 mod structured;
+mod template;
 mod twiml;
 mod webhook;
 
 pub use cursor::cursor;
 pub use event::event;
 pub use json::json;
+pub use recipients::recipients;
 pub use signature::signature;
+pub use template::template;
 pub use twiml::twiml;
 pub use webhook::webhook;
 
@@ -20,11 +24,13 @@ pub use webhook::webhook;
 pub type Property = fn(&[u8]);
 
 /// Every property, with the name of its fuzz target.
-pub const TARGETS: [(&str, Property); 6] = [
+pub const TARGETS: [(&str, Property); 8] = [
     ("signature", signature),
     ("webhook", webhook),
     ("twiml", twiml),
     ("cursor", cursor),
     ("json", json),
     ("event", event),
+    ("recipients", recipients),
+    ("template", template),
 ];

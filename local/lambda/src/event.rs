@@ -11,6 +11,8 @@ use chrono::Utc;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::ACCOUNT;
+
 /// The event of a request.
 pub fn from_request(head: &Parts, body: &Bytes) -> Value {
     let path = head.uri.path();
@@ -25,7 +27,7 @@ pub fn from_request(head: &Parts, body: &Bytes) -> Value {
         "cookies": cookies(&head.headers),
         "headers": headers,
         "requestContext": {
-            "accountId": "123456789012",
+            "accountId": ACCOUNT,
             "apiId": "local",
             "domainName": "local.execute-api.us-east-1.amazonaws.com",
             "domainPrefix": "local",

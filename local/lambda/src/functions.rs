@@ -1,9 +1,9 @@
-//! The functions of the template, for everything that runs on this machine.
+//! The functions and queues of the template, for everything that runs on this machine.
 
 use std::sync::LazyLock;
 
-pub use crate::template::Function;
 use crate::template::{self, TEMPLATE};
+pub use crate::template::{EventSource, Function, Queue};
 
 /// The route that takes every path without a route of its own.
 const DEFAULT_ROUTE: &str = "$default";
@@ -13,6 +13,9 @@ const ANY_BELOW: &str = "{proxy+}";
 
 /// All functions, in the template's order.
 pub static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| template::functions(TEMPLATE));
+
+/// All queues, in the template's order.
+pub static QUEUES: LazyLock<Vec<Queue>> = LazyLock::new(|| template::queues(TEMPLATE));
 
 impl Function {
     /// The names of all functions, in the template's order.

@@ -1,6 +1,12 @@
-//! Reads the functions, their routes and their time limits from `template.yaml`.
+//! Reads from `template.yaml` the functions, with what invokes them, and the queues.
+
+mod queues;
+mod source;
 
 use std::time::Duration;
+
+pub use queues::{Queue, queues};
+pub use source::EventSource;
 
 /// The template of this source tree.
 pub const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -17,47 +23,109 @@ pub struct Function {
     pub time_limit: Duration,
     /// The paths that the gateway routes to it, as the template writes them. Empty for a function without HTTP.
     pub routes: Vec<&'static str>,
+    /// The intervals of its schedules.
+    pub schedules: Vec<Duration>,
+    /// The queues whose messages it gets.
+    pub event_sources: Vec<EventSource>,
 }
 
 /// Returns all functions of the template, in its order. A function's name is that of its binary.
 ///
 /// # Panics
 ///
-/// If the template names no binary, or a route has no path.
+/// If a route has no path, a schedule no rate, or an event source no queue.
 pub fn functions(template: &'static str) -> Vec<Function> {
-    let (globals, resources) = template.split_once("\nResources:").expect("a template");
+    let (globals, _) = split(template);
     let default_limit = globals.lines().find_map(time_limit).unwrap_or_default();
-    let mut functions: Vec<Function> = Vec::new();
-    let mut is_function = false;
-    for line in resources.lines() {
-        let is_resource = line.starts_with("  ") && line[2..].starts_with(char::is_alphabetic);
-        is_function &= !is_resource;
-        if let Some(name) = between(line, "BuildProperties: {Binary: ", '}') {
-            is_function = true;
-            let local = (name == LOCAL_ROUTE.0).then_some(LOCAL_ROUTE.1);
-            functions.push(Function {
-                name,
-                time_limit: default_limit,
-                routes: local.into_iter().collect(),
-            });
-        }
-        let Some(function) = functions.last_mut().filter(|_| is_function) else {
-            continue;
-        };
-        if let Some(limit) = time_limit(line) {
-            function.time_limit = limit;
-        } else if line.contains("{Type: HttpApi") {
-            let route = between(line, " Path: '", '\'').expect("a route has a path");
-            function.routes.push(route);
-        }
-    }
-    functions
+    let functions = resources(template).filter_map(|(_, body)| {
+        let name = between(body, "BuildProperties: {Binary: ", '}')?;
+        let lines = || lines(body);
+        let local = (name == LOCAL_ROUTE.0).then_some(LOCAL_ROUTE.1);
+        let routes = lines().filter(|line| line.contains("{Type: HttpApi"));
+        let routes =
+            routes.map(|line| between(line, " Path: '", '\'').expect("a route has a path"));
+        Some(Function {
+            name,
+            time_limit: lines().find_map(time_limit).unwrap_or(default_limit),
+            routes: local.into_iter().chain(routes).collect(),
+            schedules: lines().filter_map(interval).collect(),
+            event_sources: source::event_sources(template, lines()),
+        })
+    });
+    functions.collect()
+}
+
+/// Returns the template's parts before and after the start of its resources.
+fn split(template: &str) -> (&str, &str) {
+    template.split_once("\nResources:").expect("a template")
+}
+
+/// Returns the logical id and the text of each resource.
+fn resources(template: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let (_, all) = split(template);
+    let starts = all.match_indices("\n  ").map(|(at, _)| at + 1);
+    let starts = starts.filter(|at| all[at + 2..].starts_with(char::is_alphabetic));
+    let starts: Vec<_> = starts.collect();
+    let ends = starts.iter().copied().skip(1).chain([all.len()]);
+    let bodies: Vec<_> = starts.iter().copied().zip(ends).collect();
+    bodies.into_iter().filter_map(|(start, end)| {
+        let (id, body) = all[start..end].split_once(':')?;
+        Some((id.trim_start(), body))
+    })
+}
+
+/// Returns the lines of a resource without comments.
+fn lines(body: &'static str) -> impl Iterator<Item = &'static str> {
+    body.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
 }
 
 /// Returns the time limit that a line sets.
 fn time_limit(line: &str) -> Option<Duration> {
     let seconds = line.trim().strip_prefix("Timeout: ")?;
     seconds.parse().ok().map(Duration::from_secs)
+}
+
+/// Returns the interval of the schedule in a line.
+fn interval(line: &str) -> Option<Duration> {
+    let mut keys = ["ScheduleExpression: ", "Schedule: "].into_iter();
+    let (_, expression) = keys.find_map(|key| line.rsplit_once(key))?;
+    let expression = expression.trim_start_matches(['\'', '"']);
+    if expression.starts_with('{') || expression.is_empty() {
+        return None;
+    }
+    let rate = between(expression, "rate(", ')').and_then(|rate| rate.split_once(' '));
+    let (count, unit) = rate.expect("a schedule of this template is a rate");
+    let seconds = match unit.trim_end_matches('s') {
+        "minute" => 60,
+        "hour" => 60 * 60,
+        "day" => 24 * 60 * 60,
+        other => panic!("a rate has no unit {other}"),
+    };
+    let count: u64 = count.parse().expect("a rate has a number");
+    Some(Duration::from_secs(count * seconds))
+}
+
+/// Returns the number after a key. A reference to a parameter has the parameter's default.
+fn number<T: std::str::FromStr>(template: &str, line: &str, key: &str) -> Option<T> {
+    let (_, value) = line.split_once(key)?;
+    let word = |text: &'_ str| {
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric());
+        text[..end.unwrap_or(text.len())].to_owned()
+    };
+    let text = match value.strip_prefix("!Ref ") {
+        Some(parameter) => {
+            let (head, _) = split(template);
+            let (_, parameter) = head.split_once(&format!("\n  {}:\n", word(parameter)))?;
+            let own = parameter
+                .lines()
+                .take_while(|line| line.starts_with("    "));
+            let mut defaults = own.filter_map(|line| line.trim().strip_prefix("Default: "));
+            word(defaults.next()?.trim_matches('\''))
+        }
+        None => word(value.trim_start_matches('\'')),
+    };
+    text.parse().ok()
 }
 
 /// Returns the text of a line between two marks.
@@ -67,44 +135,4 @@ fn between<'a>(line: &'a str, begin: &str, end: char) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn functions_have_the_routes_and_time_limits_of_their_resources() {
-        let template = "\
-Globals:
-  Function:
-    Timeout: 29
-
-Resources:
-  Api:
-    Properties:
-      Timeout: 1
-  Users:
-    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: users}}
-      Events:
-        Users: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: ANY, Path: '/users'}}
-        User: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: ANY, Path: '/users/{proxy+}'}}
-  Media:
-    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: media}}
-    Properties:
-      Timeout: 300
-  Other:
-    Properties:
-      Timeout: 2
-";
-        let function = |name, seconds, routes: &[&'static str]| Function {
-            name,
-            time_limit: Duration::from_secs(seconds),
-            routes: routes.to_vec(),
-        };
-        assert_eq!(
-            functions(template),
-            [
-                function("users", 29, &["/users", "/users/{proxy+}"]),
-                function("media", 300, &["/media"])
-            ]
-        );
-    }
-}
+mod tests;

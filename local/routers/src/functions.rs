@@ -38,6 +38,11 @@ pub const HTTP_FUNCTIONS: &[HttpFunction] = &[
         document: Some(outbound_calls::openapi),
     },
     HttpFunction {
+        name: "batches",
+        router: |settings| Ok(batches::router(batches::App::from_settings(settings)?)),
+        document: Some(batches::openapi),
+    },
+    HttpFunction {
         name: "voice",
         router: |settings| Ok(voice::router(voice::App::from_settings(settings)?)),
         document: Some(voice::openapi),

@@ -97,6 +97,11 @@ impl Environment {
         self.variables.insert(name, value.into());
     }
 
+    /// Removes one variable that was set here.
+    pub fn remove(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
     /// Sets an account of the simulator, and hides the caller's settings.
     pub fn invent_twilio_account(&mut self) -> Credentials {
         let credentials = self.account.clone();

@@ -13,7 +13,7 @@ pub mod output;
 pub mod prerequisites;
 pub mod processes;
 pub mod program;
-pub mod queue;
+pub mod queues;
 mod running;
 pub mod secrets;
 pub mod simulator;
@@ -22,7 +22,7 @@ pub mod venv;
 pub mod workspace;
 
 pub use address::{ServerUri, free_port};
-pub use running::{Plan, Stack, must_be_free, prepare};
+pub use running::{Plan, Stack, must_be_free, prepare, prepare_with_queues, run_events};
 
 /// The result of a command. Its error is a text for a person.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

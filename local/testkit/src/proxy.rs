@@ -91,7 +91,7 @@ impl Proxy {
     }
 }
 
-/// Forwards one connection until either side closes it. A cut or the end of a stall resets the connection.
+/// Forwards one connection until both sides close it. A reset by either side, a cut, or the end of a stall resets the connection.
 async fn forward(mut client: TcpStream, target: String, mode: watch::Receiver<Mode>) {
     let (mut watched, watched_too) = (mode.clone(), mode.clone());
     if forwards(*watched.borrow_and_update())
@@ -111,7 +111,12 @@ async fn forward(mut client: TcpStream, target: String, mode: watch::Receiver<Mo
             let _ = mode.wait_for(|&mode| mode == Mode::Open).await;
         };
         tokio::select! {
-            _ = async { tokio::join!(requests, responses) } => return,
+            // Otherwise the client would wait for ever after the server has reset the connection.
+            ended = async { tokio::try_join!(requests, responses) } => {
+                if ended.is_ok() {
+                    return;
+                }
+            }
             () = is_restored => {}
             () = is_cut => {}
         }

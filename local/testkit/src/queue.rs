@@ -4,7 +4,8 @@ use aws_sdk_sqs::{
     Client,
     types::{Message, MessageSystemAttributeName, QueueAttributeName},
 };
-use serde_json::{Map, Value, json};
+use lambda::sqs_event;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::aws;
@@ -24,11 +25,20 @@ impl Queue {
     ///
     /// If the server doesn't run.
     pub async fn new() -> Self {
+        Self::hiding(0).await
+    }
+
+    /// Creates a queue that hides received messages for this number of seconds.
+    ///
+    /// # Panics
+    ///
+    /// If the server doesn't run.
+    pub async fn hiding(seconds: u32) -> Self {
         let client = Client::new(&aws::configuration("OUTDIAL_TEST_SQS_ENDPOINT"));
         let created = client
             .create_queue()
             .queue_name(format!("test-{}", Uuid::new_v4().simple()))
-            .attributes(QueueAttributeName::VisibilityTimeout, "0")
+            .attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string())
             .send()
             .await
             .expect("the server creates the queue");
@@ -38,23 +48,53 @@ impl Queue {
         }
     }
 
-    /// Returns the value of `WEBHOOK_QUEUE_URL`.
+    /// Returns the queue's URL, the value of a variable such as `DIAL_QUEUE_URL`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns the visible messages, as JSON.
+    /// Returns a client of the queue's server.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Returns up to ten visible messages, as JSON. They stay in the queue.
     ///
     /// # Panics
     ///
     /// If the server doesn't answer.
     pub async fn messages(&self) -> Vec<Value> {
         let messages = self.receive().await;
-        let bodies = messages.iter().filter_map(Message::body);
-        bodies
-            .map(|body| serde_json::from_str(body).unwrap_or_else(|_| body.into()))
-            .collect()
+        bodies(&messages).collect()
+    }
+
+    /// Takes all messages from the queue, and returns them as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If the server doesn't answer.
+    pub async fn receive_all(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let messages = self.receive().await;
+            if messages.is_empty() {
+                return all;
+            }
+            all.extend(bodies(&messages));
+            for message in &messages {
+                let deleted = self
+                    .client
+                    .delete_message()
+                    .queue_url(&self.url)
+                    .receipt_handle(message.receipt_handle().expect("a received message"));
+                deleted
+                    .send()
+                    .await
+                    .expect("the server deletes the message");
+            }
+        }
     }
 
     /// Sends a message to the queue.
@@ -71,32 +111,13 @@ impl Queue {
         sent.send().await.expect("the server accepts the message");
     }
 
-    /// Returns the visible messages as the event that Lambda would send to a function.
+    /// Returns up to ten visible messages as the event that Lambda would send to a function.
     ///
     /// # Panics
     ///
     /// If the server doesn't answer.
     pub async fn event(&self) -> Value {
-        let records = self.receive().await.into_iter().map(|message| {
-            let attributes: Map<_, _> = message
-                .attributes()
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| (name.as_str().to_owned(), value.as_str().into()))
-                .collect();
-            json!({
-                "messageId": message.message_id(),
-                "receiptHandle": message.receipt_handle(),
-                "body": message.body(),
-                "attributes": attributes,
-                "messageAttributes": {},
-                "md5OfBody": message.md5_of_body(),
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:webhooks",
-                "awsRegion": "us-east-1",
-            })
-        });
-        json!({ "Records": records.collect::<Vec<_>>() })
+        sqs_event("test", &self.receive().await)
     }
 
     async fn receive(&self) -> Vec<Message> {
@@ -111,6 +132,12 @@ impl Queue {
             .expect("the server answers");
         received.messages.unwrap_or_default()
     }
+}
+
+/// Returns the bodies of messages. One that is not JSON is a JSON string.
+fn bodies(messages: &[Message]) -> impl Iterator<Item = Value> {
+    let bodies = messages.iter().filter_map(Message::body);
+    bodies.map(|body| serde_json::from_str(body).unwrap_or_else(|_| body.into()))
 }
 
 impl Stage {

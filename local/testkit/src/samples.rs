@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
-    domain::{Call, CallSid, DialOutcome, Email, NewCall, OutboundCallRequest, User},
+    domain::{Call, CallSid, DialOutcome, Email, NewCall, OutboundCallRequest, User, WaitingFor},
     http::FieldErrors,
 };
 use serde_json::json;
@@ -39,6 +39,23 @@ pub fn new_call() -> Call {
         answered_status: Some(201),
         ..call
     }
+}
+
+/// Creates a call of this user that waits in the dial queue, due at this time, for an hour. It isn't stored.
+///
+/// # Panics
+///
+/// Never.
+#[must_use]
+pub fn new_scheduled_call(user_id: &str, due_at: DateTime) -> Call {
+    let expires_at = due_at.saturating_add_duration(Duration::from_hours(1));
+    let call = Call {
+        user_id: user_id.to_owned(),
+        twilio_sid: None,
+        dial_outcome: None,
+        ..new_call()
+    };
+    call.scheduled(due_at, expires_at, WaitingFor::ScheduledTime)
 }
 
 /// Creates a user with this email address. The user isn't stored.

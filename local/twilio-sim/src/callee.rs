@@ -97,6 +97,19 @@ pub const TABLE: &[(&str, &str)] = &[
     ("+12125550110", "answers; its recordings are absent (16102)"),
     ("+12125550111", "a fax picks up"),
     ("+12125550112", "rings for 25 seconds, then answers"),
+    (
+        "+1AAA555015N",
+        "an answering machine picks up the first N calls, a person the others",
+    ),
+    ("+1AAA555016N", "busy for the first N calls, then answers"),
+    (
+        "+1AAA555017N",
+        "doesn't answer the first N calls, then answers",
+    ),
+    (
+        "+1AAA555018N",
+        "the first N calls fail, the others are answered",
+    ),
     ("+15005550001", "refused with 21217"),
     ("+15005550002", "refused with 21214"),
     ("+15005550003", "refused with 21215"),
@@ -104,8 +117,10 @@ pub const TABLE: &[(&str, &str)] = &[
 ];
 
 /// Returns the called party behind `number`. Without an entry in [`TABLE`] it answers after three seconds and listens.
+///
+/// `earlier_calls` counts the calls that the simulator has created to the number before.
 #[must_use]
-pub fn callee(number: &str) -> Callee {
+pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
     let listener = Callee {
         queued: Duration::from_millis(200),
         rings: Duration::from_secs(3),
@@ -167,6 +182,42 @@ pub fn callee(number: &str) -> Callee {
             rings: Duration::from_secs(25),
             ..listener
         },
-        _ => listener,
+        _ => match FirstCalls::of(number) {
+            Some(first) if earlier_calls() < first.calls => Callee {
+                outcome: first.outcome,
+                answered_by: first.answered_by,
+                ..listener
+            },
+            _ => listener,
+        },
+    }
+}
+
+/// How a number behaves for its first calls, if it then changes.
+struct FirstCalls {
+    /// The number of these calls.
+    calls: usize,
+    outcome: Outcome,
+    answered_by: AnsweredBy,
+}
+
+impl FirstCalls {
+    /// Parses `+1AAA555015N` to `+1AAA555018N`.
+    fn of(number: &str) -> Option<Self> {
+        let digits = number.strip_prefix("+1")?;
+        let mut end = digits.get(3..)?.strip_prefix("55501")?.chars();
+        let (kind, calls) = (end.next()?, end.next()?.to_digit(10)?);
+        let (outcome, answered_by) = match kind {
+            '5' => (Outcome::Answers, AnsweredBy::Machine),
+            '6' => (Outcome::Busy, AnsweredBy::Human),
+            '7' => (Outcome::NeverAnswers, AnsweredBy::Human),
+            '8' => (Outcome::Fails, AnsweredBy::Human),
+            _ => return None,
+        };
+        end.next().is_none().then_some(Self {
+            calls: calls as usize,
+            outcome,
+            answered_by,
+        })
     }
 }

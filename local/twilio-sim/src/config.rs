@@ -36,8 +36,10 @@ pub struct Config {
     pub faults: FaultPlan,
     /// Print each log entry.
     pub verbose: bool,
-    /// The most calls to dial in a second of call time; the others stay queued. No limit by default.
+    /// The most calls to dial in a second of call time; the others stay queued, for at most 24 hours. No limit by default.
     pub max_calls_per_second: Option<f64>,
+    /// The most calls that have not ended; further ones are refused with 10004. No limit by default.
+    pub max_concurrent_calls: Option<usize>,
     /// Refuse URLs that Twilio's servers couldn't reach.
     pub strict_urls: bool,
     /// The data file, which keeps calls and recordings for the next run.
@@ -58,6 +60,7 @@ impl Default for Config {
             faults: FaultPlan::default(),
             verbose: false,
             max_calls_per_second: None,
+            max_concurrent_calls: None,
             strict_urls: false,
             data: None,
         }

@@ -1,4 +1,5 @@
-//! The data file, which keeps calls and recordings for the next run. For each SID, the last of its JSON lines counts.
+//! The data file, which keeps calls, recordings and the record of dials for the next run. For each SID or number, the last of
+//! its JSON lines counts.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::dials::Dial;
 use crate::model::{Call, Recording};
 
 /// A line of the file.
@@ -21,6 +23,8 @@ pub enum Entry {
     Call(Box<Call>),
     /// The state of a recording.
     Recording(Box<Recording>),
+    /// The state of a request to create a call.
+    Dial(Box<Dial>),
     /// The SID of a deleted call.
     CallDeleted(String),
     /// The SID of a deleted recording.
@@ -43,6 +47,12 @@ pub fn call(call: &Call) -> Value {
 #[must_use]
 pub fn recording(recording: &Recording) -> Value {
     json!({ "recording": recording })
+}
+
+/// Returns an [`Entry::Dial`] as JSON.
+#[must_use]
+pub fn dial(dial: &Dial) -> Value {
+    json!({ "dial": dial })
 }
 
 /// Returns an [`Entry::CallDeleted`] as JSON.

@@ -1,4 +1,6 @@
-//! The inspection API under `/_sim/`: the log, the calls and the fault plan.
+//! The inspection API under `/_sim/`: the log, the calls, the dials and the fault plan.
+
+mod dials;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -31,6 +33,8 @@ pub fn router() -> Router<Arc<Sim>> {
         )
         .route("/_sim/log", get(log))
         .route("/_sim/calls", get(calls))
+        .route("/_sim/dials", get(dials::list))
+        .route("/_sim/pace", get(dials::pace))
         .route("/_sim/faults", get(faults).put(replace_faults))
 }
 
@@ -137,7 +141,11 @@ async fn replace_faults(State(sim): State<Arc<Sim>>, body: Bytes) -> Response {
             sim.log.write(
                 "faults",
                 None,
-                json!({ "callbacks": plan.callbacks.len(), "rest": plan.rest.len() }),
+                json!({
+                    "callbacks": plan.callbacks.len(),
+                    "rest": plan.rest.len(),
+                    "refuse_connections_ms": plan.refuse_connections_ms,
+                }),
             );
             sim.faults.replace(plan.clone());
             Json(plan).into_response()

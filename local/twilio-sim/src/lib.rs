@@ -1,15 +1,19 @@
 //! A simulator of Twilio Programmable Voice.
 //!
 //! It serves Twilio's REST API, fetches and executes TwiML, sends signed webhooks and makes recordings, at any speed.
-//! The called number decides how a call goes; a fault plan decides what fails.
+//! The called number decides how a call goes; a fault plan decides what fails. Each request to create a call is recorded with
+//! the moment of its arrival and the local time of the called party.
 
 pub mod callee;
 pub mod clock;
 pub mod config;
 pub mod data_file;
+pub mod dial_queue;
+pub mod dials;
 pub mod faults;
 pub mod log;
 pub mod model;
+pub mod number_zones;
 pub mod phone_number;
 pub mod sim;
 pub mod store;
@@ -56,12 +60,11 @@ impl Simulator {
                 io::Error::new(error.kind(), format!("can't listen on {listen}: {error}"))
             })?,
         };
-        let listener = ResettableListener(listener);
-        let address = listener.address()?;
+        let address = listener.local_addr()?;
         let sim = Sim::new(config, address)?;
         Ok(Self {
             address,
-            listener,
+            listener: ResettableListener::new(listener, address, sim.faults.outage()),
             sim: Arc::new(sim),
         })
     }

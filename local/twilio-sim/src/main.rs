@@ -50,9 +50,13 @@ struct Args {
     /// Print each log entry in readable form on standard output
     #[arg(long)]
     verbose: bool,
-    /// Most calls to dial per second of call time, the others stay queued; no limit by default, Twilio's default is 1
+    /// Most calls to dial per second of call time, the others stay queued, for up to 24 hours (22005); no limit by default,
+    /// Twilio's default is 1
     #[arg(long, value_name = "N", value_parser = rate)]
     max_calls_per_second: Option<f64>,
+    /// Most calls that have not ended, further ones are refused (10004); no limit by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_concurrent_calls: Option<u32>,
     /// Data file: keep calls and recordings for the next run, and load those of earlier runs
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -93,6 +97,7 @@ async fn run(args: Args) -> Result<(), String> {
         faults,
         verbose: args.verbose,
         max_calls_per_second: args.max_calls_per_second,
+        max_concurrent_calls: args.max_concurrent_calls.map(|most| most as usize),
         strict_urls: args.strict_urls,
         data: args.data,
     };
@@ -116,10 +121,19 @@ fn numbers_help() -> String {
         .map(|(number, what)| format!("  {number}  {what}"))
         .collect();
     format!(
-        "The called number (To) decides how a call goes:\n{}\n  any other     answers after 3 seconds and listens",
+        "The called number (To) decides how a call goes:\n{}\n  any other     answers after 3 seconds and listens\n\n{REPEAT_HELP}\n\n{INSPECTION_HELP}",
         lines.join("\n")
     )
 }
+
+const REPEAT_HELP: &str = "AAA is any area code and N a digit. The simulator counts the calls that it has created to the number.";
+const INSPECTION_HELP: &str = "Inspection, without credentials:
+  GET /_sim/dials           requests to create calls: arrival, number, call_id, response, local time of the called party
+  GET /_sim/pace            most requests to create calls within any second
+  GET /_sim/calls           calls
+  GET /_sim/log             log
+  GET, PUT /_sim/faults     fault plan
+  GET /_sim/health          200";
 
 fn account_sid(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("AC").unwrap_or_default();

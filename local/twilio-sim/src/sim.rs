@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
 use crate::config::Config;
+use crate::dial_queue::DialQueue;
 use crate::faults::Faults;
 use crate::log::Log;
 use crate::model::new_sid;
@@ -57,7 +57,8 @@ pub struct Sim {
     pub webhooks: WebhookSender,
     /// The number of REST requests in progress.
     pub in_flight: AtomicUsize,
-    next_dial: Mutex<Option<Instant>>,
+    /// The queue of calls to dial, if `max_calls_per_second` limits them.
+    pub dial_queue: Option<Arc<DialQueue>>,
 }
 
 impl Sim {
@@ -71,6 +72,8 @@ impl Sim {
             Some(path) => Store::open(path, address)?,
             None => Store::default(),
         };
+        let rate = config.max_calls_per_second;
+        let dial_queue = rate.map(|rate| Arc::new(DialQueue::new(rate, config.speed)));
         let log = Arc::new(Log::new(config.verbose));
         Ok(Self {
             origin: format!("http://{address}"),
@@ -83,25 +86,9 @@ impl Sim {
                 .map_err(io::Error::other)?,
             log,
             in_flight: AtomicUsize::new(0),
-            next_dial: Mutex::default(),
+            dial_queue,
             config,
         })
-    }
-
-    /// Reserves the next time to dial under `max_calls_per_second`. Returns the wait until then, in call time.
-    #[must_use]
-    pub fn take_dial_slot(&self) -> Duration {
-        let Some(rate) = self.config.max_calls_per_second else {
-            return Duration::ZERO;
-        };
-        let now = Instant::now();
-        let mut next = self
-            .next_dial
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let slot = next.map_or(now, |next| next.max(now));
-        *next = Some(slot + self.config.speed.wall(Duration::from_secs_f64(1.0 / rate)));
-        self.config.speed.call(slot - now)
     }
 
     /// Returns the path of a resource: `/2010-04-01/Accounts/AC…` followed by `rest`.

@@ -1,4 +1,4 @@
-//! The store of all calls and recordings, in the order of their creation.
+//! The store of all calls, recordings and dials, in the order of their creation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use crate::data_file::{self, Entry, Journal};
+use crate::dials::{Dial, DialRequest, Dials};
 use crate::model::{Call, Recording};
 
 /// The most calls to keep. Each further call removes the oldest ended one and its recordings.
@@ -27,6 +28,7 @@ pub struct Tables {
     call_keys: HashMap<String, u64>,
     recordings: BTreeMap<u64, Recording>,
     recording_keys: HashMap<String, u64>,
+    dials: Dials,
     journal: Option<Journal>,
 }
 
@@ -49,14 +51,17 @@ impl Store {
                     Some(known) => *known = *recording,
                     None => tables.add_recording(*recording),
                 },
+                Entry::Dial(dial) => tables.dials.restore(*dial),
                 Entry::CallDeleted(sid) => tables.delete_call(&sid),
                 Entry::RecordingDeleted(sid) => _ = tables.delete_recording(&sid),
             }
         }
         let calls = tables.calls.values().map(data_file::call);
         let recordings = tables.recordings.values().map(data_file::recording);
+        let dials = tables.dials.since(0).map(data_file::dial);
         let entries = std::iter::once(data_file::address(address));
-        let journal = Journal::create(path, entries.chain(calls).chain(recordings))?;
+        let entries = entries.chain(calls).chain(recordings).chain(dials);
+        let journal = Journal::create(path, entries)?;
         tables.journal = Some(journal);
         Ok(Self(Mutex::new(tables)))
     }
@@ -151,6 +156,27 @@ impl Tables {
         was_there
     }
 
+    /// Records a request to create a call that has just arrived, and returns its number.
+    pub fn begin_dial(&mut self, request: DialRequest) -> u64 {
+        let n = self.dials.begin(request);
+        self.save_dial(n);
+        n
+    }
+
+    /// Applies `change` to the record of a request to create a call, if it is still kept.
+    pub fn update_dial(&mut self, n: u64, change: impl FnOnce(&mut Dial)) {
+        if let Some(dial) = self.dials.get_mut(n) {
+            change(dial);
+            self.save_dial(n);
+        }
+    }
+
+    /// Returns the requests to create calls.
+    #[must_use]
+    pub fn dials(&self) -> &Dials {
+        &self.dials
+    }
+
     /// Ends the calls and recordings that an earlier run left open. Returns their SIDs, oldest first.
     pub fn end_interrupted(&mut self) -> (Vec<String>, Vec<String>) {
         let calls = self.calls.values_mut();
@@ -178,6 +204,12 @@ impl Tables {
             && let Some(entry) = self.recording(sid).map(data_file::recording)
         {
             self.append(|| entry);
+        }
+    }
+
+    fn save_dial(&mut self, n: u64) {
+        if let (Some(journal), Some(dial)) = (&mut self.journal, self.dials.get(n)) {
+            journal.write(&data_file::dial(dial));
         }
     }
 

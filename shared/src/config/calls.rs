@@ -2,7 +2,7 @@
 
 use super::{ConfigError, Settings};
 use crate::{
-    domain::{AllowedVoices, CallingHours, PhoneNumber, Speech, TimeZone},
+    domain::{AllowedVoices, CallingHours, Holidays, PhoneNumber, Speech, TimeZone},
     variables::entries,
 };
 
@@ -15,8 +15,10 @@ pub struct CallConfig {
     pub allowed_countries: Vec<String>,
     /// `BLOCKED_NUMBERS`: numbers that are never called.
     pub blocked_numbers: Vec<PhoneNumber>,
-    /// `CALLING_HOURS`, or `None` if calls are allowed at any time.
+    /// `CALLING_HOURS`, or `None` if calls are allowed at any time of a day that is no holiday.
     pub calling_hours: Option<CallingHours>,
+    /// `HOLIDAYS`: dates on which nobody is called.
+    pub holidays: Holidays,
     /// `DEFAULT_TIME_ZONE`: applies if neither the user nor the number has a time zone.
     pub default_time_zone: TimeZone,
     /// `MAX_CALLS_PER_USER_PER_DAY`, by UTC days.
@@ -63,8 +65,9 @@ impl Settings {
         const COUNTRIES: &str = "two-letter ISO 3166 codes, separated by commas, such as US,CA";
         const BLOCKED: &str =
             "numbers in E.164 format, separated by commas, such as +12125550123,+12125550124";
-        const HOURS: &str =
-            "off, or two different times of a day, HH:MM-HH:MM, such as 08:00-21:00 or 22:00-06:00";
+        const HOURS: &str = "off, or hours of the week, such as 08:00-21:00 or Mo-Fr 09:00-12:00,13:00-21:00; Sa 22:00-02:00";
+        const HOLIDAYS: &str =
+            "at most 366 dates, separated by commas, such as 2026-12-25, or 12-25 for every year";
         const ZONE: &str = "the IANA name of a time zone, such as America/New_York";
         const VOICES: &str = "voice classes (basic, standard, neural, generative) or voice names, separated by commas, such as basic,standard,Polly.Joanna-Neural";
         const FROM: &str = "a number of the Twilio account in E.164 format, such as +12125550123";
@@ -100,6 +103,11 @@ impl Settings {
                 .map(str::parse)
                 .transpose()
                 .map_err(|_| ConfigError::malformed("CALLING_HOURS", HOURS))?,
+            holidays: self
+                .values
+                .get("HOLIDAYS")?
+                .map_or(Ok(Holidays::default()), str::parse)
+                .map_err(|_| ConfigError::malformed("HOLIDAYS", HOLIDAYS))?,
             default_time_zone: self.values.parsed("DEFAULT_TIME_ZONE", "UTC", ZONE)?,
             max_calls_per_user_per_day: self.values.number(
                 "MAX_CALLS_PER_USER_PER_DAY",
@@ -182,6 +190,7 @@ mod tests {
         );
         assert!(calls.blocked_numbers.is_empty());
         assert_eq!(calls.calling_hours, None);
+        assert!(calls.holidays.is_empty());
         assert_eq!(calls.default_time_zone.as_str(), "UTC");
         assert_eq!(calls.allowed_voices.to_string(), "basic, standard, neural");
         for (name, value) in [
@@ -195,6 +204,10 @@ mod tests {
             ("BLOCKED_NUMBERS", "+12125550123,"),
             ("CALLING_HOURS", "08:00"),
             ("CALLING_HOURS", "08:00-08:00"),
+            ("CALLING_HOURS", "Mon-Fri 08:00-21:00"),
+            ("CALLING_HOURS", "Mo-Su off"),
+            ("HOLIDAYS", "25.12.2026"),
+            ("HOLIDAYS", "12-25,"),
             ("DEFAULT_TIME_ZONE", "EDT"),
             ("TWILIO_FROM_NUMBER", "2125550100"),
             ("ALLOWED_VOICES", "basic,neurall"),

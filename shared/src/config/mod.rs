@@ -9,6 +9,7 @@ mod dev_stack;
 mod environment;
 mod keys;
 mod media;
+mod pace;
 mod queue;
 mod reloadable;
 mod settings;

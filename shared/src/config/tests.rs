@@ -9,6 +9,7 @@ const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f0
 const SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 /// A valid value of each variable that `Settings` reads, and one with a blank inside, which is invalid.
+#[expect(clippy::too_many_lines, reason = "one line for each variable")]
 fn values() -> Vec<(&'static str, String, String)> {
     [
         ("ALLOWED_COUNTRIES", "US, CA", "U S"),
@@ -29,10 +30,26 @@ fn values() -> Vec<(&'static str, String, String)> {
             "+12125550123, +12125550124",
             "+1212 5550123",
         ),
-        ("CALLING_HOURS", "08:00-21:00", "08:00 -21:00"),
+        (
+            "CALLING_HOURS",
+            "Mo-Fr 08:00-21:00; Sa 10:00-18:00",
+            "08:00 -21:00",
+        ),
         ("CALL_RING_TIMEOUT_SECONDS", "30", "3 0"),
         ("CALL_TIME_LIMIT_SECONDS", "600", "6\t00"),
         ("DEFAULT_TIME_ZONE", "America/New_York", "America/New York"),
+        ("DIALS_PER_SECOND", "2.5", "2 .5"),
+        (
+            "DIAL_QUEUE_URL",
+            "https://sqs.example/1/d",
+            "https://sqs.example/1/ d",
+        ),
+        (
+            "EFFECTS_QUEUE_URL",
+            "https://sqs.example/1/e",
+            "https://sqs.example/1/\te",
+        ),
+        ("HOLIDAYS", "2026-12-25, 01-01", "2026-12- 25"),
         ("LANGUAGE", "en-US", "en -US"),
         ("MAX_CALLS_PER_DAY", "5", "5 0"),
         ("MAX_CALLS_PER_NUMBER_PER_DAY", "5", "5\u{a0}0"),
@@ -83,6 +100,11 @@ fn values() -> Vec<(&'static str, String, String)> {
         ("VOICE", "Polly.Joanna", "Polly. Joanna"),
         ("VOICE_URL", "https://v.example/v", "https://v.example/v v"),
         (
+            "WAKE_QUEUE_URL",
+            "https://sqs.example/1/w",
+            "https://sqs.example/1/\nw",
+        ),
+        (
             "WEBHOOK_QUEUE_URL",
             "https://sqs.example/1/q",
             "https://sqs.example/1/\r\nq",
@@ -117,15 +139,26 @@ fn parsed(values: &[(&str, String)]) -> Result<String, ConfigError> {
     ]
     .join("\n");
     Ok(format!(
-        "{secrets} {mongo:?} {twilio:?} {:?} {:?} {:?} {:?} {:?} {} {}",
+        "{secrets} {mongo:?} {twilio:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {}",
         settings.calls()?,
+        settings.pace()?,
         settings.speech()?,
         settings.public_urls()?,
-        settings.webhook_queue()?.map(|url| url.to_string()),
+        queues(&settings)?,
         settings.reconcile()?,
         keys.find("test").is_some(),
         settings.values.get("SECRET_ID")?.unwrap_or_default(),
     ))
+}
+
+fn queues(settings: &Settings) -> Result<[Option<String>; 4], ConfigError> {
+    let queues = [
+        settings.dial_queue()?,
+        settings.effects_queue()?,
+        settings.wake_queue()?,
+        settings.webhook_queue()?,
+    ];
+    Ok(queues.map(|url| url.map(|url| url.to_string())))
 }
 
 fn with(name: &str, value: &str) -> Vec<(&'static str, String)> {

@@ -87,7 +87,7 @@ impl Dao {
         .await
     }
 
-    async fn blocked_numbers(&self) -> Result<Collection<BlockedNumber>, DaoError> {
+    pub(super) async fn blocked_numbers(&self) -> Result<Collection<BlockedNumber>, DaoError> {
         Ok(self.database().await?.collection(BLOCKED_NUMBERS))
     }
 }

@@ -1,15 +1,15 @@
-//! Reading calls and lists of calls, and requesting a hang-up.
+//! Reading calls and lists of calls.
 
-use mongodb::bson::{Bson, Document, RawDocumentBuf, bson, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     CALLS, CallFilter, Dao, DaoError, ERASED_AT, List, Page, PageRequest,
     page::find_page,
-    stored::find_one,
-    updates::{by_id, by_sid, if_else, sid_is_absent},
+    stored::{self, find_one},
+    updates::{by_id, by_sid},
 };
-use crate::domain::{Call, CallId, CallSid, CallStatus, UserId};
+use crate::domain::{Call, CallId, CallSid, CallStatus, RetryRequest, UserId};
 
 /// A user, with the number of calls. No count row if there are no calls.
 #[derive(Deserialize)]
@@ -30,6 +30,29 @@ impl Dao {
     /// Any [`DaoError`].
     pub async fn get_call(&self, id: CallId) -> Result<Option<Call>, DaoError> {
         self.find_call(by_id(id)).await
+    }
+
+    /// Returns the attempts of a call with retries, in order. Leaves out those that cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DaoError`].
+    pub async fn list_attempts(&self, first: CallId) -> Result<Vec<Call>, DaoError> {
+        let filter = doc! { "first_call_id": first.to_string() };
+        self.with_timeout(|| async {
+            let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
+            let mut found = calls
+                .find(filter.clone())
+                .limit(RetryRequest::MAX_ATTEMPTS.into())
+                .await?;
+            let mut attempts: Vec<Call> = Vec::new();
+            while found.advance().await? {
+                attempts.extend(stored::read(CALLS, found.current()).ok());
+            }
+            attempts.sort_by_key(Call::attempt);
+            Ok(attempts)
+        })
+        .await
     }
 
     /// Returns the call with this `CallSid`, or `None`.
@@ -114,9 +137,25 @@ impl Dao {
         if let Some(status) = filter.status {
             equal.insert("status", status.as_str());
         }
-        // A daily cap bounds the calls to one number, so one index serves it with every other filter.
-        let (equal, also) = match &filter.to_number {
-            Some(number) => (doc! { "to_number": number.as_str() }, equal),
+        // A daily cap bounds the calls to one number, and a call has few attempts: one index serves each with every other filter.
+        let mut filters = [
+            (
+                "first_call_id",
+                filter.first_call.map(|first| first.to_string()),
+            ),
+            ("batch_id", filter.batch.map(|batch| batch.to_string())),
+            (
+                "to_number",
+                filter.to_number.as_ref().map(|it| it.as_str().to_owned()),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(field, value)| Some((field, value?)));
+        let (equal, also) = match filters.next() {
+            Some((field, value)) => {
+                equal.extend(filters.map(|(field, value)| (field.to_owned(), value.into())));
+                (doc! { field: value }, equal)
+            }
             None => (equal, Document::new()),
         };
         self.with_timeout(|| async {
@@ -186,30 +225,6 @@ impl Dao {
         Ok(Some(counted.map(|counted| {
             counted.first().map_or(0, |count| count.total)
         })))
-    }
-
-    /// Requests a hang-up as soon as the `CallSid` is known, unless it is known or the call has ended. Returns the call after
-    /// that, or `None`.
-    ///
-    /// # Errors
-    ///
-    /// Any [`DaoError`].
-    pub async fn request_hangup(&self, id: CallId) -> Result<Option<Call>, DaoError> {
-        let active = CallStatus::ACTIVE.map(CallStatus::as_str).to_vec();
-        let waits = bson!({ "$and": [
-            sid_is_absent(),
-            { "$in": ["$status", active] },
-        ] });
-        let request = vec![doc! { "$set": {
-            "hangup_requested": if_else(waits.clone(), true, "$hangup_requested"),
-            "updated_at": if_else(waits, "$$NOW", "$updated_at"),
-        } }];
-        self.with_timeout(|| async {
-            let calls = self.calls().await?;
-            calls.update_one(by_id(id), request.clone()).await?;
-            find_one(&calls, by_id(id)).await
-        })
-        .await
     }
 
     /// Returns true if a client has requested a hang-up before the `CallSid` was known.

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mongodb::bson::{DateTime, Document, RawBsonRef, RawDocument, doc, oid::ObjectId};
 
-use crate::domain::{CallStatus, InvalidValue, PhoneNumber, UserId};
+use crate::domain::{BatchId, CallId, CallStatus, InvalidValue, PhoneNumber, UserId};
 
 /// A list with cursors. A cursor of one list is invalid in every other list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,10 @@ pub enum List {
     Users,
     /// The users with this number.
     UsersOfNumber(PhoneNumber),
+    /// All batches.
+    Batches,
+    /// The results of one batch.
+    BatchResults(BatchId),
     /// All blocked numbers.
     BlockedNumbers,
     /// The calls of one user, all or those of one status.
@@ -33,6 +37,10 @@ pub struct CallFilter {
     pub from: Option<DateTime>,
     /// Time of creation, exclusive upper bound.
     pub to: Option<DateTime>,
+    /// The batch.
+    pub batch: Option<BatchId>,
+    /// The first attempt of a call with retries: matches it and the later ones.
+    pub first_call: Option<CallId>,
 }
 
 impl List {
@@ -40,6 +48,8 @@ impl List {
         match self {
             Self::Users => "users".to_owned(),
             Self::UsersOfNumber(number) => format!("users/{}", number.as_str()),
+            Self::Batches => "batches".to_owned(),
+            Self::BatchResults(batch) => format!("batches/{batch}/results"),
             Self::BlockedNumbers => "blocked-numbers".to_owned(),
             Self::UserCalls(user, status) => {
                 format!(
@@ -53,14 +63,22 @@ impl List {
                 to_number,
                 from,
                 to,
+                batch,
+                first_call,
             }) => {
                 let user = user.map(|user| user.to_string()).unwrap_or_default();
                 let status = status.map_or("", CallStatus::as_str);
                 let [from, to] = [from, to].map(|at| at.map(DateTime::timestamp_millis));
                 let mut name = format!("calls/{user}/{status}/{from:?}/{to:?}");
-                // Without a number, the name is the same as in earlier versions, so their cursors stay valid.
+                // Without the filters below, the name is the same as in earlier versions, so their cursors stay valid.
                 if let Some(number) = to_number {
                     name.extend(["/", number.as_str()]);
+                }
+                if let Some(batch) = batch {
+                    name.extend(["/batch/", &batch.to_string()]);
+                }
+                if let Some(first) = first_call {
+                    name.extend(["/first/", &first.to_string()]);
                 }
                 name
             }
@@ -106,6 +124,12 @@ impl Cursor {
     #[must_use]
     pub fn new(created_at: DateTime, id: ObjectId) -> Self {
         Self { created_at, id }
+    }
+
+    /// The `_id` of the item.
+    #[must_use]
+    pub fn id(self) -> ObjectId {
+        self.id
     }
 
     /// Parses a cursor of this list.
@@ -227,16 +251,19 @@ mod tests {
         let at = |millis| Some(DateTime::from_millis(millis));
         let user = Some(UserId::generate());
         let status = Some(CallStatus::Busy);
+        let (batch, first) = (BatchId::generate(), CallId::generate());
         let filters = [at(1), at(2), None].map(|to| CallFilter {
             to,
             ..CallFilter::default()
         });
         let others = filters.iter().flat_map(|filter| {
-            let mut changed = [(); 5].map(|()| filter.clone());
+            let mut changed = [(); 7].map(|()| filter.clone());
             changed[1].user = user;
             changed[2].status = status;
             changed[3].from = at(1);
             changed[4].to_number = Some(number());
+            changed[5].batch = Some(batch);
+            changed[6].first_call = Some(first);
             changed
         });
         let lists: Vec<_> = others.map(List::Calls).collect();

@@ -4,6 +4,7 @@ use mongodb::bson::{Bson, DateTime, Document, bson, doc};
 
 use super::{
     DaoError,
+    effects::note_end,
     status_pipeline::{StatusPipeline, applies, dial_precedence, stored_status_precedence},
     updates::{dial_is_unsettled, goes_by, if_else, learn_sid, literal, sid_is_absent},
 };
@@ -15,7 +16,10 @@ use crate::domain::{
 const ACCEPTED_AFTER_ALL: i32 = 202;
 
 /// The stages that record how a dial ended, in a call that a webhook or a hang-up request may have changed.
-pub(super) fn record(result: &DialResult, answered_status: u16) -> Result<Vec<Document>, DaoError> {
+pub(super) fn record(
+    result: &DialResult,
+    answered_status: Option<u16>,
+) -> Result<Vec<Document>, DaoError> {
     let now = DateTime::now();
     match result {
         DialResult::Accepted { sid, status } => Ok(vec![accept(sid, *status, answered_status)]),
@@ -27,10 +31,10 @@ pub(super) fn record(result: &DialResult, answered_status: u16) -> Result<Vec<Do
 
 /// The stage that records Twilio's acceptance, with the status in its response. The response adds no event: nothing has happened to
 /// the call yet.
-fn accept(sid: &CallSid, status: Option<CallStatus>, answered_status: u16) -> Document {
+fn accept(sid: &CallSid, status: Option<CallStatus>, answered_status: Option<u16>) -> Document {
     let mut changes = learn_sid(sid);
     changes.insert("dial_outcome", DialOutcome::Accepted.as_str());
-    changes.insert("answered_status", i32::from(answered_status));
+    changes.insert("answered_status", answered(answered_status));
     changes.insert("updated_at", "$$NOW");
     if let Some(status) = status {
         let precedence = dial_precedence(status);
@@ -44,6 +48,9 @@ fn accept(sid: &CallSid, status: Option<CallStatus>, answered_status: u16) -> Do
         let remembered =
             bson!({ "$mergeObjects": ["$precedence", { "status": literal(precedence) }] });
         changes.insert("precedence", set(remembered, "$precedence"));
+        if status.is_terminal() {
+            changes.extend(note_end(wins, status.as_str()));
+        }
     }
     doc! { "$set": changes }
 }
@@ -51,7 +58,7 @@ fn accept(sid: &CallSid, status: Option<CallStatus>, answered_status: u16) -> Do
 /// The stages that record Twilio's refusal, unless the call is known to be accepted.
 fn refuse(
     refusal: &TwilioRefusal,
-    answered_status: u16,
+    answered_status: Option<u16>,
     now: DateTime,
 ) -> Result<Vec<Document>, DaoError> {
     refuse_and(refusal, answered_status, now, Document::new())
@@ -61,7 +68,7 @@ fn refuse(
 /// accepted.
 fn not_taken(
     refusal: &TwilioRefusal,
-    answered_status: u16,
+    answered_status: Option<u16>,
     now: DateTime,
 ) -> Result<Vec<Document>, DaoError> {
     let key = if_else(applies(), "$$REMOVE", "$idempotency_scope");
@@ -75,7 +82,7 @@ fn not_taken(
 
 fn refuse_and(
     refusal: &TwilioRefusal,
-    answered_status: u16,
+    answered_status: Option<u16>,
     now: DateTime,
     changes: Document,
 ) -> Result<Vec<Document>, DaoError> {
@@ -95,19 +102,30 @@ fn refuse_and(
     let settled = |name: &str, value: Bson| if_else(applies(), value, format!("${name}"));
     let mut also = doc! {
         "dial_outcome": settled("dial_outcome", DialOutcome::Refused.as_str().into()),
-        "answered_status": if_else(applies(), i32::from(answered_status), ACCEPTED_AFTER_ALL),
+        "answered_status": match answered_status {
+            Some(status) => if_else(applies(), i32::from(status), ACCEPTED_AFTER_ALL),
+            None => answered(None),
+        },
     };
     also.extend(changes);
     let rank = event.status.rank();
     Ok(StatusPipeline::new(&event, rank, &facts, may_be_refused)?.stages(also))
 }
 
+/// The new `answered_status`. A call that waited in the dial queue keeps its own.
+fn answered(status: Option<u16>) -> Bson {
+    status.map_or_else(
+        || "$answered_status".into(),
+        |status| i32::from(status).into(),
+    )
+}
+
 /// The stage that records that Twilio's response was lost. A settled outcome stays.
-fn leave_unknown(answered_status: u16) -> Document {
+fn leave_unknown(answered_status: Option<u16>) -> Document {
     let is_pending = bson!({ "$eq": ["$dial_outcome", DialOutcome::Pending.as_str()] });
     doc! { "$set": {
         "dial_outcome": if_else(is_pending, DialOutcome::Unknown.as_str(), "$dial_outcome"),
-        "answered_status": i32::from(answered_status),
+        "answered_status": answered(answered_status),
         "updated_at": "$$NOW",
     } }
 }

@@ -4,16 +4,23 @@
 //! knows HTTP.
 
 pub mod admin;
+mod batches;
 mod blocked;
 mod calls;
+mod cancel;
 mod client;
 mod cursor;
 mod daily_caps;
 mod dial_pipeline;
+mod dial_queue;
 mod dialing;
+mod dispatcher;
+mod effects;
 mod error;
 pub mod indexes;
+mod next_attempt;
 mod page;
+mod permits;
 mod place_call;
 mod reconcile;
 mod recording_callbacks;
@@ -28,12 +35,22 @@ mod updates;
 mod users;
 mod voice;
 
+pub use batches::{
+    ADDING, BatchChange, BatchCounts, OpenBatches, RecipientResult, Reservation, ResultPage,
+    RunningBatch,
+};
+pub use cancel::{Cancellation, Wish};
 pub use client::{CALL_TIMEOUT, Dao, with_deadline, within};
 pub use cursor::{CallFilter, Cursor, List};
-pub use daily_caps::{CapCheck, DailyCaps, number_counter, user_counter};
+pub use daily_caps::{CapCheck, DailyCaps, Permit, number_counter, user_counter};
+pub use dial_queue::{BatchState, Claim, DueCall, QueuedCallee};
 pub use dialing::DialingSwitch;
+pub use dispatcher::{Dispatcher, Stop};
+pub use effects::CallsWithEffects;
 pub use error::{Cause, DaoError, DuplicateKey};
+pub use next_attempt::Released;
 pub use page::{Page, PageRequest, Position};
+pub use permits::Reserved;
 pub use place_call::Callee;
 pub use reconcile::{OpenCalls, ReconcileKind, ScanPosition};
 pub use stats::CallStats;
@@ -42,4 +59,4 @@ pub use stored::ERASED_AT;
 pub use users::UserDeletion;
 pub use voice::VoiceLookup;
 
-use stored::{BLOCKED_NUMBERS, CALLS, COUNTERS, RECORDINGS, USERS, insert_once};
+use stored::{BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, RECORDINGS, USERS, insert_once};

@@ -9,7 +9,9 @@ use super::{
     insert_once,
     stored::{self, find_one},
 };
-use crate::domain::{Call, DialOutcome, DialResult, PhoneNumber, User, UserId};
+use crate::domain::{
+    Call, CallStatus, DialOutcome, DialResult, Lane, PhoneNumber, User, UserId, WaitingFor,
+};
 
 /// Facts that decide whether a call may be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +24,47 @@ pub struct Callee {
     pub dialing: DialingSwitch,
 }
 
+/// What the database returns for [`callee_stages`].
 #[derive(Deserialize)]
-struct Found {
+pub(super) struct FoundCallee {
     user: RawDocumentBuf,
     blocked: Vec<RawDocumentBuf>,
     dialing: Vec<RawDocumentBuf>,
+}
+
+impl FoundCallee {
+    /// Reads the facts about a number with these spellings.
+    pub(super) fn read(&self, spellings: &[PhoneNumber]) -> Result<Callee, DaoError> {
+        Ok(Callee {
+            user: stored::read(USERS, &self.user)?,
+            // An unreadable entry blocks as well.
+            blocked_as: self.blocked.first().and_then(|entry| {
+                let number = entry.get_str("number").ok();
+                let is_it = |spelling: &&PhoneNumber| number == Some(spelling.as_str());
+                spellings.iter().find(is_it).or(spellings.first()).cloned()
+            }),
+            dialing: DialingSwitch::of(self.dialing.first().map(AsRef::as_ref)),
+        })
+    }
+}
+
+/// The stages that look up a user, the spellings of a number on the block list, and the kill switch.
+pub(super) fn callee_stages(id: UserId, spellings: &[PhoneNumber]) -> Vec<Document> {
+    let looked_up: Vec<_> = spellings.iter().map(PhoneNumber::as_str).collect();
+    let lookup = |collection: &str, value: &str, field: &str, name: &str| {
+        doc! { "$lookup": { "from": collection, "localField": value, "foreignField": field, "as": name } }
+    };
+    vec![
+        doc! { "$match": { "_id": id.object_id() } },
+        doc! { "$project": {
+            "_id": 0,
+            "user": "$$ROOT",
+            "spellings": { "$literal": looked_up },
+            "switch": { "$literal": SWITCH },
+        } },
+        lookup(BLOCKED_NUMBERS, "spellings", "number", "blocked"),
+        lookup(COUNTERS, "switch", "_id", "dialing"),
+    ]
 }
 
 impl Dao {
@@ -41,38 +79,17 @@ impl Dao {
         id: UserId,
         spellings: &[PhoneNumber],
     ) -> Result<Option<Callee>, DaoError> {
-        let looked_up: Vec<_> = spellings.iter().map(PhoneNumber::as_str).collect();
-        let lookup = |collection: &str, value: &str, field: &str, name: &str| {
-            doc! { "$lookup": { "from": collection, "localField": value, "foreignField": field, "as": name } }
-        };
-        let stages = [
-            doc! { "$match": { "_id": id.object_id() } },
-            doc! { "$project": {
-                "_id": 0,
-                "user": "$$ROOT",
-                "spellings": { "$literal": looked_up },
-                "switch": { "$literal": SWITCH },
-            } },
-            lookup(BLOCKED_NUMBERS, "spellings", "number", "blocked"),
-            lookup(COUNTERS, "switch", "_id", "dialing"),
-        ];
+        let stages = callee_stages(id, spellings);
         self.with_timeout(|| async {
             let users = self.users().await?;
-            let mut found = users.aggregate(stages.clone()).with_type::<Found>().await?;
+            let mut found = users
+                .aggregate(stages.clone())
+                .with_type::<FoundCallee>()
+                .await?;
             if !found.advance().await? {
                 return Ok(None);
             }
-            let found = found.deserialize_current()?;
-            Ok(Some(Callee {
-                user: stored::read(USERS, &found.user)?,
-                // An unreadable entry blocks as well.
-                blocked_as: found.blocked.first().and_then(|entry| {
-                    let number = entry.get_str("number").ok();
-                    let is_it = |spelling: &&PhoneNumber| number == Some(spelling.as_str());
-                    spellings.iter().find(is_it).or(spellings.first()).cloned()
-                }),
-                dialing: DialingSwitch::of(found.dialing.first().map(AsRef::as_ref)),
-            }))
+            found.deserialize_current()?.read(spellings).map(Some)
         })
         .await
     }
@@ -135,14 +152,62 @@ impl Dao {
         }))
     }
 
-    /// Deletes a call whose dial is still pending.
+    /// Deletes a call that its request has stored and will not dial: one whose dial is still pending, or one that still waits
+    /// in the dial queue, whose dial has not begun.
     ///
     /// # Errors
     ///
     /// Any [`DaoError`].
     pub async fn withdraw_call(&self, call: &Call) -> Result<(), DaoError> {
+        if call.status == CallStatus::Scheduled {
+            let waiting = doc! {
+                "_id": call.id,
+                "status": CallStatus::Scheduled.as_str(),
+                "dial_outcome": Bson::Null,
+            };
+            return self
+                .with_timeout(|| async {
+                    self.calls().await?.delete_one(waiting.clone()).await?;
+                    Ok(())
+                })
+                .await;
+        }
         self.delete_pending(call, Document::new()).await?;
         Ok(())
+    }
+
+    /// Makes a stored call wait in the dial queue, because its request found no permit. Returns false if the call is gone.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DaoError`].
+    pub async fn queue_call(&self, stored: &Call, waiting: &Call) -> Result<bool, DaoError> {
+        let mut undialled =
+            doc! { "_id": stored.id, "twilio_sid": Bson::Null, "dial_begun_at": Bson::Null };
+        // The driver may repeat the update after it lost the response: the call waits already then.
+        undialled.insert(
+            "status",
+            doc! { "$in": [stored.status.as_str(), waiting.status.as_str()] },
+        );
+        let changes = doc! {
+            "$set": {
+                "status": waiting.status.as_str(),
+                "status_rank": waiting.status_rank,
+                "lane": waiting.lane.as_ref().map(Lane::as_str),
+                "due_at": waiting.due_at,
+                "expires_at": waiting.expires_at,
+                "waiting_for": waiting.waiting_for.map(WaitingFor::as_str),
+                "answered_status": waiting.answered_status,
+                "updated_at": waiting.updated_at,
+            },
+            "$unset": { "dial_outcome": "", "dial_deadline": "", "announces_dial": "" },
+        };
+        self.with_timeout(|| async {
+            let calls = self.calls().await?;
+            let updated = calls.update_one(undialled.clone(), changes.clone()).await?;
+            Ok(updated.matched_count > 0)
+        })
+        .await
     }
 
     /// Deletes a call whose request has ended before it asked Twilio to dial ([`Call::is_undialled`]). Returns true if the call
@@ -175,7 +240,8 @@ impl Dao {
     ///
     /// A webhook may have arrived first, and then knows better. A call with a `CallSid` keeps it and can no longer be
     /// refused. Twilio's `queued` in the response gives way to the status in any webhook. `answered_status` is the HTTP status
-    /// of our own response. A call that Twilio has not taken loses its idempotency key in the same update.
+    /// of our own response; `None` leaves the stored one, of a call that waited in the dial queue. A call that Twilio has not
+    /// taken loses its idempotency key in the same update.
     ///
     /// # Errors
     ///
@@ -184,9 +250,9 @@ impl Dao {
         &self,
         call: &Call,
         result: &DialResult,
-        answered_status: u16,
+        answered_status: Option<u16>,
     ) -> Result<Option<Call>, DaoError> {
-        let answered = i32::from(answered_status);
+        let answered = answered_status.map(i32::from).or(call.answered_status);
         self.with_timeout(|| async {
             let calls = self.calls().await?;
             if let Some(expected) = recorded(call, result, answered)
@@ -207,20 +273,24 @@ impl Dao {
     }
 }
 
-/// The call after its dial is recorded, without changes by others. `None` for a refusal, which changes more than this struct.
-fn recorded(call: &Call, result: &DialResult, answered_status: i32) -> Option<Call> {
+/// The call after its dial is recorded, without changes by others. `None` for a refusal, which changes more than this struct, and
+/// for an end, which may have effects.
+fn recorded(call: &Call, result: &DialResult, answered_status: Option<i32>) -> Option<Call> {
     let (twilio_sid, status, outcome) = match result {
         DialResult::Accepted { sid, status } => (Some(sid.clone()), *status, DialOutcome::Accepted),
         DialResult::Unknown(_) => (None, None, DialOutcome::Unknown),
         DialResult::Refused(_) | DialResult::NotTaken(_) => return None,
     };
     let status = status.unwrap_or(call.status);
+    if status.is_terminal() {
+        return None;
+    }
     Some(Call {
         twilio_sid,
         status,
         status_rank: status.rank(),
         dial_outcome: Some(outcome),
-        answered_status: Some(answered_status),
+        answered_status,
         updated_at: DateTime::now(),
         ..call.clone()
     })

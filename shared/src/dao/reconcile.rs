@@ -225,7 +225,8 @@ impl Dao {
         .await
     }
 
-    /// Counts other calls to the same number whose dial outcome is unsettled too, and that were stored in this range of time.
+    /// Counts other calls to the same number whose dial outcome is unsettled too, and that were dialled in this range of time.
+    /// A call that did not wait may lack the time of its dial: then the time at which it was stored counts.
     ///
     /// # Errors
     ///
@@ -241,7 +242,10 @@ impl Dao {
             "to_number": call.to_number.as_str(),
             "twilio_sid": { "$in": [Bson::Null, ""] },
             "dial_outcome": { "$in": unsettled_outcomes().to_vec() },
-            "created_at": { "$gte": from, "$lte": to },
+            "$or": [
+                { "dial_begun_at": { "$gte": from, "$lte": to } },
+                { "dial_begun_at": Bson::Null, "created_at": { "$gte": from, "$lte": to } },
+            ],
             "_id": { "$ne": call.id },
         };
         self.with_timeout(|| async {

@@ -15,6 +15,8 @@ pub struct CallStats {
     pub buckets: BTreeMap<DateTime, BTreeMap<CallStatus, u64>>,
     /// Numbers of calls by duration in seconds. Calls without a duration are left out.
     pub durations: BTreeMap<i64, u64>,
+    /// Number of calls that ended without having been dialled: canceled or expired while they waited.
+    pub undialled: u64,
     /// Number of calls left out because their stored status is invalid.
     pub unreadable: u64,
 }
@@ -45,12 +47,13 @@ impl CallStats {
         sums
     }
 
-    /// Share of answered calls among those that have ended; `None` if none has ended.
+    /// Share of answered calls among those that were dialled and have ended; `None` if there are none.
     #[must_use]
     pub fn answer_rate(&self) -> Option<f64> {
         let by_status = self.by_status();
         let ended = by_status.iter().filter(|(status, _)| status.is_terminal());
         let ended: u64 = ended.map(|(_, count)| count).sum();
+        let ended = ended.saturating_sub(self.undialled);
         let answered = by_status.get(&CallStatus::Completed).copied();
         (ended > 0).then(|| as_f64(answered.unwrap_or_default()) / as_f64(ended))
     }
@@ -95,6 +98,7 @@ struct Counted<T> {
 struct Place {
     start: DateTime,
     status: CallStatus,
+    was_dialled: bool,
 }
 
 /// Longer than any call, in seconds. The server may fail to convert larger numbers.
@@ -110,6 +114,11 @@ impl Dao {
     pub async fn call_stats(&self, range: &TimeRange) -> Result<CallStats, DaoError> {
         let bucket = range.bucket_seconds() * 1_000;
         let past = doc! { "$mod": [{ "$toLong": "$created_at" }, bucket] };
+        // As `Call::was_dialled`.
+        let was_dialled = doc! { "$or": [
+            { "$eq": [{ "$ifNull": ["$due_at", Bson::Null] }, Bson::Null] },
+            { "$ne": [{ "$ifNull": ["$dial_outcome", Bson::Null] }, Bson::Null] },
+        ] };
         let stages = [
             doc! { "$match": {
                 "created_at": { "$gte": range.from(), "$lt": range.to() },
@@ -121,10 +130,20 @@ impl Dao {
             } },
             doc! { "$sort": { "created_at": -1, "_id": -1 } },
             doc! { "$limit": CallStats::MAX_CALLS },
-            doc! { "$project": { "_id": 0, "created_at": 1, "status": 1, "duration_seconds": 1 } },
+            doc! { "$project": {
+                "_id": 0,
+                "created_at": 1,
+                "status": 1,
+                "duration_seconds": 1,
+                "was_dialled": was_dialled,
+            } },
             doc! { "$facet": {
                 "calls": [{ "$group": {
-                    "_id": { "start": { "$subtract": ["$created_at", past] }, "status": "$status" },
+                    "_id": {
+                        "start": { "$subtract": ["$created_at", past] },
+                        "status": "$status",
+                        "was_dialled": "$was_dialled",
+                    },
                     "count": { "$sum": 1 },
                 } }],
                 "durations": [
@@ -149,7 +168,10 @@ impl Dao {
                         continue;
                     };
                     let bucket = stats.buckets.entry(place.start).or_default();
-                    bucket.insert(place.status, count);
+                    *bucket.entry(place.status).or_default() += count;
+                    if place.status.is_terminal() && !place.was_dialled {
+                        stats.undialled += count;
+                    }
                 }
                 if stats.unreadable > 0 {
                     let count = stats.unreadable;

@@ -4,7 +4,7 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 use serde::de::DeserializeOwned;
 
 use super::{
-    CALLS, Dao, DaoError, DuplicateKey, status_pipeline,
+    CALLS, Dao, DaoError, DuplicateKey, effects, status_pipeline,
     updates::{by_id, by_sid, learn_sid_stage},
     with_deadline,
 };
@@ -31,6 +31,8 @@ pub struct StatusOutcome {
     /// True if the caller must hang up: a hang-up was requested before the `CallSid` was known, and this callback has brought it.
     /// Always false once the call was answered, because `voice` then hangs up.
     pub hangup_waits: bool,
+    /// True if the call has effects that are still to be done, now that it has ended.
+    pub has_effects: bool,
 }
 
 impl Dao {
@@ -58,28 +60,34 @@ impl Dao {
             Ok(StatusOutcome {
                 applied: self.update_call_by_twilio_sid(sid, update).await?,
                 hangup_waits: false,
+                has_effects: false,
             })
         })
         .await
     }
 
-    /// Sends two statements in one round trip. The second is the whole update. The first only stores the `CallSid`: so two changes
-    /// mean that this callback has brought it.
+    /// Sends its statements in one round trip. The second is the whole update. The first only stores the `CallSid`: so two changes
+    /// mean that this callback has brought it. After the end of a call, a third one changes nothing and matches a call with
+    /// effects.
     async fn apply_status_by_id(
         &self,
         id: CallId,
         update: &StatusUpdate,
     ) -> Result<StatusOutcome, DaoError> {
-        let statements = vec![
+        let mut statements = vec![
             doc! { "q": by_id(id), "u": [learn_sid_stage(&update.call_sid)] },
             doc! { "q": by_id(id), "u": status_pipeline::apply(update)? },
         ];
+        if update.status.is_terminal() {
+            statements.push(effects::statement(id));
+        }
         let updated = self.update_in_order(CALLS, statements).await?;
         let updated = match updated.without_duplicate() {
             Err(DaoError::Duplicate(DuplicateKey::CallSid)) => {
                 return Ok(StatusOutcome {
                     applied: Applied::OtherCall,
                     hangup_waits: false,
+                    has_effects: false,
                 });
             }
             updated => updated?,
@@ -96,6 +104,7 @@ impl Dao {
             hangup_waits: has_brought_sid
                 && is_unanswered
                 && self.hangup_waits(id).await.unwrap_or(false),
+            has_effects: updated.matched > 2,
         })
     }
 

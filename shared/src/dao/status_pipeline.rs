@@ -9,6 +9,7 @@ use mongodb::bson::{Bson, Document, bson, doc, serialize_to_bson};
 
 use super::{
     DaoError,
+    effects::note_end,
     updates::{goes_by, if_else, learn_sid, learns_sid, literal},
 };
 use crate::domain::{Call, CallEvent, CallStatus, EventSource, StatusUpdate};
@@ -24,7 +25,7 @@ pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
     };
     let facts = [
         ("duration_seconds", update.duration_seconds.map(Bson::from)),
-        ("answered_by", update.answered_by.clone().map(Bson::from)),
+        (ANSWERED_BY, update.answered_by.clone().map(Bson::from)),
         (
             "sip_response_code",
             update.sip_response_code.map(Bson::from),
@@ -43,6 +44,8 @@ pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
 
 /// The temporary field in which the first stage stores its decisions. The second stage reads them, the third removes them.
 const SCRATCH: &str = "_decisions";
+/// The fact that says whether a person or a machine answered.
+const ANSWERED_BY: &str = "answered_by";
 /// The decision in [`SCRATCH`] that the update concerns the call in its present state.
 const APPLIES: &str = "applies";
 
@@ -68,13 +71,19 @@ impl<'a> StatusPipeline<'a> {
         let stored = serialize_to_bson(event).map_err(mongodb::error::Error::from)?;
         let is_known = match event.source {
             EventSource::Twilio => is_known_callback(event, &stored),
-            EventSource::Api | EventSource::Reconcile => is_known_conclusion(event),
+            EventSource::Api
+            | EventSource::Reconcile
+            | EventSource::Queue
+            | EventSource::Unknown => is_known_conclusion(event),
         };
         let is_new = bson!({ "$and": [applies.clone(), of_no_event(is_known)] });
         // A repeated callback brings no facts. A conclusion may know facts that no callback has brought.
         let counts = match event.source {
             EventSource::Twilio => is_new.clone(),
-            EventSource::Api | EventSource::Reconcile => applies.clone(),
+            EventSource::Api
+            | EventSource::Reconcile
+            | EventSource::Queue
+            | EventSource::Unknown => applies.clone(),
         };
         let precedence = precedence(event, rank);
         let outranks = |stored: Bson| {
@@ -130,6 +139,7 @@ impl<'a> StatusPipeline<'a> {
             .collect();
         changes.extend(also);
         changes.extend(self.event_changes());
+        changes.extend(self.effect_changes());
         let is_change = bson!({ "$or": made });
         let precedence = bson!({ "$mergeObjects": precedences });
         changes.insert(
@@ -144,6 +154,23 @@ impl<'a> StatusPipeline<'a> {
             doc! { "$set": changes },
             doc! { "$unset": SCRATCH },
         ]
+    }
+
+    /// Notes the effect of an end, and of news about who answered a call that has ended.
+    fn effect_changes(&self) -> Document {
+        let mut news = Vec::new();
+        if self.rank == CallStatus::ENDED_RANK {
+            news.push(flag("status"));
+        }
+        if self.facts.iter().any(|(name, _)| *name == ANSWERED_BY) {
+            let has_ended = bson!({ "$eq": ["$status_rank", CallStatus::ENDED_RANK] });
+            news.push(bson!({ "$and": [has_ended, flag(ANSWERED_BY)] }));
+        }
+        if news.is_empty() {
+            return Document::new();
+        }
+        let status = if_else(flag("status"), self.status.as_str(), "$status");
+        note_end(bson!({ "$or": news }), status)
     }
 
     /// Sorts the new event into the stored timeline. So neither the timeline nor the events that don't fit depend on the order of

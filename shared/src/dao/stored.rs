@@ -5,10 +5,7 @@
 
 use mongodb::{
     Collection,
-    bson::{
-        Document, RawBsonRef, RawDocument, RawDocumentBuf, deserialize_from_slice, doc,
-        oid::ObjectId,
-    },
+    bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, deserialize_from_slice, doc},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -28,6 +25,7 @@ pub(super) const USERS: &str = "users";
 pub(super) const CALLS: &str = "calls";
 pub(super) const RECORDINGS: &str = "recordings";
 pub(super) const COUNTERS: &str = "counters";
+pub(super) const BATCHES: &str = "batches";
 pub(super) const BLOCKED_NUMBERS: &str = "blocked_numbers";
 
 impl Dao {
@@ -107,7 +105,7 @@ fn loggable_id(document: &RawDocument) -> String {
 /// Any [`DaoError`].
 pub(super) async fn insert_once<T: Serialize + Send + Sync>(
     collection: &Collection<T>,
-    id: ObjectId,
+    id: impl Into<Bson>,
     document: &T,
 ) -> Result<(), DaoError> {
     let error = match collection.insert_one(document).await {
@@ -117,7 +115,7 @@ pub(super) async fn insert_once<T: Serialize + Send + Sync>(
     if matches!(error, DaoError::Duplicate(_)) {
         let ours = collection
             .clone_with_type::<RawDocumentBuf>()
-            .find_one(doc! { "_id": id })
+            .find_one(doc! { "_id": id.into() })
             .projection(doc! { "_id": 1 })
             .await?;
         if ours.is_some() {

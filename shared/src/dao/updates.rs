@@ -31,6 +31,18 @@ pub(super) fn literal(value: impl Into<Bson>) -> Bson {
     bson!({ "$literal": value.into() })
 }
 
+/// The server's time, for comparisons with stored times.
+///
+/// The embedded database does not compare `$$NOW` itself with stored times correctly.
+pub(super) fn server_now() -> Bson {
+    bson!({ "$toDate": { "$toLong": "$$NOW" } })
+}
+
+/// The server's time in milliseconds since 1970, as a double.
+pub(super) fn server_millis() -> Bson {
+    bson!({ "$toDouble": { "$toLong": "$$NOW" } })
+}
+
 /// Returns whether the call has no `CallSid` yet. The earlier service may have stored an empty string.
 pub(super) fn sid_is_absent() -> Bson {
     bson!({ "$eq": [{ "$ifNull": ["$twilio_sid", ""] }, ""] })

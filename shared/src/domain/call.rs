@@ -6,8 +6,9 @@ use bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CallId, CallSid, CallStatus, Delivery, DialOutcome, EventSource, Idempotency, Language,
-    MachineDetection, Metadata, OutboundCallRequest, PhoneNumber, Script, UserId, Voice,
+    BatchId, CallId, CallSid, CallStatus, Delivery, DialOutcome, Effect, EventSource, Idempotency,
+    Lane, Language, MachineDetection, Metadata, OutboundCallRequest, PhoneNumber, Priority, Retry,
+    Script, TimeZone, UserId, Voice, WaitingFor,
 };
 
 /// An entry in a call's timeline.
@@ -28,6 +29,10 @@ pub struct CallEvent {
 }
 
 /// A call: a document of `calls`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the fields of a stored document"
+)]
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// The document's `_id`: [`CallId::object_id`], except in documents of the earlier service.
@@ -127,6 +132,72 @@ pub struct Call {
     /// Name of the API key that placed the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
+    /// The queue in which the call waits, or waited. Absent on calls that never waited, like the fields below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
+    /// Time at which the client wants the call, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_at: Option<DateTime>,
+    /// Time from which the call may be dialled, UTC: `scheduled_at`, or later if it has to wait for something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<DateTime>,
+    /// Time from which the call is no longer dialled, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime>,
+    /// Urgency. Absent: normal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// Random id of the lease: only the message that has it dials the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_id: Option<String>,
+    /// End of the lease, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<DateTime>,
+    /// UTC day, such as `2026-12-01`, whose caps counted the call. Absent: the day of `created_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_on: Option<String>,
+    /// Random id by which the caps counted the call. Absent: `_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_as: Option<ObjectId>,
+    /// What a scheduled call waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<WaitingFor>,
+    /// Number of the attempt, from 1. Absent: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// The call of the first attempt: this call, if it is the first one. Absent on calls without retries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_call_id: Option<CallId>,
+    /// The call of the attempt before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_call_id: Option<CallId>,
+    /// The call of the attempt after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_call_id: Option<CallId>,
+    /// The retries, if the client wants any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// The batch of the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<BatchId>,
+    /// The client's own id of the recipient in the batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// The recipient's own time zone, which replaces the user's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
+    /// Code of the rule that ended the call, or `requested` if a client did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// True while changes of the call may have effects.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub effects_open: bool,
+    /// Number of the last effect.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub effects_n: i64,
+    /// The effects that are still to be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Effect>,
     /// Time at which the call was stored, UTC.
     pub created_at: DateTime,
     /// Time of the document's last change, UTC.
@@ -196,9 +267,116 @@ impl Call {
             idempotency_scope: new.idempotency.map(|key| key.scope.clone()),
             request_hash: new.idempotency.map(|key| key.request_hash.clone()),
             created_by: new.created_by,
+            lane: None,
+            scheduled_at: request.scheduled_at.map(|time| time.at()),
+            due_at: None,
+            expires_at: None,
+            priority: Some(request.priority).filter(|priority| !priority.is_normal()),
+            lease_id: None,
+            lease_until: None,
+            counted_on: None,
+            counted_as: None,
+            waiting_for: None,
+            attempt: None,
+            first_call_id: None,
+            previous_call_id: None,
+            next_call_id: None,
+            retry: None,
+            batch_id: None,
+            external_id: None,
+            time_zone: None,
+            status_reason: None,
+            effects_open: false,
+            effects_n: 0,
+            effects: Vec::new(),
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// Makes a new call wait in the dial queue from `due_at`. It is not dialled at `expires_at` or later.
+    #[must_use]
+    pub fn scheduled(
+        self,
+        due_at: DateTime,
+        expires_at: DateTime,
+        waiting_for: WaitingFor,
+    ) -> Self {
+        let priority = self.priority.unwrap_or_default();
+        Self {
+            status: CallStatus::Scheduled,
+            status_rank: CallStatus::Scheduled.rank(),
+            dial_outcome: None,
+            dial_deadline: None,
+            announces_dial: false,
+            lane: Some(Lane::of(priority, self.batch_id)),
+            due_at: Some(due_at),
+            expires_at: Some(expires_at),
+            waiting_for: Some(waiting_for),
+            answered_status: Some(202),
+            ..self
+        }
+    }
+
+    /// Gives the call retries. It is the first attempt then.
+    #[must_use]
+    pub fn with_retry(self, retry: Option<Retry>) -> Self {
+        Self {
+            effects_open: retry.is_some(),
+            first_call_id: retry.as_ref().map(|_| self.call_id),
+            retry,
+            ..self
+        }
+    }
+
+    /// Number of the attempt, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt.unwrap_or(1)
+    }
+
+    /// The call of the first attempt: this one, if there is no earlier one.
+    #[must_use]
+    pub fn first_call_id(&self) -> CallId {
+        self.first_call_id.unwrap_or(self.call_id)
+    }
+
+    /// Returns true if Twilio was asked to dial the call, or is about to be. False for a call that waits, or has only waited.
+    #[must_use]
+    pub fn was_dialled(&self) -> bool {
+        self.due_at.is_none() || self.dial_outcome.is_some()
+    }
+
+    /// Returns whether a person answered: `None` while that is not known, or may change.
+    ///
+    /// Without answering machine detection, everyone who answers counts as a person.
+    #[must_use]
+    pub fn reached(&self) -> Option<bool> {
+        if !self.was_dialled() {
+            return self.status.is_terminal().then_some(false);
+        }
+        if self.is_answered_by_machine() {
+            return Some(false);
+        }
+        if self.was_answered() {
+            let is_known = self.machine_detection.is_none() || self.answered_by.is_some();
+            return is_known.then_some(true);
+        }
+        (self.status_rank == CallStatus::ENDED_RANK).then_some(false)
+    }
+
+    /// Returns true if a person or a machine answered.
+    #[must_use]
+    pub fn was_answered(&self) -> bool {
+        let is_answer = |status| matches!(status, CallStatus::InProgress | CallStatus::Completed);
+        is_answer(self.status) || self.events.iter().any(|event| is_answer(event.status))
+    }
+
+    /// Returns true if answering machine detection has found a machine: `machine_start`, `machine_end_beep`, …, or `fax`.
+    #[must_use]
+    pub fn is_answered_by_machine(&self) -> bool {
+        let answered_by = self.answered_by.as_deref().unwrap_or_default();
+        answered_by.starts_with("machine_") || answered_by == "fax"
     }
 
     /// Maximum number of events in a timeline. `events_dropped` counts the others.

@@ -31,13 +31,17 @@ pub enum RefusalCode {
     NumberDailyCap,
     /// The daily cap of all calls is reached.
     DailyCap,
+    /// No permit to dial is free, and the call may not wait.
+    PaceExceeded,
+    /// The stack has no dial queue, so calls cannot wait.
+    SchedulingUnavailable,
     /// Twilio refused to dial; our rules did not.
     TwilioRefused,
 }
 
 impl RefusalCode {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::LanguageNotSupported,
         Self::VoiceNotAllowed,
         Self::OwnNumber,
@@ -51,6 +55,8 @@ impl RefusalCode {
         Self::UserDailyCap,
         Self::NumberDailyCap,
         Self::DailyCap,
+        Self::PaceExceeded,
+        Self::SchedulingUnavailable,
         Self::TwilioRefused,
     ];
 
@@ -71,6 +77,8 @@ impl RefusalCode {
             Self::UserDailyCap => "user_daily_cap",
             Self::NumberDailyCap => "number_daily_cap",
             Self::DailyCap => "daily_cap",
+            Self::PaceExceeded => "pace_exceeded",
+            Self::SchedulingUnavailable => "scheduling_unavailable",
             Self::TwilioRefused => "twilio_refused",
         }
     }
@@ -111,6 +119,8 @@ pub enum CallRefusal {
         /// Seconds until the next UTC day.
         retry_after_seconds: u32,
     },
+    /// No permit to dial is free, and the call may not wait.
+    PaceExceeded,
     /// An operator has switched dialling off.
     DialingOff {
         /// Description of the switch: operator, time and reason. It goes to the log only.
@@ -141,6 +151,7 @@ impl CallRefusal {
     pub fn code(&self) -> RefusalCode {
         match self {
             Self::Field { code, .. } | Self::DailyCap { code, .. } => *code,
+            Self::PaceExceeded => RefusalCode::PaceExceeded,
             Self::DialingOff { .. } => RefusalCode::DialingOff,
         }
     }

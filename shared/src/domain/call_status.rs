@@ -1,24 +1,21 @@
 //! The words for a call: its status, the outcome of its dial, what the person heard, and the source of an event.
+//!
+//! A word that a later version stored reads as `unknown`, so old and new functions can run side by side.
 
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
 
-/// Status of a call: the same words as Twilio's.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
+use super::words;
+
+/// Status of a call: `scheduled` and `expired` are ours, the other words are Twilio's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[schema(example = "completed")]
 pub enum CallStatus {
+    /// The call waits in the dial queue.
+    Scheduled,
     /// The call is stored, or Twilio has begun to dial.
     Initiated,
     /// Twilio will dial when its rate limit allows.
@@ -37,11 +34,17 @@ pub enum CallStatus {
     Canceled,
     /// Twilio refused the call or could not connect it.
     Failed,
+    /// The call waited until its `expires_at`, and was not dialled.
+    Expired,
+    /// A later version of this service stored the status.
+    #[serde(other)]
+    Unknown,
 }
 
 impl CallStatus {
-    /// Every status.
-    pub const ALL: [Self; 9] = [
+    /// Every status that this version writes.
+    pub const ALL: [Self; 11] = [
+        Self::Scheduled,
         Self::Initiated,
         Self::Queued,
         Self::Ringing,
@@ -51,9 +54,10 @@ impl CallStatus {
         Self::NoAnswer,
         Self::Canceled,
         Self::Failed,
+        Self::Expired,
     ];
 
-    /// The statuses of a call that has not ended.
+    /// The statuses of a call that was dialled, or is about to be, and has not ended.
     pub const ACTIVE: [Self; 4] = [
         Self::Initiated,
         Self::Queued,
@@ -65,6 +69,7 @@ impl CallStatus {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Scheduled => "scheduled",
             Self::Initiated => "initiated",
             Self::Queued => "queued",
             Self::Ringing => "ringing",
@@ -74,6 +79,8 @@ impl CallStatus {
             Self::NoAnswer => "no-answer",
             Self::Canceled => "canceled",
             Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -83,27 +90,52 @@ impl CallStatus {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
+    /// Returns the status that Twilio means by this word, or `None`: some statuses are ours alone.
+    #[must_use]
+    pub fn of_twilio(word: &str) -> Option<Self> {
+        Self::from_word(word).filter(|status| !matches!(status, Self::Scheduled | Self::Expired))
+    }
+
     /// The rank of a `failed` that we concluded ourselves, because Twilio knows of no such call. Any status from Twilio replaces
     /// it.
     pub const GIVEN_UP_RANK: i32 = 3;
+
+    /// The rank of every ended call.
+    pub const ENDED_RANK: i32 = 4;
 
     /// The rank: a status never replaces one with a higher rank. See also [`CallStatus::GIVEN_UP_RANK`].
     #[must_use]
     pub fn rank(self) -> i32 {
         match self {
-            Self::Initiated | Self::Queued => 0,
+            Self::Scheduled => -1,
+            Self::Initiated | Self::Queued | Self::Unknown => 0,
             Self::Ringing => 1,
             Self::InProgress => 2,
-            Self::Completed | Self::Busy | Self::NoAnswer | Self::Canceled | Self::Failed => 4,
+            Self::Completed
+            | Self::Busy
+            | Self::NoAnswer
+            | Self::Canceled
+            | Self::Failed
+            | Self::Expired => Self::ENDED_RANK,
         }
     }
 
     /// Returns true if the call has ended.
     #[must_use]
     pub fn is_terminal(self) -> bool {
-        self.rank() == Self::Completed.rank()
+        self.rank() == Self::ENDED_RANK
     }
 }
+
+impl PartialSchema for CallStatus {
+    fn schema() -> RefOr<Schema> {
+        let description =
+            "Status of a call: `scheduled` and `expired` are ours, the other words are Twilio's.";
+        words::schema(description, Self::ALL.map(Self::as_str), "completed")
+    }
+}
+
+impl ToSchema for CallStatus {}
 
 /// Outcome of our one request to Twilio to dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -168,6 +200,11 @@ pub enum EventSource {
     Api,
     /// Our own conclusion, because Twilio's REST API knows of no such call.
     Reconcile,
+    /// The dial queue, for a call that was not dialled.
+    Queue,
+    /// A later version of this service stored the source.
+    #[serde(other)]
+    Unknown,
 }
 
 impl EventSource {
@@ -178,6 +215,8 @@ impl EventSource {
             Self::Twilio => "twilio",
             Self::Api => "api",
             Self::Reconcile => "reconcile",
+            Self::Queue => "queue",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -193,6 +232,10 @@ mod tests {
             assert_eq!(CallStatus::from_word(status.as_str()), Some(status));
         }
         assert_eq!(CallStatus::from_word("exploded"), None);
+        for ours in [CallStatus::Scheduled, CallStatus::Expired] {
+            assert_eq!(CallStatus::of_twilio(ours.as_str()), None);
+        }
+        assert_eq!(CallStatus::of_twilio("busy"), Some(CallStatus::Busy));
         for outcome in [
             DialOutcome::Pending,
             DialOutcome::Accepted,
@@ -208,15 +251,29 @@ mod tests {
             EventSource::Twilio,
             EventSource::Api,
             EventSource::Reconcile,
+            EventSource::Queue,
         ] {
             assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
         }
     }
 
     #[test]
-    fn each_status_is_either_active_or_terminal() {
+    fn word_of_a_later_version_reads_as_unknown() {
+        let status: CallStatus = serde_json::from_str("\"exploded\"").unwrap();
+        let source: EventSource = serde_json::from_str("\"carrier\"").unwrap();
+        assert_eq!(
+            (status, source),
+            (CallStatus::Unknown, EventSource::Unknown)
+        );
+    }
+
+    #[test]
+    fn each_status_is_scheduled_active_or_terminal() {
         let mut statuses = CallStatus::ALL.to_vec();
         statuses.retain(|status| !status.is_terminal());
-        assert_eq!(statuses, CallStatus::ACTIVE);
+        let open = [CallStatus::Scheduled]
+            .into_iter()
+            .chain(CallStatus::ACTIVE);
+        assert_eq!(statuses, open.collect::<Vec<_>>());
     }
 }

@@ -8,17 +8,76 @@ use uuid::Uuid;
 
 use super::InvalidValue;
 
-/// The `call_id`: a UUID that exists before Twilio assigns its `CallSid`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CallId(Uuid);
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name(Uuid);
 
-impl CallId {
-    /// Creates a random id.
+        impl $name {
+            /// Creates a random id.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(Uuid::new_v4())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidValue;
+
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
+                match Uuid::try_parse(text) {
+                    Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(uuid)),
+                    _ => Err(InvalidValue::new("must be a UUID with hyphens")),
+                }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// The `call_id`: a UUID that exists before Twilio assigns its `CallSid`.
+    CallId
+);
+uuid_id!(
+    /// The id of a batch of calls: a UUID.
+    BatchId
+);
+
+impl BatchId {
+    /// The bytes of the UUID.
     #[must_use]
-    pub fn generate() -> Self {
-        Self(Uuid::new_v4())
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
     }
 
+    /// The id with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+impl CallId {
     /// The `_id` of the call's document, derived from the random bytes of the UUID. So finding it takes no database query.
     ///
     /// Calls of the earlier service have an unrelated `_id`.
@@ -30,35 +89,22 @@ impl CallId {
         random[6..].copy_from_slice(&bytes[10..]);
         ObjectId::from_bytes(random)
     }
-}
 
-impl fmt::Display for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
+    /// The id of an attempt of the series that begins with the call `first`: a UUID of version 5. So creating an attempt twice
+    /// creates it once.
+    #[must_use]
+    pub fn of_attempt(first: Self, attempt: u32) -> Self {
+        Self(Uuid::new_v5(
+            &first.0,
+            format!("attempt-{attempt}").as_bytes(),
+        ))
     }
-}
 
-impl FromStr for CallId {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        match Uuid::try_parse(text) {
-            Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(uuid)),
-            _ => Err(InvalidValue::new("must be a UUID with hyphens")),
-        }
-    }
-}
-
-impl Serialize for CallId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for CallId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+    /// The id of the call to a recipient of a batch: a UUID of version 5. `recipient` is the recipient's `external_id` or
+    /// number.
+    #[must_use]
+    pub fn of_recipient(batch: BatchId, recipient: &str) -> Self {
+        Self(Uuid::new_v5(&batch.0, recipient.as_bytes()))
     }
 }
 

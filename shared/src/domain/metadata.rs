@@ -3,12 +3,11 @@
 use std::{collections::BTreeMap, fmt};
 
 use deserr::{
-    DeserializeError, Deserr, ErrorKind, IntoValue, Map, MergeWithError, Value, ValueKind,
-    ValuePointerRef, take_cf_content,
+    DeserializeError, Deserr, IntoValue, MergeWithError, Value, ValuePointerRef, take_cf_content,
 };
 use serde::{Deserialize, Serialize};
 
-use super::InvalidValue;
+use super::{InvalidValue, string_map};
 
 /// The client's own key-value pairs of a call: a flat JSON object of strings, at most 2,048 bytes in total.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,32 +66,12 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for Metadata 
         value: Value<V>,
         location: ValuePointerRef,
     ) -> Result<Self, E> {
-        let Value::Map(map) = value else {
-            return Err(take_cf_content(E::error(
-                None,
-                ErrorKind::IncorrectValueKind {
-                    actual: value,
-                    accepted: &[ValueKind::Map],
-                },
-                location,
-            )));
-        };
-        // deserr's own implementation for maps silently drops invalid entries.
-        let (mut entries, mut errors) = (BTreeMap::new(), None);
-        for (name, value) in map.into_iter() {
-            let here = location.push_key(&name);
-            match <String as Deserr<E>>::deserialize_from_value(value.into_value(), here) {
-                Ok(value) => {
-                    entries.insert(name, value);
-                }
-                Err(error) => errors = Some(take_cf_content(E::merge(errors, error, here))),
-            }
-        }
-        match errors {
-            Some(error) => Err(error),
-            None => Self::try_from(entries)
-                .map_err(|error| take_cf_content(E::merge(None, error, location))),
-        }
+        let mut entries = BTreeMap::new();
+        string_map(value, location, |name, value| {
+            entries.insert(name, value);
+            Ok(())
+        })?;
+        Self::try_from(entries).map_err(|error| take_cf_content(E::merge(None, error, location)))
     }
 }
 

@@ -11,8 +11,8 @@ use utoipa::{
 };
 
 use super::{
-    Email, InvalidValue, Language, Metadata, PhoneNumber, Script, TimeZone, UserName, Voice,
-    from_json_string,
+    Email, InvalidValue, Language, Metadata, PhoneNumber, Priority, RequestedTime, RetryRequest,
+    Script, TimeZone, UserName, Voice, from_json_string,
 };
 
 /// The body of `POST /users`.
@@ -112,16 +112,89 @@ pub struct OutboundCallRequest {
     #[deserr(default)]
     #[schema(schema_with = metadata, required = false)]
     pub metadata: Metadata,
+    // The fields below are not serialized at their defaults, so that the hash of such a body equals that of versions without them.
+    /// When to dial: RFC 3339 with an offset, up to 365 days ahead. A time in the past means as soon as possible. The response
+    /// is a 202 then.
+    #[deserr(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T09:00:00-05:00")]
+    pub scheduled_at: Option<RequestedTime>,
+    /// The call is not dialled at this time or later: it becomes `expired`. Default: 24 hours after the first allowed minute.
+    #[deserr(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T18:00:00-05:00")]
+    pub expires_at: Option<RequestedTime>,
+    /// How many seconds a call without `scheduled_at` may wait for a permit to dial. Default: 3600. 0: dial now, or refuse with
+    /// `pace_exceeded`.
+    #[deserr(default)]
+    #[serde(skip_serializing_if = "is_default_wait")]
+    #[schema(value_type = Option<u32>, maximum = 86400, example = 3600)]
+    pub max_wait_seconds: Option<u32>,
+    /// What to do outside the calling hours. Default: `wait` with `scheduled_at`, otherwise `refuse`.
+    #[deserr(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
+    pub outside_calling_hours: Option<OutsideCallingHours>,
+    /// Urgency among the calls that wait for a permit to dial. Default: `normal`.
+    #[deserr(default)]
+    #[serde(skip_serializing_if = "Priority::is_normal")]
+    #[schema(required = false)]
+    pub priority: Priority,
+    /// When to try the call again if it does not reach the person. Default: never.
+    #[deserr(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryRequest>,
 }
+
+impl OutboundCallRequest {
+    /// How long a call without `scheduled_at` waits by default, in seconds.
+    pub const DEFAULT_WAIT_SECONDS: u32 = 3_600;
+    /// The longest such wait: a day, in seconds.
+    pub const MAX_WAIT_SECONDS: u32 = 86_400;
+}
+
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference to the field"
+)]
+fn is_default_wait(seconds: &Option<u32>) -> bool {
+    seconds.is_none_or(|seconds| seconds == OutboundCallRequest::DEFAULT_WAIT_SECONDS)
+}
+
+/// What happens to a call outside the calling hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(example = "wait")]
+pub enum OutsideCallingHours {
+    /// It is refused.
+    Refuse,
+    /// It waits until they allow it.
+    Wait,
+}
+
+impl std::str::FromStr for OutsideCallingHours {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "wait" => Ok(Self::Wait),
+            _ => Err(InvalidValue::new("must be refuse or wait")),
+        }
+    }
+}
+
+from_json_string!(OutsideCallingHours);
 
 // A schema of its own: client generators treat a property with an inline default as always present.
 /// Whether a call is recorded.
 #[derive(ToSchema)]
 #[schema(default = false, example = true)]
 #[expect(dead_code, reason = "only a schema, never a value")]
-struct RecordingEnabled(bool);
+pub(super) struct RecordingEnabled(bool);
 
-fn metadata() -> Object {
+pub(super) fn metadata() -> Object {
     let name = Object::builder()
         .schema_type(Type::String)
         .min_length(Some(1))

@@ -81,11 +81,26 @@ impl Clocks {
     /// The local time. `None` thousands of years from now.
     #[must_use]
     pub fn show(&self, at: DateTime<Utc>) -> Option<DateTime<FixedOffset>> {
-        let offset = self
-            .0
-            .to_offset(Timestamp::from_second(at.timestamp()).ok()?);
-        Some(at.with_timezone(&FixedOffset::east_opt(offset.seconds())?))
+        Some(at.with_timezone(&self.offset_at(second(at)?)?))
     }
+
+    /// The offset from UTC at a time, and the next clock change after it, if there is one. `None` thousands of years from now.
+    #[must_use]
+    pub fn offset(&self, at: DateTime<Utc>) -> Option<(FixedOffset, Option<DateTime<Utc>>)> {
+        let at = second(at)?;
+        let change = self.0.following(at).next();
+        let change =
+            change.and_then(|change| DateTime::from_timestamp(change.timestamp().as_second(), 0));
+        Some((self.offset_at(at)?, change))
+    }
+
+    fn offset_at(&self, at: Timestamp) -> Option<FixedOffset> {
+        FixedOffset::east_opt(self.0.to_offset(at).seconds())
+    }
+}
+
+fn second(at: DateTime<Utc>) -> Option<Timestamp> {
+    Timestamp::from_second(at.timestamp()).ok()
 }
 
 #[cfg(test)]

@@ -26,6 +26,45 @@ impl TwilioRefusal {
     }
 }
 
+impl TwilioRefusal {
+    /// Returns whether Twilio has not taken the request because of too many calls or requests at once. The same request may
+    /// succeed later.
+    #[must_use]
+    pub fn is_of_load(&self) -> bool {
+        self.http_status == Some(429) || self.code.is_some_and(|code| OF_LOAD.contains(&code))
+    }
+
+    /// Returns whether Twilio refuses the account, its caller ID or its URLs: then it refuses all calls, until an operator acts.
+    #[must_use]
+    pub fn is_of_account(&self) -> bool {
+        matches!(self.http_status, Some(401 | 403))
+            || self.code.is_some_and(|code| OF_ACCOUNT.contains(&code))
+    }
+}
+
+/// Twilio's error codes about too many calls or requests at once.
+const OF_LOAD: [i32; 2] = [
+    10004, // concurrent calls
+    20429, // concurrent requests
+];
+
+/// Twilio's error codes about the account, its caller ID and its URLs.
+const OF_ACCOUNT: [i32; 13] = [
+    10001, // the account is not active
+    20003, // the credentials
+    20005, // the account is not active
+    20008, // test credentials
+    20403, // forbidden
+    21205, // a URL
+    21210, // the caller ID is not verified
+    21212, // the caller ID is not valid
+    21213, // the caller ID is missing
+    21609, // the status callback's URL
+    22005, // a day of calls is queued
+    13214, // the caller ID is not allowed
+    13247, // the caller ID is not assigned
+];
+
 /// Twilio's error codes about the called number, of the Calls resource and of `<Dial>`, from its error dictionary
 /// (<https://www.twilio.com/docs/api/errors>).
 const OF_CALLED_NUMBER: [i32; 13] = [

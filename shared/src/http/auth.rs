@@ -66,10 +66,10 @@ where
 ///
 /// A request without a key is anonymous, and so is one with `Authorization: Basic …`. An unknown key is rejected with 401, as
 /// on every other route, because a caller that sends a key expects it to work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visitor {
-    /// True if the request has a known key, with any scopes, or if the API is open in development.
-    pub is_known: bool,
+    /// The scopes of the request's key: all of them if the API is open in development. `None` for an anonymous request.
+    pub scopes: Option<Vec<Scope>>,
 }
 
 impl<S> FromRequestParts<S> for Visitor
@@ -83,14 +83,18 @@ where
         let keys = Option::<Reloadable<ApiKeys>>::from_ref(state);
         let is_open = keys.as_ref().is_some_and(|keys| keys.current().is_open());
         if presented(parts).is_empty() {
-            return Ok(Self { is_known: is_open });
+            let scopes = is_open.then(|| Scope::ALL.to_vec());
+            return Ok(Self { scopes });
         }
         // The configured keys are missing or malformed, so no key is known.
         let Some(keys) = keys else {
             return Err(unknown_key());
         };
-        identify(parts, &keys).await?;
-        Ok(Self { is_known: true })
+        let key = identify(parts, &keys).await?;
+        let scopes = key.map_or(Scope::ALL.to_vec(), |key| key.scopes().to_vec());
+        Ok(Self {
+            scopes: Some(scopes),
+        })
     }
 }
 

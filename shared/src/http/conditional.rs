@@ -16,7 +16,10 @@ use ring::digest;
 
 use super::Problem;
 
-/// Adds an `ETag` to every JSON response to a GET, and answers 304 if `If-None-Match` has it.
+/// The `Content-Type` of tables.
+pub const CSV: &str = "text/csv; charset=utf-8";
+
+/// Adds an `ETag` to every JSON or CSV response to a GET, and answers 304 if `If-None-Match` has it.
 ///
 /// The tag is a strong one: a hash of the body. So a 304 saves bandwidth, but not the work of making the response. A response
 /// with a `Cache-Control` of its own gets no tag.
@@ -68,7 +71,7 @@ fn is_tagged(response: &Response) -> bool {
     let headers = response.headers();
     let kind = headers.get(header::CONTENT_TYPE);
     response.status() == StatusCode::OK
-        && kind.is_some_and(|kind| kind == "application/json")
+        && kind.is_some_and(|kind| kind == "application/json" || kind == CSV)
         && !headers.contains_key(header::CACHE_CONTROL)
 }
 

@@ -7,8 +7,9 @@ use deserr::{
     DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef,
 };
 use http::header;
+use serde_json::Value;
 
-use super::{FieldError, Problem, read_body};
+use super::{BODY_MAX_BYTES, FieldError, Problem, read_body};
 use crate::domain::InvalidValue;
 
 /// A JSON body. If it is invalid, the response lists every invalid field at once.
@@ -23,43 +24,66 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(&request) {
+        if !has_media_type(&request, "application/json") {
             return Err(Problem::unsupported_media_type("application/json"));
         }
-        let body = read_body(request).await?;
-        let value: serde_json::Value = serde_json::from_slice(&body).map_err(|error| {
-            Problem::malformed_json(format!(
-                "The body is not valid JSON: error at line {}, column {}.",
-                error.line(),
-                error.column()
-            ))
-        })?;
-        if !value.is_object() {
-            return Err(Problem::malformed_json("The body must be a JSON object."));
-        }
-        deserr::deserialize(value)
-            .map(Self)
-            .map_err(|FieldErrors(errors)| Problem::invalid_fields(errors))
+        let body = read_body(request, BODY_MAX_BYTES).await?;
+        read_object(parse_object(&body)?).map(Self)
     }
 }
 
-fn is_json(request: &Request) -> bool {
+/// Returns whether the `Content-Type` is this one, with any parameters.
+#[must_use]
+pub fn has_media_type(request: &Request, expected: &str) -> bool {
     request
         .headers()
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case(expected))
 }
 
-/// The invalid fields of a body.
+/// Parses a body as a JSON object.
+///
+/// # Errors
+///
+/// 400 when it is not one.
+pub fn parse_object(body: &[u8]) -> Result<Value, Problem> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        Problem::malformed_json(format!(
+            "The body is not valid JSON: error at line {}, column {}.",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    if value.is_object() {
+        return Ok(value);
+    }
+    Err(Problem::malformed_json("The body must be a JSON object."))
+}
+
+/// Reads a body from its JSON object.
+///
+/// # Errors
+///
+/// 422 that lists the invalid fields: all, or the first 1,000.
+pub fn read_object<T: Deserr<FieldErrors>>(object: Value) -> Result<T, Problem> {
+    deserr::deserialize(object).map_err(|FieldErrors(errors)| Problem::invalid_fields(errors))
+}
+
+/// The invalid fields of a body: at most 1,000.
 #[derive(Debug)]
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
+    /// A larger response would exceed Lambda's limit.
+    const MAX: usize = 1_000;
+
     fn and(so_far: Option<Self>, field: String, message: String) -> ControlFlow<Self, Self> {
         let mut errors = so_far.unwrap_or(Self(Vec::new()));
-        errors.0.push(FieldError { field, message });
+        if errors.0.len() < Self::MAX {
+            errors.0.push(FieldError { field, message });
+        }
         ControlFlow::Continue(errors)
     }
 }
@@ -67,7 +91,8 @@ impl FieldErrors {
 impl MergeWithError<Self> for FieldErrors {
     fn merge(so_far: Option<Self>, other: Self, _: ValuePointerRef) -> ControlFlow<Self, Self> {
         let mut errors = so_far.unwrap_or(Self(Vec::new()));
-        errors.0.extend(other.0);
+        let left = Self::MAX.saturating_sub(errors.0.len());
+        errors.0.extend(other.0.into_iter().take(left));
         ControlFlow::Continue(errors)
     }
 }
@@ -96,7 +121,7 @@ impl DeserializeError for FieldErrors {
         let (field, message) = match error {
             ErrorKind::MissingField { field } => (inside(field), "is missing".to_owned()),
             ErrorKind::UnknownKey { key, accepted } => (
-                inside(key),
+                inside(shown(key)),
                 format!(
                     "is not a known field; the fields are {}",
                     accepted.join(", ")
@@ -121,11 +146,19 @@ fn name(location: ValuePointerRef) -> String {
     match location {
         ValuePointerRef::Origin => String::new(),
         ValuePointerRef::Key { key, prev } => match name(*prev) {
-            outer if outer.is_empty() => key.to_owned(),
-            outer => format!("{outer}.{key}"),
+            outer if outer.is_empty() => shown(key).to_owned(),
+            outer => format!("{outer}.{}", shown(key)),
         },
         ValuePointerRef::Index { index, prev } => format!("{}[{index}]", name(*prev)),
     }
+}
+
+/// The beginning of a key, which a client may choose.
+fn shown(key: &str) -> &str {
+    const LONGEST: usize = 100;
+    key.char_indices()
+        .nth(LONGEST)
+        .map_or(key, |(end, _)| &key[..end])
 }
 
 fn kinds(accepted: &[ValueKind]) -> String {

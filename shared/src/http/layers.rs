@@ -19,7 +19,7 @@ use tracing::{Instrument, field};
 use super::Problem;
 use crate::telemetry::{logs::elapsed_ms, metrics};
 
-/// The maximum size of a request body.
+/// The maximum size of a request body, unless a route has its own.
 pub const BODY_MAX_BYTES: usize = 64 * 1024;
 
 /// Adds the layers of every router.
@@ -164,9 +164,9 @@ pub(crate) fn request_id(request: &Request) -> String {
 ///
 /// # Errors
 ///
-/// 413 when it is larger than [`BODY_MAX_BYTES`].
-pub(crate) async fn read_body(request: Request) -> Result<Bytes, Problem> {
-    body::to_bytes(request.into_body(), BODY_MAX_BYTES)
+/// 413 when it is larger than `max_bytes`.
+pub async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
+    body::to_bytes(request.into_body(), max_bytes)
         .await
-        .map_err(|_| Problem::payload_too_large(BODY_MAX_BYTES))
+        .map_err(|_| Problem::payload_too_large(max_bytes))
 }

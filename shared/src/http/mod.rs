@@ -20,11 +20,11 @@ pub use auth::{
     Caller, CallsRead, CallsWrite, NumbersUnblock, Permission, UsersRead, UsersWrite, Visitor,
 };
 pub use bodies::*;
-pub use conditional::{etag_matches, with_etags};
+pub use conditional::{CSV, etag_matches, with_etags};
 pub use idempotency::{key_reused, replayed};
-pub use json::{FieldErrors, Json};
-pub use layers::{BODY_MAX_BYTES, on_own_route, with_common_layers};
-pub(crate) use layers::{read_body, request_id};
+pub use json::{FieldErrors, Json, has_media_type, parse_object, read_object};
+pub(crate) use layers::request_id;
+pub use layers::{BODY_MAX_BYTES, on_own_route, read_body, with_common_layers};
 pub use paging::PageQuery;
 pub use path::Id;
 pub use problem::{FieldError, Problem, ProblemBody};

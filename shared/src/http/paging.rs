@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dao::{CallFilter, Cursor, List, PageRequest, Position},
-    domain::{CallStatus, Email, InvalidValue, PhoneNumber, TimeRange, UserId},
+    domain::{BatchId, CallStatus, Email, InvalidValue, PhoneNumber, TimeRange, UserId},
 };
 
 /// The query of a list or of statistics.
@@ -23,6 +23,9 @@ pub struct PageQuery(Parameters);
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100;
 /// The default of `page_size`.
 pub(super) const PAGE_SIZE_DEFAULT: u32 = 20;
+const RESULTS_SIZES: std::ops::RangeInclusive<u32> = 1..=1_000;
+/// The default of `page_size` for the results of a batch.
+pub(super) const RESULTS_DEFAULT: u32 = 1_000;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 /// Beyond these, pages are only reachable by cursor, whose cost does not grow with the depth.
@@ -54,6 +57,31 @@ impl PageQuery {
         }
         query.finish()?;
         Ok((email, number, request))
+    }
+
+    /// Reads the query of the batches.
+    ///
+    /// # Errors
+    ///
+    /// 422 that lists every invalid parameter.
+    pub fn of_batches(&self) -> Result<PageRequest, Problem> {
+        let mut query = self.0.read(&["page", "page_size", "cursor"]);
+        let request = page(&mut query, &List::Batches);
+        query.finish()?;
+        Ok(request)
+    }
+
+    /// Reads the query of a batch's results: where the page begins, and its size.
+    ///
+    /// # Errors
+    ///
+    /// 422 that lists every invalid parameter.
+    pub fn of_batch_results(&self, batch: BatchId) -> Result<(Option<Cursor>, u32), Problem> {
+        let mut query = self.0.read(&["page_size", "cursor"]);
+        let size = whole_number(&mut query, "page_size", RESULTS_DEFAULT, &RESULTS_SIZES);
+        let from = cursor(&mut query, &List::BatchResults(batch));
+        query.finish()?;
+        Ok((from, size))
     }
 
     /// Reads the query of the blocked numbers.
@@ -95,6 +123,8 @@ impl PageQuery {
             "to_number",
             "from",
             "to",
+            "batch_id",
+            "first_call_id",
         ];
         let mut query = self.0.read(&names);
         let status = query.parsed("status", status);
@@ -110,6 +140,8 @@ impl PageQuery {
             to_number: query.parsed("to_number", number),
             from,
             to,
+            batch: query.parsed("batch_id", str::parse),
+            first_call: query.parsed("first_call_id", str::parse),
         };
         let request = PageRequest {
             size: size(&mut query),

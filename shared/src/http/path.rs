@@ -9,7 +9,7 @@ use axum::{
 use http::request::Parts;
 
 use super::Problem;
-use crate::domain::{CallId, PhoneNumber, RecordingId, UserId};
+use crate::domain::{BatchId, CallId, PhoneNumber, RecordingId, UserId};
 
 /// The identifier in the path, its only parameter. A malformed one is a 404.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,9 @@ impl PathId for UserId {
 }
 impl PathId for CallId {
     const RESOURCE: &'static str = "call";
+}
+impl PathId for BatchId {
+    const RESOURCE: &'static str = "batch";
 }
 impl PathId for RecordingId {
     const RESOURCE: &'static str = "recording";

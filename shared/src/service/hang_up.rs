@@ -42,6 +42,7 @@ pub async fn end_call(twilio: &TwilioClient, sid: &CallSid) -> Result<EndedCall,
 }
 
 /// Stores the status of a call that Twilio reports as ended: Twilio sends no callback for a call that is canceled while queued.
+/// Returns true if the call has effects that are still to be done.
 ///
 /// # Errors
 ///
@@ -50,15 +51,16 @@ pub async fn store_end(
     dao: &Dao,
     id: Option<CallId>,
     details: &CallDetails,
-) -> Result<(), DaoError> {
-    if details.status.is_terminal() {
-        let update = details.to_status_update(DateTime::now());
-        dao.apply_status(id, &update).await?;
+) -> Result<bool, DaoError> {
+    if !details.status.is_terminal() {
+        return Ok(false);
     }
-    Ok(())
+    let update = details.to_status_update(DateTime::now());
+    Ok(dao.apply_status(id, &update).await?.has_effects)
 }
 
-/// Hangs up a call whose hang-up was requested before its `CallSid` was known, within `limit`.
+/// Hangs up a call whose hang-up was requested before its `CallSid` was known, within `limit`. Returns true if the call has
+/// effects that are still to be done.
 ///
 /// Logs a failure and returns: `voice` hangs up such a call when it is answered.
 pub async fn hang_up_as_requested(
@@ -67,18 +69,38 @@ pub async fn hang_up_as_requested(
     id: Option<CallId>,
     sid: &CallSid,
     limit: Duration,
-) {
+) -> bool {
     let hanging_up = async {
-        let ended = end_call(twilio, sid)
-            .await
-            .map_err(|error| error.to_string())?;
-        let stored = store_end(dao, id, &ended.details).await;
-        stored.map_err(|error| error.to_string())
+        let ended = end_call(twilio, sid).await?;
+        Ok::<_, Failure>(store_end(dao, id, &ended.details).await?)
     };
     let failure = match timeout(limit, hanging_up).await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error,
-        Err(_) => "timeout".to_owned(),
+        Ok(Ok(has_effects)) => return has_effects,
+        Ok(Err(failure)) => failure,
+        Err(_) => TwilioError::Unavailable("timeout".to_owned()).into(),
     };
-    tracing::warn!(call_sid = %sid, error = failure, "requested hang-up failed");
+    let code = failure.code();
+    tracing::warn!(call_sid = %sid, code, error = %failure, "requested hang-up failed");
+    false
+}
+
+/// Why a requested hang-up failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Twilio(#[from] TwilioError),
+    #[error(transparent)]
+    Database(#[from] DaoError),
+}
+
+impl Failure {
+    /// The code that a response of the API would have.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Twilio(TwilioError::Refused(_)) => "twilio_refused",
+            Self::Twilio(_) => "twilio_unreachable",
+            Self::Database(error) if error.is_transient() => "unavailable",
+            Self::Database(_) => "internal",
+        }
+    }
 }

@@ -2,7 +2,12 @@
 //!
 //! A service uses the domain, the database and Twilio, but no HTTP requests or responses.
 
+pub mod batches;
+pub mod dialer;
 pub mod double_dial;
+pub mod effects;
 pub mod hang_up;
 pub mod place_call;
+pub mod retries;
 pub mod rules;
+pub mod waker;

@@ -21,18 +21,22 @@ use crate::variables::{ConfigError, variable};
 
 /// The crates whose spans and events follow `LOG_LEVEL`. All others are capped at INFO, because below it the runtime logs
 /// whole events with personal data.
-const OWN: [&str; 11] = [
+const OWN: [&str; 15] = [
     "outdial",
     "console",
     "health",
     "users",
     "outbound_calls",
+    "batches",
     "voice",
     "status",
     "recording",
     "media",
     "replay",
     "reconcile",
+    "dispatch",
+    "dial",
+    "effects",
 ];
 
 /// Targets of the runtime that never log: errors and panics, which our own lines report, and a span that duplicates ours.

@@ -55,12 +55,27 @@ pub enum Count {
     BadSignature,
     /// A response had a 5xx status, and not because of the kill switch.
     Fault,
+    /// `dispatch` claimed a scheduled call and sent it to the dial queue.
+    DispatchedCall,
+    /// A scheduled call expired before it was dialled.
+    ExpiredCall,
+    /// `dial` found no permit for a call within its time, because other dials took them all.
+    PermitStarved,
+    /// `dispatch` claimed only a probe, because Twilio refuses the account.
+    DispatchStopped,
+    /// `effects` stored the next attempt of an ended call.
+    RetryScheduled,
+    /// Twilio reported a `queue_time` above the limit, so the pace was lowered.
+    QueueTimeHigh,
+    /// `dial` gave a lease back without dialling.
+    LeaseReturned,
 }
 
 const WEBHOOK_LAG: &str = "WebhookLag";
+const OLDEST_DUE: &str = "OldestDueSeconds";
 
 impl Count {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 23] = [
         Self::PlacedCall,
         Self::RefusedCall(RefusalCode::DailyCap),
         Self::Dial(DialOutcome::Accepted),
@@ -77,6 +92,13 @@ impl Count {
         Self::UnauthorizedRequest,
         Self::BadSignature,
         Self::Fault,
+        Self::DispatchedCall,
+        Self::ExpiredCall,
+        Self::PermitStarved,
+        Self::DispatchStopped,
+        Self::RetryScheduled,
+        Self::QueueTimeHigh,
+        Self::LeaseReturned,
     ];
 
     fn name(self) -> &'static str {
@@ -97,6 +119,13 @@ impl Count {
             Self::UnauthorizedRequest => "UnauthorizedRequests",
             Self::BadSignature => "BadSignatures",
             Self::Fault => "Faults",
+            Self::DispatchedCall => "DispatchedCalls",
+            Self::ExpiredCall => "ExpiredCalls",
+            Self::PermitStarved => "PermitsStarved",
+            Self::DispatchStopped => "DispatchStopped",
+            Self::RetryScheduled => "RetriesScheduled",
+            Self::QueueTimeHigh => "QueueTimeHigh",
+            Self::LeaseReturned => "LeasesReturned",
         }
     }
 
@@ -114,12 +143,17 @@ impl Count {
 
 /// Adds one. It is written when an invocation ends.
 pub fn count(what: Count) {
+    count_times(what, 1);
+}
+
+/// Adds a number of events of one kind. They are written when an invocation ends.
+pub fn count_times(what: Count, times: u64) {
     let counter = match what {
         Count::RefusedCall(rule) => metrics::counter!(what.name(), "Rule" => rule.as_str()),
         Count::Dial(outcome) => metrics::counter!(what.name(), "Outcome" => outcome.as_str()),
         _ => metrics::counter!(what.name()),
     };
-    counter.increment(1);
+    counter.increment(times);
 }
 
 /// Counts a response: a refusal by its code, and a 5xx as a fault unless the kill switch caused it.
@@ -139,6 +173,11 @@ pub(crate) fn webhook_applied(told_at: DateTime) {
     let lag = DateTime::now().timestamp_millis() - told_at.timestamp_millis();
     let lag = u32::try_from(lag.max(0)).unwrap_or(u32::MAX);
     metrics::histogram!(WEBHOOK_LAG).record(lag);
+}
+
+/// Records how many seconds ago the oldest call became due that `dispatch` has not sent to the dial queue. Zero if none waits.
+pub fn oldest_due(seconds: u32) {
+    metrics::histogram!(OLDEST_DUE).record(seconds);
 }
 
 /// Starts metrics in a function's process.
@@ -161,6 +200,7 @@ pub(crate) fn start(function: &str) -> Result<(), ConfigError> {
             metrics::describe_counter!(what.name(), Unit::Count, "");
         }
         metrics::describe_histogram!(WEBHOOK_LAG, Unit::Milliseconds, "");
+        metrics::describe_histogram!(OLDEST_DUE, Unit::Seconds, "");
         let _ = COLLECTOR.set(collector);
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Calls in Twilio's REST API: reading, ending, deleting.
 
+use std::time::Duration;
+
 use bson::DateTime;
 use reqwest::Method;
 use serde::Deserialize;
@@ -31,6 +33,8 @@ pub struct CallDetails {
     pub created_at: Option<DateTime>,
     /// When the call ended, UTC.
     pub ended_at: Option<DateTime>,
+    /// How long the call waited in Twilio's own queue.
+    pub queued_for: Option<Duration>,
 }
 
 impl CallDetails {
@@ -137,6 +141,7 @@ pub(super) struct CallResource {
     from: Option<String>,
     date_created: Option<String>,
     end_time: Option<String>,
+    queue_time: Option<String>,
 }
 
 fn details(body: &[u8]) -> Result<CallDetails, TwilioError> {
@@ -148,7 +153,7 @@ impl TryFrom<CallResource> for CallDetails {
 
     fn try_from(call: CallResource) -> Result<Self, TwilioError> {
         let sid = call.sid.and_then(|sid| sid.parse().ok());
-        let status = call.status.as_deref().and_then(CallStatus::from_word);
+        let status = call.status.as_deref().and_then(CallStatus::of_twilio);
         let (Some(sid), Some(status)) = (sid, status) else {
             return Err(TwilioError::Unusable(UNREADABLE));
         };
@@ -161,6 +166,11 @@ impl TryFrom<CallResource> for CallDetails {
             from_number: call.from.and_then(|from| from.parse().ok()),
             created_at: time(call.date_created),
             ended_at: time(call.end_time),
+            // In milliseconds.
+            queued_for: call
+                .queue_time
+                .and_then(|millis| millis.parse().ok())
+                .map(Duration::from_millis),
         })
     }
 }

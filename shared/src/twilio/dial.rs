@@ -39,8 +39,17 @@ pub struct OutboundCall<'a> {
 impl TwilioClient {
     /// Dials. Repeats the request only if Twilio certainly did not accept it, because a repeat could dial twice.
     pub async fn make_outbound_call(&self, call: &OutboundCall<'_>) -> DialResult {
+        self.dial(call, 5).await
+    }
+
+    /// Dials with one request, for a call that can be dialled later if Twilio did not accept it.
+    pub async fn make_outbound_call_once(&self, call: &OutboundCall<'_>) -> DialResult {
+        self.dial(call, 1).await
+    }
+
+    async fn dial(&self, call: &OutboundCall<'_>, attempts: u32) -> DialResult {
         let policy = RetryPolicy {
-            attempts: 5,
+            attempts,
             budget: self.timeouts.dial_budget,
             is_retryable: |failure| matches!(failure, Failure::NotTaken(_)),
         };
@@ -53,7 +62,7 @@ impl TwilioClient {
             Ok(Placed { sid, status }) => match sid.parse() {
                 Ok(sid) => DialResult::Accepted {
                     sid,
-                    status: status.as_str().and_then(CallStatus::from_word),
+                    status: status.as_str().and_then(CallStatus::of_twilio),
                 },
                 Err(_) => DialResult::Unknown("Twilio's response has no CallSid".to_owned()),
             },

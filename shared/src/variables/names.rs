@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 42] = [
+pub const VARIABLES: [&str; 47] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -17,7 +17,11 @@ pub const VARIABLES: [&str; 42] = [
     "CALL_RING_TIMEOUT_SECONDS",
     "CALL_TIME_LIMIT_SECONDS",
     "DEFAULT_TIME_ZONE",
+    "DIALS_PER_SECOND",
+    "DIAL_QUEUE_URL",
+    "EFFECTS_QUEUE_URL",
     "ENVIRONMENT",
+    "HOLIDAYS",
     "LANGUAGE",
     "LOG_LEVEL",
     "MAX_CALLS_PER_DAY",
@@ -43,6 +47,7 @@ pub const VARIABLES: [&str; 42] = [
     "TWILIO_FROM_NUMBER",
     "VOICE",
     "VOICE_URL",
+    "WAKE_QUEUE_URL",
     "WEBHOOK_QUEUE_URL",
 ];
 
@@ -67,11 +72,13 @@ pub(crate) const SDK_VARIABLES: [&str; 4] = [
 ];
 
 /// Spoken texts, and lists, whose entries are trimmed and checked one by one. Only these may have blanks inside.
-pub(super) const WITH_BLANKS: [&str; 6] = [
+pub(super) const WITH_BLANKS: [&str; 8] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
     "APOLOGY",
     "BLOCKED_NUMBERS",
+    "CALLING_HOURS",
+    "HOLIDAYS",
     "RECORDING_NOTICE",
 ];

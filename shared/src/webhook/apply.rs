@@ -25,6 +25,7 @@ use crate::{
     http::{Problem, with_common_layers},
     service::{
         double_dial::{DoubleDial, report_double_dial},
+        effects::EffectsQueue,
         hang_up::hang_up_as_requested,
     },
     telemetry::metrics::{self, Count},
@@ -51,10 +52,15 @@ impl WebhookReceiver {
         topic: WebhookTopic,
         twilio: Option<TwilioClient>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let applier = WebhookApplier::new(Dao::from_settings(settings)?, twilio);
         Ok(Self {
             topic,
             check: SignatureCheck::from_settings(settings, topic.kind())?,
-            applier: WebhookApplier::new(Dao::from_settings(settings)?, twilio),
+            // Only a status ends a call.
+            applier: match topic {
+                WebhookTopic::Status => applier.announcing(EffectsQueue::from_settings(settings)?),
+                WebhookTopic::Recording | WebhookTopic::Undelivered => applier,
+            },
             queue: WebhookQueue::from_settings(settings)?,
         })
     }
@@ -111,6 +117,7 @@ pub fn twiml(document: impl Into<Body>) -> Response {
 pub struct WebhookApplier {
     dao: Dao,
     twilio: Option<Arc<TwilioClient>>,
+    effects: EffectsQueue,
 }
 
 impl WebhookApplier {
@@ -120,7 +127,14 @@ impl WebhookApplier {
         Self {
             dao,
             twilio: twilio.map(Arc::new),
+            effects: EffectsQueue::default(),
         }
+    }
+
+    /// Tells the function `effects` of calls that end. Otherwise its sweep finds them.
+    #[must_use]
+    pub fn announcing(self, effects: EffectsQueue) -> Self {
+        Self { effects, ..self }
     }
 
     /// Applies an event to the call with this `call_id`. If there is none, applies it to the call with the event's `CallSid`. Ignores an event of an
@@ -131,12 +145,14 @@ impl WebhookApplier {
     /// Any [`DaoError`]. The event may be stored in part: repeat it.
     pub async fn apply(&self, id: Option<CallId>, event: &WebhookEvent) -> Result<(), DaoError> {
         let call_sid = event.call_sid();
+        let mut has_effects = false;
         let (applied, hangup_waits) = match event {
             WebhookEvent::Status(update) => {
                 let outcome = self.dao.apply_status(id, update).await?;
                 if outcome.applied == Applied::Changed {
                     metrics::webhook_applied(update.at);
                 }
+                has_effects = outcome.has_effects;
                 (outcome.applied, outcome.hangup_waits)
             }
             WebhookEvent::Recording(update) => (self.dao.apply_recording(id, update).await?, false),
@@ -151,7 +167,10 @@ impl WebhookApplier {
             Applied::OtherCall => report_double_dial(DoubleDial::OtherCallSid, call_sid),
         }
         if hangup_waits && let (Some(twilio), Some(sid)) = (&self.twilio, call_sid) {
-            hang_up_as_requested(&self.dao, twilio, id, sid, HANG_UP_TIMEOUT).await;
+            has_effects |= hang_up_as_requested(&self.dao, twilio, id, sid, HANG_UP_TIMEOUT).await;
+        }
+        if has_effects && let Some(id) = id {
+            self.effects.announce(id).await;
         }
         Ok(())
     }

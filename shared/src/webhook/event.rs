@@ -111,7 +111,7 @@ pub fn parse_status(
 ) -> Result<StatusUpdate, InvalidForm> {
     let form = Form::parse(body);
     let word: String = form.required("CallStatus")?;
-    let status = CallStatus::from_word(&word)
+    let status = CallStatus::of_twilio(&word)
         .ok_or_else(|| invalid("CallStatus", "must be a Twilio call status"))?;
     Ok(StatusUpdate {
         call_sid: form.required("CallSid")?,

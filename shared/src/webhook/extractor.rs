@@ -14,7 +14,7 @@ use crate::{
     config::RefreshReason,
     config::{ConfigError, Reloadable, Settings, WebhookKind, webhook_url},
     domain::CallId,
-    http::{Problem, read_body, request_id},
+    http::{BODY_MAX_BYTES, Problem, read_body, request_id},
     twilio::Signed,
 };
 
@@ -100,7 +100,7 @@ where
         let headers = request.headers().clone();
         let request_id = request_id(&request);
         let call_id = call_id(request.uri().query().unwrap_or_default());
-        let body = read_body(request).await?;
+        let body = read_body(request, BODY_MAX_BYTES).await?;
         let Some(url) = url else {
             return Err(bad_signature());
         };

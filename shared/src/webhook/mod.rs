@@ -6,9 +6,10 @@ mod event;
 mod extractor;
 mod queue;
 
+pub use crate::aws::sqs::{QueueError, SEND_TIMEOUT};
 pub use apply::{WebhookApplier, WebhookReceiver, twiml};
 pub use event::{
     InvalidForm, WebhookEvent, WebhookTopic, parse_recording, parse_status, parse_voice,
 };
 pub use extractor::{SignatureCheck, SignedForm};
-pub use queue::{QueueError, QueuedWebhook, SEND_TIMEOUT, WebhookQueue};
+pub use queue::{QueuedWebhook, WebhookQueue};

@@ -1,20 +1,13 @@
 //! The SQS queue of webhooks that the database could not take, and of apologies that `voice` spoke.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
 
-use aws_config::{retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_sqs::{
-    Client, Config,
-    error::{ProvideErrorMetadata, SdkError},
-};
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
-use tokio::{sync::OnceCell, time::timeout};
-use url::Url;
 
 use super::{event::WebhookTopic, extractor::SignedForm};
 use crate::{
-    aws,
+    aws::sqs::{Queue, QueueError},
     config::{ConfigError, Settings},
     domain::{CallId, CallSid},
     twilio::form_pairs,
@@ -98,28 +91,9 @@ impl fmt::Debug for QueuedWebhook {
     }
 }
 
-/// The time limit of a queue operation, including the creation of the client: Twilio waits for the response.
-pub const SEND_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The time limit of one attempt: it leaves time for a second one.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(900);
-
-/// The longest pause before the second attempt.
-const BACKOFF: Duration = Duration::from_millis(100);
-
-/// The queue in `WEBHOOK_QUEUE_URL`. The first message creates the SDK client. Clones share it.
+/// The queue in `WEBHOOK_QUEUE_URL`. Clones share the client.
 #[derive(Clone)]
-pub struct WebhookQueue(Arc<Shared>);
-
-struct Shared {
-    url: String,
-    client: OnceCell<Client>,
-}
-
-/// Why a queue operation failed. If the queue did not respond, the operation may have succeeded.
-#[derive(Debug, thiserror::Error)]
-#[error("queue operation failed: {0}")]
-pub struct QueueError(String);
+pub struct WebhookQueue(Queue);
 
 impl WebhookQueue {
     /// Returns the configured queue, if there is one.
@@ -129,96 +103,26 @@ impl WebhookQueue {
     /// If `WEBHOOK_QUEUE_URL` is malformed.
     pub fn from_settings(settings: &Settings) -> Result<Option<Self>, ConfigError> {
         let url = settings.webhook_queue()?;
-        Ok(url.map(|url| {
-            Self(Arc::new(Shared {
-                url: url.into(),
-                client: OnceCell::new(),
-            }))
-        }))
+        Ok(url.map(|url| Self(Queue::new(url))))
     }
 
     /// Sends a webhook to the queue.
     ///
     /// # Errors
     ///
-    /// If the queue refuses, or does not respond within [`SEND_TIMEOUT`].
+    /// If the queue refuses, or does not respond within [`SEND_TIMEOUT`](crate::aws::sqs::SEND_TIMEOUT).
     pub async fn send(&self, webhook: &QueuedWebhook) -> Result<(), QueueError> {
-        let body = serde_json::to_string(webhook).map_err(|error| QueueError(error.to_string()))?;
-        self.with_timeout(async |client, url| {
-            let sent = client.send_message().queue_url(url).message_body(body);
-            sent.send()
-                .await
-                .map(|_| ())
-                .map_err(|error| describe(&error))
-        })
-        .await
+        self.0.send_json(webhook).await
     }
 
     /// Hides a received message for this number of seconds from now.
     ///
     /// # Errors
     ///
-    /// If the queue refuses, or does not respond within [`SEND_TIMEOUT`].
+    /// As [`WebhookQueue::send`].
     pub async fn postpone(&self, receipt_handle: &str, seconds: i32) -> Result<(), QueueError> {
-        self.with_timeout(async |client, url| {
-            let changed = client
-                .change_message_visibility()
-                .queue_url(url)
-                .receipt_handle(receipt_handle)
-                .visibility_timeout(seconds);
-            changed
-                .send()
-                .await
-                .map(|_| ())
-                .map_err(|error| describe(&error))
-        })
-        .await
+        self.0.postpone(receipt_handle, seconds).await
     }
-
-    async fn with_timeout(
-        &self,
-        operation: impl AsyncFnOnce(&Client, &str) -> Result<(), QueueError>,
-    ) -> Result<(), QueueError> {
-        let Shared { url, client } = &*self.0;
-        timeout(SEND_TIMEOUT, async {
-            let client = client.get_or_try_init(async || connect(url)).await?;
-            operation(client, url).await
-        })
-        .await
-        .unwrap_or_else(|_| Err(QueueError("timeout".to_owned())))
-    }
-}
-
-/// Creates the client. The endpoint comes from the environment variables or, without them, from the queue's URL.
-fn connect(url: &str) -> Result<Client, QueueError> {
-    let http = aws::Transport::new().map_err(|error| QueueError(error.to_string()))?;
-    let environment = aws::configuration(http, aws::Service::Queues);
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .build();
-    let mut config = Config::from(&environment)
-        .to_builder()
-        .timeout_config(timeouts)
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(2)
-                .with_initial_backoff(BACKOFF),
-        );
-    if let (None, Ok(url)) = (aws::endpoint(aws::Service::Queues), Url::parse(url)) {
-        config.set_endpoint_url(Some(url.origin().ascii_serialization()));
-    }
-    Ok(Client::from_conf(config.build()))
-}
-
-/// Returns the service's error code or the kind of failure, never a body.
-fn describe<E: ProvideErrorMetadata>(error: &SdkError<E>) -> QueueError {
-    QueueError(match error {
-        SdkError::ServiceError(service) => service.err().code().unwrap_or("refused").to_owned(),
-        SdkError::TimeoutError(_) => "timeout".to_owned(),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timeout".to_owned(),
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => aws::unreachable("SQS"),
-        _ => "unreadable response".to_owned(),
-    })
 }
 
 #[cfg(test)]

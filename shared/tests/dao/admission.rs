@@ -16,7 +16,7 @@ async fn admitted(dao: &Dao) -> Call {
     let mut call = call_of(UserId::generate());
     call.idempotency_scope = Some(call.call_id.to_string());
     call.announces_dial = true;
-    let taken = store_and_count(dao, &call, caps(5, 5_000), in_time())
+    let taken = store_and_count(dao, &call, caps(5, 5_000), None, in_time())
         .await
         .unwrap();
     assert_eq!(taken, CapCheck::Admitted);
@@ -68,7 +68,7 @@ async fn withdrawn_call_is_uncounted_and_frees_its_key() {
             idempotency_scope: call.idempotency_scope.clone(),
             ..call_of(call.user_id.parse().unwrap())
         };
-        let taken = store_and_count(dao, &repeat, caps(1, 1), in_time())
+        let taken = store_and_count(dao, &repeat, caps(1, 1), None, in_time())
             .await
             .unwrap();
         assert_eq!(taken, CapCheck::Admitted);
@@ -80,7 +80,7 @@ async fn withdrawn_call_is_uncounted_and_frees_its_key() {
 
 #[tokio::test]
 async fn only_an_undialled_call_is_withdrawn() {
-    with_dao(async |dao| {
+    Box::pin(with_dao(async |dao| {
         let begun = admitted(dao).await;
         dao.begin_dial(&begun, DateTime::now()).await.unwrap();
         let told = admitted(dao).await;
@@ -96,6 +96,6 @@ async fn only_an_undialled_call_is_withdrawn() {
             let stored = dao.get_call(call.call_id).await.unwrap().unwrap();
             assert!(!stored.is_undialled(), "{stored:?}");
         }
-    })
+    }))
     .await;
 }

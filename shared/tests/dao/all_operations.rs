@@ -6,16 +6,17 @@ use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
     dao::{
         Applied, CALL_TIMEOUT, CallFilter, Cursor, Dao, List, PageRequest, Position, ReconcileKind,
-        ScanPosition,
+        ScanPosition, Wish,
     },
     domain::{
-        BlockedNumber, Call, CallStatus, Changed, PhoneNumber, RecordingStatus, RecordingUpdate,
-        RefusalCode, TimeRange, User, UserUpdate,
+        BatchId, BlockedNumber, Call, CallId, CallStatus, Changed, PhoneNumber, RecordingStatus,
+        RecordingUpdate, RefusalCode, TimeRange, User, UserUpdate, WaitingFor,
     },
     service::place_call::store_and_count,
 };
 use tokio::time::Instant;
 
+use super::{all_operations_batches::of_batches, all_operations_queue::of_queue};
 use crate::support::{
     accepted, call_of, callback, caps, recording_sid, recording_update, sid, sid_of, user,
 };
@@ -34,9 +35,13 @@ pub async fn call_everything(dao: &Dao) {
     of_users(dao, ada).await;
     of_calls(dao, call).await;
     of_lists(dao, ada).await;
+    of_lists_of_the_queue(dao).await;
     of_recordings(dao, call).await;
     of_open_calls(dao, &calls[1]).await;
     of_blocked_numbers(dao, ada).await;
+    of_effects(dao, &calls[2]).await;
+    of_queue(dao, ada).await;
+    of_batches(dao, ada).await;
     let span = TimeRange::new(DateTime::from_millis(0), DateTime::from_millis(1)).unwrap();
     dao.call_stats(&span).await.unwrap();
     dao.count_refusal(RefusalCode::DailyCap, DateTime::now())
@@ -52,9 +57,9 @@ pub async fn call_everything(dao: &Dao) {
 
 async fn of_admission(dao: &Dao, call: &Call) {
     let deadline = Instant::now() + CALL_TIMEOUT;
-    dao.count_call(call, caps(2, 2)).await.unwrap();
+    dao.count_call(call, caps(2, 2), None).await.unwrap();
     let user = call.user_id.parse().unwrap();
-    store_and_count(dao, &call_of(user), caps(2, 2), deadline)
+    store_and_count(dao, &call_of(user), caps(2, 2), None, deadline)
         .await
         .unwrap();
     dao.begin_dial(call, DateTime::now()).await.unwrap();
@@ -79,8 +84,16 @@ async fn of_calls(dao: &Dao, call: &Call) {
     dao.get_call(id).await.unwrap().unwrap();
     dao.get_call_by_idempotency_scope("scope").await.unwrap();
     dao.request_hangup(id).await.unwrap();
+    for wish in [Wish::Cancel, Wish::HangUp, Wish::NoRetry] {
+        dao.end_series(id, wish).await.unwrap();
+    }
+    dao.cancel_call(id).await.unwrap();
+    dao.change_waiting_call(call, call).await.unwrap();
+    dao.list_attempts(id).await.unwrap();
     dao.hangup_waits(id).await.unwrap();
-    dao.record_dial(call, &accepted(&sid), 201).await.unwrap();
+    dao.record_dial(call, &accepted(&sid), Some(201))
+        .await
+        .unwrap();
     dao.get_call_by_twilio_sid(&sid).await.unwrap().unwrap();
     let update = callback(&sid, CallStatus::Ringing, 1);
     for _ in 0..2 {
@@ -151,6 +164,7 @@ async fn of_lists(dao: &Dao, ada: &User) {
                     to_number: to_number.clone(),
                     from,
                     to,
+                    ..CallFilter::default()
                 };
                 let first = PageRequest { size: 1, ..first };
                 let calls = dao.list_calls(&filter, &first).await.unwrap();
@@ -158,6 +172,24 @@ async fn of_lists(dao: &Dao, ada: &User) {
                 dao.list_calls(&filter, &next).await.unwrap();
             }
         }
+    }
+}
+
+async fn of_lists_of_the_queue(dao: &Dao) {
+    let first = PageRequest {
+        size: 1,
+        from: Position::Page(1),
+    };
+    for (batch, first_call) in [
+        (Some(BatchId::generate()), None),
+        (None, Some(CallId::generate())),
+    ] {
+        let filter = CallFilter {
+            batch,
+            first_call,
+            ..CallFilter::default()
+        };
+        dao.list_calls(&filter, &first).await.unwrap();
     }
 }
 
@@ -209,6 +241,29 @@ async fn of_open_calls(dao: &Dao, call: &Call) {
     dao.count_rivals(call, long_ago, now).await.unwrap();
     dao.give_up_call(call.call_id, None).await.unwrap();
     dao.settle_recording(call.call_id).await.unwrap();
+}
+
+async fn of_effects(dao: &Dao, call: &Call) {
+    let now = DateTime::now();
+    for after in [None, Some(call.id)] {
+        dao.list_calls_with_effects(now, after, 2).await.unwrap();
+    }
+    dao.finish_effects(call.call_id, &[1, 2]).await.unwrap();
+    for batch in [None, Some(BatchId::generate())] {
+        dao.get_batch_state(batch).await.unwrap();
+    }
+    let next = CallId::of_attempt(call.call_id, 2);
+    let next = Call {
+        id: next.object_id(),
+        call_id: next,
+        ..call.clone().scheduled(now, now, WaitingFor::RetryDelay)
+    };
+    dao.create_next_attempt(&next).await.unwrap();
+    dao.link_next_attempt(call, next.call_id).await.unwrap();
+    for _ in 0..2 {
+        dao.release_next_attempt(&next).await.unwrap();
+    }
+    dao.withdraw_next_attempt(next.call_id).await.unwrap();
 }
 
 async fn of_blocked_numbers(dao: &Dao, ada: &User) {

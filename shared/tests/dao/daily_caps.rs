@@ -35,7 +35,9 @@ pub fn call_to(number: &str, user: UserId) -> Call {
 /// Counts a new call.
 pub async fn take(dao: &Dao, user: UserId, per_user: u32, in_all: u32) -> CapCheck {
     let call = late_call(user);
-    dao.count_call(&call, caps(per_user, in_all)).await.unwrap()
+    dao.count_call(&call, caps(per_user, in_all), None)
+        .await
+        .unwrap()
 }
 
 pub async fn take_to(dao: &Dao, number: &str, user: UserId, caps: [u32; 3]) -> CapCheck {
@@ -45,7 +47,9 @@ pub async fn take_to(dao: &Dao, number: &str, user: UserId, caps: [u32; 3]) -> C
         per_number,
         in_all,
     };
-    dao.count_call(&call_to(number, user), caps).await.unwrap()
+    dao.count_call(&call_to(number, user), caps, None)
+        .await
+        .unwrap()
 }
 
 pub async fn count(dao: &Dao, id: &str) -> i64 {
@@ -123,7 +127,7 @@ async fn call_refused_by_the_common_cap_counts_for_neither_user_nor_number() {
     with_dao(async |dao| {
         let (ada, bob) = (UserId::generate(), UserId::generate());
         let of_ada = call_to(NUMBER, ada);
-        let taken = dao.count_call(&of_ada, caps(5, 1)).await.unwrap();
+        let taken = dao.count_call(&of_ada, caps(5, 1), None).await.unwrap();
         assert_eq!(taken, CapCheck::Admitted);
         assert_eq!(
             take_to(dao, NUMBER, bob, [5, 5, 1]).await,
@@ -164,7 +168,7 @@ async fn call_that_is_not_admitted_is_neither_stored_nor_counted() {
         };
         let admit = async |call: &Call, per_user, in_all| {
             let deadline = Instant::now() + CALL_TIMEOUT;
-            store_and_count(dao, call, caps(per_user, in_all), deadline).await
+            store_and_count(dao, call, caps(per_user, in_all), None, deadline).await
         };
         let counted = async |expected: i64| {
             let now = DateTime::now().try_to_rfc3339_string().unwrap();

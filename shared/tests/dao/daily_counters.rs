@@ -15,7 +15,7 @@ async fn uncounted_calls_make_room_for_as_many_others() {
     with_dao(async |dao| {
         let user = UserId::generate();
         let call = late_call(user);
-        let taken = dao.count_call(&call, caps(1, 1)).await.unwrap();
+        let taken = dao.count_call(&call, caps(1, 1), None).await.unwrap();
         assert_eq!(taken, CapCheck::Admitted);
         assert_eq!(take(dao, user, 1, 1).await, CapCheck::UserCapReached);
         for _ in 0..2 {
@@ -32,7 +32,7 @@ async fn counting_a_call_is_idempotent() {
     with_dao(async |dao| {
         let user = UserId::generate();
         let call = late_call(user);
-        let counting = join_all((0..8).map(|_| dao.count_call(&call, caps(1, 1)))).await;
+        let counting = join_all((0..8).map(|_| dao.count_call(&call, caps(1, 1), None))).await;
         for taken in counting {
             assert_eq!(taken.unwrap(), CapCheck::Admitted);
         }
@@ -49,7 +49,7 @@ async fn uncounting_a_call_is_idempotent_and_affects_no_other() {
         let user = UserId::generate();
         let calls = [late_call(user), late_call(user)];
         for call in &calls {
-            dao.count_call(call, caps(2, 2)).await.unwrap();
+            dao.count_call(call, caps(2, 2), None).await.unwrap();
         }
         for _ in 0..3 {
             dao.uncount_call(&calls[0]).await.unwrap();
@@ -67,7 +67,7 @@ async fn count_after_uncount_has_no_effect() {
         let user = UserId::generate();
         let call = late_call(user);
         dao.uncount_call(&call).await.unwrap();
-        dao.count_call(&call, caps(1, 1)).await.unwrap();
+        dao.count_call(&call, caps(1, 1), None).await.unwrap();
         assert_eq!(count(dao, "calls:2099-11-22").await, 0);
         assert_eq!(take(dao, user, 1, 1).await, CapCheck::Admitted);
         assert_eq!(count(dao, "calls:2099-11-22").await, 1);
@@ -80,14 +80,14 @@ async fn call_refused_by_the_common_cap_can_be_counted_later() {
     with_dao(async |dao| {
         let (first, second) = (late_call(UserId::generate()), late_call(UserId::generate()));
         assert_eq!(
-            dao.count_call(&first, caps(1, 1)).await.unwrap(),
+            dao.count_call(&first, caps(1, 1), None).await.unwrap(),
             CapCheck::Admitted
         );
-        let capped = dao.count_call(&second, caps(1, 1)).await.unwrap();
+        let capped = dao.count_call(&second, caps(1, 1), None).await.unwrap();
         assert_eq!(capped, CapCheck::CapReached);
         dao.uncount_call(&first).await.unwrap();
         assert_eq!(
-            dao.count_call(&second, caps(1, 1)).await.unwrap(),
+            dao.count_call(&second, caps(1, 1), None).await.unwrap(),
             CapCheck::Admitted
         );
         assert_eq!(count(dao, "calls:2099-11-22").await, 1);
@@ -111,7 +111,7 @@ async fn counter_without_remembered_calls_still_counts() {
         }
         let call = late_call(user);
         assert_eq!(
-            dao.count_call(&call, caps(4, 9)).await.unwrap(),
+            dao.count_call(&call, caps(4, 9), None).await.unwrap(),
             CapCheck::Admitted
         );
         assert_eq!(take(dao, user, 4, 9).await, CapCheck::UserCapReached);
@@ -127,9 +127,9 @@ async fn counter_remembers_a_bounded_number_of_calls() {
         let user = UserId::generate();
         for _ in 0..140 {
             let call = late_call(user);
-            dao.count_call(&call, caps(500, 500)).await.unwrap();
+            dao.count_call(&call, caps(500, 500), None).await.unwrap();
             dao.uncount_call(&call).await.unwrap();
-            dao.count_call(&late_call(user), caps(500, 500))
+            dao.count_call(&late_call(user), caps(500, 500), None)
                 .await
                 .unwrap();
         }
@@ -170,7 +170,7 @@ async fn day_begins_at_midnight_utc() {
             created_at: DateTime::from_millis(LATE + 1),
             ..call_of(user)
         };
-        let next_day = dao.count_call(&midnight, caps(1, 1)).await.unwrap();
+        let next_day = dao.count_call(&midnight, caps(1, 1), None).await.unwrap();
         assert_eq!(next_day, CapCheck::Admitted);
         assert_eq!(count(dao, "calls:2099-11-23").await, 1);
     })

@@ -146,7 +146,9 @@ async fn lost_response_is_unknown_until_a_webhook_settles_it() {
         dao.record_call_sid(call.call_id, &sid()).await.unwrap();
         let recorded = record(dao, &call, &lost, 202).await;
         assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
-        let nobody = dao.record_dial(&crate::support::call(), &lost, 202).await;
+        let nobody = dao
+            .record_dial(&crate::support::call(), &lost, Some(202))
+            .await;
         assert_eq!(nobody.unwrap(), None);
     })
     .await;
@@ -161,7 +163,7 @@ async fn webhook_concurrent_with_the_response_is_kept() {
             let ringing = callback(&sid, CallStatus::Ringing, 1);
             let accepted = accepted(&sid);
             let (told, applied, wished) = tokio::join!(
-                dao.record_dial(&call, &accepted, 201),
+                dao.record_dial(&call, &accepted, Some(201)),
                 dao.apply_status(Some(call.call_id), &ringing),
                 dao.request_hangup(call.call_id),
             );

@@ -9,7 +9,7 @@ use outdial::{
 use crate::support::{accepted, callback, conclusion, second, sid, stored_call, with_dao};
 
 pub async fn record(dao: &Dao, call: &Call, result: &DialResult, status: u16) -> Call {
-    let recorded = dao.record_dial(call, result, status).await.unwrap();
+    let recorded = dao.record_dial(call, result, Some(status)).await.unwrap();
     recorded.expect("the call is stored")
 }
 

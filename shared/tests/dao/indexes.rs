@@ -91,17 +91,24 @@ async fn indexes_of_the_earlier_service_are_replaced_or_kept() {
             names(database, "calls").await,
             [
                 "_id_",
+                "batch_counts",
+                "batch_id_created_at",
+                "batch_results",
                 "call_id_unique",
                 "created_at_id",
+                "first_call_id_created_at",
                 "idempotency_scope_unique",
                 "open_dials",
+                "open_effects",
                 "open_ends",
                 "open_recordings",
                 "status_created_at",
                 "to_number_created_at",
                 "twilio_sid_unique",
                 "user_id_created_at",
-                "user_id_status_created_at"
+                "user_id_status_created_at",
+                "waiting_by_end",
+                "waiting_by_lane"
             ]
         );
         assert_eq!(

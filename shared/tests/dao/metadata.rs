@@ -49,7 +49,9 @@ async fn odd_metadata_is_returned_unchanged() {
             call.metadata = metadata(name, value);
             dao.create_call(&call).await.unwrap();
             let sid = sid();
-            dao.record_dial(&call, &accepted(&sid), 201).await.unwrap();
+            dao.record_dial(&call, &accepted(&sid), Some(201))
+                .await
+                .unwrap();
             for (status, sequence) in [(CallStatus::Ringing, 1), (CallStatus::Completed, 3)] {
                 let update = callback(&sid, status, sequence);
                 dao.apply_status(Some(call.call_id), &update).await.unwrap();

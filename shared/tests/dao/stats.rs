@@ -8,8 +8,8 @@ use outdial::{
     dao::{CallStats, Dao},
     domain::{
         Call,
-        CallStatus::{self, Busy, Completed, Ringing},
-        RefusalCode, TimeRange,
+        CallStatus::{self, Busy, Canceled, Completed, Expired, Ringing, Scheduled},
+        DialOutcome, RefusalCode, TimeRange,
     },
 };
 
@@ -57,6 +57,7 @@ async fn calls_in_a_range_are_counted_by_bucket_status_and_duration() {
             ]
             .into(),
             durations: [(0, 1), (7, 2)].into(),
+            undialled: 0,
             unreadable: 0,
         };
         assert_eq!(stats, expected);
@@ -71,6 +72,34 @@ async fn calls_in_a_range_are_counted_by_bucket_status_and_duration() {
             BTreeMap::from([(Completed, 3), (Busy, 1), (Ringing, 1)]),
         )];
         assert_eq!(stats.buckets, expected.into());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_that_only_waited_do_not_lower_the_answer_rate() {
+    with_dao(async |dao| {
+        store(dao, 0, Completed, Some(7)).await;
+        for (status, dial_outcome) in [
+            (Scheduled, None),
+            (Canceled, None),
+            (Expired, None),
+            (Busy, Some(DialOutcome::Accepted)),
+        ] {
+            let call = Call {
+                created_at: at(1),
+                due_at: Some(at(2)),
+                status,
+                dial_outcome,
+                ..call()
+            };
+            dao.create_call(&call).await.unwrap();
+        }
+        let stats = dao.call_stats(&range(0, 100)).await.unwrap();
+        let counts = [Scheduled, Completed, Busy, Canceled, Expired].map(|status| (status, 1));
+        assert_eq!(stats.by_status(), counts.into());
+        assert_eq!((stats.total(), stats.undialled), (5, 2));
+        assert_eq!(stats.answer_rate(), Some(0.5));
     })
     .await;
 }
@@ -162,8 +191,8 @@ async fn refusals_expire_after_400_days() {
             .unwrap();
         let database = dao.database().await.unwrap();
         let counters = database.collection::<Document>("counters");
-        let stored = counters.find_one(doc! {}).await.unwrap().unwrap();
-        assert_eq!(stored.get_str("_id").unwrap(), "refused:2099-11-22");
+        let refusals = doc! { "_id": "refused:2099-11-22" };
+        let stored = counters.find_one(refusals).await.unwrap().unwrap();
         let expires_at = *stored.get_datetime("expires_at").unwrap();
         assert_eq!(expires_at, at(400 * 24 * 3_600));
     })
@@ -215,11 +244,18 @@ async fn counter_of_a_day_is_bounded() {
         }
         let database = dao.database().await.unwrap();
         let counters = database.collection::<Document>("counters");
-        let stored = counters.find_one(doc! {}).await.unwrap().unwrap();
+        let refusals = doc! { "_id": "refused:2099-11-22" };
+        let stored = counters.find_one(refusals).await.unwrap().unwrap();
         let slots = stored.get_document("slots").unwrap();
         let names: Vec<_> = slots.keys().collect();
         assert_eq!(names, ["00:00", "00:05", "00:10"]);
-        assert_eq!(counters.count_documents(doc! {}).await.unwrap(), 1);
+        assert_eq!(
+            counters
+                .count_documents(doc! { "_id": { "$regex": "^refused:" } })
+                .await
+                .unwrap(),
+            1
+        );
     })
     .await;
 }

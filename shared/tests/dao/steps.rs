@@ -117,7 +117,7 @@ async fn placing_a_call_takes_two_round_trips_before_the_dial_or_three_with_a_ke
             };
             let (_, steps, _) = sent.during(looking).await;
             assert_eq!(steps, 1);
-            let admitting = store_and_count(dao, &call, caps(5, 5), deadline);
+            let admitting = store_and_count(dao, &call, caps(5, 5), None, deadline);
             let (admitted, steps, commands) = sent.during(admitting).await;
             assert_eq!((admitted.unwrap(), steps), (CapCheck::Admitted, 1));
             assert_eq!(commands, ["insert", "update"]);
@@ -127,7 +127,7 @@ async fn placing_a_call_takes_two_round_trips_before_the_dial_or_three_with_a_ke
                 assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));
                 call = begun.unwrap().unwrap();
             }
-            let recording = dao.record_dial(&call, &result, 201);
+            let recording = dao.record_dial(&call, &result, Some(201));
             let (recorded, steps, commands) = sent.during(recording).await;
             assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));
             assert_eq!(recorded.unwrap(), dao.get_call(call.call_id).await.unwrap());

@@ -14,7 +14,7 @@ use crate::support::{call_of, recording_sid, recording_update, stored_call, user
 fn changes() -> Vec<Document> {
     vec![
         doc! { "status": 17 },
-        doc! { "status": "levitating" },
+        doc! { "status": ["completed"] },
         doc! { "to_number": Bson::Undefined },
         doc! { "created_at": "yesterday" },
         doc! { "created_at": Timestamp { time: 1_800_000_000, increment: 1 } },

@@ -17,6 +17,7 @@ fn outcome(applied: Applied, hangup_waits: bool) -> StatusOutcome {
     StatusOutcome {
         applied,
         hangup_waits,
+        has_effects: false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests reading, ending and deleting a call.
 
+use std::time::Duration;
+
 use mongodb::bson::DateTime;
 use outdial::{
     domain::{CallStatus, EventSource},
@@ -25,7 +27,7 @@ async fn details_of_a_call_are_read() {
     let body = format!(
         r#"{{"sid": "{CALL}", "status": "completed", "duration": "42", "answered_by": "human",
              "from": "+12125550100", "date_created": "Mon, 16 Aug 2010 03:44:01 +0000",
-             "end_time": "Mon, 16 Aug 2010 03:45:01 +0000", "price": null, "new_field": {{}}}}"#
+             "end_time": "Mon, 16 Aug 2010 03:45:01 +0000", "queue_time": "2500", "price": null, "new_field": {{}}}}"#
     );
     let server = Server::start([Reply::http(200, body)]).await;
     let details = server.client().get_call_details(&call_sid()).await.unwrap();
@@ -37,6 +39,7 @@ async fn details_of_a_call_are_read() {
         from_number: "+12125550100".parse().ok(),
         created_at: Some(DateTime::parse_rfc3339_str("2010-08-16T03:44:01Z").unwrap()),
         ended_at: Some(DateTime::parse_rfc3339_str("2010-08-16T03:45:01Z").unwrap()),
+        queued_for: Some(Duration::from_millis(2_500)),
     };
     assert_eq!(details, expected);
     let request = server.request();

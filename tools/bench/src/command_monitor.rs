@@ -44,13 +44,13 @@ pub struct Effect {
 /// Commands in steps. The commands of a step overlap; the next step begins after all of them.
 pub type Steps = Vec<Vec<Command>>;
 
-/// A proxy between one function and the database.
+/// A proxy between functions and the database.
 pub struct CommandMonitor {
     exchanges: Arc<Mutex<Exchanges>>,
 }
 
-/// Commands by their request id.
-type Exchanges = HashMap<i32, Exchange>;
+/// Commands by the number of their connection, and their request id.
+type Exchanges = HashMap<(u64, i32), Exchange>;
 
 struct Exchange {
     command: Document,
@@ -83,9 +83,12 @@ async fn listen(target: String, exchanges: Arc<Mutex<Exchanges>>) -> Result<Sock
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
+        for connection in 0.. {
+            let Ok((client, _)) = listener.accept().await else {
+                break;
+            };
             let (target, exchanges) = (target.clone(), Arc::clone(&exchanges));
-            tokio::spawn(async move { forward(client, &target, &exchanges).await });
+            tokio::spawn(async move { forward(connection, client, &target, &exchanges).await });
         }
     });
     Ok(address)
@@ -93,6 +96,7 @@ async fn listen(target: String, exchanges: Arc<Mutex<Exchanges>>) -> Result<Sock
 
 /// Forwards a connection in both directions, until either side closes it.
 async fn forward(
+    connection: u64,
     client: TcpStream,
     target: &str,
     exchanges: &Mutex<Exchanges>,
@@ -111,7 +115,8 @@ async fn forward(
                     begun: Instant::now(),
                     reply: None,
                 };
-                lock(exchanges).insert(number(&message, REQUEST_ID), exchange);
+                let id = (connection, number(&message, REQUEST_ID));
+                lock(exchanges).insert(id, exchange);
             }
             to_server.write_all(&message).await?;
         }
@@ -119,7 +124,8 @@ async fn forward(
     let replies = async {
         loop {
             let message = message(&mut from_server).await?;
-            if let Some(exchange) = lock(exchanges).get_mut(&number(&message, RESPONSE_TO)) {
+            let id = (connection, number(&message, RESPONSE_TO));
+            if let Some(exchange) = lock(exchanges).get_mut(&id) {
                 let effect = body(&message).map(|reply| Effect::of(&reply));
                 exchange.reply = Some((Instant::now(), effect.unwrap_or_default()));
             }

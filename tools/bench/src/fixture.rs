@@ -107,13 +107,10 @@ impl Fixture {
 
     /// Returns a function's environment variables. With a latency, each round trip to the database takes so much longer.
     pub fn variables(&self, latency: Option<Duration>) -> Result<Vec<(String, String)>> {
-        let Some(latency) = latency else {
-            return Ok(variables(&self.stage));
-        };
-        let uri = self.stage.variable("MONGO_URI").unwrap_or_default();
-        let proxy = LatencyProxy::to(host(uri)?, latency)?;
-        let uri = with_host(uri, proxy.address())?;
-        Ok(variables(&self.stage.clone().set("MONGO_URI", &uri)))
+        match latency {
+            Some(latency) => delayed_variables(&self.stage, latency),
+            None => Ok(variables(&self.stage)),
+        }
     }
 
     /// Returns whether this is the embedded database.
@@ -141,6 +138,14 @@ pub fn variables(stage: &Stage) -> Vec<(String, String)> {
     variables
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// Like [`variables`], with a latency of each round trip to the database.
+pub fn delayed_variables(stage: &Stage, latency: Duration) -> Result<Vec<(String, String)>> {
+    let uri = stage.variable("MONGO_URI").unwrap_or_default();
+    let proxy = LatencyProxy::to(host(uri)?, latency)?;
+    let uri = with_host(uri, proxy.address())?;
+    Ok(variables(&stage.clone().set("MONGO_URI", &uri)))
 }
 
 /// Returns the host and port of a URI.

@@ -14,6 +14,8 @@ use testkit::{Answer, Request};
 
 use stack::Result;
 
+use crate::query_plan;
+
 /// The functions that answer HTTP requests, with a record of their commands.
 pub struct InProcessFunctions {
     routers: Routers,
@@ -33,10 +35,7 @@ pub struct Command {
 impl Command {
     /// Returns a text such as `find calls`.
     pub fn name(&self) -> String {
-        let first = self.sent.iter().next();
-        first.map_or_else(String::new, |(name, collection)| {
-            format!("{name} {}", collection.as_str().unwrap_or_default())
-        })
+        query_plan::name(&self.sent)
     }
 }
 

@@ -8,6 +8,7 @@ mod cold_start;
 mod command_monitor;
 mod driver_baseline;
 mod environment;
+mod explained;
 mod finding;
 mod fixture;
 mod flame_graph;
@@ -20,6 +21,7 @@ mod memory;
 mod process;
 mod queries;
 mod query_plan;
+mod queue;
 mod reconcile;
 mod round_trips;
 mod routes;
@@ -90,6 +92,8 @@ enum Part {
     Growth,
     /// Speed of `reconcile` for calls without webhooks
     Reconcile,
+    /// The dial queue: its speed, its cost while idle and for immediate calls, and its query plans
+    Queue,
 }
 
 fn main() -> ExitCode {
@@ -192,6 +196,7 @@ impl Part {
             Self::Memory => "sending thousands of requests to each function",
             Self::Growth => "filling databases with more and more calls",
             Self::Reconcile => "settling calls without webhooks",
+            Self::Queue => "scheduling calls, and dialling them",
         }
     }
 
@@ -205,6 +210,7 @@ impl Part {
             Self::Memory => memory::measure(bench).await,
             Self::Growth => growth::measure(bench).await,
             Self::Reconcile => reconcile::measure(bench).await,
+            Self::Queue => queue::measure(bench).await,
         }
     }
 }

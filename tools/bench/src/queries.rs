@@ -1,8 +1,5 @@
 //! Explains the queries of all requests: which index they use, and how many keys and documents they examine.
 
-use std::collections::BTreeSet;
-
-use mongodb::bson::Document;
 use outdial::domain::CallSid;
 use serde_json::json;
 use stack::Result;
@@ -10,19 +7,15 @@ use testkit::{ACCOUNT_SID, API_KEY, Request};
 use uuid::Uuid;
 
 use crate::bench::Bench;
-use crate::finding::{Finding, Table, Target};
+use crate::explained::Explained;
+use crate::finding::Finding;
 use crate::fixture::Fixture;
 use crate::in_process::InProcessFunctions;
-use crate::query_plan::{self, QueryPlan};
 use crate::routes::ROUTES;
 use crate::seed_data::{PAGE, SeedData};
 
 pub const FIRST_BY_CURSOR: &str = "GET /users/{id}/calls, first by cursor";
 pub const DEEPEST_BY_CURSOR: &str = "GET /users/{id}/calls, deepest by cursor";
-
-/// Why a target is missed with the embedded database.
-const EMBEDDED: &str = "the embedded server reports COLLSCAN for a filter with a second field beside the indexed one. It reports SORT for the \
-    order of its index, or of another index that begins with the same field. Set MONGO_URI to get MongoDB's plans and counts of examined keys";
 
 /// Sends each request once, and has the database explain each query that it causes.
 pub async fn explain(
@@ -32,11 +25,7 @@ pub async fn explain(
 ) -> Result<Finding> {
     let fixture = &bench.fixture;
     let with_counts = !fixture.is_embedded();
-    let page = i64::try_from(PAGE)?;
-    let mut table = Table::new(&["first request", "query", "stages", "keys", "documents"]);
-    let mut explained = Vec::new();
-    let mut targets = Vec::new();
-    let mut known = BTreeSet::new();
+    let mut plans = Explained::new(seeded.stage.database(), with_counts, i64::try_from(PAGE)?);
     let routes = ROUTES.iter().map(|route| {
         let request = route.request(fixture, 0);
         (route.name, route.function, route.status, request)
@@ -46,81 +35,11 @@ pub async fn explain(
     for (name, function, status, request) in routes.chain(more).chain(lists) {
         functions.take_commands();
         functions.send(function, status, &request).await?;
-        let commands = functions.take_commands();
-        for query in commands
-            .iter()
-            .flat_map(|command| query_plan::queries(&command.sent))
-        {
-            let shape = query_plan::shape(&query);
-            if !known.insert((shape.clone(), query.get("limit").map(ToString::to_string))) {
-                continue;
-            }
-            let plan = QueryPlan::explain(seeded.stage.database(), &query, with_counts).await?;
-            let most = query_plan::most(&query, page);
-            let [keys, documents] = plan.examined.map_or([None; 2], |examined| {
-                [examined.keys, examined.documents].map(Some)
-            });
-            let count = |count: Option<i64>| count.map_or("–".to_owned(), |n| n.to_string());
-            table.line(
-                name,
-                [
-                    shape.clone(),
-                    plan.stages.join(" ← "),
-                    count(keys),
-                    count(documents),
-                ],
-            );
-            explained.push(json!({
-                "first_asked_by": name, "query": shape, "stages": plan.stages,
-                "keys_examined": keys, "documents_examined": documents, "at_most": most,
-            }));
-            let of_query = query_targets(&query, &plan, most).into_iter();
-            targets.extend(of_query.map(|target| {
-                if with_counts {
-                    target
-                } else {
-                    target.bound_by(EMBEDDED)
-                }
-            }));
+        for command in functions.take_commands() {
+            plans.add(name, &command.sent).await?;
         }
     }
-    Ok(Finding {
-        title: "Queries: how the database finds documents".to_owned(),
-        table,
-        data: explained.into(),
-        targets,
-    })
-}
-
-fn query_targets(query: &Document, plan: &QueryPlan, most: i64) -> Vec<Target> {
-    let shape = query_plan::shape(query);
-    #[expect(clippy::cast_precision_loss, reason = "a few stages, and counts")]
-    let target = |what: String, at_most: i64, measured: i64| {
-        Target::new(format!("{shape}: {what}"), at_most as f64, measured as f64)
-    };
-    let unindexed = plan.unindexed_stages();
-    let stages = match &unindexed[..] {
-        _ if plan.stages.is_empty() => target("the database reports no plan".to_owned(), 0, 1),
-        [] => target("stages without an index".to_owned(), 0, 0),
-        _ if plan.sorts_needlessly(query) => target(
-            "stages without an index (SORT in the order of the index, which MongoDB wouldn't do)"
-                .to_owned(),
-            0,
-            1,
-        ),
-        some => target(
-            format!("stages without an index ({})", some.join(", ")),
-            0,
-            i64::try_from(some.len()).unwrap_or(i64::MAX),
-        ),
-    };
-    let counts = plan.examined.into_iter().flat_map(|examined| {
-        [
-            target("keys".to_owned(), most, examined.keys),
-            target("documents".to_owned(), most, examined.documents),
-        ]
-    });
-    std::iter::once(stages).chain(counts).collect()
+    Ok(plans.finding("Queries: how the database finds documents"))
 }
 
 /// A request with its name, its function and the expected status.

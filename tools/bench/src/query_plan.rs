@@ -148,6 +148,14 @@ fn number(value: &Bson) -> Option<i64> {
     }
 }
 
+/// Returns a text such as `find calls`.
+pub fn name(command: &Document) -> String {
+    let first = command.iter().next();
+    first.map_or_else(String::new, |(name, collection)| {
+        format!("{name} {}", collection.as_str().unwrap_or_default())
+    })
+}
+
 /// Returns the queries of a command as `find` commands: also of updates, deletions and look-ups in other collections.
 /// Empty for a command that searches nothing or counts.
 pub fn queries(command: &Document) -> Vec<Document> {

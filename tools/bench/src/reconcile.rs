@@ -14,6 +14,7 @@ use testkit::{ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER, Stage, new_call, new_sid};
 use crate::bench::Bench;
 use crate::finding::{Finding, Table, Target};
 use crate::fixture::variables;
+use crate::statistics::f64_of;
 
 const FUNCTION: &str = "reconcile";
 
@@ -108,10 +109,6 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
 
 fn rate(count: usize, took: Duration) -> f64 {
     f64_of(count) / took.as_secs_f64()
-}
-
-fn f64_of(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
 /// Counts the calls that are still open.

@@ -12,7 +12,7 @@ use crate::in_process::{Command, InProcessFunctions};
 use crate::routes::{DIALS, ROUTES, Route};
 
 /// The added latency of a round trip to the database: more than the time between two concurrent commands.
-const LATENCY: Duration = Duration::from_millis(5);
+pub const LATENCY: Duration = Duration::from_millis(5);
 
 /// Requests of each route. On a busy machine, the reply to one of two concurrent commands may arrive before the other is
 /// sent. So the smallest count is the result.
@@ -24,10 +24,10 @@ const BEFORE_THE_DIAL: usize = 3;
 const AFTER_THE_DIAL: usize = 1;
 
 /// The commands of one request.
-struct Commands {
+pub struct Commands {
     /// The names of the commands, in the order of their replies.
-    names: Vec<String>,
-    steps: usize,
+    pub names: Vec<String>,
+    pub steps: usize,
     /// The steps before Twilio's first response, and after it.
     around_the_dial: Option<[usize; 2]>,
 }
@@ -42,20 +42,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
     let mut data = Map::new();
     let mut targets = Vec::new();
     for route in ROUTES {
-        let mut least: Option<Commands> = None;
-        let mut to_twilio = 0;
-        for nth in 0..REPEATS {
-            let (commands, requests) = send(bench, &functions, &mut log, &route, nth).await?;
-            to_twilio = to_twilio.max(requests);
-            let key = |commands: &Commands| (commands.steps, commands.names.len());
-            if least
-                .as_ref()
-                .is_none_or(|least| key(&commands) < key(least))
-            {
-                least = Some(commands);
-            }
-        }
-        let Some(least) = least else { continue };
+        let (least, to_twilio) = least_commands(bench, &functions, &mut log, &route).await?;
         let steps = least.steps;
         let steps_text = match least.around_the_dial {
             Some([before, after]) => format!("{before} + {after}"),
@@ -87,6 +74,25 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
         data: Value::Object(data),
         targets,
     })
+}
+
+/// Sends several requests. Returns the fewest commands, and the most requests to Twilio.
+pub async fn least_commands(
+    bench: &Bench,
+    functions: &InProcessFunctions,
+    log: &mut TwilioLog,
+    route: &Route,
+) -> Result<(Commands, usize)> {
+    let (mut least, mut to_twilio) = send(bench, functions, log, route, 0).await?;
+    let key = |commands: &Commands| (commands.steps, commands.names.len());
+    for nth in 1..REPEATS {
+        let (commands, requests) = send(bench, functions, log, route, nth).await?;
+        to_twilio = to_twilio.max(requests);
+        if key(&commands) < key(&least) {
+            least = commands;
+        }
+    }
+    Ok((least, to_twilio))
 }
 
 /// Sends a request. Returns its commands, and the number of requests to Twilio.
@@ -173,14 +179,14 @@ fn sequential<T: Copy + Ord>(intervals: &[(T, T)]) -> usize {
 }
 
 /// The simulator's log of requests.
-struct TwilioLog {
+pub struct TwilioLog {
     client: reqwest::Client,
     url: String,
     next: u64,
 }
 
 impl TwilioLog {
-    fn new(bench: &Bench) -> Result<Self> {
+    pub fn new(bench: &Bench) -> Result<Self> {
         let twilio = bench.fixture.stage.variable("TWILIO_API_BASE_URL");
         Ok(Self {
             client: http::client()?,
@@ -190,7 +196,7 @@ impl TwilioLog {
     }
 
     /// Returns when each request since the last call was answered.
-    async fn new_requests(&mut self) -> Result<Vec<SystemTime>> {
+    pub async fn new_requests(&mut self) -> Result<Vec<SystemTime>> {
         let url = format!("{}?since={}", self.url, self.next);
         let text = self.client.get(url).send().await?.text().await?;
         let mut answered = Vec::new();

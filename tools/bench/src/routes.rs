@@ -134,8 +134,12 @@ pub fn first_event(fixture: &Fixture, function: &str, nth: usize) -> (Bytes, Opt
             Request::new("GET", "/console").event().to_string().into(),
             Some(200),
         ),
-        ("replay", None) => (Bytes::from_static(b"{\"Records\":[]}"), None),
-        ("reconcile", None) => (Bytes::from_static(b"{}"), None),
+        ("batches", None) => (
+            Request::new("GET", "/batches").event().to_string().into(),
+            None,
+        ),
+        ("replay" | "dial", None) => (Bytes::from_static(b"{\"Records\":[]}"), None),
+        ("reconcile" | "dispatch" | "effects", None) => (Bytes::from_static(b"{}"), None),
         _ => (
             Request::new("GET", "/").event().to_string().into(),
             Some(200),

@@ -16,7 +16,7 @@ use crate::fixture::variables;
 use crate::process;
 use crate::routes::first_route_of;
 use crate::runtime_api::Invocation;
-use crate::statistics::ms;
+use crate::statistics::{f64_of, ms};
 
 const FUNCTION: &str = "status";
 
@@ -170,10 +170,6 @@ impl Rate {
     fn per_second(&self) -> f64 {
         f64_of(self.callbacks) / self.time.as_secs_f64()
     }
-}
-
-fn f64_of(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
 #[cfg(test)]

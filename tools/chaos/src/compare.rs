@@ -2,6 +2,7 @@
 
 mod calls;
 mod delivery;
+mod queue;
 mod recordings;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     found.extend(delivery::violations(evidence));
     found.extend(recordings::violations(evidence));
     found.extend(webhooks::violations(evidence));
+    found.extend(queue::violations(evidence));
     for (kind, count) in [
         (Kind::DeadLetter, evidence.dead_letters),
         (Kind::StillQueued, evidence.queued),

@@ -6,6 +6,7 @@ use mongodb::bson::doc;
 use testkit::Proxy;
 
 use crate::clients::Clients;
+use crate::moment::{Span, now};
 use crate::plan::Plan;
 use stack::Result;
 use stack::database::Database;
@@ -32,6 +33,9 @@ pub struct DatabaseFaults {
     pub fail_points: usize,
     /// The faults that weren't possible, and why.
     pub not_done: Vec<String>,
+    /// When each fault was.
+    #[serde(skip)]
+    pub spans: Vec<Span>,
 }
 
 enum DatabaseFault {
@@ -71,6 +75,7 @@ pub async fn inject(
         while clients.begun() < moment {
             tokio::time::sleep(CHECK_INTERVAL).await;
         }
+        let from = now();
         match (fault, proxy) {
             (DatabaseFault::Outage, _) if !database.is_ours() => {
                 injected.skip("outages: chaos can't stop the server of MONGO_URI");
@@ -99,6 +104,7 @@ pub async fn inject(
                 Err(error) => injected.skip(&format!("fail points: {error}")),
             },
         }
+        injected.spans.push(Span { from, until: now() });
     }
     Ok(injected)
 }

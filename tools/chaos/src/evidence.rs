@@ -1,10 +1,17 @@
 //! The evidence of a run as plain data: the simulator's calls, the database's documents, and what clients and watchers saw.
 
+mod queue;
+
 use std::collections::BTreeMap;
 
-use outdial::domain::CallStatus;
+use mongodb::bson::{self, DateTime, Document};
+use outdial::domain::{CallStatus, Retry};
 use serde::Deserialize;
 use url::Url;
+
+use crate::moment::Moment;
+
+pub use queue::{BatchHistory, Dial, QueueEvidence, RequestedEnd, RequestedMove};
 
 /// The evidence of a run.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +32,8 @@ pub struct Evidence {
     pub dead_letters: u64,
     /// Messages left in the queue.
     pub queued: u64,
+    /// The evidence about the dial queue, in a run that uses it.
+    pub queue: Option<QueueEvidence>,
 }
 
 /// A call at the simulator.
@@ -107,6 +116,83 @@ pub struct StoredCall {
     /// The number of events that didn't fit into the timeline.
     #[serde(default)]
     pub events_dropped: i64,
+    /// The fields of the dial queue.
+    #[serde(skip)]
+    pub queue: QueueFields,
+}
+
+/// The fields of a call's document that concern the dial queue.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct QueueFields {
+    /// The client's own notes: the key of its order.
+    pub metadata: BTreeMap<String, String>,
+    /// The `_id` of the user.
+    pub user_id: String,
+    /// The called number.
+    pub to_number: String,
+    /// The rank of the status.
+    pub status_rank: i32,
+    /// The lane, if the call waits or waited.
+    pub lane: Option<String>,
+    /// The time from which it may be dialled, as requested.
+    pub scheduled_at: Option<DateTime>,
+    /// The time from which it may be dialled.
+    pub due_at: Option<DateTime>,
+    /// The time from which it may not be dialled.
+    pub expires_at: Option<DateTime>,
+    /// The reason why it waits.
+    pub waiting_for: Option<String>,
+    /// The reason for its end.
+    pub status_reason: Option<String>,
+    /// The number of the attempt. Absent: 1.
+    pub attempt: Option<u32>,
+    /// The call of the first attempt. Absent: this call.
+    pub first_call_id: Option<String>,
+    /// The call of the next attempt.
+    pub next_call_id: Option<String>,
+    /// The retries.
+    pub retry: Option<Retry>,
+    /// The batch.
+    pub batch_id: Option<String>,
+    /// The result of answering machine detection, if it was on.
+    pub answered_by: Option<String>,
+    /// Twilio's error code.
+    pub error_code: Option<i32>,
+    /// The HTTP status of the response to the client.
+    pub answered_status: Option<i32>,
+    /// The time when the call was stored.
+    pub created_at: Option<DateTime>,
+    /// The time of the last change.
+    pub updated_at: Option<DateTime>,
+}
+
+impl StoredCall {
+    /// Reads a document.
+    ///
+    /// # Errors
+    ///
+    /// If a field is missing, or has another type.
+    pub fn read(document: Document) -> bson::error::Result<Self> {
+        let queue = bson::deserialize_from_document(document.clone())?;
+        let call = bson::deserialize_from_document(document)?;
+        Ok(Self { queue, ..call })
+    }
+
+    /// The number of the attempt, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.queue.attempt.unwrap_or(1)
+    }
+
+    /// Returns whether it waits or waited in the dial queue.
+    pub fn has_waited(&self) -> bool {
+        self.queue.lane.is_some()
+    }
+
+    /// The `call_id` of the first attempt, which names the series.
+    pub fn first_call_id(&self) -> &str {
+        self.queue.first_call_id.as_deref().unwrap_or(&self.call_id)
+    }
 }
 
 /// An entry of a call's timeline.
@@ -154,6 +240,8 @@ pub struct WentBack {
     pub from: String,
     /// The new status.
     pub to: String,
+    /// When the old status was seen last.
+    pub last_seen: Moment,
 }
 
 /// The responses under one idempotency key.
@@ -167,6 +255,10 @@ pub struct KeyHistory {
     pub answers: Vec<Response>,
     /// Number of clients that gave up without a final response.
     pub gave_up: usize,
+    /// The most calls that the key may lead to, with retries. 0 counts as 1.
+    pub attempts: usize,
+    /// Codes of refusals that a client may get.
+    pub refusals: Vec<&'static str>,
 }
 
 /// A response to a request to place a call.

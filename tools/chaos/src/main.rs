@@ -5,12 +5,19 @@ mod clients;
 mod compare;
 mod database_faults;
 mod evidence;
+mod hours;
+mod known;
 mod metrics;
+mod moment;
+mod operators;
 mod plan;
+mod queue_events;
 mod report;
 mod run;
+mod schedules;
 mod services;
 mod settling;
+mod simulator;
 mod simulator_log;
 mod statuses;
 mod stop;
@@ -47,6 +54,12 @@ struct Arguments {
     /// Number of database outages, of ten and three seconds in turn
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=20))]
     outages: u32,
+    /// Use the dial queue: half of the calls are scheduled, a third is retried, two batches are dialled
+    #[arg(long)]
+    schedule: bool,
+    /// With --schedule: wait for the next full hour, so that calling hours open or close at a midnight during the run
+    #[arg(long, requires = "schedule")]
+    midnight: bool,
 }
 
 fn main() -> ExitCode {
@@ -64,6 +77,8 @@ async fn run(arguments: Arguments) -> Result<()> {
         seed,
         calls: arguments.calls as usize,
         outages: arguments.outages as usize,
+        uses_queue: arguments.schedule,
+        waits_for_hour: arguments.midnight,
     };
     let report = if arguments.seeds == 1 {
         let report = run::run(&workspace, settings).await?;
@@ -90,6 +105,12 @@ async fn run_each_seed(folder: &Path, first: Settings, runs: u32) -> Result<Valu
             .args(["--calls", &first.calls.to_string()])
             .args(["--outages", &first.outages.to_string()])
             .args(["--seed", &seed.to_string()]);
+        if first.uses_queue {
+            child.arg("--schedule");
+        }
+        if first.waits_for_hour {
+            child.arg("--midnight");
+        }
         let file = folder.join("report.json");
         // An older report must not be taken for this run's.
         let _ = std::fs::remove_file(&file);

@@ -1,8 +1,12 @@
 //! The plan of a run, which follows from the seed alone: the calls, the repeated requests, and the database faults.
 
+mod queue;
+
 use std::time::Duration;
 
 use fastrand::Rng;
+
+pub use queue::{BatchOrder, CancelAt, Person, QueuePlan, Queueing, RetryOrder};
 
 /// Numbers with a special behaviour in the simulator: busy, not answered, failed, a short conversation, silence, a long
 /// queue, absent recordings, and long ringing.
@@ -42,6 +46,8 @@ pub struct Plan {
     pub outages: Vec<usize>,
     /// After how many orders the connections to the database are cut, ascending.
     pub cuts: Vec<usize>,
+    /// The plan for the dial queue, if the run uses it.
+    pub queue: Option<QueuePlan>,
 }
 
 /// A call that a client places under its own key.
@@ -63,6 +69,8 @@ pub struct Order {
     pub again_after: Option<Duration>,
     /// Pause after the response until the client hangs up.
     pub hang_up_after: Option<Duration>,
+    /// How the call uses the dial queue, in a run that does.
+    pub queueing: Option<Queueing>,
 }
 
 impl Plan {
@@ -76,6 +84,7 @@ impl Plan {
             mute_numbers: numbers(&mut rng, (calls / 60).max(2)),
             outages: moments(&mut rng, outages, calls),
             cuts: moments(&mut rng, cuts, calls),
+            queue: None,
         };
         for index in 0..calls {
             let to = plan.number(&mut rng);
@@ -88,6 +97,14 @@ impl Plan {
         plan
     }
 
+    /// Lets the run use the dial queue. The rest of the plan stays.
+    pub fn with_queue(mut self) -> Self {
+        // Its own numbers: the other ones stay those of the seed.
+        let mut rng = Rng::with_seed(!self.seed);
+        self.queue = Some(QueuePlan::new(&mut rng, self.seed, &mut self.orders));
+        self
+    }
+
     fn number(&self, rng: &mut Rng) -> String {
         let one_of =
             |rng: &mut Rng, numbers: &[String]| numbers[rng.usize(..numbers.len())].clone();
@@ -97,6 +114,30 @@ impl Plan {
             24..32 => one_of(rng, &self.mute_numbers),
             _ => number(rng),
         }
+    }
+}
+
+impl Order {
+    /// The most calls that it may lead to.
+    pub fn max_attempts(&self) -> usize {
+        let queueing = self.queueing.as_ref();
+        let retry = queueing.and_then(|queueing| queueing.retry.as_ref());
+        retry.map_or(1, |retry| retry.max_attempts as usize)
+    }
+
+    /// Codes of the refusals that its client may get, apart from Twilio's.
+    pub fn refusals(&self) -> Vec<&'static str> {
+        let Some(queueing) = &self.queueing else {
+            return Vec::new();
+        };
+        let mut codes = vec![
+            "number_blocked",
+            "outside_calling_hours",
+            "no_calling_hours",
+        ];
+        // The database may be down until the call has expired.
+        codes.extend(queueing.expires.map(|_| "validation_failed"));
+        codes
     }
 }
 
@@ -118,6 +159,7 @@ fn order(rng: &mut Rng, seed: u64, index: usize, to: String) -> Order {
         },
         again_after: (rng.u32(..100) < 15).then(|| milliseconds(rng, 0, 6_000)),
         hang_up_after: (rng.u32(..100) < 10).then(|| milliseconds(rng, 0, 500)),
+        queueing: None,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::clients::Tally;
 use crate::compare::script_outcomes;
 use crate::database_faults::DatabaseFaults;
 use crate::evidence::{Evidence, count};
+use crate::queue_events::QueueEvents;
 use crate::violation::{Kind, Violation};
 
 /// Number of violations of a kind in the table. The file has all of them.
@@ -77,6 +78,9 @@ pub struct Events {
     pub changes: usize,
     /// The sums of `reconcile`'s reports.
     pub reconciled: BTreeMap<String, usize>,
+    /// The dial queue's events, in a run that uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueEvents>,
 }
 
 impl Events {
@@ -125,8 +129,10 @@ impl Events {
 
 impl Report {
     /// Counts violations by kind, including zeros.
-    pub fn count(violations: &[Violation]) -> BTreeMap<Kind, usize> {
-        let mut counts: BTreeMap<_, _> = Kind::ALL.into_iter().map(|kind| (kind, 0)).collect();
+    pub fn count(violations: &[Violation], uses_queue: bool) -> BTreeMap<Kind, usize> {
+        let of_queue = Kind::OF_QUEUE.into_iter().filter(|_| uses_queue);
+        let kinds = Kind::USUAL.into_iter().chain(of_queue);
+        let mut counts: BTreeMap<_, _> = kinds.map(|kind| (kind, 0)).collect();
         for violation in violations {
             *counts.entry(violation.kind).or_default() += 1;
         }
@@ -161,7 +167,8 @@ impl Display for Report {
         );
         let read = format!("{} times, {} changes seen", events.looks, events.changes);
         let repeated = format!("{} keys", events.repeated_keys);
-        for (name, line) in [
+        let queue = events.queue.iter().flat_map(QueueEvents::lines);
+        let lines = [
             ("calls at Twilio", listed(&events.dialled)),
             ("calls in the database", listed(&events.records)),
             ("dial outcomes", listed(&events.outcomes)),
@@ -177,7 +184,8 @@ impl Display for Report {
             ("functions' metrics", listed(&events.metrics)),
             ("reconcile", listed(&events.reconciled)),
             ("statuses read", read),
-        ] {
+        ];
+        for (name, line) in lines.into_iter().chain(queue) {
             writeln!(f, "  {name:<22} {line}")?;
         }
         for why in &events.database.not_done {
@@ -200,7 +208,7 @@ impl Display for Report {
 }
 
 /// Lists counts, the largest first.
-fn listed<K: Display, V: Copy + Ord + Display>(counts: &BTreeMap<K, V>) -> String {
+pub fn listed<K: Display, V: Copy + Ord + Display>(counts: &BTreeMap<K, V>) -> String {
     let mut pairs: Vec<_> = counts.iter().collect();
     pairs.sort_by(|(_, one), (_, other)| other.cmp(one));
     let mut text: Vec<_> = pairs

@@ -6,13 +6,18 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use stack::Result;
 use stack::build::whole_stack;
-use stack::steps::Steps;
+use stack::steps::{Steps, seconds};
 use stack::venv::{self, Venv};
 use stack::workspace::Workspace;
 
 use crate::clients::Clients;
 use crate::compare::violations;
+use crate::database_faults::DatabaseFaults;
+use crate::known::{Known, KnownOfQueue};
+use crate::moment::{Moment, millis, now};
+use crate::operators::{self, with_aftermath};
 use crate::plan::Plan;
+use crate::queue_events::QueueEvents;
 use crate::report::{Events, Report};
 use crate::services::Services;
 use crate::watchers::Watchers;
@@ -24,6 +29,12 @@ const CUTS_PER_HUNDRED_CALLS: usize = 2;
 /// The interval of printing the progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Time until a full hour at which a run begins: its services start before the last half of the minute.
+const BEFORE_HOUR: Duration = Duration::from_secs(50);
+
+/// A little longer than the service may answer with old counts of a batch.
+const COUNTS_CACHED: Duration = Duration::from_secs(3);
+
 /// The settings of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -31,6 +42,10 @@ pub struct Settings {
     pub calls: usize,
     /// Number of outages of the database.
     pub outages: usize,
+    /// True if calls use the dial queue.
+    pub uses_queue: bool,
+    /// True if the run begins just before a full hour.
+    pub waits_for_hour: bool,
 }
 
 impl Settings {
@@ -40,8 +55,14 @@ impl Settings {
             seed,
             calls,
             outages,
+            uses_queue,
+            waits_for_hour,
         } = self;
-        format!("cargo xtask chaos --calls {calls} --outages {outages} --seed {seed}")
+        let schedule = if *uses_queue { " --schedule" } else { "" };
+        let midnight = if *waits_for_hour { " --midnight" } else { "" };
+        format!(
+            "cargo xtask chaos{schedule}{midnight} --calls {calls} --outages {outages} --seed {seed}"
+        )
     }
 }
 
@@ -57,13 +78,23 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
     println!("seed {seed}: {}", settings.command());
     let cuts = (calls * CUTS_PER_HUNDRED_CALLS / 100).max(2);
     let plan = Plan::new(seed, calls, settings.outages, cuts);
+    let plan = if settings.uses_queue {
+        plan.with_queue()
+    } else {
+        plan
+    };
 
     steps.next("building the functions and the simulator");
     let venv = stack::prepare(workspace, whole_stack()).await?;
     let aws_venv = Venv::ensure(workspace, venv::AWS).await?;
+    if settings.waits_for_hour {
+        let wait = until_next_hour(now());
+        steps.note(format!("waiting {} for the next full hour", seconds(wait)));
+        tokio::time::sleep(wait).await;
+    }
     steps.next("starting the database, Twilio, the queue and the functions");
     let mut services = Services::start(workspace, &venv, &aws_venv, &plan).await?;
-    let watchers = Watchers::start(&services);
+    let watchers = Watchers::start(&services, settings.uses_queue);
 
     steps.next(format!("placing {calls} calls while everything fails"));
     let clients = Clients::new(
@@ -71,38 +102,34 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
         services.url(),
         &services.api_key,
         &plan,
+        services.hours.users.clone(),
     )
     .await?;
-    let faults = twilio_faults::plan(&plan);
-    services.set_twilio_faults(&faults).await?;
-    let placing = clients.place(&plan);
-    let failing = database_faults::inject(
-        &mut services.database,
-        services.proxy.as_ref(),
-        &clients,
-        &plan,
-        &steps,
-    );
-    let (placed, database) = tokio::select! {
-        both = async { tokio::join!(placing, failing) } => both,
-        never = print_progress(&clients, &steps, calls) => match never {},
-    };
-    placed?;
-    let database = database?;
-    let (stories, tally) = clients.results().await;
-    let answered = Instant::now();
+    let (mut known, database) = place(&mut services, &clients, &plan, &steps).await?;
+    let (answered, tally) = (Instant::now(), clients.tally().await);
 
     steps.next("the faults end; replay and reconcile settle the open calls");
-    services.set_twilio_faults(&json!({})).await?;
+    services.simulator.set_faults(&json!({})).await?;
     services.host.spare_all();
-    settling::settle(&services, &stories, &steps).await?;
+    settling::settle(&services, &known, &steps).await?;
 
     steps.next("comparing Twilio's calls with the database");
+    if let Some(queue) = &mut known.queue {
+        tokio::time::sleep(COUNTS_CACHED).await;
+        queue.read_batches(&clients).await;
+    }
     let seen = watchers.stop().await?;
-    let mut evidence = services.evidence(stories).await?;
+    if let Some(queue) = &mut known.queue {
+        queue.disturbed.extend(seen.kills);
+    }
+    let mut evidence = services.evidence(&known).await?;
     evidence.webhooks = seen.log.webhooks;
     evidence.went_back = seen.statuses.went_back;
     let violations = violations(&evidence);
+    let queue = evidence.queue.as_ref().map(|queue| {
+        let actions = tally.actions.clone();
+        QueueEvents::new(queue, &evidence.stored_calls, actions, &seen.deliveries)
+    });
     let events = Events {
         tally,
         faults: seen.log.faults,
@@ -112,6 +139,7 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
         looks: seen.statuses.looks,
         changes: seen.statuses.changes,
         reconciled: seen.reconciled,
+        queue,
         ..Events::new(&evidence)
     };
     if seen.log.missed > 0 {
@@ -129,9 +157,52 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
         elapsed_ms: started.elapsed().as_millis(),
         settled_after_ms: answered.elapsed().as_millis(),
         events,
-        counts: Report::count(&violations),
+        counts: Report::count(&violations, settings.uses_queue),
         violations,
     })
+}
+
+/// Places all calls while everything fails. Returns what the run did, and the faults of the database.
+async fn place(
+    services: &mut Services,
+    clients: &Clients,
+    plan: &Plan,
+    steps: &Steps,
+) -> Result<(Known, DatabaseFaults)> {
+    let (simulator, functions_database) =
+        (services.simulator.clone(), services.functions_database());
+    simulator.set_faults(&twilio_faults::plan(plan)).await?;
+    let placing = clients.place(plan);
+    let operating = operators::operate(&simulator, &functions_database, clients, plan, steps);
+    let proxy = services.proxy.as_ref();
+    let failing = database_faults::inject(&mut services.database, proxy, clients, plan, steps);
+    let (placed, operated, database) = tokio::select! {
+        all = async { tokio::join!(placing, operating, failing) } => all,
+        never = print_progress(clients, steps, plan.orders.len()) => match never {},
+    };
+    placed?;
+    let (operations, database) = (operated?, database?);
+    let mut known = Known {
+        keys: clients.histories().await,
+        queue: None,
+    };
+    if plan.queue.is_some() {
+        known.queue = Some(KnownOfQueue {
+            requested: clients.requested().await,
+            operations,
+            users: clients.time_zones(),
+            disturbed: database.spans.iter().copied().map(with_aftermath).collect(),
+        });
+    }
+    Ok((known, database))
+}
+
+/// Returns how long to wait so that a run begins just before a full hour.
+fn until_next_hour(now: Moment) -> Duration {
+    const HOUR: Moment = 3_600_000;
+    let at = HOUR - millis(BEFORE_HOUR);
+    let wait = (at - now.rem_euclid(HOUR)).rem_euclid(HOUR);
+    Duration::from_millis(wait.unsigned_abs())
 }
 
 async fn print_progress(clients: &Clients, steps: &Steps, calls: usize) -> Infallible {
@@ -139,5 +210,19 @@ async fn print_progress(clients: &Clients, steps: &Steps, calls: usize) -> Infal
         tokio::time::sleep(PROGRESS_INTERVAL).await;
         let settled = clients.settled();
         steps.note(format!("{settled} of {calls} keys have a response"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moment::parse;
+
+    #[test]
+    fn run_begins_just_before_a_full_hour() {
+        let wait = |time| until_next_hour(parse(time).unwrap()).as_secs();
+        assert_eq!(wait("2026-11-28T01:00:00Z"), 3_550);
+        assert_eq!(wait("2026-11-28T01:59:05Z"), 5);
+        assert_eq!(wait("2026-11-28T01:59:20Z"), 3_590);
     }
 }

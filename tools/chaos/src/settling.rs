@@ -7,7 +7,8 @@ use stack::Result;
 use stack::steps::Steps;
 
 use crate::compare::violations;
-use crate::evidence::{Evidence, KeyHistory, TwilioCall, count};
+use crate::evidence::{Evidence, TwilioCall, count};
+use crate::known::Known;
 use crate::services::Services;
 use crate::violation::{Kind, Violation};
 
@@ -43,7 +44,12 @@ impl Open {
         Self {
             active: calls.filter(|call| !TwilioCall::has_ended(call)).count(),
             queued: evidence.queued,
-            violations: count(violations.iter().map(|violation| violation.kind)),
+            violations: count(
+                violations
+                    .iter()
+                    .map(|violation| violation.kind)
+                    .filter(|kind| kind.may_settle()),
+            ),
         }
     }
 
@@ -101,13 +107,13 @@ impl Progress {
 /// # Errors
 ///
 /// If the evidence can't be read.
-pub async fn settle(services: &Services, keys: &[KeyHistory], steps: &Steps) -> Result<()> {
+pub async fn settle(services: &Services, known: &Known, steps: &Steps) -> Result<()> {
     tokio::time::sleep(DELAYED_WEBHOOKS).await;
     let mut progress: Option<Progress> = None;
     let mut printed = Instant::now();
     loop {
         let begun = Instant::now();
-        let evidence = services.evidence(keys.to_vec()).await?;
+        let evidence = services.evidence(known).await?;
         let open = Open::new(&evidence, &violations(&evidence));
         if open.is_settled() {
             return Ok(());

@@ -14,6 +14,9 @@ use crate::stop::stopped_within;
 /// The interval of reading the log.
 const INTERVAL: Duration = Duration::from_millis(500);
 
+/// The most failures in a row.
+const FAILURES_MAX: usize = 20;
+
 /// The webhooks and faults in the log so far.
 #[derive(Debug, Default)]
 pub struct SimulatorLog {
@@ -50,17 +53,21 @@ impl SimulatorLog {
         mut stop: watch::Receiver<bool>,
     ) -> Result<Self> {
         let mut seen = Self::default();
+        let mut failed = 0;
         loop {
             let stopped = stopped_within(&mut stop, INTERVAL).await;
             let url = format!("{simulator}/_sim/log?since={}", seen.next);
-            let text = client
-                .get(url)
-                .send()
-                .await?
-                .error_for_status()?
-                .text()
-                .await?;
-            seen.read(&text)?;
+            let response = match client.get(url).send().await {
+                Ok(response) => response,
+                // The simulator refuses new connections for some seconds of the plan.
+                Err(_) if failed < FAILURES_MAX && !stopped => {
+                    failed += 1;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            failed = 0;
+            seen.read(&response.error_for_status()?.text().await?)?;
             if stopped {
                 return Ok(seen);
             }

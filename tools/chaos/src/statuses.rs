@@ -12,6 +12,7 @@ use stack::Result;
 use tokio::sync::watch;
 
 use crate::evidence::{WentBack, is_terminal};
+use crate::moment::{Moment, now};
 use crate::stop::stopped_within;
 
 /// The interval of reading the statuses. With a slow database, reading takes at most a fifth of the time.
@@ -27,6 +28,8 @@ pub struct StatusWatch {
     /// Changes to an earlier status.
     pub went_back: Vec<WentBack>,
     known: HashMap<String, CallState>,
+    /// When the known statuses were read.
+    read_at: Moment,
 }
 
 /// The status of a call.
@@ -44,12 +47,13 @@ impl StatusWatch {
         let calls: Collection<CallState> = database.collection("calls");
         let mut seen = Self::default();
         loop {
-            let started = Instant::now();
+            let (started, at) = (Instant::now(), now());
             if let Ok(states) = read_all(&calls).await {
                 seen.looks += 1;
                 for state in states {
                     seen.observe(state);
                 }
+                seen.read_at = at;
             }
             let pause = INTERVAL.max(started.elapsed() * 4);
             if stopped_within(&mut stop, pause).await {
@@ -73,6 +77,7 @@ impl StatusWatch {
                     call_id: now.call_id.clone(),
                     from: before.status.clone(),
                     to: now.status.clone(),
+                    last_seen: self.read_at,
                 });
             }
         }

@@ -37,6 +37,12 @@ pub fn plan(run: &Plan) -> Value {
         &json!({}),
         [0.05, 0.05, 0.03, 0.01],
     )));
+    if run.queue.is_some() {
+        // The account has too many calls at a time.
+        rest.push(
+            json!({ "on": "create", "action": "refuse", "code": 10004, "probability": 0.03 }),
+        );
+    }
     for on in ["fetch", "list", "events", "recordings"] {
         rest.extend(with_probabilities(reads(on)));
     }
@@ -52,6 +58,16 @@ pub fn plan(run: &Plan) -> Value {
         ),
     ]));
     json!({ "seed": run.seed, "callbacks": callbacks, "rest": rest })
+}
+
+/// Returns the plan in which Twilio also refuses the account's dials.
+pub fn refusing_account(usual: &Value) -> Value {
+    let mut plan = usual.clone();
+    let refusal = json!({ "on": "create", "action": "refuse", "code": 20003 });
+    if let Some(rest) = plan["rest"].as_array_mut() {
+        rest.insert(0, refusal);
+    }
+    plan
 }
 
 /// Returns the faults of status or recording callbacks. Of ten callbacks, one is lost, three arrive twice, five arrive

@@ -36,11 +36,39 @@ pub enum Kind {
     StuckKey,
     /// A client got a response that it must not get.
     WrongAnswer,
+    /// A call was dialled after the response to its cancellation.
+    DialledAfterCancel,
+    /// A call was dialled when it had expired.
+    DialledExpired,
+    /// A call was dialled before its time.
+    DialledEarly,
+    /// A call was dialled outside the calling hours.
+    DialledOutsideHours,
+    /// A call was dialled while its batch was paused, or dialling was switched off.
+    DialledWhilePaused,
+    /// A blocked number was dialled.
+    DialledBlocked,
+    /// A series has more attempts than allowed.
+    RetriesExceeded,
+    /// An attempt followed an answer, or one that was only given up.
+    RetriedNeedlessly,
+    /// An attempt that the budget allows did not follow.
+    NextAttemptMissing,
+    /// A scheduled call still waits, or has ended without reason.
+    Forgotten,
+    /// A response of 202 was replayed as another one.
+    ReplayDiffers,
+    /// Twilio got more requests to dial within a second than allowed.
+    PaceExceeded,
+    /// An urgent call waited behind bulk ones.
+    UrgentWaited,
+    /// A batch's counts differ from its calls.
+    BatchCountsDiffer,
 }
 
 impl Kind {
-    /// All kinds, in the order of the table.
-    pub const ALL: [Self; 14] = [
+    /// The kinds of every run, in the order of the table.
+    pub const USUAL: [Self; 14] = [
         Self::CallWithoutRecord,
         Self::DialledTwice,
         Self::StatusDiffers,
@@ -56,6 +84,32 @@ impl Kind {
         Self::StuckKey,
         Self::WrongAnswer,
     ];
+
+    /// The further kinds of a run that uses the dial queue.
+    pub const OF_QUEUE: [Self; 14] = [
+        Self::DialledAfterCancel,
+        Self::DialledExpired,
+        Self::DialledEarly,
+        Self::DialledOutsideHours,
+        Self::DialledWhilePaused,
+        Self::DialledBlocked,
+        Self::RetriesExceeded,
+        Self::RetriedNeedlessly,
+        Self::NextAttemptMissing,
+        Self::Forgotten,
+        Self::ReplayDiffers,
+        Self::PaceExceeded,
+        Self::UrgentWaited,
+        Self::BatchCountsDiffer,
+    ];
+
+    /// Returns whether such a violation may end by waiting. A wrong dial or response stays.
+    pub fn may_settle(self) -> bool {
+        let of_queue = [Self::NextAttemptMissing, Self::Forgotten];
+        let stays = [Self::DialledTwice, Self::WrongAnswer];
+        let is_usual = Self::USUAL.contains(&self) && !stays.contains(&self);
+        is_usual || of_queue.contains(&self)
+    }
 
     /// Returns the label in the table.
     pub fn title(self) -> &'static str {
@@ -74,6 +128,20 @@ impl Kind {
             Self::StillQueued => "webhooks left in the queue",
             Self::StuckKey => "keys without a final response",
             Self::WrongAnswer => "wrong responses to clients",
+            Self::DialledAfterCancel => "calls dialled after their cancellation",
+            Self::DialledExpired => "calls dialled after they expired",
+            Self::DialledEarly => "calls dialled before their time",
+            Self::DialledOutsideHours => "calls dialled outside the hours",
+            Self::DialledWhilePaused => "calls dialled while paused or off",
+            Self::DialledBlocked => "blocked numbers dialled",
+            Self::RetriesExceeded => "retry budgets exceeded",
+            Self::RetriedNeedlessly => "needless attempts",
+            Self::NextAttemptMissing => "missing attempts",
+            Self::Forgotten => "scheduled calls forgotten",
+            Self::ReplayDiffers => "responses replayed differently",
+            Self::PaceExceeded => "seconds with too many dials",
+            Self::UrgentWaited => "urgent calls behind bulk ones",
+            Self::BatchCountsDiffer => "wrong counts of batches",
         }
     }
 }

@@ -1,14 +1,16 @@
-//! Background tasks of a run: they watch statuses and the simulator's log, invoke `reconcile`, and empty the queue.
+//! Background tasks of a run: they watch statuses and the simulator's log, invoke `reconcile`, and empty the queues.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lambda::Host;
+use lambda::{Deliveries, Host};
 use serde_json::json;
 use stack::Result;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::moment::Span;
+use crate::schedules;
 use crate::services::Services;
 use crate::simulator_log::SimulatorLog;
 use crate::statuses::StatusWatch;
@@ -23,7 +25,9 @@ pub struct Watchers {
     statuses: JoinHandle<StatusWatch>,
     log: JoinHandle<Result<SimulatorLog>>,
     reconciled: JoinHandle<BTreeMap<String, usize>>,
-    queue: JoinHandle<usize>,
+    queues: JoinHandle<BTreeMap<&'static str, Deliveries>>,
+    kills: JoinHandle<Vec<Span>>,
+    schedules: Vec<JoinHandle<()>>,
 }
 
 /// The observations of the tasks.
@@ -32,21 +36,40 @@ pub struct Seen {
     pub log: SimulatorLog,
     /// The sums of `reconcile`'s reports.
     pub reconciled: BTreeMap<String, usize>,
+    /// The messages of each queue, by its variable.
+    pub deliveries: BTreeMap<&'static str, Deliveries>,
+    /// When kills delayed dials.
+    pub kills: Vec<Span>,
 }
 
 impl Watchers {
-    /// Starts all tasks. They run until [`Watchers::stop`].
-    pub fn start(services: &Services) -> Self {
+    /// Starts all tasks. They run until [`Watchers::stop`]. The schedules of the dial queue run only if the run uses it.
+    pub fn start(services: &Services, uses_queue: bool) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (client, simulator) = (services.client.clone(), services.simulator.clone());
+        let (client, simulator) = (services.client.clone(), services.simulator.origin.clone());
         let log = SimulatorLog::follow(client, simulator, stopped.clone());
         let statuses = StatusWatch::run(services.functions_database(), stopped.clone());
         let host = services.host.clone();
+        let mut schedules = Vec::new();
+        if uses_queue {
+            let (output, database) = (services.output(), services.functions_database());
+            schedules.push(tokio::spawn(schedules::run(
+                host.clone(),
+                output,
+                stopped.clone(),
+            )));
+            schedules.push(tokio::spawn(schedules::hasten_probes(
+                database,
+                stopped.clone(),
+            )));
+        }
         Self {
+            kills: tokio::spawn(schedules::watch_kills(host.clone(), stopped.clone())),
+            schedules,
             statuses: tokio::spawn(statuses),
             log: tokio::spawn(log),
-            reconciled: tokio::spawn(reconcile_at_intervals(host.clone(), stopped.clone())),
-            queue: tokio::spawn(services.queue.clone().pump(host, stopped)),
+            reconciled: tokio::spawn(reconcile_at_intervals(host, stopped.clone())),
+            queues: tokio::spawn(services.pump(stopped)),
             stop,
         }
     }
@@ -54,8 +77,13 @@ impl Watchers {
     /// Stops all tasks, and returns what they have seen.
     pub async fn stop(self) -> Result<Seen> {
         self.stop.send_replace(true);
-        self.queue.await?;
+        let deliveries = self.queues.await?;
+        for schedule in self.schedules {
+            schedule.await?;
+        }
         Ok(Seen {
+            deliveries,
+            kills: self.kills.await?,
             statuses: self.statuses.await?,
             log: self.log.await??,
             reconciled: self.reconciled.await?,

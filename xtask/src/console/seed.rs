@@ -150,11 +150,11 @@ fn call(rng: &mut Rng, people: &[Document], now: DateTime<Utc>) -> Document {
     }
 }
 
-fn stored(time: DateTime<Utc>) -> BsonTime {
+pub(super) fn stored(time: DateTime<Utc>) -> BsonTime {
     BsonTime::from_millis(time.timestamp_millis())
 }
 
-fn bytes<const N: usize>(rng: &mut Rng) -> [u8; N] {
+pub(super) fn bytes<const N: usize>(rng: &mut Rng) -> [u8; N] {
     let mut bytes = [0; N];
     rng.fill(&mut bytes);
     bytes

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use lambda::Function;
 use serde_json::Value;
 use stack::environment::hide_callers_settings;
 use stack::free_port;
@@ -18,9 +19,13 @@ use crate::Result;
 /// The separator between the head of a streamed response and its body.
 const STREAM_SEPARATOR: [u8; 8] = [0; 8];
 
+/// The time that the emulator has to start a function and to end it at its time limit.
+const MARGIN: Duration = Duration::from_secs(30);
+
 /// A running emulator.
 pub struct Emulator {
     port: u16,
+    time_limit: Duration,
 }
 
 /// The result of an invocation.
@@ -40,10 +45,10 @@ pub async fn start(
     workspace: &Workspace,
     venv: &Venv,
     output: &Output,
-    name: &str,
+    function: &Function,
     variables: &BTreeMap<String, String>,
 ) -> Result<Emulator> {
-    let binary = workspace.binary(name);
+    let binary = workspace.binary(function.name);
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "x86_64",
         "aarch64" => "arm64",
@@ -59,10 +64,13 @@ pub async fn start(
     hide_callers_settings(&mut command);
     command
         .envs(variables)
-        .env("AWS_LAMBDA_FUNCTION_NAME", name)
+        .env("AWS_LAMBDA_FUNCTION_NAME", function.name)
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-        .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "30")
+        .env(
+            "AWS_LAMBDA_FUNCTION_TIMEOUT",
+            function.time_limit.as_secs().to_string(),
+        )
         .args([
             "--runtime-interface-emulator-address",
             &format!("127.0.0.1:{port}"),
@@ -73,7 +81,7 @@ pub async fn start(
         ])
         .args(["--log-level", "error"])
         .arg(binary);
-    let mut child = output.spawn(name, &mut command)?;
+    let mut child = output.spawn(function.name, &mut command)?;
     let deadline = Instant::now() + Duration::from_secs(10);
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         if child.try_wait()?.is_some() || Instant::now() > deadline {
@@ -81,7 +89,10 @@ pub async fn start(
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Ok(Emulator { port })
+    Ok(Emulator {
+        port,
+        time_limit: function.time_limit,
+    })
 }
 
 /// Makes the emulator executable: its wheel lacks that permission.
@@ -106,7 +117,8 @@ impl Emulator {
             "http://127.0.0.1:{}/2015-03-31/functions/function/invocations",
             self.port
         );
-        let answer = http::client()?.post(url).json(event).send().await?;
+        let request = http::client()?.post(url).json(event);
+        let answer = request.timeout(self.time_limit + MARGIN).send().await?;
         let body = answer.bytes().await?;
         Ok(read(&body))
     }

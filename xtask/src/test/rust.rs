@@ -8,7 +8,7 @@ use std::thread;
 use stack::database::{Database, Storage};
 use stack::output::Output;
 use stack::processes;
-use stack::queue;
+use stack::queues;
 use stack::venv::{self, Venv};
 use stack::workspace::{PROFILE, Workspace, cargo};
 use tokio::process::Command;
@@ -159,7 +159,7 @@ async fn database(workspace: &Workspace) -> Result<Database> {
 async fn aws(workspace: &Workspace) -> Result<String> {
     let venv = Venv::ensure(workspace, venv::AWS).await?;
     let log = Output::file(&workspace.target.join("test").join("aws.log"))?;
-    queue::serve(&venv, &log).await
+    queues::serve(&venv, &log).await
 }
 
 #[cfg(test)]

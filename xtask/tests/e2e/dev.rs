@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use outdial::aws::sqs::Queue;
+use outdial::webhook::QueuedWebhook;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -165,6 +167,32 @@ async fn call_interrupted_by_a_stop_has_ended_after_the_restart() {
     let dev = dev.restart(port);
     let ended = shown(&dev, ["completed", "absent"]).await;
     ended.expect("its end in time");
+}
+
+#[tokio::test]
+async fn queued_webhook_is_applied() {
+    let dev = Dev::start_with(&["--speed", "100"]);
+    let text = std::fs::read_to_string(dev.variables_file()).expect("dev writes it");
+    let variables: Value = serde_json::from_str(&text).expect("an object of texts");
+    let user = json!({ "name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+14155552671" });
+    let user = json_of(dev.request(Method::POST, "/users").json(&user)).await;
+    let call = json!({ "user_id": user["id"], "to_number": "+12125550101", "script": "Nobody hears this." });
+    let call = json_of(dev.request(Method::POST, "/calls/outbound").json(&call)).await;
+    let call_id = call["call_id"].as_str().expect("an id");
+
+    let url = variables["WEBHOOK_QUEUE_URL"].as_str().expect("a queue");
+    let queue = Queue::new(url.parse().expect("a URL"));
+    let id = call_id.parse().expect("an id");
+    let message = QueuedWebhook::undelivered(Some(id), None, "a-request".to_owned());
+    queue.send_json(&message).await.expect("SQS takes it");
+    let path = format!("/calls/{call_id}");
+    let applied = async {
+        while json_of(dev.request(Method::GET, &path)).await["delivery"] != "none" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let applied = tokio::time::timeout(Duration::from_secs(30), applied).await;
+    applied.expect("it is applied in time");
 }
 
 async fn send(request: RequestBuilder) -> Response {

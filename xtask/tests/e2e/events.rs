@@ -61,6 +61,29 @@ async fn replay_applies_a_batch_except_unreadable_messages() {
     );
 }
 
+#[tokio::test]
+async fn functions_of_the_dial_queue_report_only_unreadable_messages() {
+    for (function, readable) in [("dial", "05"), ("effects", "07")] {
+        let answer = invoke(function, function).await;
+        assert_eq!(answer, serde_json::json!({ "batchItemFailures": [] }));
+        let answer = invoke(function, &format!("{function}-unreadable")).await;
+        let failed = answer["batchItemFailures"].as_array().expect("a list");
+        assert_eq!(failed.len(), 1, "{answer:#}");
+        let id = failed[0]["itemIdentifier"].as_str().expect("an id");
+        assert!(!id.ends_with(readable), "{answer:#}");
+    }
+    let answer = invoke("effects", "effects-sweep").await;
+    assert_eq!(answer, serde_json::json!({ "batchItemFailures": [] }));
+}
+
+#[tokio::test]
+async fn dispatch_claims_nothing_when_nothing_is_due() {
+    for event in ["dispatch", "dispatch-wake"] {
+        let report = invoke("dispatch", event).await;
+        assert_eq!(report["claimed"], 0, "{report:#}");
+    }
+}
+
 #[test]
 fn invoke_without_a_database_starts_one_with_the_seed() {
     let answer = read(&succeed(&mut xtask(&[

@@ -1,8 +1,9 @@
-//! The programs of `docs/EXAMPLES.md`, unchanged, against a whole stack that first returns every retryable response.
+//! The first programs of `docs/EXAMPLES.md`, unchanged, against a whole stack that first returns every retryable response.
+
+mod dial_queue;
+mod program;
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,38 +17,17 @@ use reqwest::redirect::Policy;
 use tokio::net::TcpListener;
 
 use crate::dev_process::Dev;
-use crate::folder::Folder;
+use program::{Language, Program};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn examples_work_and_retry_retryable_responses() {
-    let examples = [
-        ("bash", "bash", "example.sh"),
-        ("python", "python3", "example.py"),
-        ("javascript", "node", "example.mjs"),
-    ];
     let dev = Dev::start_with(&["--speed", "50"]);
-    for (language, interpreter, name) in examples {
-        if !is_there(interpreter) || (language == "bash" && !(is_there("jq") && is_there("curl"))) {
-            eprintln!(
-                "SKIPPED: the example in {language} needs {interpreter} (bash: curl and jq too)"
-            );
-            continue;
-        }
+    for language in Language::installed() {
         let hurdles = Hurdles::before(dev.url()).await;
-        let folder = Folder::new();
-        std::fs::write(folder.0.join(name), program(language)).expect("a file");
-        let output = Command::new(interpreter)
-            .arg(name)
-            .current_dir(&folder.0)
-            .env("OUTDIAL_URL", &hurdles.url)
-            .env("OUTDIAL_API_KEY", dev.api_key())
-            .env("NO_PROXY", "127.0.0.1")
-            .output()
-            .expect("it runs");
-        let told = String::from_utf8_lossy(&output.stdout);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{language}:\n{told}\n{said}");
-
+        let (url, key) = (hurdles.url.clone(), dev.api_key().to_owned());
+        let run = move || Program::of_examples(language, "").run(&url, &key, &[]);
+        let run = tokio::task::spawn_blocking(run).await.expect("no panic");
+        let told = &run.told;
         let lines = |start: &str| told.lines().filter(|line| line.starts_with(start)).count();
         assert_eq!(lines("call "), 2, "{told}");
         assert!(
@@ -70,8 +50,8 @@ async fn examples_work_and_retry_retryable_responses() {
                 || told.contains("refused: validation_failed to_number script\n"),
             "{told}"
         );
-        let audio = std::fs::read(folder.0.join("recording.wav")).expect("the audio is there");
-        assert!(audio.starts_with(b"RIFF"), "{language}");
+        let audio = std::fs::read(run.file("recording.wav")).expect("the audio is there");
+        assert!(audio.starts_with(b"RIFF"), "{language:?}");
 
         let tries = hurdles.tries();
         assert_eq!(tries.len(), 3, "a user and two calls: {tries:?}");
@@ -196,26 +176,4 @@ fn client() -> Client {
         .redirect(Policy::none())
         .build()
         .expect("a client")
-}
-
-/// The program in one language: all its code blocks in the document, in order.
-fn program(language: &str) -> String {
-    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/EXAMPLES.md");
-    let document = std::fs::read_to_string(document).expect("the document");
-    let opening = format!("```{language}");
-    let mut lines = document.lines();
-    let mut program = String::new();
-    while lines.by_ref().any(|line| line == opening) {
-        for line in lines.by_ref().take_while(|line| *line != "```") {
-            program.push_str(line);
-            program.push('\n');
-        }
-    }
-    assert!(program.len() > 500, "no program in {language}");
-    program
-}
-
-fn is_there(program: &str) -> bool {
-    let asked = Command::new(program).arg("--version").output();
-    asked.is_ok_and(|output| output.status.success())
 }

@@ -5,6 +5,7 @@ mod demo;
 mod dev;
 mod dev_process;
 mod doctor;
+mod event_sources;
 mod events;
 mod examples;
 mod folder;
@@ -58,7 +59,7 @@ fn outdial_on(stage: &Stage, arguments: &[&str]) -> Command {
     command
 }
 
-/// The whole content of a database, as text.
+/// The whole content of a database, as text, without the document that each run of `dispatch` changes.
 async fn everything(database: &Database) -> String {
     let mut text = String::new();
     for name in [
@@ -69,7 +70,10 @@ async fn everything(database: &Database) -> String {
         "blocked_numbers",
     ] {
         let documents = database.collection::<Document>(name);
-        let mut found = documents.find(doc! {}).await.expect("the database answers");
+        let mut found = documents
+            .find(doc! { "_id": { "$ne": "dispatcher" } })
+            .await
+            .expect("the database answers");
         while found.advance().await.expect("the database answers") {
             let document = found.deserialize_current().expect("a document");
             let _ = writeln!(text, "{name} {document}");

@@ -335,3 +335,33 @@ async fn caller_with_a_key_gets_a_503_while_the_database_is_down() {
         (&json!("down"), None)
     );
 }
+
+#[tokio::test]
+async fn holder_of_a_key_sees_its_scopes() {
+    let stage = Stage::with_twilio().await.set(
+        "API_KEYS",
+        &[
+            api_key("all", API_KEY, ""),
+            api_key("reader", "read", "calls:read+users:read"),
+        ]
+        .join(","),
+    );
+    let function = function(&stage);
+    let scopes = async |request: Request| send(&function, request).await.json()["scopes"].take();
+    let health = || Request::new("GET", "/health");
+    assert_eq!(scopes(health()).await, Value::Null);
+    assert_eq!(
+        scopes(health().with_key("read")).await,
+        json!(["calls:read", "users:read"])
+    );
+    assert_eq!(
+        scopes(health().with_key(API_KEY)).await,
+        json!([
+            "users:read",
+            "users:write",
+            "calls:read",
+            "calls:write",
+            "numbers:unblock"
+        ])
+    );
+}

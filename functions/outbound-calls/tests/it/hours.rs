@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use mongodb::bson::{Document, doc, oid::ObjectId};
-use outdial::domain::{CallingHours, TimeZone};
+use outdial::domain::{CallingCalendar, Holidays, TimeZone};
 use serde_json::{Value, json};
 use testkit::Answer;
 
@@ -33,8 +33,9 @@ fn local(zone: &str, at: DateTime<Utc>) -> DateTime<chrono::FixedOffset> {
 
 /// Returns true if the hours allow a call at this time in this zone.
 fn allow(hours: &str, zone: &str, at: DateTime<Utc>) -> bool {
-    let hours: CallingHours = hours.parse().unwrap();
-    hours.contain(local(zone, at))
+    let hours = Some(hours.parse().unwrap());
+    let calendar = CallingCalendar::new(hours, Holidays::default()).unwrap();
+    calendar.contain(local(zone, at))
 }
 
 async fn with_hours(hours: &str, default_zone: &str) -> Api {
@@ -99,6 +100,37 @@ async fn call_within_the_hours_or_without_hours_is_placed() {
         let api = with_hours(&hours, "").await;
         let answer = api.post(&api.body_to(TOLL_FREE)).await;
         assert_eq!(answer.status, 201, "{hours}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn call_on_a_closed_day_is_refused_until_the_next_open_one() {
+    let now = Utc::now();
+    let day = |ahead: i64| now + TimeDelta::days(ahead);
+    let date = |ahead: i64| day(ahead).format("%F").to_string();
+    // Tomorrow too, so that the test may run over midnight.
+    let holidays = [date(0), day(1).format("%m-%d").to_string()].join(", ");
+    let in_three_days = day(3).format("%a").to_string();
+    let weekday = format!("{} 00:00-24:00", &in_three_days[..2]);
+    for (hours, holidays, opens, told) in [
+        (
+            "off",
+            holidays.as_str(),
+            2,
+            "within 00:00-24:00 except on holidays",
+        ),
+        (weekday.as_str(), "", 3, weekday.as_str()),
+        (weekday.as_str(), &date(3), 10, "except on holidays"),
+    ] {
+        let api =
+            Api::with(|stage| stage.set("CALLING_HOURS", hours).set("HOLIDAYS", holidays)).await;
+        let answer = api.post_with_key("k", &api.body_to(TOLL_FREE)).await;
+        let next = next_of(&answer);
+        assert_eq!(next.to_rfc3339(), format!("{}T00:00:00+00:00", date(opens)));
+        let detail = text(&answer.json()["detail"]);
+        assert!(detail.contains(told), "{detail} should tell {told}");
+        api.assert_untouched().await;
+        api.assert_counted(0).await;
     }
 }
 

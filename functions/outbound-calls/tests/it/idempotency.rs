@@ -1,23 +1,13 @@
 //! Tests that one `Idempotency-Key` dials once.
 
 use futures_util::future::join_all;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
 use serde_json::{Value, json};
 use testkit::{API_KEY, Answer, api_key};
 
-use crate::support::{Api, eventually, router, status_callback, status_router, text, with_key};
-
-async fn change_stored(api: &Api, id: &str, change: mongodb::bson::Document) {
-    let calls = api
-        .stage
-        .database()
-        .collection::<mongodb::bson::Document>("calls");
-    let changed = calls
-        .update_one(doc! { "call_id": id }, change)
-        .await
-        .unwrap();
-    assert_eq!(changed.matched_count, 1);
-}
+use crate::support::{
+    Api, eventually, in_minutes, router, status_callback, status_router, text, with_key,
+};
 
 #[track_caller]
 fn assert_replayed(answer: &Answer, status: u16) {
@@ -76,6 +66,38 @@ async fn equivalent_body_is_the_same_request() {
     ids.dedup();
     assert_eq!(ids.len(), 1);
     assert_eq!(api.twilio.dials().await.len(), 1);
+}
+
+/// A client may repeat a request after the deployment of a new version.
+#[tokio::test]
+async fn hash_of_a_request_without_new_fields_is_that_of_earlier_versions() {
+    // A version without the fields for scheduling stored it.
+    const EARLIER: &str = "BIfGq6I9mLICig_m5xvPhTVpovHzpnIt1vhBfzyplTA";
+    const USER: &str = "65f0a1b2c3d4e5f601234567";
+    let api = Api::with_queue().await;
+    let users = api.stage.database().collection::<Document>("users");
+    let mut user = users.find_one(doc! {}).await.unwrap().unwrap();
+    user.insert("_id", ObjectId::parse_str(USER).unwrap());
+    user.insert("email_lower", "ada@example.org");
+    user.insert("email", "ada@example.org");
+    users.insert_one(user).await.unwrap();
+    let bare = json!({ "user_id": USER, "to_number": "+12125550109", "script": "Hello." });
+    let mut with_defaults = bare.clone();
+    with_defaults["priority"] = json!("normal");
+    with_defaults["max_wait_seconds"] = json!(3_600);
+    with_defaults["scheduled_at"] = Value::Null;
+    let mut scheduled = bare.clone();
+    scheduled["scheduled_at"] = json!(in_minutes(60).to_rfc3339());
+    for (key, body, is_earlier) in [
+        ("a", bare, true),
+        ("b", with_defaults, true),
+        ("c", scheduled, false),
+    ] {
+        let call = api.post_with_key(key, &body).await.json();
+        let stored = api.stage.stored(&text(&call["call_id"])).await;
+        let is_same = stored.get_str("request_hash").unwrap() == EARLIER;
+        assert_eq!(is_same, is_earlier, "{body}");
+    }
 }
 
 #[tokio::test]
@@ -154,14 +176,15 @@ async fn repeat_during_the_first_request_is_a_409() {
     let soon = DateTime::from_millis(DateTime::now().timestamp_millis() + 20_000);
     let pending = doc! { "$set": { "dial_outcome": "pending", "dial_deadline": soon },
     "$unset": { "twilio_sid": "", "answered_status": "" } };
-    change_stored(&api, &id, pending).await;
+    api.change_stored(&id, pending).await;
     let answer = api.post_with_key("k", &api.body()).await;
     answer.assert_problem(409, "request_in_progress");
     let seconds: u32 = answer.header("retry-after").parse().unwrap();
     assert!((1..=30).contains(&seconds));
 
     let past = DateTime::from_millis(DateTime::now().timestamp_millis() - 1);
-    change_stored(&api, &id, doc! { "$set": { "dial_deadline": past } }).await;
+    api.change_stored(&id, doc! { "$set": { "dial_deadline": past } })
+        .await;
     let answer = api.post_with_key("k", &api.body()).await;
     assert_replayed(&answer, 202);
     assert_eq!(answer.json()["dial_outcome"], "unknown");
@@ -267,10 +290,7 @@ async fn repeat_precedes_every_rule() {
         let repeat = with_key("k", &api.body()).send(&stricter).await;
         assert_replayed(&repeat, 201);
     }
-    let users = api
-        .stage
-        .database()
-        .collection::<mongodb::bson::Document>("users");
+    let users = api.stage.database().collection::<Document>("users");
     users.delete_many(doc! {}).await.unwrap();
     assert_replayed(&api.post_with_key("k", &api.body()).await, 201);
     assert_eq!(api.twilio.dials().await.len(), 1);

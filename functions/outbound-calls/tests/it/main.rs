@@ -5,7 +5,9 @@
 mod admission;
 mod bad_input;
 mod blocked;
+mod cancel;
 mod caps;
+mod change;
 mod conditional;
 mod create;
 mod database;
@@ -21,6 +23,8 @@ mod query;
 mod read;
 mod recordings;
 mod rotation;
+mod schedule;
+mod series;
 mod stats;
 mod support;
 mod switch;

@@ -6,6 +6,8 @@ use std::{
 };
 
 use axum::Router;
+use chrono::{DateTime, SecondsFormat, Utc};
+use mongodb::bson::{Document, doc};
 use outbound_calls::App;
 use outdial::http::openapi;
 use serde_json::{Value, json};
@@ -37,6 +39,11 @@ impl Api {
         let twilio = Twilio::start().await;
         let stage = change(Stage::new().await.playing(&twilio));
         Self::of(stage, twilio).await
+    }
+
+    /// Returns a router with a dial queue.
+    pub async fn with_queue() -> Self {
+        Self::with(having_queue).await
     }
 
     pub async fn of(stage: Stage, twilio: Twilio) -> Self {
@@ -76,6 +83,43 @@ impl Api {
             DOCUMENT.check(request, &answer);
         }
         answer
+    }
+
+    /// Places a call that is due at this time, with these changes of the body, and returns its `call_id`.
+    pub async fn schedule(&self, at: DateTime<Utc>, changes: &Value) -> String {
+        let mut body = self.body();
+        body["scheduled_at"] = json!(at.to_rfc3339());
+        for (field, value) in changes.as_object().unwrap() {
+            body[field] = value.clone();
+        }
+        let answer = self.post(&body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        text(&answer.json()["call_id"])
+    }
+
+    pub async fn patch(&self, id: &str, body: &Value) -> Answer {
+        let path = format!("/calls/{id}");
+        let request = Request::new("PATCH", &path).with_key(testkit::API_KEY);
+        let request = request
+            .header("content-type", "application/json")
+            .body(&body.to_string());
+        self.send(&request).await
+    }
+
+    pub async fn cancel(&self, id: &str) -> Answer {
+        let path = format!("/calls/{id}/cancel");
+        let request = Request::new("POST", &path).with_key(testkit::API_KEY);
+        self.send(&request).await
+    }
+
+    /// Changes the stored document of a call.
+    pub async fn change_stored(&self, id: &str, change: Document) {
+        let calls = self.stage.database().collection::<Document>("calls");
+        let changed = calls
+            .update_one(doc! { "call_id": id }, change)
+            .await
+            .unwrap();
+        assert_eq!(changed.matched_count, 1);
     }
 
     pub async fn call(&self, id: &str) -> Value {
@@ -146,6 +190,22 @@ pub async fn with_line() -> (Api, Proxy) {
     (Api::of(stage, twilio).await, line)
 }
 
+/// Configures a dial queue. The function only stores calls for it.
+pub fn having_queue(stage: Stage) -> Stage {
+    stage.set("DIAL_QUEUE_URL", "https://sqs.example/1/dial")
+}
+
+/// The time in a number of minutes, in whole milliseconds.
+pub fn in_minutes(minutes: i64) -> DateTime<Utc> {
+    let now = Utc::now().timestamp_millis();
+    DateTime::from_timestamp_millis(now + minutes * 60_000).unwrap()
+}
+
+/// A time as the API shows it.
+pub fn shown(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 pub fn router(stage: &Stage) -> Router {
     let app = App::from_settings(&stage.settings()).expect("the stage is well configured");
     outbound_calls::router(app)
@@ -165,9 +225,7 @@ pub fn text(value: &Value) -> String {
 
 /// The values of the day's counters.
 pub async fn counts(stage: &Stage) -> Vec<i64> {
-    let counters = stage
-        .database()
-        .collection::<mongodb::bson::Document>("counters");
+    let counters = stage.database().collection::<Document>("counters");
     let mut found = counters
         .find(mongodb::bson::doc! { "count": { "$exists": true } })
         .await

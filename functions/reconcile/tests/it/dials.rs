@@ -100,7 +100,7 @@ async fn undialled_call_is_withdrawn_and_frees_its_key_and_caps() {
             per_number: 5,
             in_all: 5,
         };
-        dao.count_call(call, caps).await.unwrap();
+        dao.count_call(call, caps, None).await.unwrap();
     }
     let report = run(&stage).await;
     assert_eq!(
@@ -176,6 +176,68 @@ async fn pending_dial_unknown_to_twilio_gets_an_unknown_outcome() {
         (failed.status, failed.dial_outcome),
         (CallStatus::Failed, Some(DialOutcome::Unknown))
     );
+}
+
+#[tokio::test]
+async fn scheduled_call_is_given_up_by_the_time_of_its_dial() {
+    let (stage, _twilio) = scene().await;
+    let day = 86_400;
+    for (begun, is_given_up) in [(90, false), (700, true)] {
+        let call = stage
+            .call(|call| {
+                lose(call);
+                call.created_at = ago(day);
+                call.dial_begun_at = Some(ago(begun));
+                call.dial_deadline = Some(ago(begun - 30));
+            })
+            .await;
+        let report = run(&stage).await;
+        let expected = if is_given_up { (1, 1) } else { (1, 0) };
+        assert_eq!((report.dials.examined, report.dials.given_up), expected);
+        change(&stage, &call, doc! { "$set": { "status": "canceled" } }).await;
+    }
+}
+
+#[tokio::test]
+async fn scheduled_call_is_found_by_the_time_of_its_dial() {
+    let (stage, twilio) = slow_scene().await;
+    let call = stage
+        .call(|call| {
+            lose(call);
+            call.to_number = QUEUED.parse().unwrap();
+            call.created_at = ago(86_400);
+            call.dial_begun_at = Some(ago(0));
+            call.dial_deadline = Some(ago(-30));
+        })
+        .await;
+    let sid = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
+    twilio.faults(&silent()).await;
+    let report = run(&stage).await;
+    assert_eq!(report.dials.settled, 1, "{report:?}");
+    assert_eq!(read(&stage, &call).await.twilio_sid, Some(sid));
+}
+
+#[tokio::test]
+async fn scheduled_calls_to_one_number_are_rivals_by_the_times_of_their_dials() {
+    for (begun, settled) in [(0, 0), (7_200, 1)] {
+        let (stage, twilio) = slow_scene().await;
+        let call = unknown(&stage, QUEUED).await;
+        stage
+            .call(|rival| {
+                lose(rival);
+                rival.to_number = QUEUED.parse().unwrap();
+                rival.created_at = ago(86_400);
+                rival.dial_begun_at = Some(ago(begun));
+                rival.dial_deadline = Some(ago(begun - 30));
+            })
+            .await;
+        let sid = dial(&twilio, QUEUED, "https://calls.example.com/", &[]).await;
+        twilio.faults(&silent()).await;
+        let report = run(&stage).await;
+        assert_eq!(report.dials.settled, settled, "{report:?}");
+        let found = read(&stage, &call).await.twilio_sid;
+        assert_eq!(found, (settled > 0).then_some(sid));
+    }
 }
 
 #[tokio::test]

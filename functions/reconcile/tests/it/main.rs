@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod dials;
+mod effects;
 mod ends;
 mod limits;
 mod pace;
+mod queue_time;
 mod recordings;
 mod support;

@@ -9,8 +9,11 @@ use crate::support::{assert_accepted, callback, path, report, router, sid, store
 async fn each_status_is_stored() {
     let stage = Stage::with_twilio().await;
     for status in CallStatus::ALL {
-        let call = stage.call(|_| ()).await;
         let word = status.as_str();
+        if CallStatus::of_twilio(word).is_none() {
+            continue;
+        }
+        let call = stage.call(|_| ()).await;
         report(&stage, &call, word, 1, &[]).await;
         let stored = stored(&stage, &call).await;
         // `queued` has the rank of `initiated`, the status of the stored call.

@@ -4,6 +4,7 @@
 
 mod call_lookup;
 mod callbacks;
+mod effects;
 mod hang_up;
 mod rejected;
 mod support;

@@ -155,6 +155,7 @@ async fn outbound_calls_connects_only_for_requests_with_a_key() {
         "/calls",
         "/calls/outbound",
         call,
+        &format!("{call}/cancel"),
         &format!("{call}/hangup"),
         &format!("{call}/recordings"),
         "/recordings/65f0a1b2c3d4e5f601234567",

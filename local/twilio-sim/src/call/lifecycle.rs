@@ -23,8 +23,8 @@ impl Player {
     }
 
     async fn dial(&mut self) -> Result<(), Stop> {
-        let queued = self.dial_slot + self.callee.queued;
-        self.wait(queued).await?;
+        self.wait_for_turn().await?;
+        self.wait(self.callee.queued).await?;
         self.enter_status(Status::Initiated, "initiated", Form::new());
         self.wait(DIALLING).await?;
         if self.callee.outcome == Outcome::Fails {

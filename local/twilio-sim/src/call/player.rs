@@ -9,8 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::active_recording::ActiveRecording;
 use super::outbox::Outbox;
-use crate::callee::{Callee, callee};
+use crate::callee::Callee;
 use crate::clock::CallClock;
+use crate::dial_queue::PlaceInQueue;
 use crate::model::{CallRequest, Callback, Command, EndedBy, Status, TwimlSource};
 use crate::sim::Sim;
 
@@ -24,8 +25,8 @@ pub(super) struct Player {
     pub(super) request: CallRequest,
     pub(super) callee: Callee,
     pub(super) clock: CallClock,
-    /// The wait for a place under the account's dialling rate, reserved in the order of creation.
-    pub(super) dial_slot: Duration,
+    /// The place in the account's queue, if its dialling rate is limited. `None` once the call is dialled.
+    pub(super) place_in_queue: Option<PlaceInQueue>,
     pub(super) recordings: Vec<ActiveRecording>,
     /// The number of documents so far.
     pub(super) documents: u32,
@@ -95,14 +96,15 @@ impl Player {
         sid: String,
         ordinal: u64,
         request: CallRequest,
+        callee: Callee,
         created: DateTime<Utc>,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
         Self {
             outbox: Outbox::open(&sim, &sid, &request.to, ordinal),
-            callee: callee(&request.to),
+            callee,
             clock: CallClock::starting(created),
-            dial_slot: sim.take_dial_slot(),
+            place_in_queue: None,
             recordings: Vec::new(),
             documents: 0,
             voice_requests: 0,

@@ -43,7 +43,10 @@ impl Player {
             call.status = status;
             call.updated = now;
             match status {
-                Status::Initiated => call.started = Some(now),
+                Status::Initiated => {
+                    call.started = Some(now);
+                    call.set_queue_time(self.clock.passed());
+                }
                 Status::InProgress => call.answered = Some(now),
                 _ => {}
             }

@@ -39,6 +39,28 @@ impl Player {
         Ok(())
     }
 
+    /// Waits for the call's turn under the account's dialling rate, until a command stops it.
+    pub(super) async fn wait_for_turn(&mut self) -> Result<(), Stop> {
+        // Stopping drops the place, so the call leaves the queue.
+        let Some(place) = self.place_in_queue.take() else {
+            return Ok(());
+        };
+        loop {
+            let command = tokio::select! {
+                biased;
+                Some(command) = self.commands.recv() => Some(command),
+                () = place.turn() => None,
+            };
+            let passed = self.sim.config.speed.call(place.entered().elapsed());
+            self.clock
+                .advance(passed.saturating_sub(self.clock.passed()));
+            match command {
+                Some(command) => self.apply(command)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// Waits for `work` in wall time, until a command or the end of the call stops it.
     pub(super) async fn wait_for<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
         let mut work = std::pin::pin!(work);

@@ -7,7 +7,9 @@
 mod plan;
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 pub use plan::{
     CallbackAction, CallbackKind, CallbackRule, FaultPlan, RestAction, RestOperation, RestRule,
@@ -19,6 +21,8 @@ pub use plan::{
 pub struct Faults {
     default_seed: u64,
     state: Mutex<State>,
+    /// When the refusal of connections ends.
+    outage: watch::Sender<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +53,7 @@ impl Faults {
         let faults = Self {
             default_seed,
             state: Mutex::default(),
+            outage: watch::Sender::default(),
         };
         faults.replace(plan);
         faults
@@ -60,10 +65,27 @@ impl Faults {
         self.lock().plan.clone()
     }
 
-    /// Replaces the plan and resets the request counts.
+    /// Replaces the plan and resets the request counts. Starts or ends the refusal of connections.
     pub fn replace(&self, plan: FaultPlan) {
+        let outage = plan.refuse_connections_ms.map(Duration::from_millis);
+        self.outage
+            .send_replace(outage.map(|time| Instant::now() + time));
         let rest_seen = vec![0; plan.rest.len()];
         *self.lock() = State { plan, rest_seen };
+    }
+
+    /// Returns a channel with the time until which connections are refused.
+    #[must_use]
+    pub fn outage(&self) -> watch::Receiver<Option<Instant>> {
+        self.outage.subscribe()
+    }
+
+    /// Returns true while connections are refused.
+    #[must_use]
+    pub fn refuses_connections(&self) -> bool {
+        self.outage
+            .borrow()
+            .is_some_and(|until| Instant::now() < until)
     }
 
     /// Returns the action and the delay of the first rule that fires for this webhook.

@@ -15,7 +15,13 @@ pub struct FaultPlan {
     pub callbacks: Vec<CallbackRule>,
     /// Rules for REST requests.
     pub rest: Vec<RestRule>,
+    /// Refuse connections for this time from the start of the plan, in milliseconds of wall time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refuse_connections_ms: Option<u64>,
 }
+
+/// The longest time to refuse connections, in milliseconds. The plan can't be replaced meanwhile.
+const LONGEST_OUTAGE_MS: u64 = 600_000;
 
 /// A rule for webhooks.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -120,7 +126,7 @@ pub struct RestRule {
     /// The HTTP status of `refuse` and `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Twilio's error code for `refuse`.
+    /// Twilio's error code for `refuse`, which also determines the usual status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<u32>,
     /// The length of a `stall`, in milliseconds of wall time. The usual response follows.
@@ -170,7 +176,7 @@ pub enum When {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestAction {
-    /// A refusal in Twilio's error format, by default 400 with 20001.
+    /// A refusal in Twilio's error format, by default 20001, with the usual status of the code.
     Refuse,
     /// 429 with 20429.
     RateLimit,
@@ -178,6 +184,8 @@ pub enum RestAction {
     Stall,
     /// A reset of the connection.
     Reset,
+    /// A close of the connection without a response.
+    Close,
     /// A server error with an HTML page, by default 500.
     Error,
     /// The usual status with a body that is not valid JSON.
@@ -228,6 +236,14 @@ impl FaultPlan {
             .any(|r| r.status.is_some_and(|status| !(400..600).contains(&status)))
         {
             return Err("`status` must be between 400 and 599".to_owned());
+        }
+        if plan
+            .refuse_connections_ms
+            .is_some_and(|time| !(1..=LONGEST_OUTAGE_MS).contains(&time))
+        {
+            return Err(format!(
+                "`refuse_connections_ms` must be between 1 and {LONGEST_OUTAGE_MS}"
+            ));
         }
         Ok(plan)
     }

@@ -1,13 +1,14 @@
 //! A call as the REST API and the inspection API report it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{CallRequest, Callback, Command, Status};
+use super::{CallRequest, Callback, Command, Status, new_sid};
 use crate::webhook::WebhookTarget;
 
 /// The cause of the end of an answered call.
@@ -51,6 +52,9 @@ pub struct Call {
     pub status_callback: Option<WebhookTarget>,
     /// The current status.
     pub status: Status,
+    /// The milliseconds in the queue, or their expected number until the call is dialled.
+    #[serde(default)]
+    pub queue_time_ms: u64,
     /// When it was accepted.
     pub created: DateTime<Utc>,
     /// When it last changed.
@@ -90,6 +94,44 @@ fn closed_channel() -> mpsc::UnboundedSender<Command> {
 }
 
 impl Call {
+    /// Creates a queued call that was accepted at `now`. `creation` is its first event.
+    #[must_use]
+    pub fn new(
+        request: CallRequest,
+        status_callback: Option<WebhookTarget>,
+        creation: Value,
+        now: DateTime<Utc>,
+        commands: mpsc::UnboundedSender<Command>,
+    ) -> Self {
+        Self {
+            sid: new_sid("CA"),
+            request,
+            status_callback,
+            status: Status::Queued,
+            queue_time_ms: 0,
+            created: now,
+            updated: now,
+            started: None,
+            answered: None,
+            ended: None,
+            duration: None,
+            answered_by: None,
+            ended_by: None,
+            spoken: Vec::new(),
+            interrupted: Vec::new(),
+            callbacks_sent: 0,
+            callbacks_delivered: 0,
+            unanswered: Vec::new(),
+            events: vec![creation],
+            commands,
+        }
+    }
+
+    /// Sets the time in the queue.
+    pub fn set_queue_time(&mut self, time: Duration) {
+        self.queue_time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    }
+
     /// Ends a call that an earlier run left open, at the time of its last change; returns whether it was open.
     ///
     /// An answered call becomes `completed`, any other `failed`.

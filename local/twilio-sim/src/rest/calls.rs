@@ -12,13 +12,14 @@ use super::error::RestError;
 use super::new_call;
 use super::page::Page;
 use super::params::Params;
+use crate::call::{self, PlaceError};
+use crate::call_events;
 use crate::clock::rfc2822;
 use crate::model::{Call, Command, Status, TwimlSource, Update};
 use crate::phone_number::{e164, formatted};
 use crate::sim::Sim;
 use crate::store::Tables;
 use crate::twiml::MAX_INLINE;
-use crate::{call, call_events};
 
 /// The longest time that an update waits for the call to apply it.
 const UPDATE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,8 +43,15 @@ pub(super) fn create(sim: &Arc<Sim>, form: &Params) -> Result<Value, RestError> 
     let (request, status_callback) = new_call::read(sim, form)?;
     let url = format!("{}{}", sim.origin, sim.path("/Calls.json"));
     let creation = call_events::creation(&url, &form.0, &rfc2822(Utc::now()));
-    let sid = call::place(sim, request, status_callback, creation);
+    let sid = call::place(sim, request, status_callback, creation).map_err(refusal)?;
     fetch(sim, &sid)
+}
+
+fn refusal(error: PlaceError) -> RestError {
+    match error {
+        PlaceError::ConcurrencyLimit => RestError::bad(10004, "Call concurrency limit exceeded"),
+        PlaceError::QueueFull => RestError::bad(22005, "The queue already has 24 hours of calls"),
+    }
 }
 
 /// Returns a call.
@@ -218,7 +226,7 @@ fn document(sim: &Sim, call: &Call) -> Value {
         "phone_number_sid": null,
         "price": price,
         "price_unit": "USD",
-        "queue_time": "0",
+        "queue_time": call.queue_time_ms.to_string(),
         "sid": call.sid,
         "start_time": date(call.started),
         "status": call.status.as_rest_str(),

@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::authentication::authenticate;
+use super::dial_record;
 use super::error::RestError;
 use super::params::Params;
 use super::request::RestRequest;
@@ -45,6 +46,7 @@ pub(super) async fn dispatch(
         (Route::Calls, &Method::POST) => {
             let call = calls::create(sim, &request.form)?;
             let sid = call["sid"].as_str().unwrap_or_default().to_owned();
+            dial_record::created(sim, request, &sid);
             let mut response = json_response(StatusCode::CREATED, &call);
             response.extensions_mut().insert(CreatedCall(sid));
             return Ok(response);

@@ -16,7 +16,29 @@ pub struct RestError {
     pub message: String,
 }
 
+/// A response extension with Twilio's error code.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ErrorCode(pub(super) u32);
+
 impl RestError {
+    /// An error with the status that Twilio sends with this code: 400 unless another one is known.
+    pub fn with_usual_status(code: u32, message: impl Into<String>) -> Self {
+        let status = match code {
+            20003 => StatusCode::UNAUTHORIZED,
+            20403 => StatusCode::FORBIDDEN,
+            20404 => StatusCode::NOT_FOUND,
+            20429 => StatusCode::TOO_MANY_REQUESTS,
+            20500 => StatusCode::INTERNAL_SERVER_ERROR,
+            20503 => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
     /// 400 with this error code.
     pub fn bad(code: u32, message: impl Into<String>) -> Self {
         Self {
@@ -92,6 +114,7 @@ impl IntoResponse for RestError {
             body.to_string(),
         )
             .into_response();
+        response.extensions_mut().insert(ErrorCode(self.code));
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = http::HeaderValue::from_static("Basic realm=\"Twilio API\"");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);

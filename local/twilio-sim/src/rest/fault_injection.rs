@@ -51,27 +51,21 @@ pub(super) async fn with_faults(
 
 /// Returns the response that a fault sends instead. `usual` is the status without a fault.
 fn broken(connection: &ConnectionHandle, rule: &RestRule, usual: StatusCode) -> Response {
-    let status = |default| {
-        rule.status
-            .and_then(|given| StatusCode::from_u16(given).ok())
-            .unwrap_or(default)
-    };
+    let status = rule
+        .status
+        .and_then(|given| StatusCode::from_u16(given).ok());
     match rule.action {
         RestAction::Refuse => {
             let code = rule.code.unwrap_or(20001);
-            let message = "Refused by the fault plan".to_owned();
-            RestError {
-                status: status(StatusCode::BAD_REQUEST),
-                code,
-                message,
-            }
-            .into_response()
+            let mut error = RestError::with_usual_status(code, "Refused by the fault plan");
+            error.status = status.unwrap_or(error.status);
+            error.into_response()
         }
         RestAction::RateLimit => RestError::too_many_requests().into_response(),
         RestAction::Error => {
             let page = "<html><body><h1>Service unavailable</h1></body></html>";
             (
-                status(StatusCode::INTERNAL_SERVER_ERROR),
+                status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
                 [(CONTENT_TYPE, "text/html")],
                 page,
             )
@@ -83,6 +77,10 @@ fn broken(connection: &ConnectionHandle, rule: &RestRule, usual: StatusCode) -> 
             "{\"sid\": \"CA",
         )
             .into_response(),
+        RestAction::Close => {
+            connection.close();
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
         RestAction::Stall | RestAction::Reset => {
             connection.reset();
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

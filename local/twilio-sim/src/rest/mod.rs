@@ -5,6 +5,7 @@ mod authentication;
 mod byte_range;
 mod calls;
 mod date_filter;
+mod dial_record;
 mod dispatch;
 mod error;
 mod fault_injection;
@@ -22,6 +23,7 @@ use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use serde_json::json;
 
 use crate::listener::ConnectionHandle;
@@ -43,17 +45,23 @@ pub async fn serve(
     request: Request,
 ) -> Response {
     let started = Instant::now();
+    if sim.faults.refuses_connections() {
+        connection.reset();
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MAX_BODY)
         .await
         .unwrap_or_default();
     let slot = RequestSlot::take(&sim.in_flight);
+    let form = Params::parse(&body);
     let request = RestRequest {
+        dial: dial_record::begin(&sim, &head.method, head.uri.path(), &form),
         method: head.method,
         path: head.uri.path(),
         query: head.uri.query(),
         headers: &head.headers,
-        form: Params::parse(&body),
+        form,
     };
     let response = if slot.taken_before >= MAX_CONCURRENT {
         RestError::too_many_requests().into_response()
@@ -64,6 +72,7 @@ pub async fn serve(
         };
         fault_injection::with_faults(&sim, &connection, &request, work).await
     };
+    dial_record::answered(&sim, &request, &connection, &response);
     log_request(&sim, &request, &response, started);
     response
 }

@@ -11,4 +11,6 @@ pub(super) struct RestRequest<'a> {
     pub(super) query: Option<&'a str>,
     pub(super) headers: &'a HeaderMap,
     pub(super) form: Params,
+    /// The number of a request to create a call.
+    pub(super) dial: Option<u64>,
 }

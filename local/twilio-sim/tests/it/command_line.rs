@@ -109,6 +109,7 @@ fn invalid_option_is_named() {
         (["--speed", "0"], "between 0.01 and 100000"),
         (["--api-key", "SK1"], "a colon"),
         (["--max-calls-per-second", "0"], "greater than 0"),
+        (["--max-concurrent-calls", "0"], "max-concurrent-calls"),
         (["--faults", "/nowhere/plan.json"], "/nowhere/plan.json"),
         (["--listen", "nonsense"], "--listen"),
     ] {

@@ -173,6 +173,8 @@ async fn plan_can_be_read_and_replaced_at_run_time() {
         r#"{"rest": [{"action": "error", "status": 200}]}"#,
         r#"{"callbacks": [{"action": "drop", "probability": 2}]}"#,
         r#"{"callbacks": [{"action": "reorder", "kind": "voice"}]}"#,
+        r#"{"refuse_connections_ms": 0}"#,
+        r#"{"refuse_connections_ms": 600001}"#,
     ] {
         assert_eq!(put(wrong).await, 400, "{wrong}");
     }

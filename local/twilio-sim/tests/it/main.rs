@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod account_limits;
 mod calls;
 mod command_line;
 mod data_file;
+mod dials;
 mod documents;
 mod faults;
 mod gather_and_record;
@@ -12,11 +14,15 @@ mod hangup;
 mod inspection;
 mod instructions;
 mod machine_detection;
+mod number_zones;
 mod openapi;
+mod outage;
+mod pace;
 mod playback;
 mod queueing;
 mod recording_audio;
 mod recordings;
+mod repeated_calls;
 mod rest;
 mod rest_faults;
 mod rest_lists;

@@ -34,6 +34,12 @@ async fn queued_call_is_dialled_when_the_rate_limit_allows_it() {
         queued.as_seconds_f64() >= 600.0 - passed,
         "{queued} {passed}"
     );
+    let queue_time: i64 = call["queue_time"].as_str().unwrap().parse().unwrap();
+    // Dates have whole seconds.
+    assert!(
+        (queue_time - queued.num_milliseconds()).abs() <= 1_000,
+        "{call}"
+    );
 }
 
 #[tokio::test]
@@ -44,6 +50,7 @@ async fn number_with_a_long_queue_time_is_dialled_afterwards() {
         .await;
     let call = sim.wait_for_status(&sid, "completed").await;
     let queued = time(&call, "start_time") - time(&call, "date_created");
+    assert_eq!(call["queue_time"], "30000");
     assert!(
         queued >= chrono::TimeDelta::from_std(Duration::from_secs(30)).unwrap(),
         "{queued}"

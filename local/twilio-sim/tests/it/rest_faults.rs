@@ -64,6 +64,37 @@ async fn rest_faults_happen_before_or_after_the_call_is_created() {
 }
 
 #[tokio::test]
+async fn refusal_has_the_usual_status_of_its_code() {
+    for (code, status) in [
+        (20003, 401),
+        (20005, 400),
+        (10001, 400),
+        (20403, 403),
+        (20429, 429),
+        (20500, 500),
+        (20503, 503),
+        (10004, 400),
+        (22005, 400),
+        (21205, 400),
+        (21210, 400),
+        (21212, 400),
+    ] {
+        let rule = json!({ "on": "create", "action": "refuse", "code": code });
+        let sim = with(json!({ "rest": [rule] })).await;
+        let form = [("To", LISTENER), ("From", FROM), ("Twiml", "<Response/>")];
+        let (answered, error) = sim.post("/Calls.json", &form).await;
+        assert_eq!(answered, status, "{code}");
+        assert_eq!(
+            (&error["code"], &error["status"]),
+            (&json!(code), &json!(status))
+        );
+    }
+    let rule = json!({ "on": "create", "action": "refuse", "code": 20005, "status": 401 });
+    let sim = with(json!({ "rest": [rule] })).await;
+    assert_eq!(sim.post("/Calls.json", &[]).await.0, 401);
+}
+
+#[tokio::test]
 async fn stalled_request_gets_a_late_response() {
     for when in ["before", "after"] {
         let sim = with(json!({ "rest": [{ "on": "create", "when": when, "action": "stall", "delay_ms": 300 }] })).await;

@@ -10,12 +10,15 @@ use mongodb::{
 
 use super::document::{StoredDocument, StoredDocuments};
 use crate::{
-    dao::{BLOCKED_NUMBERS, CALLS, DaoError, ERASED_AT, RECORDINGS, USERS},
-    domain::{Call, CallId, CallStatus, UserId},
+    dao::{
+        BLOCKED_NUMBERS, CALLS, DaoError, ERASED_AT, RECORDINGS, USERS,
+        dial_queue::{self, REQUESTED},
+    },
+    domain::{Call, CallId, CallStatus, EventSource, UserId},
 };
 
 /// The fields that an erased call keeps, if they can be read. All others go, also those that later versions add.
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 18] = [
     "from_number",
     "status",
     "status_rank",
@@ -31,6 +34,9 @@ const KEPT: [&str; 15] = [
     "events_dropped",
     "recording_enabled",
     "created_at",
+    "batch_id",
+    "attempt",
+    "status_reason",
 ];
 
 /// Returns the stored user, or `None` if the user doesn't exist.
@@ -77,6 +83,25 @@ pub async fn find_calls(database: &Database, user: UserId) -> Result<StoredDocum
 pub async fn count_calls(database: &Database, user: UserId) -> Result<u64, DaoError> {
     let calls = database.collection::<Document>(CALLS);
     Ok(calls.count_documents(of_user(user)).await?)
+}
+
+/// Cancels the user's calls that wait, and keeps the others from a next attempt.
+///
+/// # Errors
+///
+/// Any [`DaoError`].
+pub async fn cancel_calls(database: &Database, user: UserId) -> Result<(), DaoError> {
+    let calls = database.collection::<Document>(CALLS);
+    // First, so that no next attempt is made after the others are canceled.
+    let mut retried = of_user(user);
+    retried.insert("effects_open", true);
+    let unwanted = doc! { "$set": { "hangup_requested": true } };
+    calls.update_many(retried, unwanted).await?;
+    let mut waiting = of_user(user);
+    waiting.extend(dial_queue::waiting());
+    let canceled = dial_queue::end(CallStatus::Canceled, EventSource::Api, Some(REQUESTED))?;
+    calls.update_many(waiting, canceled).await?;
+    Ok(())
 }
 
 fn of_user(user: UserId) -> Document {
@@ -196,11 +221,20 @@ fn readable_facts(call: &StoredDocument) -> Document {
         };
         let mut with_fact = bare.clone();
         with_fact.insert(fact, value);
-        if deserialize_from_document::<Call>(with_fact).is_ok() {
+        if deserialize_from_document::<Call>(with_fact).is_ok_and(|call| has_known_words(&call)) {
             facts.insert(fact, 1);
         }
     }
     facts
+}
+
+/// Returns true if this version knows the words for the status and the events. Others read as unknown, but may name a person.
+fn has_known_words(call: &Call) -> bool {
+    let mut events = call.events.iter();
+    call.status != CallStatus::Unknown
+        && events.all(|event| {
+            event.status != CallStatus::Unknown && event.source != EventSource::Unknown
+        })
 }
 
 #[cfg(test)]
@@ -210,7 +244,7 @@ mod tests {
     #[test]
     fn only_readable_facts_are_kept() {
         let call = doc! {
-            "status": 17,
+            "status": "Ada",
             "duration_seconds": 17,
             "answered_by": { "$oid": "Ada" },
             "error_code": "Ada",

@@ -9,6 +9,7 @@ pub mod erase;
 pub mod export;
 pub mod import;
 mod presence;
+pub mod queue;
 pub mod waiting;
 
 pub use document::{StoredDocument, StoredDocuments};

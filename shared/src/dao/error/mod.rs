@@ -101,6 +101,11 @@ impl DaoError {
     }
 }
 
+/// Returns whether this is the server's code of a duplicate key.
+pub(super) fn is_duplicate_key(code: i32) -> bool {
+    DUPLICATE_KEY.contains(&code)
+}
+
 impl From<Error> for DaoError {
     fn from(error: Error) -> Self {
         match Self::of_kind(&error) {

@@ -9,7 +9,7 @@ use mongodb::{
 };
 
 use super::report::Line;
-use crate::dao::{DaoError, ReconcileKind, stored::verbatim};
+use crate::dao::{DaoError, stored::verbatim};
 
 /// An index that must exist.
 pub(super) struct Index {
@@ -19,7 +19,7 @@ pub(super) struct Index {
     pub(super) kind: Kind,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Kind {
     Plain,
     Unique,
@@ -29,8 +29,8 @@ pub(super) enum Kind {
     UniqueTexts,
     /// Deletes documents at the time in the field.
     Expiring,
-    /// Contains only the calls that are open in this way.
-    OpenCalls(ReconcileKind),
+    /// Contains only the documents that match a filter.
+    Partial(fn() -> Document),
 }
 
 pub(super) const fn index(
@@ -100,11 +100,11 @@ impl Index {
         let options = IndexOptions::builder()
             .name(self.name.to_owned())
             .unique(unique.then_some(true))
-            .sparse((self.kind == Kind::UniqueSparse).then_some(true))
+            .sparse(matches!(self.kind, Kind::UniqueSparse).then_some(true))
             .partial_filter_expression(
-                matches!(self.kind, Kind::UniqueTexts | Kind::OpenCalls(_)).then(|| self.covered()),
+                matches!(self.kind, Kind::UniqueTexts | Kind::Partial(_)).then(|| self.covered()),
             )
-            .expire_after((self.kind == Kind::Expiring).then_some(Duration::ZERO))
+            .expire_after(matches!(self.kind, Kind::Expiring).then_some(Duration::ZERO))
             .build();
         IndexModel::builder().keys(keys).options(options).build()
     }
@@ -115,7 +115,7 @@ impl Index {
         match self.kind {
             Kind::UniqueTexts => doc! { field: { "$gt": "" } },
             Kind::UniqueSparse => doc! { field: { "$exists": true } },
-            Kind::OpenCalls(open) => open.filter(),
+            Kind::Partial(filter) => filter(),
             Kind::Plain | Kind::Unique | Kind::Expiring => doc! {},
         }
     }

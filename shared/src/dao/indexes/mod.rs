@@ -7,9 +7,16 @@ mod backfill;
 mod index;
 mod report;
 
-use mongodb::{Database, IndexModel, bson::Document};
+use mongodb::{
+    Database, IndexModel,
+    bson::{Document, doc},
+};
 
-use super::{BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, RECORDINGS, ReconcileKind, USERS};
+use super::{
+    BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, RECORDINGS, ReconcileKind, USERS,
+    batches::{at_work, of_any_batch},
+    dial_queue, effects, permits,
+};
 use index::{Index, Kind, index, same_keys};
 use report::Line;
 
@@ -44,6 +51,7 @@ pub async fn ensure(database: &Database) -> Result<Report, DaoError> {
         let line = index.ensure(database).await?;
         report.lines.extend(line);
     }
+    permits::create(database).await?;
     for (old, successor) in REPLACED {
         if report.blocks(&successor.full_name()) {
             continue;
@@ -70,7 +78,7 @@ pub struct Check {
 /// Any [`DaoError`].
 pub async fn check(database: &Database) -> Result<Check, DaoError> {
     let mut check = Check::default();
-    for collection in [USERS, CALLS, RECORDINGS, COUNTERS, BLOCKED_NUMBERS] {
+    for collection in [USERS, CALLS, RECORDINGS, COUNTERS, BLOCKED_NUMBERS, BATCHES] {
         let stored = stored_indexes(database, collection).await?;
         let missing = INDEXES
             .iter()
@@ -118,9 +126,9 @@ const CALLS_BY_STATUS: Index = index(
     &[("status", 1), ("created_at", -1), ("_id", -1)],
     Kind::Plain,
 );
-const OPEN_DIALS: Index = open_calls("open_dials", ReconcileKind::Dial);
-const OPEN_ENDS: Index = open_calls("open_ends", ReconcileKind::End);
-const OPEN_RECORDINGS: Index = open_calls("open_recordings", ReconcileKind::Recording);
+const OPEN_DIALS: Index = open_calls("open_dials", || ReconcileKind::Dial.filter());
+const OPEN_ENDS: Index = open_calls("open_ends", || ReconcileKind::End.filter());
+const OPEN_RECORDINGS: Index = open_calls("open_recordings", || ReconcileKind::Recording.filter());
 const RECORDING_SID: Index = index(
     RECORDINGS,
     "twilio_sid_unique",
@@ -183,9 +191,39 @@ const INDEXES: &[Index] = &[
         &[("to_number", 1), ("created_at", -1), ("_id", -1)],
         Kind::Plain,
     ),
+    index(
+        CALLS,
+        "batch_id_created_at",
+        &[("batch_id", 1), ("created_at", -1), ("_id", -1)],
+        Kind::Partial(of_any_batch),
+    ),
+    index(
+        CALLS,
+        "waiting_by_lane",
+        &[("lane", 1), ("due_at", 1), ("_id", 1)],
+        Kind::Partial(dial_queue::waiting),
+    ),
+    index(
+        CALLS,
+        "waiting_by_end",
+        &[("expires_at", 1), ("_id", 1)],
+        Kind::Partial(dial_queue::waiting),
+    ),
     OPEN_DIALS,
     OPEN_ENDS,
     OPEN_RECORDINGS,
+    index(
+        CALLS,
+        "open_effects",
+        &[("effects_open", 1), ("_id", 1)],
+        Kind::Partial(effects::pending),
+    ),
+    index(
+        CALLS,
+        "first_call_id_created_at",
+        &[("first_call_id", 1), ("created_at", -1), ("_id", -1)],
+        Kind::Partial(|| doc! { "first_call_id": { "$gt": "" } }),
+    ),
     RECORDING_SID,
     RECORDINGS_OF_CALL,
     index(
@@ -206,14 +244,50 @@ const INDEXES: &[Index] = &[
         &[("created_at", -1), ("_id", -1)],
         Kind::Plain,
     ),
+    index(
+        BATCHES,
+        "created_at_id",
+        &[("created_at", -1), ("_id", -1)],
+        Kind::Plain,
+    ),
+    index(
+        BATCHES,
+        "idempotency_scope_unique",
+        &[("idempotency_scope", 1)],
+        Kind::UniqueSparse,
+    ),
+    index(
+        BATCHES,
+        "open_batches",
+        &[("status", 1), ("_id", 1)],
+        Kind::Partial(at_work),
+    ),
+    index(
+        CALLS,
+        "batch_counts",
+        &[
+            ("batch_id", 1),
+            ("status", 1),
+            ("outcome", 1),
+            ("attempt", 1),
+            ("next_call_id", 1),
+        ],
+        Kind::Partial(of_any_batch),
+    ),
+    index(
+        CALLS,
+        "batch_results",
+        &[("batch_id", 1), ("attempt", 1), ("_id", 1)],
+        Kind::Partial(of_any_batch),
+    ),
 ];
 
 /// The index of open calls of one kind, in the order of [`Dao::list_open_calls`](super::Dao::list_open_calls).
 ///
 /// The change that closes a call removes it from the index.
-const fn open_calls(name: &'static str, open: ReconcileKind) -> Index {
+const fn open_calls(name: &'static str, filter: fn() -> Document) -> Index {
     let keys = &[("updated_at", 1), ("_id", 1)];
-    index(CALLS, name, keys, Kind::OpenCalls(open))
+    index(CALLS, name, keys, Kind::Partial(filter))
 }
 
 /// An index of an earlier version, under any name.

@@ -6,7 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Call, CallEvent, CallStatus, Delivery, DialOutcome, EventSource, MachineDetection, rfc3339,
+    Attempts, Call, CallEvent, CallStatus, Delivery, DialOutcome, EventSource, MachineDetection,
+    Priority, Retry, RetryReason, WaitingFor, rfc3339,
 };
 
 /// An outbound call.
@@ -30,7 +31,10 @@ pub struct CallBody {
     pub from_number: String,
     /// Status of the call.
     pub status: CallStatus,
-    /// Outcome of the request to Twilio to dial.
+    /// Why a call was canceled before it was dialled: `requested`, or the code of the rule that it broke. Null otherwise.
+    #[schema(example = "number_blocked")]
+    pub status_reason: Option<String>,
+    /// Outcome of the request to Twilio to dial. Null for a call that waits, or has only waited.
     pub dial_outcome: Option<DialOutcome>,
     /// Text that is spoken.
     #[schema(example = "Hello! Your order is ready.")]
@@ -54,7 +58,7 @@ pub struct CallBody {
         example = "https://api.twilio.com/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Recordings/RE0123456789abcdef0123456789abcdef"
     )]
     pub recording_url: Option<String>,
-    /// Whether a hang-up is pending because Twilio has not reported the `CallSid` yet.
+    /// True if a client requested a hang-up before Twilio reported the `CallSid`, or stopped later attempts.
     #[schema(example = false)]
     pub hangup_requested: bool,
     /// Seconds from answer to end.
@@ -83,6 +87,50 @@ pub struct CallBody {
     /// Number of events that the timeline omits. It has at most 64.
     #[schema(example = 0)]
     pub events_dropped: i64,
+    /// Time at which the client wants the call, in RFC 3339 format. Null: as soon as possible.
+    #[schema(format = DateTime, example = "2026-12-01T14:00:00.000Z")]
+    pub scheduled_at: Option<String>,
+    /// Time from which the call may be dialled: `scheduled_at`, or later if it has to wait for something. Null for a call that
+    /// was dialled at once.
+    #[schema(format = DateTime, example = "2026-12-01T14:00:00.000Z")]
+    pub due_at: Option<String>,
+    /// Time from which the call is no longer dialled. Null for a call that was dialled at once.
+    #[schema(format = DateTime, example = "2026-12-01T23:00:00.000Z")]
+    pub expires_at: Option<String>,
+    /// Reason for the wait of a scheduled call. Null for others.
+    pub waiting_for: Option<WaitingFor>,
+    /// Time at which the dial began. Null if it did not begin, or is not known.
+    #[schema(format = DateTime, example = "2026-12-01T14:00:00.250Z")]
+    pub dial_begun_at: Option<String>,
+    /// Urgency among the calls that wait for a permit to dial.
+    pub priority: Priority,
+    /// Number of the attempt, from 1.
+    #[schema(example = 1)]
+    pub attempt: u32,
+    /// The call of the first attempt.
+    #[schema(format = Uuid, example = "1b4e28ba-2fa1-41d2-883f-0016d3cca427")]
+    pub first_call_id: String,
+    /// The call of the attempt before this one, or null.
+    #[schema(format = Uuid)]
+    pub previous_call_id: Option<String>,
+    /// The call of the attempt after this one, or null.
+    #[schema(format = Uuid)]
+    pub next_call_id: Option<String>,
+    /// Retries from the request, or null.
+    pub retry: Option<RetryBody>,
+    /// Number of attempts that were dialled. For a call with `retry`, only `GET /calls/{call_id}` counts them; null elsewhere.
+    #[schema(example = 1)]
+    pub attempts: Option<u32>,
+    /// True if a person answered one of the attempts. Null while it is unknown, or an attempt may follow. For a call with `retry`,
+    /// only `GET /calls/{call_id}` looks at them all; null elsewhere.
+    #[schema(example = true)]
+    pub reached: Option<bool>,
+    /// The `id` of the call's batch, or null.
+    #[schema(format = Uuid)]
+    pub batch_id: Option<String>,
+    /// The client's own id of the recipient in the batch, or null.
+    #[schema(example = "customer-4711")]
+    pub external_id: Option<String>,
     /// Name of the API key that placed the call.
     #[schema(example = "backend")]
     pub created_by: Option<String>,
@@ -96,7 +144,13 @@ pub struct CallBody {
 
 impl From<Call> for CallBody {
     fn from(call: Call) -> Self {
+        // The only attempt of a call without retries.
+        let attempts = call.retry.is_none().then(|| Attempts::of([&call]));
         Self {
+            attempts: attempts.map(|attempts| attempts.dialled),
+            reached: attempts.and_then(|attempts| attempts.reached),
+            attempt: call.attempt(),
+            first_call_id: call.first_call_id().to_string(),
             events: call.timeline().into_iter().map(EventBody::from).collect(),
             call_id: call.call_id.to_string(),
             user_id: call.user_id,
@@ -104,6 +158,7 @@ impl From<Call> for CallBody {
             to_number: call.to_number.as_str().to_owned(),
             from_number: call.from_number.as_str().to_owned(),
             status: call.status,
+            status_reason: call.status_reason,
             dial_outcome: call.dial_outcome,
             script: call.script.as_str().to_owned(),
             voice: call.voice.map(|voice| voice.as_str().to_owned()),
@@ -120,9 +175,61 @@ impl From<Call> for CallBody {
             error_code: call.error_code,
             error_message: call.error_message,
             events_dropped: call.events_dropped,
+            scheduled_at: call.scheduled_at.map(rfc3339),
+            due_at: call.due_at.map(rfc3339),
+            expires_at: call.expires_at.map(rfc3339),
+            waiting_for: call.waiting_for,
+            dial_begun_at: call.dial_begun_at.map(rfc3339),
+            priority: call.priority.unwrap_or_default(),
+            previous_call_id: call.previous_call_id.map(|id| id.to_string()),
+            next_call_id: call.next_call_id.map(|id| id.to_string()),
+            retry: call.retry.map(RetryBody::from),
+            batch_id: call.batch_id.map(|id| id.to_string()),
+            external_id: call.external_id,
             created_by: call.created_by,
             created_at: rfc3339(call.created_at),
             updated_at: rfc3339(call.updated_at),
+        }
+    }
+}
+
+impl CallBody {
+    /// Adds the sum of all attempts.
+    #[must_use]
+    pub fn with_attempts(self, attempts: Attempts) -> Self {
+        Self {
+            attempts: Some(attempts.dialled),
+            reached: attempts.reached,
+            ..self
+        }
+    }
+}
+
+/// The retries of a call.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Retries)]
+pub struct RetryBody {
+    /// Maximum number of attempts, the first included.
+    #[schema(example = 3)]
+    pub max_attempts: u32,
+    /// Ends after which the call is tried again.
+    #[schema(example = json!(["busy", "no-answer"]))]
+    pub on: Vec<RetryReason>,
+    /// Seconds between the end of an attempt and the next one. The last delay repeats.
+    #[schema(example = json!([300, 3600]))]
+    pub delays_seconds: Vec<u32>,
+    /// Time from which no attempt begins, in RFC 3339 format.
+    #[schema(format = DateTime, example = "2026-12-01T23:00:00.000Z")]
+    pub expires_at: String,
+}
+
+impl From<Retry> for RetryBody {
+    fn from(retry: Retry) -> Self {
+        Self {
+            max_attempts: retry.max_attempts,
+            on: retry.on,
+            delays_seconds: retry.delays_seconds,
+            expires_at: rfc3339(retry.expires_at),
         }
     }
 }
@@ -148,38 +255,4 @@ impl From<&CallEvent> for EventBody {
             source: event.source,
         }
     }
-}
-
-/// A page of a user's calls, newest first.
-#[derive(Serialize, ToSchema)]
-#[schema(as = CallList)]
-pub struct CallList {
-    /// Calls on this page.
-    pub calls: Vec<CallBody>,
-    /// Number of calls on all pages. Absent if the request had a `cursor`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = 1)]
-    pub total: Option<u64>,
-    /// The page's number, from 1. Absent if the request had a `cursor`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = 1)]
-    pub page: Option<u32>,
-    /// Maximum number of calls on a page.
-    #[schema(example = 20)]
-    pub page_size: u32,
-    /// The `cursor` of the next page. Null on the last page.
-    pub next_cursor: Option<String>,
-}
-
-/// A page of the calls of all users, newest first.
-#[derive(Serialize, ToSchema)]
-#[schema(as = CallPage)]
-pub struct CallPage {
-    /// Calls on this page.
-    pub calls: Vec<CallBody>,
-    /// Maximum number of calls on a page.
-    #[schema(example = 20)]
-    pub page_size: u32,
-    /// The `cursor` of the next page. Null on the last page.
-    pub next_cursor: Option<String>,
 }

@@ -1,11 +1,17 @@
 //! Response bodies, by resource: what clients see of the stored documents.
 
+mod batches;
 mod blocked_numbers;
+mod call_lists;
 mod calls;
 mod recordings;
 mod users;
 
+pub use batches::{
+    BatchBody, BatchList, BatchProgressBody, BatchResultBody, BatchResultList, RecipientsAdded,
+};
 pub use blocked_numbers::{BlockedNumberBody, BlockedNumberList};
-pub use calls::{CallBody, CallList, CallPage, EventBody};
+pub use call_lists::{CallList, CallPage};
+pub use calls::{CallBody, EventBody, RetryBody};
 pub use recordings::{MediaBody, RecordingBody, RecordingList};
 pub use users::{UserBody, UserList};

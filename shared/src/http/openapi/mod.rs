@@ -15,7 +15,10 @@ use utoipa::openapi::{
 };
 
 use self::{operation::json_body, responses::GatewayMessage};
-use super::{FieldError, ProblemBody, paging::PAGE_SIZE_DEFAULT};
+use super::{
+    FieldError, ProblemBody,
+    paging::{PAGE_SIZE_DEFAULT, RESULTS_DEFAULT},
+};
 
 /// Merges the functions' parts into one document.
 ///
@@ -97,18 +100,22 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 
 /// Adds the default of `page_size`.
 fn add_defaults(operation: &mut Operation) {
+    let default = match operation.operation_id.as_deref() {
+        Some("list_batch_results") => RESULTS_DEFAULT,
+        _ => PAGE_SIZE_DEFAULT,
+    };
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter
             && parameter.name == "page_size"
             && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
         {
-            schema.default = Some(PAGE_SIZE_DEFAULT.into());
+            schema.default = Some(default.into());
         }
     }
 }
 
 /// Links: an operation, the operations that its response leads to, their parameter, and its value in the response.
-const LINKS: [(&str, &[&str], &str, &str); 5] = [
+const LINKS: [(&str, &[&str], &str, &str); 8] = [
     (
         "create_user",
         &["get_user", "update_user", "delete_user", "list_user_calls"],
@@ -120,6 +127,32 @@ const LINKS: [(&str, &[&str], &str, &str); 5] = [
         &["get_call", "hang_up_call", "list_call_recordings"],
         "call_id",
         "$response.body#/call_id",
+    ),
+    (
+        "create_batch",
+        &[
+            "get_batch",
+            "add_batch_recipients",
+            "start_batch",
+            "pause_batch",
+            "resume_batch",
+            "cancel_batch",
+            "list_batch_results",
+        ],
+        "batch_id",
+        "$response.body#/batch_id",
+    ),
+    (
+        "list_batches",
+        &["list_batches"],
+        "cursor",
+        "$response.body#/next_cursor",
+    ),
+    (
+        "list_batch_results",
+        &["list_batch_results"],
+        "cursor",
+        "$response.body#/next_cursor",
     ),
     (
         "list_users",

@@ -1,5 +1,7 @@
 //! Completes the schemas: closed bodies, required fields, examples.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use utoipa::openapi::{
     Components, RefOr, Schema,
@@ -10,6 +12,7 @@ use utoipa::openapi::{
 ///
 /// `bodies` are the names of the schemas of request bodies. All others belong to responses.
 pub(super) fn complete(components: &mut Components, bodies: &[String]) {
+    let bodies = with_parts(components, bodies);
     for (name, object) in objects(components) {
         if bodies.contains(name) {
             object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
@@ -23,6 +26,25 @@ pub(super) fn complete(components: &mut Components, bodies: &[String]) {
             object.examples = vec![example(&schemas, &schemas[name])];
         }
     }
+}
+
+/// Returns the names of these schemas and of all schemas to which they refer.
+fn with_parts(components: &Components, names: &[String]) -> BTreeSet<String> {
+    let schemas = serde_json::to_value(&components.schemas).unwrap_or_default();
+    let mut found = BTreeSet::new();
+    let mut next = names.to_vec();
+    while let Some(name) = next.pop() {
+        let text = schemas[&name].to_string();
+        if found.insert(name) {
+            let parts = text.split("\"#/components/schemas/").skip(1);
+            next.extend(
+                parts
+                    .filter_map(|part| part.split('"').next())
+                    .map(str::to_owned),
+            );
+        }
+    }
+    found
 }
 
 fn objects(components: &mut Components) -> impl Iterator<Item = (&String, &mut Object)> {

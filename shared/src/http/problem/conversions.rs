@@ -56,6 +56,12 @@ impl From<CallRefusal> for Problem {
                 retry_after_seconds,
                 ..
             } => Self::too_many(code, message, retry_after_seconds),
+            CallRefusal::PaceExceeded => Self::too_many(
+                code,
+                "DIALS_PER_SECOND allows no further call at this moment, and max_wait_seconds is 0. Retry in a second, or let \
+                 the call wait.",
+                1,
+            ),
             CallRefusal::DialingOff { cause } => Self::switched_off(
                 code,
                 "An operator has switched dialling off. The call was not stored or dialled.",

@@ -129,6 +129,12 @@ impl Problem {
         }
     }
 
+    /// 422: the request as a whole breaks the rule that `code` names.
+    #[must_use]
+    pub fn unprocessable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
     /// 429: a daily cap is reached. It resets in `retry_after_seconds`.
     #[must_use]
     pub fn too_many(

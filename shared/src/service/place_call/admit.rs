@@ -1,19 +1,21 @@
-//! Admission of a new call: the idempotency key, the rules, and the caps, in this order. And why a request places no call.
+//! Admission of a new call: the idempotency key, the rules, and the caps, in this order.
 
 use std::{sync::Arc, time::Duration};
 
 use bson::DateTime;
-use chrono::Utc;
-use http::StatusCode;
 use tokio::time::Instant;
 
-use super::store::{begin_dial, store_and_count, withdraw_undialled};
+use super::{
+    error::PlaceCallError,
+    schedule::check_timing,
+    store::{begin_dial, store_and_count, store_waiting, withdraw, withdraw_undialled},
+};
 use crate::{
     config::CallConfig,
-    dao::{Callee, CapCheck, DailyCaps, Dao, DaoError, DuplicateKey, within},
+    dao::{Callee, CapCheck, DailyCaps, Dao, DaoError, DuplicateKey, Permit, within},
     domain::{
-        Call, CallRefusal, Idempotency, NewCall, OutboundCallRequest, PhoneNumber, RefusalCode,
-        RuleError, TwilioRefusal,
+        Call, CallRefusal, Idempotency, NewCall, OutboundCallRequest, Pace, PhoneNumber,
+        RefusalCode, WaitingFor,
     },
     service::rules::{Line, Rules},
 };
@@ -21,80 +23,39 @@ use crate::{
 /// Time that a request may wait for Twilio after it begins to dial: longer than a function may run.
 const DIAL_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Why a request placed no call.
-#[derive(Debug)]
-pub enum PlaceCallError {
-    /// There is no user with the request's `user_id`.
-    UserNotFound,
-    /// A rule or a daily cap refuses the call.
-    Refused(CallRefusal),
-    /// Twilio refused to dial, or could not be reached.
-    NotDialled {
-        /// Twilio's refusal.
-        refusal: TwilioRefusal,
-        /// The HTTP status of the response.
-        status: StatusCode,
-        /// Seconds after which to repeat the request, if Twilio has not taken it and its key is free.
-        retry_after_seconds: Option<u32>,
-    },
-    /// The first request with this idempotency key is still under way.
-    InProgress,
-    /// The idempotency key came with another request before.
-    KeyReused,
-    /// The calling hours can't be checked: the message says which time zone is unknown.
-    UnknownTimeZone(&'static str),
-    /// The database failed.
-    Database(DaoError),
-}
-
-impl From<DaoError> for PlaceCallError {
-    fn from(error: DaoError) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<CallRefusal> for PlaceCallError {
-    fn from(refusal: CallRefusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<RuleError> for PlaceCallError {
-    fn from(error: RuleError) -> Self {
-        match error {
-            RuleError::Refused(refusal) => Self::Refused(refusal),
-            RuleError::UnknownTimeZone(message) => Self::UnknownTimeZone(message),
-        }
-    }
-}
-
 /// Admission, with its configuration.
 pub(super) struct Admission {
     pub(super) dao: Dao,
-    rules: Arc<Rules>,
+    pub(super) rules: Arc<Rules>,
     caps: DailyCaps,
     from_number: PhoneNumber,
+    /// The pace of dials, if there is a dial queue.
+    pub(super) pace: Option<Pace>,
 }
 
 /// A request that passed.
 pub(super) enum Admitted {
     /// A stored and counted call, which this request alone dials.
     New(Box<Call>),
+    /// A stored call that waits in the dial queue.
+    Queued(Box<Call>),
     /// The call of the first request with the same idempotency key.
     Repeat(Box<Call>),
 }
 
 impl Admission {
-    pub(super) fn new(dao: Dao, rules: Arc<Rules>, config: &CallConfig) -> Self {
+    pub(super) fn new(
+        dao: Dao,
+        rules: Arc<Rules>,
+        config: &CallConfig,
+        pace: Option<Pace>,
+    ) -> Self {
         Self {
             dao,
             rules,
-            caps: DailyCaps {
-                per_user: config.max_calls_per_user_per_day,
-                per_number: config.max_calls_per_number_per_day,
-                in_all: config.max_calls_per_day,
-            },
+            caps: DailyCaps::of(config),
             from_number: config.from_number.clone(),
+            pace,
         }
     }
 
@@ -120,10 +81,13 @@ impl Admission {
         {
             return Ok(Admitted::Repeat(first));
         }
+        check_timing(&request)?;
         let callee = callee.ok_or(PlaceCallError::UserNotFound)?;
-        self.rules.check_speech(&request)?;
-        self.rules.check(&line, &callee, Utc::now())?;
-
+        let (voice, language) = (request.voice.as_ref(), request.language.as_ref());
+        self.rules.check_speech(voice, language)?;
+        let schedule = self.schedule(&request, &line, &callee)?;
+        let priority = request.priority;
+        let may_wait = request.max_wait_seconds != Some(0);
         let call = Call::new(NewCall {
             request,
             user_id: callee.user.user_id(),
@@ -136,10 +100,34 @@ impl Admission {
                 Some(_) => deadline.saturating_duration_since(Instant::now()),
                 None => DIAL_DEADLINE,
             },
-        });
+        })
+        .with_retry(schedule.retry);
         tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
-        let stored = store_and_count(&self.dao, &call, self.caps, deadline).await;
+        if !schedule.is_now {
+            let waiting =
+                call.scheduled(schedule.due_at, schedule.expires_at, schedule.waiting_for);
+            return self.store_waiting(waiting, idempotency, deadline).await;
+        }
+        let permit = self.pace.map(|pace| Permit { pace, priority });
+        let stored = store_and_count(&self.dao, &call, self.caps, permit, deadline).await;
         match (stored, idempotency) {
+            (Ok(CapCheck::NoPermit), _) if may_wait => {
+                let waiting = Call {
+                    updated_at: DateTime::now(),
+                    ..call.clone()
+                };
+                let (due_at, expires_at) = (call.created_at, schedule.expires_at);
+                let waiting = waiting.scheduled(due_at, expires_at, WaitingFor::Permit);
+                if within(deadline, self.dao.queue_call(&call, &waiting)).await? {
+                    return Ok(Admitted::Queued(waiting.into()));
+                }
+                // A repeat of the request has withdrawn it.
+                Err(PlaceCallError::InProgress)
+            }
+            (Ok(CapCheck::NoPermit), _) => {
+                withdraw(&self.dao, &call, deadline).await;
+                Err(CallRefusal::PaceExceeded.into())
+            }
             (Ok(CapCheck::Admitted), None) => Ok(Admitted::New(call.into())),
             (Ok(CapCheck::Admitted), Some(idempotency)) => {
                 let dial_deadline = DateTime::now().saturating_add_duration(DIAL_DEADLINE);
@@ -149,10 +137,35 @@ impl Admission {
                 }
             }
             (Ok(reached), _) => Err(cap_refusal(reached, call.created_at).into()),
-            (Err(DaoError::Duplicate(DuplicateKey::IdempotencyScope)), Some(idempotency)) => {
+            (Err(error), idempotency) => self.not_stored(error, idempotency, deadline).await,
+        }
+    }
+
+    /// Stores a call that waits in the dial queue.
+    async fn store_waiting(
+        &self,
+        waiting: Call,
+        idempotency: Option<&Idempotency>,
+        deadline: Instant,
+    ) -> Result<Admitted, PlaceCallError> {
+        match store_waiting(&self.dao, &waiting, deadline).await {
+            Ok(()) => Ok(Admitted::Queued(waiting.into())),
+            Err(error) => self.not_stored(error, idempotency, deadline).await,
+        }
+    }
+
+    /// Returns the other request's call if the key was taken.
+    async fn not_stored(
+        &self,
+        error: DaoError,
+        idempotency: Option<&Idempotency>,
+        deadline: Instant,
+    ) -> Result<Admitted, PlaceCallError> {
+        match (error, idempotency) {
+            (DaoError::Duplicate(DuplicateKey::IdempotencyScope), Some(idempotency)) => {
                 self.repeat_of_another(idempotency, deadline).await
             }
-            (Err(error), _) => Err(error.into()),
+            (error, _) => Err(error.into()),
         }
     }
 
@@ -250,7 +263,7 @@ fn cap_refusal(reached: CapCheck, now: DateTime) -> CallRefusal {
             RefusalCode::NumberDailyCap,
             "The number has reached the daily cap of calls to it. A day is a UTC day.",
         ),
-        CapCheck::Admitted | CapCheck::CapReached => (
+        CapCheck::Admitted | CapCheck::NoPermit | CapCheck::CapReached => (
             RefusalCode::DailyCap,
             "The service has reached its daily cap of calls. A day is a UTC day.",
         ),

@@ -1,9 +1,12 @@
-//! Placing a call: admission, then one request to Twilio to dial, then the record of how that ended.
+//! Placing a call: admission, then one request to Twilio to dial, then the record of how that ended. Or the dial queue.
 
 mod admit;
+mod change;
+mod error;
+mod schedule;
 mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bson::DateTime;
 use http::StatusCode;
@@ -11,28 +14,22 @@ use tokio::time::Instant;
 
 use self::admit::{Admission, Admitted};
 pub use self::{
-    admit::PlaceCallError,
+    error::{ChangeCallError, PlaceCallError},
     store::{begin_dial, store_and_count, withdraw_undialled},
 };
-use super::{
-    double_dial::{DoubleDial, report_double_dial},
-    hang_up::hang_up_as_requested,
-    rules::Rules,
-};
+use super::{dialer::Dialer, rules::Rules};
 use crate::{
-    config::{CallConfig, PublicUrls},
+    config::CallConfig,
     dao::{self, Dao},
     domain::{
-        Call, DialOutcome, DialResult, Idempotency, OutboundCallRequest, RefusalCode, TwilioRefusal,
+        Call, DialOutcome, DialResult, Idempotency, OutboundCallRequest, Pace, RefusalCode,
+        TwilioRefusal,
     },
     telemetry::metrics::{self, Count},
-    twilio::{OutboundCall, TwilioClient},
 };
 
 /// Seconds after which to repeat a request that Twilio has not taken.
 const NOT_TAKEN_RETRY_SECONDS: u32 = 5;
-/// Time limit for a hang-up after a dial, with storing it: the rest of the function's 28 s.
-const HANG_UP_AFTER_DIAL: Duration = Duration::from_secs(4);
 
 /// A request that has, or may have, placed a call.
 #[derive(Debug)]
@@ -44,6 +41,8 @@ pub enum PlacedCall {
         /// The HTTP status of the response: 201 if Twilio has the call, 202 if that is not known or not stored.
         status: StatusCode,
     },
+    /// The call waits in the dial queue. The HTTP status of the response is 202.
+    Queued(Box<Call>),
     /// An earlier request with the same idempotency key placed this call. Nothing was dialled.
     Repeated(Box<Call>),
 }
@@ -51,28 +50,22 @@ pub enum PlacedCall {
 /// Places calls.
 pub struct CallPlacer {
     admission: Admission,
-    twilio: Arc<TwilioClient>,
-    urls: Arc<PublicUrls>,
-    ring_timeout_seconds: u32,
-    time_limit_seconds: u32,
+    dialer: Arc<Dialer>,
 }
 
 impl CallPlacer {
-    /// Builds the service. Connects to nothing.
+    /// Builds the service. Connects to nothing. Without a pace there is no dial queue: no call waits, and none needs a permit.
     #[must_use]
     pub fn new(
         dao: Dao,
-        twilio: Arc<TwilioClient>,
+        dialer: Arc<Dialer>,
         rules: Arc<Rules>,
         config: &CallConfig,
-        urls: Arc<PublicUrls>,
+        pace: Option<Pace>,
     ) -> Self {
         Self {
-            admission: Admission::new(dao, rules, config),
-            twilio,
-            urls,
-            ring_timeout_seconds: config.ring_timeout_seconds,
-            time_limit_seconds: config.time_limit_seconds,
+            admission: Admission::new(dao, rules, config, pace),
+            dialer,
         }
     }
 
@@ -94,6 +87,7 @@ impl CallPlacer {
             .admit(request, idempotency, created_by, deadline);
         match admitted.await {
             Ok(Admitted::New(call)) => self.dial(*call).await,
+            Ok(Admitted::Queued(call)) => Ok(PlacedCall::Queued(call)),
             Ok(Admitted::Repeat(first)) => Ok(PlacedCall::Repeated(first)),
             Err(error) => {
                 if let PlaceCallError::Refused(refusal) = &error {
@@ -107,7 +101,7 @@ impl CallPlacer {
     /// Asks Twilio to dial, once, and records how that ended.
     async fn dial(&self, call: Call) -> Result<PlacedCall, PlaceCallError> {
         metrics::count(Count::PlacedCall);
-        let result = self.ask_twilio(&call).await;
+        let result = self.dialer.dial(&call).await;
         let (status, outcome) = match &result {
             DialResult::Accepted { sid, .. } => {
                 tracing::info!(call_sid = %sid, "dialled");
@@ -128,7 +122,7 @@ impl CallPlacer {
         };
         metrics::count(Count::Dial(outcome));
         let dao = &self.admission.dao;
-        let stored = dao.record_dial(&call, &result, status.as_u16()).await;
+        let stored = dao.record_dial(&call, &result, Some(status.as_u16())).await;
         if let Err(error) = &stored {
             tracing::error!(%error, "dial outcome not stored");
         }
@@ -148,16 +142,8 @@ impl CallPlacer {
                 Err(self.not_dialled(&call, status, refusal, retry).await)
             }
             (DialResult::Accepted { sid, .. }, Some(stored)) => {
-                if stored.twilio_sid.as_ref() != Some(&sid) {
-                    report_double_dial(DoubleDial::OtherCallSid, Some(&sid));
-                }
-                if stored.hangup_requested && !stored.status.is_terminal() {
-                    let id = Some(stored.call_id);
-                    hang_up_as_requested(dao, &self.twilio, id, &sid, HANG_UP_AFTER_DIAL).await;
-                    let ended = dao.get_call(stored.call_id).await.ok().flatten();
-                    return Ok(dialled(status, ended.unwrap_or(stored)));
-                }
-                Ok(dialled(status, stored))
+                let call = self.dialer.accepted(dao, stored, &sid).await;
+                Ok(dialled(status, call))
             }
             (DialResult::Unknown(_), Some(stored)) => Ok(dialled(status, stored)),
             // The stored outcome stays pending until a webhook settles it.
@@ -169,23 +155,6 @@ impl CallPlacer {
                 },
             )),
         }
-    }
-
-    async fn ask_twilio(&self, call: &Call) -> DialResult {
-        self.twilio
-            .make_outbound_call(&OutboundCall {
-                call_id: call.call_id,
-                to: &call.to_number,
-                from: &call.from_number,
-                voice_url: &self.urls.voice,
-                status_url: &self.urls.status,
-                recording_url: &self.urls.recording,
-                record: call.recording_enabled,
-                machine_detection: call.machine_detection,
-                ring_timeout_seconds: self.ring_timeout_seconds,
-                time_limit_seconds: self.time_limit_seconds,
-            })
-            .await
     }
 
     /// Removes the call from the daily caps and counts the refusal. Either may fail: then the day has one call less, or the
@@ -232,8 +201,10 @@ fn dialled(status: StatusCode, call: Call) -> PlacedCall {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::twilio::Timeouts;
+    use crate::{service::dialer::HANG_UP_AFTER_DIAL, twilio::Timeouts};
 
     #[test]
     fn placing_a_call_takes_at_most_28_seconds() {

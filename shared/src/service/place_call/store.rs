@@ -6,7 +6,7 @@ use bson::DateTime;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    dao::{CapCheck, DailyCaps, Dao, DaoError, within},
+    dao::{CapCheck, DailyCaps, Dao, DaoError, Permit, within},
     domain::Call,
 };
 
@@ -18,7 +18,8 @@ const RECOUNT_AFTER: Duration = Duration::from_millis(100);
 const UNDO_BUDGET: Duration = Duration::from_millis(700);
 
 /// Stores a new call and counts it against the caps of its day, concurrently. Every result but [`CapCheck::Admitted`] is
-/// undone, within 0.7 s after the deadline.
+/// undone, within 0.7 s after the deadline. After [`CapCheck::NoPermit`] the call stays stored, and the caller queues or
+/// withdraws it.
 ///
 /// Without an idempotency key the call may then be dialled; with one only after [`begin_dial`]. Repeats with one key count
 /// until they find their key taken. So a call with a key that meets a cap is counted again a few times.
@@ -31,9 +32,10 @@ pub async fn store_and_count(
     dao: &Dao,
     call: &Call,
     caps: DailyCaps,
+    permit: Option<Permit>,
     deadline: Instant,
 ) -> Result<CapCheck, DaoError> {
-    let count = || within(deadline, dao.count_call(call, caps));
+    let count = || within(deadline, dao.count_call(call, caps, permit));
     let store = within(deadline, dao.create_call(call));
     let (stored, mut counted) = tokio::join!(store, count());
     if stored.is_ok() && call.idempotency_scope.is_some() {
@@ -46,11 +48,30 @@ pub async fn store_and_count(
         }
     }
     let admitted = stored.and(counted);
-    if !matches!(admitted, Ok(CapCheck::Admitted)) {
+    if !matches!(admitted, Ok(CapCheck::Admitted | CapCheck::NoPermit)) {
         // Boxed: rare, and as large as the rest.
         Box::pin(undo(dao, call, !is_capped(&admitted), deadline)).await;
     }
     admitted
+}
+
+/// Stores a call that waits in the dial queue. The caps count it when it is dialled.
+///
+/// # Errors
+///
+/// [`DaoError::Duplicate`] if the call's idempotency key is taken; [`DaoError::Unavailable`] if the database has not
+/// acknowledged it by the deadline: then it is undone as in [`store_and_count`], unless its dial has begun.
+pub async fn store_waiting(dao: &Dao, call: &Call, deadline: Instant) -> Result<(), DaoError> {
+    let stored = within(deadline, dao.create_call(call)).await;
+    if let Err(DaoError::Unavailable(_)) = &stored {
+        Box::pin(undo(dao, call, false, deadline)).await;
+    }
+    stored
+}
+
+/// Withdraws a stored call that will not be dialled and is not counted.
+pub(super) async fn withdraw(dao: &Dao, call: &Call, deadline: Instant) {
+    undo(dao, call, false, deadline).await;
 }
 
 /// Stores that the dial of a stored call begins. Returns the call with these changes, or `None` if it was withdrawn

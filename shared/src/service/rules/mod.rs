@@ -2,7 +2,10 @@
 
 mod hours;
 mod line;
+mod number_zones;
 mod numbering_plan;
+mod speech;
+mod temporary;
 #[cfg(test)]
 mod tests;
 
@@ -11,18 +14,12 @@ use std::sync::OnceLock;
 use chrono::{DateTime, Utc};
 use rlibphonenumber::Region;
 
-use self::{
-    hours::{Hours, NumberZones},
-    numbering_plan::PlanEntry,
-};
+use self::{hours::Hours, numbering_plan::PlanEntry, speech::SpeechRules};
 pub use self::{line::Line, numbering_plan::country_of};
 use crate::{
     config::{CallConfig, ConfigError},
     dao::Callee,
-    domain::{
-        AllowedVoices, CallRefusal, OutboundCallRequest, PhoneNumber, RefusalCode, RuleError,
-        Speech, Voice,
-    },
+    domain::{CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError, Voice},
 };
 
 /// The calling rules, as configured.
@@ -34,9 +31,7 @@ pub struct Rules {
     /// `BLOCKED_NUMBERS`, and the corrections of its invalid numbers.
     block_list: OnceLock<Vec<PhoneNumber>>,
     hours: Option<Hours>,
-    /// The configured voice and language.
-    speech: Speech,
-    allowed_voices: AllowedVoices,
+    speech: SpeechRules,
 }
 
 impl Rules {
@@ -63,12 +58,16 @@ impl Rules {
             allowed_countries,
             configured_block_list: config.blocked_numbers.clone(),
             block_list: OnceLock::new(),
-            hours: config.calling_hours.map(|hours| Hours {
-                hours,
-                default_zone: config.default_time_zone.clone(),
-            }),
-            speech: config.speech.clone(),
-            allowed_voices: config.allowed_voices.clone(),
+            hours: CallingCalendar::new(config.calling_hours.clone(), config.holidays.clone()).map(
+                |calendar| Hours {
+                    calendar,
+                    default_zone: config.default_time_zone.clone(),
+                },
+            ),
+            speech: SpeechRules {
+                speech: config.speech.clone(),
+                allowed_voices: config.allowed_voices.clone(),
+            },
         })
     }
 
@@ -95,30 +94,42 @@ impl Rules {
         })
     }
 
-    /// Checks whether this user may call this line at this time. Permanent refusals come before temporary ones.
+    /// Checks whether this user may be called on this line now: the permanent rules, then the temporary ones in the user's own
+    /// time zone.
     ///
     /// # Errors
     ///
     /// The refusal by the first rule that fails.
     pub fn check(&self, line: &Line, callee: &Callee, now: DateTime<Utc>) -> Result<(), RuleError> {
-        let number = line.number();
-        let entry = self.check_number(line)?;
-        self.check_block_list(line, callee)?;
-        if !callee.dialing.on {
-            return Err(RuleError::Refused(CallRefusal::DialingOff {
-                cause: callee.dialing.to_string(),
-            }));
-        }
-        match &self.hours {
-            Some(hours) => {
-                let zones = NumberZones::of(number, entry);
-                hours.check(callee.user.time_zone.as_ref(), zones, now)
-            }
-            None => Ok(()),
-        }
+        self.check_permanent(line, callee)?;
+        self.check_temporary(line, callee, callee.user.time_zone.as_ref(), now)
     }
 
-    fn check_number(&self, line: &Line) -> Result<PlanEntry, CallRefusal> {
+    /// Checks what does not depend on the time: own number, validity, type, country, block list.
+    ///
+    /// # Errors
+    ///
+    /// The refusal by the first rule that fails.
+    pub fn check_permanent(&self, line: &Line, callee: &Callee) -> Result<(), CallRefusal> {
+        self.check_number(line)?;
+        self.check_block_list(line, callee)
+    }
+
+    /// Checks a call's voice and language, which are permanent too.
+    ///
+    /// # Errors
+    ///
+    /// `voice_not_allowed` if the voice is not in `ALLOWED_VOICES`; without a voice, this goes for the language's default voice.
+    /// `language_not_supported` if the call has no voice and no known voice speaks its language.
+    pub fn check_speech(
+        &self,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Result<(), CallRefusal> {
+        self.speech.check(voice, language)
+    }
+
+    fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {
         let to = line.number();
         if line.spellings().contains(&self.from_number) {
             return Err(CallRefusal::of_number(
@@ -142,7 +153,7 @@ impl Rules {
             ));
         }
         if self.allowed_countries.contains(&entry.country) {
-            return Ok(entry);
+            return Ok(());
         }
         let allowed: Vec<_> = self
             .allowed_countries
@@ -170,51 +181,6 @@ impl Rules {
             format!("is on the block list as {}", spelling.as_str())
         };
         Err(CallRefusal::of_number(RefusalCode::NumberBlocked, message))
-    }
-
-    /// Checks the request's voice and language.
-    ///
-    /// # Errors
-    ///
-    /// `voice_not_allowed` if the voice is not in `ALLOWED_VOICES`; without a voice, this goes for the language's default voice.
-    /// `language_not_supported` if the request has no voice and no known voice speaks its language.
-    pub fn check_speech(&self, request: &OutboundCallRequest) -> Result<(), CallRefusal> {
-        let (voice, language) = (request.voice.as_ref(), request.language.as_ref());
-        let Some(speech) = self.speech.of_call(voice, language) else {
-            return Err(CallRefusal::of_field(
-                RefusalCode::LanguageNotSupported,
-                "language",
-                "must be a language that Twilio speaks, such as ja-JP, or come with a voice that speaks it",
-            ));
-        };
-        if self.is_allowed(&speech.voice) {
-            return Ok(());
-        }
-        let allowed = &self.allowed_voices;
-        let (field, message) = match (voice, language) {
-            (None, Some(language)) => (
-                "language",
-                format!(
-                    "needs a voice: the default voice for {}, {}, is not allowed; allowed voices are {allowed}",
-                    language.as_str(),
-                    speech.voice.as_str()
-                ),
-            ),
-            _ => (
-                "voice",
-                format!("must be an allowed voice; allowed voices are {allowed}"),
-            ),
-        };
-        let code = RefusalCode::VoiceNotAllowed;
-        Err(CallRefusal::of_field(code, field, message))
-    }
-
-    /// Returns true if a call may use the voice. The configured voice is the operator's choice, so its class does not matter.
-    fn is_allowed(&self, voice: &Voice) -> bool {
-        self.allowed_voices.contain(voice)
-            || voice
-                .as_str()
-                .eq_ignore_ascii_case(self.speech.voice.as_str())
     }
 }
 

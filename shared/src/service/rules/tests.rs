@@ -7,14 +7,14 @@ use super::*;
 use crate::{config::Settings, dao::DialingSwitch, domain::User};
 
 /// The refusal's code.
-fn code_of_error(error: RuleError) -> &'static str {
+pub(super) fn code_of_error(error: RuleError) -> &'static str {
     match error {
         RuleError::Refused(refusal) => refusal.code().as_str(),
         RuleError::UnknownTimeZone(_) => "unknown time zone",
     }
 }
 
-fn rules(pairs: &[(&str, &str)]) -> Rules {
+pub(super) fn rules(pairs: &[(&str, &str)]) -> Rules {
     let values = [("TWILIO_FROM_NUMBER", "+12125550100")]
         .iter()
         .chain(pairs)
@@ -23,7 +23,7 @@ fn rules(pairs: &[(&str, &str)]) -> Rules {
     Rules::new(&settings.calls().unwrap()).unwrap()
 }
 
-fn callee(time_zone: Option<&str>) -> Callee {
+pub(super) fn callee(time_zone: Option<&str>) -> Callee {
     let now = Stored::now();
     Callee {
         user: User {
@@ -49,7 +49,7 @@ fn callee(time_zone: Option<&str>) -> Callee {
     }
 }
 
-fn line(number: &str) -> Line {
+pub(super) fn line(number: &str) -> Line {
     Line::of(&number.parse().unwrap())
 }
 

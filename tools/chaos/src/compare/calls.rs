@@ -1,8 +1,8 @@
 //! Checks calls: each Twilio call has one document with the right status, and each key has placed at most one call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::evidence::{Evidence, KeyHistory, StoredCall, TwilioCall, count};
+use crate::evidence::{Evidence, KeyHistory, StoredCall, TwilioCall, WentBack, count};
 use crate::violation::{Kind, Violation};
 
 /// Returns the violations that concern calls and keys.
@@ -78,11 +78,14 @@ fn difference(call: &TwilioCall, record: &StoredCall) -> Option<Violation> {
     }
 }
 
-/// Checks the document of a call that Twilio doesn't have: its status must be `failed`.
+/// Checks the document of a call that Twilio doesn't have: its status must be `failed`, unless it waits or waited.
 fn unknown_to_twilio(record: &StoredCall) -> Option<Violation> {
     let outcome = record.dial_outcome.as_deref().unwrap_or("none");
     let kind = match (record.status.as_str(), outcome) {
         ("failed", _) => return None,
+        ("scheduled" | "canceled" | "expired", "none" | "refused") if record.has_waited() => {
+            return None;
+        }
         (_, "pending" | "unknown") => Kind::LeftUnknown,
         _ => Kind::StatusDiffers,
     };
@@ -95,8 +98,20 @@ fn unknown_to_twilio(record: &StoredCall) -> Option<Violation> {
     )
 }
 
+/// A call may go back to the queue if Twilio did not take it: then it has no call of that time.
 fn went_back(evidence: &Evidence) -> impl Iterator<Item = Violation> {
-    evidence.went_back.iter().map(|back| {
+    let queue = evidence.queue.as_ref();
+    let may_go_back = move |back: &&WentBack| {
+        let is_return = back.from == "initiated" && back.to == "scheduled";
+        let was_taken = queue.is_none_or(|queue| {
+            queue.dials.iter().any(|dial| {
+                dial.call_id == back.call_id && dial.call_sid.is_some() && dial.at < back.last_seen
+            })
+        });
+        is_return && !was_taken
+    };
+    let back = evidence.went_back.iter();
+    back.filter(move |back| !may_go_back(back)).map(|back| {
         let expected = format!("{} or later", back.from);
         Violation::new(Kind::StatusWentBack, expected, back.to.clone())
             .of_call(Some(back.call_id.clone()))
@@ -122,7 +137,15 @@ fn documents_of_one_key(evidence: &Evidence) -> impl Iterator<Item = Violation> 
 
 /// Compares the number of calls to each number with the number of keys. This finds a second dial under another `call_id`.
 fn calls_to_one_number(evidence: &Evidence) -> Vec<Violation> {
-    let keys = count(evidence.keys.iter().map(|key| key.to.as_str()));
+    let mut keys: BTreeMap<&str, usize> = BTreeMap::new();
+    for key in &evidence.keys {
+        *keys.entry(key.to.as_str()).or_default() += key.attempts.max(1);
+    }
+    for batch in evidence.queue.iter().flat_map(|queue| &queue.batches) {
+        for number in &batch.recipients {
+            *keys.entry(number.as_str()).or_default() += batch.attempts.max(1);
+        }
+    }
     let calls = count(evidence.twilio_calls.iter().map(|call| call.to.as_str()));
     let mut found = Vec::new();
     for (number, calls) in calls {
@@ -179,6 +202,7 @@ fn responses(history: &KeyHistory, records: &HashMap<&str, &StoredCall>) -> Vec<
                 }
             }
             (422 | 502, _) if code.starts_with("twilio_") => {}
+            (422, _) if history.refusals.contains(&code) => {}
             (status, _) => note(
                 Kind::WrongAnswer,
                 "201, 202 or Twilio's refusal",

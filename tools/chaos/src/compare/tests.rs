@@ -3,5 +3,6 @@
 mod calls;
 mod delivery;
 mod fixtures;
+mod queue;
 mod recordings;
 mod webhooks;

@@ -182,8 +182,24 @@ impl Scenario {
         let answer = self.host.invoke("replay", &batch).await;
         let failed = answer.json()["batchItemFailures"].take();
         assert_eq!(failed.as_array().map(Vec::len), Some(2), "{}", answer.text);
+        let wrong_id = json!({ "call_id": NUMBER, "lease_id": NOTE }).to_string();
+        let records = json!([
+            { "messageId": "1", "body": format!("{NAME} {EMAIL}") },
+            { "messageId": "2", "body": wrong_id },
+        ]);
+        let unreadable = json!({ "Records": records });
+        for function in ["dial", "effects"] {
+            let answer = self.host.invoke(function, &unreadable).await;
+            let failed = answer.json()["batchItemFailures"].take();
+            assert_eq!(failed.as_array().map(Vec::len), Some(2), "{}", answer.text);
+        }
+        let note = json!({ "source": EMAIL, NOTE: SCRIPT });
+        for function in ["dispatch", "effects"] {
+            assert_eq!(self.host.invoke(function, &note).await.status, 200);
+        }
+        self.ask("GET", "/batches/1/2/3", Value::Null, 404).await;
         // Neither a batch nor a request.
-        for function in ["replay", "users", "media"] {
+        for function in ["replay", "dial", "effects", "users", "media"] {
             let event = json!({ "Records": [{ "body": { NAME: NUMBER } }], NOTE: SCRIPT });
             assert_eq!(self.host.invoke(function, &event).await.status, 502);
             let event = json!({ "Records": NUMBER, "version": EMAIL });

@@ -137,6 +137,18 @@ impl Sim {
         }
     }
 
+    /// Returns the requests to create calls, as `/_sim/dials` reports them.
+    pub async fn dials(&self, query: &str) -> Vec<Value> {
+        let url = format!("{}/_sim/dials{query}", self.origin);
+        let answer = self.client.get(url).send().await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
+        let text = answer.text().await.unwrap();
+        let lines = text.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
     /// Returns a call as `/_sim/calls` reports it.
     pub async fn report(&self, sid: &str) -> Value {
         let url = format!("{}/_sim/calls?call_sid={sid}", self.origin);

@@ -1,10 +1,9 @@
-//! Tests of calling hours and of the table of time zones.
-
-use std::collections::BTreeSet;
+//! Tests of calling hours in several time zones.
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::{domain::Holidays, service::rules::numbering_plan::PlanEntry};
 
 fn utc(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -12,7 +11,7 @@ fn utc(text: &str) -> DateTime<Utc> {
 
 fn hours(text: &str) -> Hours {
     Hours {
-        hours: text.parse().unwrap(),
+        calendar: CallingCalendar::new(Some(text.parse().unwrap()), Holidays::default()).unwrap(),
         default_zone: "UTC".parse().unwrap(),
     }
 }
@@ -24,8 +23,8 @@ fn zones_of(number: &str) -> Option<NumberZones> {
 
 fn code(hours: &Hours, zone: Option<&str>, number: &str, now: &str) -> Option<&'static str> {
     let zone = zone.map(|zone| zone.parse().unwrap());
-    let checked = hours.check(zone.as_ref(), zones_of(number), utc(now));
-    match checked {
+    let zones = hours.zones(zone.as_ref(), zones_of(number), utc(now));
+    match hours.check(&zones.unwrap(), utc(now)) {
         Ok(()) => None,
         Err(RuleError::Refused(refusal)) => Some(refusal.code().as_str()),
         Err(unknown) => panic!("{unknown:?}"),
@@ -126,9 +125,24 @@ fn zones_without_a_common_minute_have_no_calling_hours() {
     let tokyo = Some("Asia/Tokyo");
     let now = "2026-06-01T07:00:00Z";
     let code_of = |text| code(&hours(text), tokyo, "+12125550123", now);
-    // The clocks are 13 hours apart in summer.
-    assert_eq!(code_of("09:00-20:00"), Some("no_calling_hours"));
+    // The clocks are 13 hours apart in summer and 14 in winter.
+    assert_eq!(code_of("09:00-19:00"), Some("no_calling_hours"));
     assert_eq!(code_of("09:00-20:01"), Some("outside_calling_hours"));
+}
+
+#[test]
+fn next_allowed_time_may_be_months_away() {
+    let hours = hours("09:00-20:00");
+    let zones = ["Asia/Tokyo", "America/New_York"].map(|zone| zone.parse().unwrap());
+    let next = |from: &str, until: &str| hours.next(&zones, utc(from), utc(until)).unwrap();
+    let summer = "2026-06-01T07:00:00Z";
+    let winter = utc("2026-11-02T00:00:00Z");
+    assert_eq!(next(summer, "2030-01-01T00:00:00Z"), Some(winter));
+    assert_eq!(next(summer, "2026-11-02T00:00:00Z"), None);
+    assert_eq!(next(summer, "2026-11-02T00:00:01Z"), Some(winter));
+    // It is an hour a day.
+    let day = (utc("2026-12-01T00:00:00Z"), utc("2026-12-02T00:00:00Z"));
+    assert_eq!(hours.seconds(&zones, day.0, day.1), Ok(3_600));
 }
 
 proptest! {
@@ -143,96 +157,21 @@ proptest! {
         let now = DateTime::from_timestamp(now, 0).unwrap();
         let hours = hours(&format!("{opens:02}:00-{:02}:00", (opens + length) % 24));
         let zone: TimeZone = zone.parse().unwrap();
-        let number = zones_of(number);
-        let all = hours.zones(Some(&zone), number, now).unwrap();
-        let clocks: Vec<_> = all.iter().map(|zone| zone.clocks().unwrap()).collect();
+        let zones = hours.zones(Some(&zone), zones_of(number), now).unwrap();
+        let clocks = all_clocks(&zones).unwrap();
         let is_open = |at| {
-            clocks.iter().all(|clocks| hours.hours.contain(clocks.show(at).unwrap()))
+            clocks.iter().all(|clocks| hours.calendar.contain(clocks.show(at).unwrap()))
         };
-        prop_assert_eq!(hours.check(Some(&zone), number, now).is_ok(), is_open(now));
-        prop_assume!(!is_open(now));
-        let next = hours.hours.next(now, &clocks);
+        prop_assert_eq!(hours.check(&zones, now).is_ok(), is_open(now));
+        let week = now + TimeDelta::days(7);
+        let next = hours.next(&zones, now, week).unwrap();
         prop_assert!(next.is_none_or(is_open));
-        let end = next.unwrap_or(now + chrono::TimeDelta::days(7));
-        let quarter = chrono::TimeDelta::minutes(15);
-        let mut before = now + quarter;
+        let end = next.unwrap_or(week);
+        let quarter = TimeDelta::minutes(15);
+        let mut before = now;
         while before < end {
             prop_assert!(!is_open(before), "{before}");
             before += quarter;
         }
-    }
-}
-
-/// Numbers of all countries with their zones by `phonenumbers`, the Python library.
-const EXPECTED: &str = include_str!("../../../../tests/fixtures/zones.txt");
-
-fn entries() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let lines = TABLE
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty());
-    lines.map(|line| line.split_once('|').unwrap())
-}
-
-#[test]
-fn table_is_sorted_and_each_prefix_is_found() {
-    let prefixes: Vec<_> = entries().map(|(prefix, _)| prefix).collect();
-    assert!(prefixes.len() > 3_000 && TABLE.is_ascii());
-    assert!(prefixes.is_sorted_by(|a, b| a < b));
-    for (prefix, zones) in entries() {
-        assert!((1..=LONGEST_PREFIX).contains(&prefix.len()), "{prefix}");
-        assert_eq!(find(prefix), Some(zones), "{prefix}");
-    }
-    for missing in ["0", "1200", "9999", "999999999"] {
-        assert_eq!(find(missing), None, "{missing}");
-    }
-}
-
-#[test]
-fn each_zone_in_the_table_is_known() {
-    let names: BTreeSet<_> = entries().flat_map(|(_, zones)| zones.split('&')).collect();
-    assert!(names.len() > 250, "{}", names.len());
-    for name in names {
-        let zone = name.parse::<TimeZone>();
-        assert!(zone.is_ok_and(|zone| zone.clocks().is_some()), "{name}");
-    }
-}
-
-#[test]
-fn zones_of_numbers_equal_those_of_libphonenumber() {
-    let mut seen = 0;
-    for line in EXPECTED.lines().filter(|line| !line.starts_with('#')) {
-        let (number, expected) = line.split_once(' ').unwrap();
-        let number = number.parse().unwrap();
-        let entry = PlanEntry::of(&number).unwrap_or_else(|| panic!("{line}"));
-        let zones = NumberZones::of(&number, entry).unwrap_or_else(|| panic!("{line}"));
-        assert_eq!(
-            zones.names().collect::<Vec<_>>().join("&"),
-            expected,
-            "{line}"
-        );
-        seen += 1;
-    }
-    assert!(seen > 500, "{seen}");
-}
-
-#[test]
-fn number_without_an_area_is_country_wide() {
-    for (text, is_country_wide) in [
-        ("+12125550123", false),
-        ("+19075550123", false),
-        ("+18005550123", true),
-        ("+61412345678", true),
-        ("+61291234567", false),
-        ("+79161234567", true),
-        ("+442079460018", false),
-        ("+447400123456", true),
-        // Jamaica, Mayotte and Kazakhstan share their codes with larger countries.
-        ("+18762101234", false),
-        ("+262639012345", false),
-        ("+77710009998", false),
-    ] {
-        let number = text.parse().unwrap();
-        let zones = NumberZones::of(&number, PlanEntry::of(&number).unwrap()).unwrap();
-        assert_eq!(zones.is_country_wide, is_country_wide, "{text}");
     }
 }

@@ -116,6 +116,7 @@ fn status_that_went_backwards_is_found() {
         call_id: "one".into(),
         from: "completed".into(),
         to: "ringing".into(),
+        last_seen: 0,
     };
     assert_eq!(after(|it| it.went_back.push(back)), [Kind::StatusWentBack]);
 }

@@ -40,7 +40,7 @@ pub fn healthy() -> Evidence {
             key: "k1".into(),
             to: NUMBER.into(),
             answers: vec![answer(201, "one"), answer(202, "one")],
-            gave_up: 0,
+            ..KeyHistory::default()
         }],
         ..Evidence::default()
     }
@@ -70,8 +70,6 @@ pub fn record(call_id: &str, sid: Option<&str>, status: &str) -> StoredCall {
         twilio_sid: sid.map(Into::into),
         status: status.into(),
         script: SCRIPT.into(),
-        delivery: None,
-        hangup_requested: false,
         dial_outcome: Some("accepted".into()),
         recording_url: Some("http://127.0.0.1:1/Recordings/RE1".into()),
         idempotency_scope: Some(format!("scope of {call_id}")),
@@ -80,7 +78,7 @@ pub fn record(call_id: &str, sid: Option<&str>, status: &str) -> StoredCall {
                 sequence: Some(number),
             })
             .into(),
-        events_dropped: 0,
+        ..StoredCall::default()
     }
 }
 

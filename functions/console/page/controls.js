@@ -1,0 +1,71 @@
+// Controls of forms, and the fields that several forms share.
+
+import { h } from "./dom.js";
+import { field, groupField } from "./forms.js";
+
+export function text(attributes) {
+  return h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...attributes });
+}
+
+export function choice(options) {
+  return h("select", {}, options.map(([value, label]) => h("option", { value }, label)));
+}
+
+export function area(rows, attributes) {
+  return h("textarea", { rows, ...attributes });
+}
+
+/** A section that can be folded. It opens if one of its fields has an error. */
+export function section(title, ...content) {
+  const element = h("details", { class: "more" }, h("summary", {}, title), content);
+  new MutationObserver(() => {
+    if (element.querySelector("[aria-invalid]")) element.open = true;
+  }).observe(element, { attributes: true, subtree: true, attributeFilter: ["aria-invalid"] });
+  return element;
+}
+
+/** Adds the values that are not empty to a body. */
+export function addGiven(body, values) {
+  for (const [name, value] of Object.entries(values)) if (value !== "" && value !== null && value !== undefined) body[name] = value;
+  return body;
+}
+
+/** The fields for how a script is spoken and recorded. `read()` returns what they say, for a body. */
+export function speechFields() {
+  const recorded = field({ name: "recording_enabled", label: "Record the call", control: h("input", { type: "checkbox" }) });
+  const voice = field({ name: "voice", label: "Voice", control: text({ placeholder: "default" }), optional: true });
+  const language = field({ name: "language", label: "Language", control: text({ placeholder: "default" }), optional: true });
+  const machine = field({
+    name: "machine_detection",
+    label: "Answering machine detection",
+    control: choice([
+      ["", "off"],
+      ["Enable", "on"],
+      ["DetectMessageEnd", "on, speak after the greeting"],
+    ]),
+  });
+  return {
+    fields: [recorded, voice, language, machine],
+    recorded: recorded.element,
+    more: section(
+      "Voice, language, answering machine detection",
+      h("div", { class: "pair" }, voice.element, language.element),
+      machine.element,
+    ),
+    read: () =>
+      addGiven(
+        { recording_enabled: recorded.control.checked },
+        { voice: voice.control.value.trim(), language: language.control.value.trim(), machine_detection: machine.control.value },
+      ),
+  };
+}
+
+/** A group of checkboxes with the interface of a field. `control` is the first of them. */
+export function checks({ name, label, options, checked }) {
+  const boxes = options.map(([value]) => h("input", { type: "checkbox", value, checked: checked.includes(value) }));
+  const content = options.map(([, word], nth) => h("label", { class: "check" }, boxes[nth], word));
+  return {
+    ...groupField({ name, label, control: boxes[0], content: h("div", { class: "checks" }, content) }),
+    values: () => boxes.filter((box) => box.checked).map((box) => box.value),
+  };
+}

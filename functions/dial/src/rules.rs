@@ -1,0 +1,102 @@
+//! Whether the rules allow the call now.
+
+use bson::DateTime;
+use chrono::Utc;
+use outdial::{
+    dao::{BatchState, DaoError},
+    domain::{Call, CallRefusal, RefusalCode, RuleError, WaitingFor},
+    service::rules::Line,
+};
+
+use crate::App;
+
+/// `status_reason` of a call whose user was deleted.
+const USER_NOT_FOUND: &str = "user_not_found";
+/// `status_reason` of a call whose batch was canceled.
+const BATCH_CANCELED: &str = "batch_canceled";
+
+/// What the rules say about a waiting call.
+pub(crate) enum Verdict {
+    /// It may be dialled now.
+    Allowed {
+        /// True if this is a probe, because Twilio refused the account.
+        stopped: bool,
+    },
+    /// It waits on.
+    Later {
+        /// Time from which it is due again; `None` leaves it due.
+        due_at: Option<DateTime>,
+        /// What it waits for.
+        waiting_for: WaitingFor,
+    },
+    /// It is never dialled.
+    Never {
+        /// The rule's code.
+        reason: &'static str,
+    },
+}
+
+impl Verdict {
+    /// Reads the facts and checks the rules, as they stand now.
+    pub(crate) async fn of(app: &App, call: &Call, line: &Line) -> Result<Self, DaoError> {
+        let Ok(user) = call.user_id.parse() else {
+            return Ok(Self::never(USER_NOT_FOUND));
+        };
+        let found = app
+            .dao
+            .get_queued_callee(call, user, line.spellings())
+            .await?;
+        let Some(found) = found else {
+            return Ok(Self::never(USER_NOT_FOUND));
+        };
+        match found.batch {
+            BatchState::Runs => {}
+            BatchState::Waits => return Ok(Self::due(WaitingFor::Batch)),
+            BatchState::Canceled => return Ok(Self::never(BATCH_CANCELED)),
+        }
+        let callee = &found.callee;
+        let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());
+        let permanent = app
+            .rules
+            .check_permanent(line, callee)
+            .map_err(RuleError::from);
+        let checked =
+            permanent.and_then(|()| app.rules.check_temporary(line, callee, zone, Utc::now()));
+        Ok(match checked {
+            Ok(()) => Self::Allowed {
+                stopped: found.stop.is_some(),
+            },
+            Err(RuleError::UnknownTimeZone(message)) => {
+                tracing::error!(error = message, "calling hours not checked");
+                Self::never(RefusalCode::NoCallingHours.as_str())
+            }
+            Err(RuleError::Refused(refusal)) => Self::refused(&refusal),
+        })
+    }
+
+    fn refused(refusal: &CallRefusal) -> Self {
+        match refusal {
+            CallRefusal::DialingOff { .. } => Self::due(WaitingFor::DialingOff),
+            CallRefusal::Field {
+                code: RefusalCode::OutsideCallingHours,
+                next_allowed_at: Some(next),
+                ..
+            } => Self::Later {
+                due_at: Some(DateTime::from_millis(next.timestamp_millis())),
+                waiting_for: WaitingFor::CallingHours,
+            },
+            refusal => Self::never(refusal.code().as_str()),
+        }
+    }
+
+    fn due(waiting_for: WaitingFor) -> Self {
+        Self::Later {
+            due_at: None,
+            waiting_for,
+        }
+    }
+
+    fn never(reason: &'static str) -> Self {
+        Self::Never { reason }
+    }
+}

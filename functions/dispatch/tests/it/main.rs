@@ -1,0 +1,7 @@
+//! Tests of the function `dispatch`, with a real database and a real queue.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
+
+mod claims;
+mod lease;
+mod support;

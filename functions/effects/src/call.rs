@@ -1,0 +1,116 @@
+//! The effects of one call.
+
+use mongodb::bson::DateTime;
+use outdial::{
+    dao::{DaoError, Released},
+    domain::{Call, CallId, CallStatus, EffectKind, RetryRequest},
+    service::retries::{self, NextAttempt, NoAttempt},
+    telemetry::metrics::{self, Count},
+};
+
+use crate::App;
+
+/// Maximum number of reads of a call that keeps changing. After that, the sweep applies its effects.
+const ROUNDS: u32 = 5;
+
+/// Applies the effects of a call as it is stored, and removes them. A kind that a later version noted stays. Logs a failure.
+///
+/// # Errors
+///
+/// Any [`DaoError`]. The effects stay on the call then.
+pub(crate) async fn apply(app: &App, id: CallId) -> Result<(), DaoError> {
+    let applied = try_apply(app, id).await;
+    if let Err(error) = &applied {
+        tracing::error!(%error, "effects not applied");
+    }
+    applied
+}
+
+async fn try_apply(app: &App, id: CallId) -> Result<(), DaoError> {
+    for _ in 0..ROUNDS {
+        // An erased call has another id, and no effects.
+        let Some(call) = app.dao.get_call(id).await? else {
+            tracing::info!("call with effects is gone");
+            return Ok(());
+        };
+        let ends = call.effects.iter();
+        let ends = ends.filter(|effect| effect.kind == EffectKind::NextAttempt);
+        let ends: Vec<_> = ends.map(|effect| effect.n).collect();
+        if ends.is_empty() {
+            return Ok(());
+        }
+        let batch = app.dao.get_batch_state(call.batch_id).await?;
+        match retries::next_attempt(&call, batch, DateTime::now()) {
+            NextAttempt::NotYet => {
+                tracing::info!("end may change, effects left to the sweep");
+                return Ok(());
+            }
+            NextAttempt::Call(next) if !create(app, &call, &next).await? => continue,
+            NextAttempt::Call(_) => {}
+            NextAttempt::Never(reason) => stop(app, &call, reason).await?,
+        }
+        return app.dao.finish_effects(id, &ends).await;
+    }
+    tracing::warn!("call changes all the time, effects left to the sweep");
+    Ok(())
+}
+
+/// Creates the next attempt, and wakes `dispatch` if it is due soon. Returns false if the call has changed since it was read.
+///
+/// Each step may have been done before, by a run that died or by one at the same time.
+async fn create(app: &App, call: &Call, next: &Call) -> Result<bool, DaoError> {
+    app.dao.create_next_attempt(next).await?;
+    if !app.dao.link_next_attempt(call, next.call_id).await? {
+        withdraw(app, call).await?;
+        return Ok(false);
+    }
+    match app.dao.release_next_attempt(next).await? {
+        Released::Missing => return Ok(false),
+        Released::Before => {}
+        Released::Now => {
+            metrics::count(Count::RetryScheduled);
+            tracing::info!(next_call_id = %next.call_id, attempt = next.attempt(), "next attempt scheduled");
+            app.waker.wake_for(next).await;
+        }
+    }
+    Ok(true)
+}
+
+/// Leaves the call without a next attempt. Cancels one that was created before the person was known to have answered.
+async fn stop(app: &App, call: &Call, reason: NoAttempt) -> Result<(), DaoError> {
+    tracing::info!(reason = reason.as_str(), "no next attempt");
+    if call.next_call_id.is_none() {
+        return withdraw(app, call).await;
+    }
+    if let Some(status_reason) = reason.cancels_with() {
+        cancel_later_attempts(app, call, status_reason).await?;
+    }
+    Ok(())
+}
+
+/// Deletes a next attempt that a run stored, but could not link to this call.
+async fn withdraw(app: &App, call: &Call) -> Result<(), DaoError> {
+    match retries::next_call_id(call) {
+        Some(next) if call.next_call_id.is_none() => app.dao.withdraw_next_attempt(next).await,
+        _ => Ok(()),
+    }
+}
+
+/// Cancels the attempt after this one that waits, if there is one.
+async fn cancel_later_attempts(app: &App, call: &Call, reason: &str) -> Result<(), DaoError> {
+    let mut next = call.next_call_id;
+    for _ in 0..RetryRequest::MAX_ATTEMPTS {
+        let Some(id) = next else {
+            return Ok(());
+        };
+        let Some(later) = app.dao.get_call(id).await? else {
+            return Ok(());
+        };
+        if later.status == CallStatus::Scheduled {
+            app.dao.cancel_by_rule(&later, reason).await?;
+            tracing::info!(next_call_id = %id, reason, "next attempt canceled");
+        }
+        next = later.next_call_id;
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! Recipients of a batch from a table.
+
+mod columns;
+mod faults;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::str::FromStr;
+
+use super::error::CsvError;
+use super::marks::unmarked;
+use super::phone_number::{ROUNDED, is_scientific, phone_number};
+use super::table::{Record, Table};
+use super::text::Lines;
+use crate::domain::{ExternalId, InvalidValue, Metadata, Recipient, ScriptVariables};
+use columns::Column;
+pub use faults::{RefusedRecipients, RowFault};
+
+/// How much may be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The most bytes of text.
+    pub bytes: u64,
+    /// The most rows with a value.
+    pub rows: usize,
+}
+
+impl Bounds {
+    /// A request to the API.
+    pub const REQUEST: Self = Self {
+        bytes: 4 * 1024 * 1024,
+        rows: 1_000,
+    };
+    /// A whole batch.
+    pub const BATCH: Self = Self {
+        bytes: 100 * Self::REQUEST.bytes,
+        rows: 100_000,
+    };
+}
+
+/// A recipient and its place in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipientRow {
+    /// The line on which the row begins, from 1.
+    pub line: u64,
+    /// The recipient.
+    pub recipient: Recipient,
+}
+
+/// Reads all recipients, of which there is at least one.
+///
+/// The header must name `to_number` (or `phone_number`, or `phone`). It may name `external_id`, `time_zone` and `metadata.KEY`.
+/// Any other column is a variable. Its name is the column's in lower case, with `_` for blanks and punctuation. An empty cell
+/// leaves its variable without a value. Rows without a value are skipped.
+///
+/// # Errors
+///
+/// All faults of all rows, or why the rest can't be read. Nothing repeats a value.
+pub fn read_recipients<R: Read>(
+    file: R,
+    bounds: Bounds,
+) -> Result<Vec<RecipientRow>, RefusedRecipients> {
+    let mut recipients = Vec::new();
+    let mut refused = RefusedRecipients::default();
+    refused.stopped = read_into(file, bounds, &mut recipients, &mut refused).err();
+    if refused.count == 0 && refused.stopped.is_none() {
+        Ok(recipients)
+    } else {
+        Err(refused)
+    }
+}
+
+fn read_into<R: Read>(
+    file: R,
+    bounds: Bounds,
+    recipients: &mut Vec<RecipientRow>,
+    refused: &mut RefusedRecipients,
+) -> Result<(), CsvError> {
+    let file = Bounded {
+        file,
+        bytes: bounds.bytes,
+        left: bounds.bytes,
+    };
+    let mut table = Table::open(Lines::new(file), Column::is_field)?;
+    let columns = columns::read(table.names())?;
+    let mut index = 0;
+    while let Some(record) = table.next_row()? {
+        if record.is_blank() {
+            continue;
+        }
+        if index == bounds.rows {
+            return Err(CsvError::TooManyRows { max: bounds.rows });
+        }
+        let mut row = RowReader {
+            index,
+            record: &record,
+            refused,
+            is_refused: false,
+        };
+        if let Some(recipient) = row.read(&columns) {
+            recipients.push(RecipientRow {
+                line: record.first,
+                recipient,
+            });
+        }
+        index += 1;
+    }
+    if index == 0 {
+        return Err(CsvError::NoRows);
+    }
+    Ok(())
+}
+
+/// Reads one row.
+struct RowReader<'a> {
+    index: usize,
+    record: &'a Record,
+    refused: &'a mut RefusedRecipients,
+    is_refused: bool,
+}
+
+impl RowReader<'_> {
+    /// Returns the recipient, or adds the row's faults.
+    fn read(&mut self, columns: &[Column]) -> Option<Recipient> {
+        let mut recipient = None;
+        match self.record.misshapen() {
+            Some(message) => self.refuse(None, message),
+            None => recipient = self.recipient(columns),
+        }
+        if self.is_refused {
+            if let Some(message) = self.record.continuation() {
+                self.refuse(None, message);
+            }
+            return None;
+        }
+        recipient
+    }
+
+    fn recipient(&mut self, columns: &[Column]) -> Option<Recipient> {
+        let mut to_number = None;
+        let mut external_id = None;
+        let mut time_zone = None;
+        let mut variables = ScriptVariables::default();
+        let mut metadata = BTreeMap::new();
+        for (column, cell) in columns.iter().zip(&self.record.cells) {
+            let value = unmarked(cell);
+            if value.is_empty() && *column != Column::ToNumber {
+                continue;
+            }
+            let field = column.field();
+            match column {
+                Column::ToNumber => to_number = self.checked(field, phone_number(cell)),
+                Column::ExternalId => external_id = self.checked(field, parse_id(&value)),
+                Column::TimeZone => time_zone = self.checked(field, value.parse()),
+                Column::Metadata(key) => {
+                    metadata.insert(key.clone(), value);
+                }
+                Column::Variable(name) => {
+                    self.checked(field, variables.insert(name.clone(), value));
+                }
+            }
+        }
+        let metadata = self.checked("metadata".to_owned(), Metadata::try_from(metadata));
+        Some(Recipient {
+            to_number: to_number?,
+            external_id,
+            time_zone,
+            variables,
+            metadata: metadata?,
+        })
+    }
+
+    fn checked<T>(&mut self, field: String, value: Result<T, InvalidValue>) -> Option<T> {
+        match value {
+            Ok(value) => Some(value),
+            Err(InvalidValue(message)) => {
+                self.refuse(Some(field), message);
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, field: Option<String>, message: String) {
+        self.is_refused = true;
+        self.refused.add(RowFault {
+            index: self.index,
+            line: self.record.first,
+            field,
+            message,
+        });
+    }
+}
+
+/// Parses an id. Rounded numbers are refused, because two recipients may have the same one.
+fn parse_id(text: &str) -> Result<ExternalId, InvalidValue> {
+    if is_scientific(text) && text.contains("E+") {
+        return Err(InvalidValue(ROUNDED.to_owned()));
+    }
+    ExternalId::from_str(text)
+}
+
+/// A file that fails once it is longer than allowed.
+struct Bounded<R> {
+    file: R,
+    bytes: u64,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        let Some(left) = self.left.checked_sub(count as u64) else {
+            let message = format!("the text is longer than {} bytes: split it", self.bytes);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        };
+        self.left = left;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests;

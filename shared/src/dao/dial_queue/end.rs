@@ -1,0 +1,163 @@
+//! The ends of calls that wait: canceled by a client or a rule, or expired.
+
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, bson, doc};
+
+use super::waiting;
+use crate::{
+    dao::{
+        Dao, DaoError,
+        status_pipeline::{StatusPipeline, applies},
+        stored::verbatim,
+        updates::{if_else, server_now, sid_is_absent},
+    },
+    domain::{Call, CallEvent, CallStatus, DialOutcome, EventSource},
+};
+
+/// `status_reason` of a call that a client canceled.
+pub(in crate::dao) const REQUESTED: &str = "requested";
+/// Maximum number of calls that one operation ends.
+const PAGE: i64 = 200;
+
+/// The stages that end a waiting call. A call that waits no longer stays unchanged.
+pub(in crate::dao) fn end(
+    status: CallStatus,
+    source: EventSource,
+    reason: Option<&str>,
+) -> Result<Vec<Document>, DaoError> {
+    let waits = bson!({ "$eq": ["$status", CallStatus::Scheduled.as_str()] });
+    end_if(waits, status, source, reason, doc! {})
+}
+
+/// The stages that end a call for which `condition` holds, and then also make these changes.
+fn end_if(
+    condition: Bson,
+    status: CallStatus,
+    source: EventSource,
+    reason: Option<&str>,
+    also: Document,
+) -> Result<Vec<Document>, DaoError> {
+    let event = CallEvent {
+        status,
+        at: DateTime::now(),
+        source,
+        sequence: None,
+        token: None,
+    };
+    let pipeline = StatusPipeline::new(&event, CallStatus::ENDED_RANK, &[], condition)?;
+    let removed = |field: &str| if_else(applies(), "$$REMOVE", format!("${field}"));
+    let mut changes = doc! {
+        "lease_id": removed("lease_id"),
+        "lease_until": removed("lease_until"),
+        "waiting_for": removed("waiting_for"),
+    };
+    if let Some(reason) = reason {
+        changes.insert(
+            "status_reason",
+            if_else(applies(), reason, "$status_reason"),
+        );
+    }
+    changes.extend(also);
+    Ok(pipeline.stages(changes))
+}
+
+impl Dao {
+    /// Cancels a waiting call for a rule. `reason` is the rule's code. Does nothing if the call waits no longer.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DaoError`].
+    pub async fn cancel_by_rule(&self, call: &Call, reason: &str) -> Result<(), DaoError> {
+        let stages = end(CallStatus::Canceled, EventSource::Queue, Some(reason))?;
+        let mut this = doc! { "_id": call.id };
+        this.extend(waiting());
+        self.with_timeout(|| async {
+            self.calls()
+                .await?
+                .update_one(this.clone(), stages.clone())
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Cancels a call whose dial has begun, of which Twilio certainly knows nothing, and which a client wants to end. Does
+    /// nothing otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DaoError`].
+    pub async fn cancel_untaken(&self, call: &Call) -> Result<(), DaoError> {
+        let untaken = bson!({ "$and": [
+            { "$eq": ["$dial_outcome", DialOutcome::Pending.as_str()] },
+            { "$eq": ["$counted_as", call.counted_as] },
+            sid_is_absent(),
+            { "$eq": ["$hangup_requested", true] },
+        ] });
+        let stages = end_if(
+            untaken,
+            CallStatus::Canceled,
+            EventSource::Api,
+            Some(REQUESTED),
+            doc! {
+                "dial_outcome": if_else(applies(), DialOutcome::Refused.as_str(), "$dial_outcome"),
+            },
+        )?;
+        self.with_timeout(|| async {
+            let calls = self.calls().await?;
+            calls
+                .update_one(doc! { "_id": call.id }, stages.clone())
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends up to 200 waiting calls whose `expires_at` has passed. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DaoError`].
+    pub async fn expire_calls(&self) -> Result<u64, DaoError> {
+        let mut expired = doc! { "expires_at": { "$lte": DateTime::now() } };
+        expired.extend(waiting());
+        let stages = end(CallStatus::Expired, EventSource::Queue, None)?;
+        let still = bson!({ "$lte": ["$expires_at", server_now()] });
+        let by_end = doc! { "expires_at": 1, "_id": 1 };
+        self.end_page(expired, by_end, &stages, Some(doc! { "$expr": still }))
+            .await
+    }
+
+    /// Ends a page of the waiting calls that match a filter, in this order. `also` is checked again when each one is changed.
+    pub(in crate::dao) async fn end_page(
+        &self,
+        filter: Document,
+        order: Document,
+        stages: &[Document],
+        also: Option<Document>,
+    ) -> Result<u64, DaoError> {
+        self.with_timeout(|| async {
+            let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
+            let mut found = calls
+                .find(filter.clone())
+                .projection(doc! { "_id": 1 })
+                .sort(order.clone())
+                .limit(PAGE)
+                .await?;
+            let mut ids = Vec::new();
+            while found.advance().await? {
+                ids.extend(verbatim(found.current())?.remove("_id"));
+            }
+            if ids.is_empty() {
+                return Ok(0);
+            }
+            let mut these = doc! { "_id": { "$in": ids } };
+            these.extend(waiting());
+            these.extend(also.clone().unwrap_or_default());
+            Ok(calls
+                .update_many(these, stages.to_vec())
+                .await?
+                .modified_count)
+        })
+        .await
+    }
+}

@@ -1,0 +1,80 @@
+//! One request to Twilio to dial a stored call, and what follows an accepted one.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    double_dial::{DoubleDial, report_double_dial},
+    hang_up::hang_up_as_requested,
+};
+use crate::{
+    config::{CallConfig, PublicUrls},
+    dao::Dao,
+    domain::{Call, CallSid, DialResult},
+    twilio::{OutboundCall, TwilioClient},
+};
+
+/// Time limit for a hang-up after a dial, with storing it.
+pub const HANG_UP_AFTER_DIAL: Duration = Duration::from_secs(4);
+
+/// Dials calls.
+pub struct Dialer {
+    twilio: Arc<TwilioClient>,
+    urls: Arc<PublicUrls>,
+    ring_timeout_seconds: u32,
+    time_limit_seconds: u32,
+}
+
+impl Dialer {
+    /// Builds the service. Connects to nothing.
+    #[must_use]
+    pub fn new(twilio: Arc<TwilioClient>, config: &CallConfig, urls: Arc<PublicUrls>) -> Self {
+        Self {
+            twilio,
+            urls,
+            ring_timeout_seconds: config.ring_timeout_seconds,
+            time_limit_seconds: config.time_limit_seconds,
+        }
+    }
+
+    /// Asks Twilio to dial. Repeats the request only if Twilio certainly did not take it.
+    pub async fn dial(&self, call: &Call) -> DialResult {
+        self.twilio.make_outbound_call(&self.request(call)).await
+    }
+
+    /// Asks Twilio to dial, with one request.
+    pub async fn dial_once(&self, call: &Call) -> DialResult {
+        self.twilio
+            .make_outbound_call_once(&self.request(call))
+            .await
+    }
+
+    fn request<'a>(&'a self, call: &'a Call) -> OutboundCall<'a> {
+        OutboundCall {
+            call_id: call.call_id,
+            to: &call.to_number,
+            from: &call.from_number,
+            voice_url: &self.urls.voice,
+            status_url: &self.urls.status,
+            recording_url: &self.urls.recording,
+            record: call.recording_enabled,
+            machine_detection: call.machine_detection,
+            ring_timeout_seconds: self.ring_timeout_seconds,
+            time_limit_seconds: self.time_limit_seconds,
+        }
+    }
+
+    /// Does what follows Twilio's acceptance under `sid`, once it is stored: reports a double dial, and hangs up if a client
+    /// asked for that meanwhile. Returns the call after that.
+    pub async fn accepted(&self, dao: &Dao, stored: Call, sid: &CallSid) -> Call {
+        if stored.twilio_sid.as_ref() != Some(sid) {
+            report_double_dial(DoubleDial::OtherCallSid, Some(sid));
+        }
+        if !stored.hangup_requested || stored.status.is_terminal() {
+            return stored;
+        }
+        let id = Some(stored.call_id);
+        hang_up_as_requested(dao, &self.twilio, id, sid, HANG_UP_AFTER_DIAL).await;
+        let ended = dao.get_call(stored.call_id).await.ok().flatten();
+        ended.unwrap_or(stored)
+    }
+}

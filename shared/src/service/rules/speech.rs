@@ -1,0 +1,60 @@
+//! The voices and languages that a call may use.
+
+use crate::domain::{AllowedVoices, CallRefusal, Language, RefusalCode, Speech, Voice};
+
+/// The configured voices.
+pub(super) struct SpeechRules {
+    /// The configured voice and language.
+    pub(super) speech: Speech,
+    pub(super) allowed_voices: AllowedVoices,
+}
+
+impl SpeechRules {
+    /// Checks a call's voice and language.
+    ///
+    /// # Errors
+    ///
+    /// `voice_not_allowed` if the voice is not in `ALLOWED_VOICES`; without a voice, this goes for the language's default voice.
+    /// `language_not_supported` if the call has no voice and no known voice speaks its language.
+    pub(super) fn check(
+        &self,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Result<(), CallRefusal> {
+        let Some(speech) = self.speech.of_call(voice, language) else {
+            return Err(CallRefusal::of_field(
+                RefusalCode::LanguageNotSupported,
+                "language",
+                "must be a language that Twilio speaks, such as ja-JP, or come with a voice that speaks it",
+            ));
+        };
+        if self.is_allowed(&speech.voice) {
+            return Ok(());
+        }
+        let allowed = &self.allowed_voices;
+        let (field, message) = match (voice, language) {
+            (None, Some(language)) => (
+                "language",
+                format!(
+                    "needs a voice: the default voice for {}, {}, is not allowed; allowed voices are {allowed}",
+                    language.as_str(),
+                    speech.voice.as_str()
+                ),
+            ),
+            _ => (
+                "voice",
+                format!("must be an allowed voice; allowed voices are {allowed}"),
+            ),
+        };
+        let code = RefusalCode::VoiceNotAllowed;
+        Err(CallRefusal::of_field(code, field, message))
+    }
+
+    /// Returns true if a call may use the voice. The configured voice is the operator's choice, so its class does not matter.
+    fn is_allowed(&self, voice: &Voice) -> bool {
+        self.allowed_voices.contain(voice)
+            || voice
+                .as_str()
+                .eq_ignore_ascii_case(self.speech.voice.as_str())
+    }
+}
