@@ -40,7 +40,7 @@ pub struct Fault {
 }
 
 impl ApiError {
-    /// Reads a response that is no success.
+    /// Reads an error response.
     pub async fn of(response: Response) -> Self {
         let status = response.status();
         let problem = response.json().await.unwrap_or_default();

@@ -52,7 +52,7 @@ impl Queues {
         Ok(received.messages.unwrap_or_default())
     }
 
-    /// Sends the letter before deleting it: if the command ends in between, a webhook is applied twice, or effects are looked for twice. Neither does harm.
+    /// Sends the letter before it deletes it. If the command ends in between, the message is handled twice, which is harmless.
     pub async fn put_back(&self, letter: &Message) -> Result<()> {
         self.client
             .send_message()

@@ -1,4 +1,4 @@
-// What the API key allows. The style sheet hides the actions, marked by `data-needs`, whose scope the key lacks.
+// Hides what the API key does not allow. The style sheet hides the actions, marked by `data-needs`, whose scope the key lacks.
 
 import { health } from "./api.js";
 

@@ -1,4 +1,4 @@
-//! Whether the rules allow the call now.
+//! Checks the rules for a waiting call, as they stand now.
 
 use bson::DateTime;
 use chrono::Utc;
@@ -15,7 +15,7 @@ const USER_NOT_FOUND: &str = "user_not_found";
 /// `status_reason` of a call whose batch was canceled.
 const BATCH_CANCELED: &str = "batch_canceled";
 
-/// What the rules say about a waiting call.
+/// Result of the rules for a waiting call.
 pub(crate) enum Verdict {
     /// It may be dialled now.
     Allowed {

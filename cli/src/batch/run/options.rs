@@ -75,7 +75,7 @@ impl Options {
         Ok(name.as_str().to_owned())
     }
 
-    /// The start of the calls, for the question.
+    /// Describes when the calls start, for the confirmation prompt.
     pub fn time(&self) -> String {
         match &self.at {
             Some(at) => format!("from {}", at.as_str()),
