@@ -7,9 +7,9 @@ use std::fmt;
 use clap::Args;
 use mongodb::Database;
 use mongodb::bson::DateTime;
-use outdial::dao::admin::{StoredDocument, counters, erase as stored};
+use outdial::dao::admin::{StoredDocument, batches, counters, erase as stored};
 use outdial::dao::{DaoError, user_counter};
-use outdial::domain::{Call, Email, PhoneNumber, User, UserId};
+use outdial::domain::{BatchId, BatchStatus, Call, Email, PhoneNumber, User, UserId};
 use outdial::twilio::TwilioClient;
 use serde::Serialize;
 
@@ -21,9 +21,11 @@ use call::EraseError;
 
 #[derive(Args)]
 #[command(after_help = "\
-The command first cancels the calls that wait to be dialled, and later attempts. Then it erases:
+The command first cancels the user's batches, the calls that wait to be dialled, and later attempts.
+Then it erases:
 - the recordings and the calls at Twilio, and our records of the recordings;
 - of each call everything but status, times, durations, codes and country;
+- of each batch everything but status, times, pace and retries;
 - the day's counters, also those of the numbers called;
 - the reason noted at a blocked number of theirs (the number stays blocked);
 - the user, last.
@@ -62,12 +64,14 @@ struct Outcome {
     recordings: u64,
     /// The calls that are still there.
     calls_left: u64,
+    /// The user's batches at the start.
+    batches: u64,
 }
 
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Erasure {
-    /// There is neither a user nor a call with this id.
+    /// There is neither a user, a call nor a batch with this id.
     NotFound,
     DryRun,
     Erased,
@@ -100,16 +104,17 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
         calls: person.count_calls().await?,
         recordings: 0,
         calls_left: 0,
+        batches: batches::count(&person.database, person.id).await?,
     };
-    if user.is_none() && outcome.calls == 0 {
+    if user.is_none() && outcome.calls == 0 && outcome.batches == 0 {
         return format.print(&outcome);
     }
     outcome.recordings = person.count_recordings().await?;
     outcome.calls_left = outcome.calls;
     format.note(person.described(user.as_ref()));
     format.note(format_args!(
-        "calls: {}, recordings: {}",
-        outcome.calls, outcome.recordings
+        "calls: {}, recordings: {}, batches: {}",
+        outcome.calls, outcome.recordings, outcome.batches
     ));
     person.refuse_while_live().await?;
     if arguments.dry_run {
@@ -118,6 +123,12 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
     }
     if !arguments.yes && !prompt::confirms(QUESTION)? {
         return Err("nothing was erased".into());
+    }
+    if batches::cancel(&person.database, person.id).await? {
+        return Err(
+            "a request is adding recipients to a batch of theirs; the batch is canceled: repeat the command in half a minute"
+                .into(),
+        );
     }
     stored::cancel_calls(&person.database, person.id).await?;
     // A dial may have begun meanwhile.
@@ -188,10 +199,39 @@ impl Person {
             return Ok(());
         }
         Err(format!(
-            "calls that may be in progress; hang them up (POST /calls/{{call_id}}/hangup), or wait:{}",
-            live.concat()
+            "calls that may be in progress; hang them up (POST /calls/{{call_id}}/hangup), or wait:{}{}",
+            live.concat(),
+            self.running_batches().await?
         )
         .into())
+    }
+
+    /// Names the batches that may go on to dial.
+    async fn running_batches(&self) -> Result<String> {
+        let mut found = batches::find(&self.database, self.id).await?;
+        let mut running = Vec::new();
+        while let Some(batch) = found.next().await? {
+            if batch.field("status") == Some(BatchStatus::Running)
+                && let Some(id) = batch.field::<BatchId>("_id")
+            {
+                running.push(format!("\n  {id}"));
+            }
+        }
+        Ok(match running.is_empty() {
+            true => String::new(),
+            false => format!(
+                "\nbatches that dial; cancel them first (POST /batches/{{batch_id}}/cancel):{}",
+                running.concat()
+            ),
+        })
+    }
+
+    async fn erase_batches(&self) -> Result<()> {
+        let mut found = batches::find(&self.database, self.id).await?;
+        while let Some(batch) = found.next().await? {
+            batches::erase(&self.database, &batch).await?;
+        }
+        Ok(())
     }
 
     /// Returns how many calls are left. The user stays until there are none, because the calls are found through them.
@@ -204,6 +244,7 @@ impl Person {
         if left > 0 {
             return Ok(left);
         }
+        self.erase_batches().await?;
         let ids: Vec<_> = counters::kept_days()
             .map(|day| user_counter(&self.id.to_string(), day))
             .collect();

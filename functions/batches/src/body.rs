@@ -1,17 +1,27 @@
 //! The body of a request that adds recipients: JSON or CSV, larger than other bodies.
 
 use axum::extract::{FromRequest, Request};
+use deserr::Deserr;
 use outdial::{
     csv::{Bounds, RefusedRecipients, read_recipients},
-    domain::{Recipient, RecipientsAdd},
-    http::{FieldError, Problem, has_media_type, parse_object, read_body, read_object},
+    domain::{InvalidField, Recipient, RecipientParts, RecipientsAdd},
+    http::{
+        FieldErrors, Problem, has_media_type, parse_object, read_body, read_element,
+        read_value,
+    },
 };
+use serde_json::{Map, Value};
+
+use crate::faults::Faults;
 
 /// The maximum size of the body: Lambda takes events of 6 MB.
 pub(crate) const RECIPIENTS_MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// Recipients: 1 to 1,000.
-pub(crate) struct Recipients(pub(crate) Vec<Recipient>);
+/// Recipients, 1 to 1,000, and the faults of their fields. The rules may find others.
+pub(crate) struct Recipients {
+    pub(crate) recipients: Vec<RecipientParts>,
+    pub(crate) faults: Faults,
+}
 
 impl<S: Send + Sync> FromRequest<S> for Recipients {
     type Rejection = Problem;
@@ -28,41 +38,97 @@ impl<S: Send + Sync> FromRequest<S> for Recipients {
         } else {
             of_json(&body)
         }
-        .map(Self)
     }
 }
 
-fn of_json(body: &[u8]) -> Result<Vec<Recipient>, Problem> {
-    let object = parse_object(body)?;
+fn of_json(body: &[u8]) -> Result<Recipients, Problem> {
+    let mut object = parse_object(body)?;
+    let list = object.get_mut("recipients").and_then(Value::as_array_mut);
+    let Some(list) = list else {
+        read_value::<RecipientsAdd>(object)?;
+        return Err(Problem::internal("a body without recipients was read"));
+    };
     // Before anything is checked: each of a million empty objects would have a fault.
-    let count = object["recipients"].as_array().map(Vec::len);
-    if let Some(Err(invalid)) = count.map(RecipientsAdd::check_count) {
-        return Err(fault("recipients".to_owned(), invalid.to_string()));
+    if let Err(invalid) = RecipientsAdd::check_count(list.len()) {
+        return Err(Faults::of_list(&invalid.to_string()).into());
     }
-    let RecipientsAdd { recipients } = read_object(object)?;
-    Ok(recipients)
-}
-
-fn of_csv(body: &[u8]) -> Result<Vec<Recipient>, Problem> {
-    let rows = read_recipients(body, Bounds::REQUEST).map_err(refused)?;
-    Ok(rows.into_iter().map(|row| row.recipient).collect())
-}
-
-/// The faults of a table, by the places of the recipients and by line.
-fn refused(refused: RefusedRecipients) -> Problem {
-    if let Some(stopped) = refused.stopped {
-        return fault("recipients".to_owned(), format!("can't be read: {stopped}"));
+    let list = std::mem::take(list);
+    let mut faults = Faults::default();
+    if let Err(errors) = read_value::<RecipientsAdd>(object) {
+        faults.add_fields(0, errors);
     }
-    let errors = refused.faults.into_iter().map(|fault| FieldError {
-        field: match &fault.field {
-            Some(field) => format!("recipients[{}].{field}", fault.index),
-            None => format!("recipients[{}]", fault.index),
-        },
-        message: format!("{} (line {})", fault.message, fault.line),
+    let read = list.into_iter().enumerate().map(|(index, element)| {
+        match read_element::<Recipient>(element.clone(), "recipients", index) {
+            Ok(recipient) => recipient.into(),
+            Err(errors) => {
+                faults.add_fields(index, errors);
+                valid_fields(&element)
+            }
+        }
     });
-    Problem::invalid_fields(errors.collect())
+    Ok(Recipients {
+        recipients: read.collect(),
+        faults,
+    })
 }
 
-fn fault(field: String, message: String) -> Problem {
-    Problem::invalid_fields(vec![FieldError { field, message }])
+/// Reads the valid fields of a faulty recipient.
+fn valid_fields(element: &Value) -> RecipientParts {
+    let Some(object) = element.as_object() else {
+        return RecipientParts::UNREADABLE;
+    };
+    RecipientParts {
+        to_number: field::<Option<_>>(object, "to_number").and_then(|it| it.ok_or(InvalidField)),
+        external_id: field(object, "external_id"),
+        time_zone: field(object, "time_zone"),
+        variables: field(object, "variables"),
+        metadata: field(object, "metadata"),
+    }
+}
+
+/// Reads one field. An absent one has its default.
+fn field<T: Deserr<FieldErrors> + Default>(
+    object: &Map<String, Value>,
+    name: &str,
+) -> Result<T, InvalidField> {
+    object.get(name).map_or_else(
+        || Ok(T::default()),
+        |value| read_value(value.clone()).map_err(|_| InvalidField),
+    )
+}
+
+fn of_csv(body: &[u8]) -> Result<Recipients, Problem> {
+    let refused = match read_recipients(body, Bounds::REQUEST) {
+        Ok(rows) => {
+            let lines = rows.iter().map(|row| row.line).collect();
+            let recipients = rows.into_iter().map(|row| row.recipient.into());
+            return Ok(Recipients {
+                recipients: recipients.collect(),
+                faults: Faults::default().on_lines(lines),
+            });
+        }
+        Err(refused) => refused,
+    };
+    let RefusedRecipients {
+        rows,
+        faults: found,
+        count,
+        stopped,
+    } = refused;
+    let mut faults = match &stopped {
+        Some(stopped) => Faults::of_list(&format!("can't be read: {stopped}")),
+        None => Faults::default(),
+    }
+    .on_lines(rows.iter().map(|row| row.line).collect());
+    for fault in &found {
+        faults.add(fault.index, fault.field.as_deref(), &fault.message);
+    }
+    faults.add_unshown(count - found.len());
+    if stopped.is_some() {
+        return Err(faults.into());
+    }
+    Ok(Recipients {
+        recipients: rows.into_iter().map(|row| row.recipient).collect(),
+        faults,
+    })
 }

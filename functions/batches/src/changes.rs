@@ -41,11 +41,7 @@ pub(crate) async fn start(
     if batch.status == BatchStatus::Draft {
         app.check_start(&batch).await?;
     }
-    let batch = app
-        .change(id, &[BatchStatus::Draft], BatchStatus::Running)
-        .await?;
-    app.waker.wake().await;
-    Ok(axum::Json(batch.into()))
+    app.change(id, Change::Start).await
 }
 
 /// Pause a batch
@@ -66,8 +62,7 @@ pub(crate) async fn pause(
     Id(id): Id<BatchId>,
     _: NoParameters,
 ) -> Result<axum::Json<BatchBody>, Problem> {
-    let batch = app.change(id, &[BatchStatus::Running], BatchStatus::Paused);
-    Ok(axum::Json(batch.await?.into()))
+    app.change(id, Change::Pause).await
 }
 
 /// Resume a paused batch
@@ -90,11 +85,7 @@ pub(crate) async fn resume(
     _: NoParameters,
 ) -> Result<axum::Json<BatchBody>, Problem> {
     app.check_queue()?;
-    let batch = app
-        .change(id, &[BatchStatus::Paused], BatchStatus::Running)
-        .await?;
-    app.waker.wake().await;
-    Ok(axum::Json(batch.into()))
+    app.change(id, Change::Resume).await
 }
 
 /// Cancel a batch
@@ -120,9 +111,7 @@ pub(crate) async fn cancel(
     if batch.status == BatchStatus::Canceled {
         return Ok((StatusCode::ACCEPTED, axum::Json(batch.into())));
     }
-    let mut batch = app
-        .change(id, &BatchStatus::OPEN, BatchStatus::Canceling)
-        .await?;
+    let axum::Json(mut batch) = app.change(id, Change::Cancel).await?;
     // The batch is canceled, whatever becomes of this: `dispatch` goes on.
     match app.cancel_calls(id).await {
         Ok(true) => batch.status = BatchStatus::Canceled,
@@ -130,7 +119,16 @@ pub(crate) async fn cancel(
         Err(error) => tracing::warn!(%error, batch_id = %id, "calls of the batch not canceled yet"),
     }
     app.counts.forget(id);
-    Ok((StatusCode::ACCEPTED, axum::Json(batch.into())))
+    Ok((StatusCode::ACCEPTED, axum::Json(batch)))
+}
+
+/// A change of a batch's state.
+#[derive(Clone, Copy)]
+enum Change {
+    Start,
+    Pause,
+    Resume,
+    Cancel,
 }
 
 impl App {
@@ -164,21 +162,25 @@ impl App {
         }
     }
 
-    /// Changes the state. If the batch has the new state already, it stays as it is.
-    async fn change(
-        &self,
-        id: BatchId,
-        from: &[BatchStatus],
-        to: BatchStatus,
-    ) -> Result<Batch, Problem> {
-        match self.dao.change_batch(id, from, to).await? {
-            None => Err(Problem::not_found("batch")),
-            Some(BatchChange::Changed(batch)) => {
-                tracing::info!(batch_id = %id, status = to.as_str(), "batch changed");
-                Ok(batch)
-            }
-            Some(BatchChange::Refused(batch)) => Err(wrong_state(batch.status)),
+    /// Changes the state, and wakes `dispatch` if calls may be dialled now. If the batch has the new state already, it stays as it
+    /// is.
+    async fn change(&self, id: BatchId, change: Change) -> Result<axum::Json<BatchBody>, Problem> {
+        let (from, to): (&[_], _) = match change {
+            Change::Start => (&[BatchStatus::Draft], BatchStatus::Running),
+            Change::Pause => (&[BatchStatus::Running], BatchStatus::Paused),
+            Change::Resume => (&[BatchStatus::Paused], BatchStatus::Running),
+            Change::Cancel => (&BatchStatus::OPEN, BatchStatus::Canceling),
+        };
+        let batch = match self.dao.change_batch(id, from, to).await? {
+            None => return Err(Problem::not_found("batch")),
+            Some(BatchChange::Changed(batch)) => batch,
+            Some(BatchChange::Refused(batch)) => return Err(wrong_state(batch.status)),
+        };
+        tracing::info!(batch_id = %id, status = to.as_str(), "batch changed");
+        if to == BatchStatus::Running {
+            self.waker.wake().await;
         }
+        Ok(axum::Json(batch.into()))
     }
 
     /// Cancels waiting calls for a while. Returns whether none is left, and the batch is canceled.
@@ -197,7 +199,11 @@ impl App {
 pub(crate) fn wrong_state(status: BatchStatus) -> Problem {
     let (code, detail) = match status {
         BatchStatus::Draft => ("batch_draft", "The batch is not started."),
-        BatchStatus::Running => ("batch_running", "The batch runs."),
+        // It ran for a moment while the change was tried.
+        BatchStatus::Running => (
+            "batch_changing",
+            "Other requests change the batch. Repeat the request.",
+        ),
         BatchStatus::Paused => ("batch_paused", "The batch is paused. Resume it."),
         BatchStatus::Canceling => ("batch_canceling", "The batch is being canceled."),
         BatchStatus::Canceled => ("batch_canceled", "The batch was canceled."),

@@ -5,6 +5,7 @@ mod body;
 mod changes;
 mod counts;
 mod create;
+mod faults;
 mod read;
 mod recipients;
 mod results;

@@ -47,7 +47,7 @@ pub(crate) async fn list(
 
 /// Get a batch and its progress
 ///
-/// The progress may be two seconds old.
+/// The progress may be two seconds old. A batch whose calls have all ended becomes `completed` by this request.
 #[utoipa::path(
     get, path = "/batches/{batch_id}", tag = "batches", operation_id = "get_batch",
     params(("batch_id" = String, Path, description = "The batch's `batch_id`", format = Uuid, example = "6fa459ea-ee8a-4ca4-894e-db77e160355e")),
@@ -63,6 +63,7 @@ pub(crate) async fn read(
     let counts = app.counts.get(&app.dao, id);
     let (batch, counts) = tokio::try_join!(app.dao.get_batch(id), counts)?;
     let batch = batch.ok_or_else(|| Problem::not_found("batch"))?;
+    let batch = app.ended(batch, &counts).await;
     let eta = app.eta(&batch, &counts).await?;
     Ok(axum::Json(BatchBody {
         progress: Some(BatchProgressBody::new(&counts, eta)),
@@ -71,6 +72,28 @@ pub(crate) async fn read(
 }
 
 impl App {
+    /// Ends a batch whose calls have ended, and returns it as it is then. `dispatch` does the same once a minute.
+    async fn ended(&self, batch: Batch, counts: &BatchCounts) -> Batch {
+        let id = batch.id;
+        let ended = match batch.status {
+            BatchStatus::Running if counts.open() == 0 => self.dao.complete_batch_if_done(id).await,
+            BatchStatus::Canceling if counts.waiting() == 0 => self.dao.finish_canceling(id).await,
+            _ => return batch,
+        };
+        let read = match ended {
+            Ok(true) => self.dao.get_batch(id).await,
+            Ok(false) => return batch,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(read) => read.unwrap_or(batch),
+            Err(error) => {
+                tracing::warn!(%error, batch_id = %id, "end of the batch not stored");
+                batch
+            }
+        }
+    }
+
     /// Estimates when the last waiting call of a running batch can be dialled.
     async fn eta(&self, batch: &Batch, counts: &BatchCounts) -> Result<Option<String>, Problem> {
         if batch.status != BatchStatus::Running || counts.waiting() == 0 {

@@ -3,14 +3,11 @@
 use axum::extract::State;
 use outdial::{
     domain::{Batch, BatchId, BatchStatus, RecipientsAdd},
-    http::{Caller, CallsWrite, FieldError, Id, NoParameters, Problem, RecipientsAdded},
-    service::batches::{RecipientFault, RecipientsError},
+    http::{Caller, CallsWrite, Id, NoParameters, Problem, RecipientsAdded},
+    service::batches::RecipientsError,
 };
 
 use crate::{App, body::Recipients, changes::wrong_state};
-
-/// The most faults in a response.
-const FAULTS_MAX: usize = 1_000;
 
 /// Add recipients to a batch
 ///
@@ -27,7 +24,7 @@ const FAULTS_MAX: usize = 1_000;
         (status = 409, description = "The batch is closed to new recipients: it is being canceled (`batch_canceling`), canceled (`batch_canceled`), completed (`batch_completed`) or expired (`batch_expired`)"),
         (status = 413, description = "The body is larger than 4 MiB (`payload_too_large`)"),
         (status = 415, description = "The Content-Type is neither application/json nor text/csv (`unsupported_media_type`)"),
-        (status = 422, description = "Recipients are at fault; the response lists the faults by place, at most 1,000 (`validation_failed`). \
+        (status = 422, description = "Recipients are at fault; the response lists the first 1,000 faults by place, and the number of the others (`validation_failed`). \
             Or the batch would have more than 100,000 recipients (`batch_full`), or the stack has no dial queue (`scheduling_unavailable`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
@@ -37,16 +34,23 @@ pub(crate) async fn add(
     State(app): State<App>,
     Id(id): Id<BatchId>,
     _: NoParameters,
-    Recipients(recipients): Recipients,
+    Recipients {
+        recipients,
+        mut faults,
+    }: Recipients,
 ) -> Result<axum::Json<RecipientsAdded>, Problem> {
     app.check_queue()?;
     let batch = app.batch(id).await?;
     let created_by = caller.name.as_deref();
-    let added = app
+    let checked = app
         .batches
-        .add_recipients(&batch, &recipients, created_by)
+        .check_recipients(&batch, &recipients, created_by)
         .await
         .map_err(problem)?;
+    faults.add_rules(&checked.faults);
+    faults.check()?;
+    let added = app.batches.add_recipients(&batch, &checked).await;
+    let added = added.map_err(problem)?;
     tracing::info!(batch_id = %id, added = added.added, duplicates = added.duplicates, "recipients added");
     if added.added > 0 {
         app.counts.forget(id);
@@ -77,21 +81,10 @@ fn problem(error: RecipientsError) -> Problem {
                 Batch::RECIPIENTS_MAX
             ),
         ),
-        RecipientsError::Faults(faults) => {
-            let faults = faults.into_iter().take(FAULTS_MAX);
-            Problem::invalid_fields(faults.map(field_error).collect())
-        }
         RecipientsError::UnknownTimeZone(message) => Problem::internal(message),
         RecipientsError::Unreadable => {
             Problem::internal("the stored script of the batch is not a template")
         }
         RecipientsError::Database(error) => error.into(),
-    }
-}
-
-fn field_error(fault: RecipientFault) -> FieldError {
-    FieldError {
-        field: format!("recipients[{}].{}", fault.index, fault.field),
-        message: fault.message,
     }
 }

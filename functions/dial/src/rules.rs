@@ -4,16 +4,11 @@ use bson::DateTime;
 use chrono::Utc;
 use outdial::{
     dao::{BatchState, DaoError},
-    domain::{Call, CallRefusal, RefusalCode, RuleError, WaitingFor},
+    domain::{Call, CallRefusal, RefusalCode, RuleError, StatusReason, WaitingFor},
     service::rules::Line,
 };
 
 use crate::App;
-
-/// `status_reason` of a call whose user was deleted.
-const USER_NOT_FOUND: &str = "user_not_found";
-/// `status_reason` of a call whose batch was canceled.
-const BATCH_CANCELED: &str = "batch_canceled";
 
 /// Result of the rules for a waiting call.
 pub(crate) enum Verdict {
@@ -40,19 +35,19 @@ impl Verdict {
     /// Reads the facts and checks the rules, as they stand now.
     pub(crate) async fn of(app: &App, call: &Call, line: &Line) -> Result<Self, DaoError> {
         let Ok(user) = call.user_id.parse() else {
-            return Ok(Self::never(USER_NOT_FOUND));
+            return Ok(Self::never(StatusReason::UserNotFound.as_str()));
         };
         let found = app
             .dao
             .get_queued_callee(call, user, line.spellings())
             .await?;
         let Some(found) = found else {
-            return Ok(Self::never(USER_NOT_FOUND));
+            return Ok(Self::never(StatusReason::UserNotFound.as_str()));
         };
         match found.batch {
             BatchState::Runs => {}
             BatchState::Waits => return Ok(Self::due(WaitingFor::Batch)),
-            BatchState::Canceled => return Ok(Self::never(BATCH_CANCELED)),
+            BatchState::Canceled => return Ok(Self::never(StatusReason::BatchCanceled.as_str())),
         }
         let callee = &found.callee;
         let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());

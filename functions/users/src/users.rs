@@ -108,13 +108,14 @@ pub(crate) async fn update(
 
 /// Delete a user
 ///
-/// A user with calls can't be deleted, because the calls refer to the user.
+/// A user with calls can't be deleted, because the calls refer to the user. Nor can a user with a batch that has not ended: cancel
+/// the batch first.
 #[utoipa::path(
     delete, path = "/users/{user_id}", tag = "users", operation_id = "delete_user",
     params(("user_id" = String, Path, description = "The user's `id`", pattern = "^[0-9a-fA-F]{24}$", example = "65f0a1b2c3d4e5f601234567")),
     responses(
         (status = 204, description = "The user was deleted"),
-        (status = 409, description = "The user has calls (`user_has_calls`)"),
+        (status = 409, description = "The user has calls (`user_has_calls`), or a batch that has not ended (`user_has_batches`)"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -130,6 +131,10 @@ pub(crate) async fn delete(
         UserDeletion::HasCalls => Err(Problem::conflict(
             "user_has_calls",
             "A user with calls can't be deleted, because the calls refer to the user.",
+        )),
+        UserDeletion::HasBatches => Err(Problem::conflict(
+            "user_has_batches",
+            "A user with a batch that has not ended can't be deleted. Cancel the batch first: POST /batches/{batch_id}/cancel.",
         )),
     }
 }

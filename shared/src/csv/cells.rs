@@ -1,6 +1,6 @@
 //! The cells of a row of CSV (RFC 4180), read line by line.
 
-use super::text::is_blank;
+use super::syntax::is_blank;
 
 /// Splits one row into cells and trims them. Quoted text may contain delimiters and line breaks, and blanks may surround the quotes.
 pub struct Splitter {

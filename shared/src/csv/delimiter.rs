@@ -2,20 +2,8 @@
 
 use super::cells::Splitter;
 use super::error::CsvError;
-use super::text::{Line, is_blank};
-
-/// The delimiters that spreadsheets write. If two fit equally well, the first wins.
-const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
-/// The delimiters, for messages.
-pub const DELIMITER_NAMES: &str = "a comma, a semicolon, a tab or |";
-
-/// Returns the letters and digits of a column's name in lower case: `Phone Number`, `PHONE_NUMBER` and `phone-number` are the
-/// same.
-#[must_use]
-pub fn letters(name: &str) -> String {
-    let letters = name.chars().filter(|letter| letter.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
-}
+use super::syntax::{DELIMITERS, is_blank};
+use super::text::Line;
 
 /// Returns the delimiter that splits the header's first line into the most known columns.
 pub fn delimiter_of(header: &Line, is_known: impl Fn(&str) -> bool) -> char {
@@ -71,6 +59,7 @@ pub fn is_blank_line(line: &Line) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::csv::letters;
 
     fn line(text: &str) -> Line {
         Line {

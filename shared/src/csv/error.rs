@@ -2,8 +2,7 @@
 
 use std::io;
 
-use super::delimiter::DELIMITER_NAMES;
-use super::text::ROW_MAX;
+use super::syntax::{DELIMITER_NAMES, ROW_MAX};
 
 /// Why a table can't be read from some place on. No message repeats a cell.
 #[derive(Debug, thiserror::Error)]

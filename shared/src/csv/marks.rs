@@ -1,6 +1,6 @@
 //! The marks with which spreadsheets and exports keep a cell from being evaluated.
 
-use super::text::is_blank;
+use super::syntax::is_blank;
 
 /// The characters with which a spreadsheet begins a formula, or skips to one (OWASP, CSV injection).
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];

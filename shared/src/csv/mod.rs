@@ -12,14 +12,15 @@ mod error;
 mod marks;
 mod phone_number;
 mod recipients;
+mod syntax;
 mod table;
 mod text;
 mod writer;
 
-pub use delimiter::{DELIMITER_NAMES, letters};
 pub use error::CsvError;
 pub use phone_number::phone_number;
-pub use recipients::{Bounds, RecipientRow, RefusedRecipients, RowFault, read_recipients};
+pub use recipients::{Bounds, RecipientRow, RefusedRecipients, RowFault, RowParts, read_recipients};
+pub use syntax::{DELIMITER_NAMES, is_blank, letters};
 pub use table::{Record, Table};
-pub use text::{Line, Lines, is_blank};
+pub use text::{Line, Lines};
 pub use writer::TableWriter;

@@ -5,9 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 
 use super::error::CsvError;
-
-/// The longest row in bytes. Rows of people are far shorter.
-pub const ROW_MAX: usize = 1024 * 1024;
+use super::syntax::ROW_MAX;
 
 /// A line without its end.
 #[derive(Debug)]
@@ -97,17 +95,6 @@ impl<R: Read> Lines<R> {
     pub fn number(&self) -> u64 {
         self.number
     }
-}
-
-/// True for the characters that spreadsheets and address books leave around a value: white space, zero-width characters, and
-/// marks of the writing direction.
-#[must_use]
-pub fn is_blank(letter: char) -> bool {
-    letter.is_whitespace()
-        || matches!(
-            letter,
-            '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
-        )
 }
 
 #[cfg(test)]

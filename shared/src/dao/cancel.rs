@@ -5,11 +5,11 @@ use mongodb::bson::{Bson, Document, bson, doc};
 
 use super::{
     Dao, DaoError,
-    dial_queue::{REQUESTED, end},
+    dial_queue::end,
     stored::find_one,
     updates::{by_id, if_else, sid_is_absent},
 };
-use crate::domain::{Call, CallId, CallStatus, EffectKind, EventSource, RetryRequest};
+use crate::domain::{Call, CallId, CallStatus, EffectKind, EventSource, RetryRequest, StatusReason};
 
 /// The effect of a client's request on a call that does not wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Dao {
     }
 
     async fn end_for_client(&self, id: CallId, wish: Wish) -> Result<Option<Call>, DaoError> {
-        let mut stages = end(CallStatus::Canceled, EventSource::Api, Some(REQUESTED))?;
+        let mut stages = end(CallStatus::Canceled, EventSource::Api, Some(StatusReason::Requested.as_str()))?;
         stages.push(store_wish(wish));
         self.with_timeout(|| async {
             let calls = self.calls().await?;

@@ -36,7 +36,7 @@ mod users;
 mod voice;
 
 pub use batches::{
-    ADDING, BatchChange, BatchCounts, OpenBatches, RecipientResult, Reservation, ResultPage,
+    ADDING, Adding, BatchChange, BatchCounts, OpenBatches, RecipientResult, Reservation, ResultPage,
     RunningBatch,
 };
 pub use cancel::{Cancellation, Wish};

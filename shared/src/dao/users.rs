@@ -3,11 +3,11 @@
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::{
-    Dao, DaoError, List, Page, PageRequest, insert_once,
+    Dao, DaoError, List, Page, PageRequest, batches, insert_once,
     page::{find_page, total},
     stored::find_one,
 };
-use crate::domain::{Email, PhoneNumber, TimeZone, User, UserId, UserUpdate};
+use crate::domain::{BatchStatus, Email, PhoneNumber, TimeZone, User, UserId, UserUpdate};
 
 /// The result of deleting a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum UserDeletion {
     NotFound,
     /// The user has calls, and was not deleted.
     HasCalls,
+    /// The user has a batch that has not ended, and was not deleted.
+    HasBatches,
 }
 
 impl Dao {
@@ -129,9 +131,9 @@ impl Dao {
         .await
     }
 
-    /// Deletes a user without calls.
+    /// Deletes a user without calls and without batches that have not ended.
     ///
-    /// A call that is stored between the check and the deletion keeps the id of the deleted user.
+    /// A call or a batch that is stored between the check and the deletion keeps the id of the deleted user.
     ///
     /// # Errors
     ///
@@ -145,6 +147,13 @@ impl Dao {
                 .await?;
             if call.is_some() {
                 return Ok(UserDeletion::HasCalls);
+            }
+            let mut open = batches::of_user(id);
+            let ended = [BatchStatus::Canceled, BatchStatus::Completed].map(BatchStatus::as_str);
+            open.insert("status", doc! { "$nin": ended.to_vec() });
+            let batches = self.batches().await?;
+            if batches.count_documents(open).limit(1).await? > 0 {
+                return Ok(UserDeletion::HasBatches);
             }
             let users = self.users().await?;
             let deleted = users.delete_one(doc! { "_id": id.object_id() }).await?;

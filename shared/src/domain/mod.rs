@@ -31,6 +31,7 @@ mod script_template;
 mod script_variables;
 mod speech;
 mod speech_names;
+mod status_reason;
 mod string_map;
 mod time_format;
 mod time_range;
@@ -59,7 +60,7 @@ pub use idempotency::Idempotency;
 pub use invalid_value::InvalidValue;
 pub use metadata::Metadata;
 pub use pace::Pace;
-pub use recipient::{ExternalId, Recipient};
+pub use recipient::{ExternalId, InvalidField, Recipient, RecipientParts};
 pub use recording::{Recording, RecordingStatus};
 pub use request::{
     Changed, MachineDetection, OutboundCallRequest, OutsideCallingHours, UserCreate, UserUpdate,
@@ -71,6 +72,7 @@ pub use script_template::{RenderError, ScriptTemplate};
 pub use script_variables::ScriptVariables;
 pub use speech::Speech;
 pub use speech_names::{Language, Voice};
+pub use status_reason::StatusReason;
 pub use time_format::rfc3339;
 pub use time_range::TimeRange;
 pub use time_zone::{Clocks, TimeZone};

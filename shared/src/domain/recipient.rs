@@ -43,8 +43,88 @@ impl Recipient {
     #[must_use]
     pub fn identity(&self) -> String {
         match &self.external_id {
-            Some(id) => format!("id:{}", id.as_str()),
+            Some(id) => id.identity(),
             None => self.to_number.as_str().to_owned(),
+        }
+    }
+}
+
+/// Marks an invalid field. The fault is reported where the field was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidField;
+
+/// A recipient of which some fields may be invalid. The other fields are checked nevertheless, so that one response has all faults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipientParts {
+    /// [`Recipient::to_number`].
+    pub to_number: Result<PhoneNumber, InvalidField>,
+    /// [`Recipient::external_id`].
+    pub external_id: Result<Option<ExternalId>, InvalidField>,
+    /// [`Recipient::time_zone`].
+    pub time_zone: Result<Option<TimeZone>, InvalidField>,
+    /// [`Recipient::variables`].
+    pub variables: Result<ScriptVariables, InvalidField>,
+    /// [`Recipient::metadata`].
+    pub metadata: Result<Metadata, InvalidField>,
+}
+
+impl RecipientParts {
+    /// A recipient of which nothing can be read.
+    pub const UNREADABLE: Self = Self {
+        to_number: Err(InvalidField),
+        external_id: Err(InvalidField),
+        time_zone: Err(InvalidField),
+        variables: Err(InvalidField),
+        metadata: Err(InvalidField),
+    };
+
+    /// Returns [`Recipient::identity`], or `None` if a field that it needs is invalid.
+    #[must_use]
+    pub fn identity(&self) -> Option<String> {
+        match (&self.external_id, &self.to_number) {
+            (Ok(Some(id)), _) => Some(id.identity()),
+            (Ok(None), Ok(number)) => Some(number.as_str().to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a field that is valid in both has different values.
+    #[must_use]
+    pub fn differs_from(&self, other: &Self) -> bool {
+        fn differ<T: PartialEq>(
+            one: &Result<T, InvalidField>,
+            other: &Result<T, InvalidField>,
+        ) -> bool {
+            matches!((one, other), (Ok(one), Ok(other)) if one != other)
+        }
+        differ(&self.to_number, &other.to_number)
+            || differ(&self.external_id, &other.external_id)
+            || differ(&self.time_zone, &other.time_zone)
+            || differ(&self.variables, &other.variables)
+            || differ(&self.metadata, &other.metadata)
+    }
+
+    /// Returns the recipient, or `None` if a field is invalid.
+    #[must_use]
+    pub fn whole(self) -> Option<Recipient> {
+        Some(Recipient {
+            to_number: self.to_number.ok()?,
+            external_id: self.external_id.ok()?,
+            time_zone: self.time_zone.ok()?,
+            variables: self.variables.ok()?,
+            metadata: self.metadata.ok()?,
+        })
+    }
+}
+
+impl From<Recipient> for RecipientParts {
+    fn from(recipient: Recipient) -> Self {
+        Self {
+            to_number: Ok(recipient.to_number),
+            external_id: Ok(recipient.external_id),
+            time_zone: Ok(recipient.time_zone),
+            variables: Ok(recipient.variables),
+            metadata: Ok(recipient.metadata),
         }
     }
 }
@@ -61,6 +141,10 @@ impl ExternalId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    fn identity(&self) -> String {
+        format!("id:{}", self.0)
     }
 }
 

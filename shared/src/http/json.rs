@@ -28,7 +28,7 @@ where
             return Err(Problem::unsupported_media_type("application/json"));
         }
         let body = read_body(request, BODY_MAX_BYTES).await?;
-        read_object(parse_object(&body)?).map(Self)
+        Ok(Self(read_value(parse_object(&body)?)?))
     }
 }
 
@@ -62,27 +62,58 @@ pub fn parse_object(body: &[u8]) -> Result<Value, Problem> {
     Err(Problem::malformed_json("The body must be a JSON object."))
 }
 
-/// Reads a body from its JSON object.
+/// Reads a body, or a part of it, from its JSON value.
 ///
 /// # Errors
 ///
-/// 422 that lists the invalid fields: all, or the first 1,000.
-pub fn read_object<T: Deserr<FieldErrors>>(object: Value) -> Result<T, Problem> {
-    deserr::deserialize(object).map_err(|FieldErrors(errors)| Problem::invalid_fields(errors))
+/// The invalid fields.
+pub fn read_value<T: Deserr<FieldErrors>>(value: Value) -> Result<T, FieldErrors> {
+    deserr::deserialize(value)
 }
 
-/// The invalid fields of a body: at most 1,000.
-#[derive(Debug)]
-pub struct FieldErrors(Vec<FieldError>);
+/// Reads the element at this place of the body's field `list`.
+///
+/// # Errors
+///
+/// The invalid fields, with their place: `recipients[3].to_number`.
+pub fn read_element<T: Deserr<FieldErrors>>(
+    value: Value,
+    list: &str,
+    index: usize,
+) -> Result<T, FieldErrors> {
+    let list = ValuePointerRef::Origin.push_key(list);
+    T::deserialize_from_value(value.into_value(), list.push_index(index))
+}
+
+/// The invalid fields of a body: the first 1,000, and the number of all.
+#[derive(Debug, Default)]
+pub struct FieldErrors {
+    errors: Vec<FieldError>,
+    count: usize,
+}
 
 impl FieldErrors {
-    /// A larger response would exceed Lambda's limit.
-    const MAX: usize = 1_000;
+    /// The most fields in a response. A larger one would exceed Lambda's limit.
+    pub const MAX: usize = 1_000;
+
+    /// Takes the first errors, and the number of all.
+    #[must_use]
+    pub fn new(mut errors: Vec<FieldError>, count: usize) -> Self {
+        errors.truncate(Self::MAX);
+        Self { errors, count }
+    }
+
+    /// Returns the first 1,000 errors, and the number of all.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<FieldError>, usize) {
+        (self.errors, self.count)
+    }
 
     fn and(so_far: Option<Self>, field: String, message: String) -> ControlFlow<Self, Self> {
-        let mut errors = so_far.unwrap_or(Self(Vec::new()));
-        if errors.0.len() < Self::MAX {
-            errors.0.push(FieldError { field, message });
+        let mut errors = so_far.unwrap_or_default();
+        errors.count += 1;
+        if errors.errors.len() < Self::MAX {
+            errors.errors.push(FieldError { field, message });
         }
         ControlFlow::Continue(errors)
     }
@@ -90,10 +121,17 @@ impl FieldErrors {
 
 impl MergeWithError<Self> for FieldErrors {
     fn merge(so_far: Option<Self>, other: Self, _: ValuePointerRef) -> ControlFlow<Self, Self> {
-        let mut errors = so_far.unwrap_or(Self(Vec::new()));
-        let left = Self::MAX.saturating_sub(errors.0.len());
-        errors.0.extend(other.0.into_iter().take(left));
+        let mut errors = so_far.unwrap_or_default();
+        let left = Self::MAX.saturating_sub(errors.errors.len());
+        errors.count += other.count;
+        errors.errors.extend(other.errors.into_iter().take(left));
         ControlFlow::Continue(errors)
+    }
+}
+
+impl From<FieldErrors> for Problem {
+    fn from(FieldErrors { errors, count }: FieldErrors) -> Self {
+        Self::first_invalid_fields(errors, count)
     }
 }
 

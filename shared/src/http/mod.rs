@@ -22,7 +22,7 @@ pub use auth::{
 pub use bodies::*;
 pub use conditional::{CSV, etag_matches, with_etags};
 pub use idempotency::{key_reused, replayed};
-pub use json::{FieldErrors, Json, has_media_type, parse_object, read_object};
+pub use json::{FieldErrors, Json, has_media_type, parse_object, read_element, read_value};
 pub(crate) use layers::request_id;
 pub use layers::{BODY_MAX_BYTES, on_own_route, read_body, with_common_layers};
 pub use paging::PageQuery;

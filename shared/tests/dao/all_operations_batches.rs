@@ -2,7 +2,7 @@
 
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
-    dao::{Cursor, Dao, List, PageRequest, Position},
+    dao::{Cursor, Dao, List, PageRequest, Position, Reservation},
     domain::{Batch, BatchCreate, BatchId, BatchStatus, Call, CallId, PhoneNumber, Priority, User},
     http::FieldErrors,
 };
@@ -75,9 +75,12 @@ pub async fn of_batches(dao: &Dao, ada: &User) {
     let mut calls = [1, 1].map(|number| attempt(batch, ada, number, None));
     let later = attempt(batch, ada, 2, Some(calls[0].call_id));
     calls[0].next_call_id = Some(later.call_id);
-    dao.reserve_recipients(id, 2).await.unwrap().unwrap();
+    let reserved = dao.reserve_recipients(id, 2).await.unwrap().unwrap();
     dao.reserve_recipients(id, 100_000).await.unwrap().unwrap();
-    dao.release_recipients(id, 1).await.unwrap();
+    let Reservation::Reserved(adding) = reserved else {
+        panic!("{reserved:?}");
+    };
+    dao.end_adding(id, &adding, 1).await.unwrap();
     assert_eq!(dao.create_recipients(&calls).await.unwrap(), 2);
     assert_eq!(dao.create_recipients(&calls).await.unwrap(), 0);
     dao.create_call(&later).await.unwrap();

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::csv::delimiter::letters;
 use crate::csv::error::CsvError;
+use crate::csv::syntax::letters;
 use crate::domain::ScriptVariables;
 
 /// The meaning of a column.

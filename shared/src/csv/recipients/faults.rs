@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::csv::error::CsvError;
+use crate::domain::RecipientParts;
 
 /// Something wrong with a row, or with one of its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +37,20 @@ impl fmt::Display for RowFault {
     }
 }
 
+/// A row as far as it can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowParts {
+    /// The line on which the row begins, from 1.
+    pub line: u64,
+    /// The fields of the recipient.
+    pub recipient: RecipientParts,
+}
+
 /// Why recipients are refused. There is at least one fault, or the reading stopped.
 #[derive(Debug, Default)]
 pub struct RefusedRecipients {
+    /// All rows that were read, in order: also those without a fault.
+    pub rows: Vec<RowParts>,
     /// The first 1,000 faults, in the order of the rows.
     pub faults: Vec<RowFault>,
     /// The number of all faults.

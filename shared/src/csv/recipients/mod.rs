@@ -12,9 +12,11 @@ use super::marks::unmarked;
 use super::phone_number::{ROUNDED, is_scientific, phone_number};
 use super::table::{Record, Table};
 use super::text::Lines;
-use crate::domain::{ExternalId, InvalidValue, Metadata, Recipient, ScriptVariables};
+use crate::domain::{
+    ExternalId, InvalidField, InvalidValue, Metadata, Recipient, RecipientParts, ScriptVariables,
+};
 use columns::Column;
-pub use faults::{RefusedRecipients, RowFault};
+pub use faults::{RefusedRecipients, RowFault, RowParts};
 
 /// How much may be read.
 #[derive(Debug, Clone, Copy)]
@@ -60,20 +62,22 @@ pub fn read_recipients<R: Read>(
     file: R,
     bounds: Bounds,
 ) -> Result<Vec<RecipientRow>, RefusedRecipients> {
-    let mut recipients = Vec::new();
     let mut refused = RefusedRecipients::default();
-    refused.stopped = read_into(file, bounds, &mut recipients, &mut refused).err();
-    if refused.count == 0 && refused.stopped.is_none() {
-        Ok(recipients)
-    } else {
-        Err(refused)
+    refused.stopped = read_into(file, bounds, &mut refused).err();
+    if refused.count > 0 || refused.stopped.is_some() {
+        return Err(refused);
     }
+    let rows = refused.rows.into_iter();
+    let recipients = rows.filter_map(|RowParts { line, recipient }| {
+        let recipient = recipient.whole()?;
+        Some(RecipientRow { line, recipient })
+    });
+    Ok(recipients.collect())
 }
 
 fn read_into<R: Read>(
     file: R,
     bounds: Bounds,
-    recipients: &mut Vec<RecipientRow>,
     refused: &mut RefusedRecipients,
 ) -> Result<(), CsvError> {
     let file = Bounded {
@@ -97,12 +101,11 @@ fn read_into<R: Read>(
             refused,
             is_refused: false,
         };
-        if let Some(recipient) = row.read(&columns) {
-            recipients.push(RecipientRow {
-                line: record.first,
-                recipient,
-            });
-        }
+        let recipient = row.read(&columns);
+        refused.rows.push(RowParts {
+            line: record.first,
+            recipient,
+        });
         index += 1;
     }
     if index == 0 {
@@ -120,27 +123,29 @@ struct RowReader<'a> {
 }
 
 impl RowReader<'_> {
-    /// Returns the recipient, or adds the row's faults.
-    fn read(&mut self, columns: &[Column]) -> Option<Recipient> {
-        let mut recipient = None;
-        match self.record.misshapen() {
-            Some(message) => self.refuse(None, message),
-            None => recipient = self.recipient(columns),
-        }
-        if self.is_refused {
-            if let Some(message) = self.record.continuation() {
+    /// Returns the recipient as far as it can be read, and adds the row's faults.
+    fn read(&mut self, columns: &[Column]) -> RecipientParts {
+        let recipient = match self.record.misshapen() {
+            Some(message) => {
                 self.refuse(None, message);
+                RecipientParts::UNREADABLE
             }
-            return None;
+            None => self.recipient(columns),
+        };
+        if self.is_refused
+            && let Some(message) = self.record.continuation()
+        {
+            self.refuse(None, message);
         }
         recipient
     }
 
-    fn recipient(&mut self, columns: &[Column]) -> Option<Recipient> {
-        let mut to_number = None;
-        let mut external_id = None;
-        let mut time_zone = None;
+    fn recipient(&mut self, columns: &[Column]) -> RecipientParts {
+        let mut to_number = Err(InvalidField);
+        let mut external_id = Ok(None);
+        let mut time_zone = Ok(None);
         let mut variables = ScriptVariables::default();
+        let mut are_variables_valid = Ok(());
         let mut metadata = BTreeMap::new();
         for (column, cell) in columns.iter().zip(&self.record.cells) {
             let value = unmarked(cell);
@@ -150,34 +155,36 @@ impl RowReader<'_> {
             let field = column.field();
             match column {
                 Column::ToNumber => to_number = self.checked(field, phone_number(cell)),
-                Column::ExternalId => external_id = self.checked(field, parse_id(&value)),
-                Column::TimeZone => time_zone = self.checked(field, value.parse()),
+                Column::ExternalId => external_id = self.checked(field, parse_id(&value)).map(Some),
+                Column::TimeZone => time_zone = self.checked(field, value.parse()).map(Some),
                 Column::Metadata(key) => {
                     metadata.insert(key.clone(), value);
                 }
                 Column::Variable(name) => {
-                    self.checked(field, variables.insert(name.clone(), value));
+                    let inserted = self.checked(field, variables.insert(name.clone(), value));
+                    are_variables_valid = are_variables_valid.and(inserted);
                 }
             }
         }
         let metadata = self.checked("metadata".to_owned(), Metadata::try_from(metadata));
-        Some(Recipient {
-            to_number: to_number?,
+        RecipientParts {
+            to_number,
             external_id,
             time_zone,
-            variables,
-            metadata: metadata?,
-        })
+            variables: are_variables_valid.map(|()| variables),
+            metadata,
+        }
     }
 
-    fn checked<T>(&mut self, field: String, value: Result<T, InvalidValue>) -> Option<T> {
-        match value {
-            Ok(value) => Some(value),
-            Err(InvalidValue(message)) => {
-                self.refuse(Some(field), message);
-                None
-            }
-        }
+    fn checked<T>(
+        &mut self,
+        field: String,
+        value: Result<T, InvalidValue>,
+    ) -> Result<T, InvalidField> {
+        value.map_err(|InvalidValue(message)| {
+            self.refuse(Some(field), message);
+            InvalidField
+        })
     }
 
     fn refuse(&mut self, field: Option<String>, message: String) {

@@ -5,7 +5,8 @@ use std::io::Read;
 use super::cells::Splitter;
 use super::delimiter;
 use super::error::CsvError;
-use super::text::{Line, Lines, ROW_MAX};
+use super::syntax::ROW_MAX;
+use super::text::{Line, Lines};
 
 /// A table: a header, and rows of as many cells. Delimiters are a comma, a semicolon, a tab or `|`.
 pub struct Table<R: Read> {

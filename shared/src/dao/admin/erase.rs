@@ -12,9 +12,9 @@ use super::document::{StoredDocument, StoredDocuments};
 use crate::{
     dao::{
         BLOCKED_NUMBERS, CALLS, DaoError, ERASED_AT, RECORDINGS, USERS,
-        dial_queue::{self, REQUESTED},
+        dial_queue,
     },
-    domain::{Call, CallId, CallStatus, EventSource, UserId},
+    domain::{Call, CallId, CallStatus, EventSource, StatusReason, UserId},
 };
 
 /// The fields that an erased call keeps, if they can be read. All others go, also those that later versions add.
@@ -99,7 +99,7 @@ pub async fn cancel_calls(database: &Database, user: UserId) -> Result<(), DaoEr
     calls.update_many(retried, unwanted).await?;
     let mut waiting = of_user(user);
     waiting.extend(dial_queue::waiting());
-    let canceled = dial_queue::end(CallStatus::Canceled, EventSource::Api, Some(REQUESTED))?;
+    let canceled = dial_queue::end(CallStatus::Canceled, EventSource::Api, Some(StatusReason::Requested.as_str()))?;
     calls.update_many(waiting, canceled).await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! They take the driver's handle ([`Dao::database`](super::Dao::database)). They have no deadline unless their comment names
 //! one: an export or an erasure may read a whole collection. They read raw documents, so that one odd document stops nothing.
 
+pub mod batches;
 pub mod counters;
 mod document;
 pub mod erase;

@@ -28,6 +28,14 @@ impl BatchCounts {
         let waiting = self.by_status.get(&CallStatus::Scheduled);
         waiting.copied().unwrap_or_default()
     }
+
+    /// Number of recipients whose call waits or is under way.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        let active = CallStatus::ACTIVE.iter();
+        let active = active.filter_map(|status| self.by_status.get(status));
+        self.waiting() + active.sum::<u64>()
+    }
 }
 
 /// A group of calls, and its size.

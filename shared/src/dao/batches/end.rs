@@ -9,12 +9,10 @@ use crate::{
         dial_queue::{self, waiting},
         effects::pending,
     },
-    domain::{BatchId, BatchStatus, CallStatus, EventSource, Lane, Pace, Priority},
+    domain::{BatchId, BatchStatus, CallStatus, EventSource, Lane, Pace, Priority, StatusReason},
     telemetry::metrics::{self, Count},
 };
 
-/// `status_reason` of a call whose batch was canceled.
-pub const BATCH_CANCELED: &str = "batch_canceled";
 /// The most batches that `dispatch` works on at a time.
 const OPEN_MAX: i64 = 1_000;
 
@@ -101,7 +99,8 @@ impl Dao {
     ///
     /// Any [`DaoError`].
     pub async fn cancel_batch_page(&self, id: BatchId) -> Result<bool, DaoError> {
-        let stages = dial_queue::end(CallStatus::Canceled, EventSource::Api, Some(BATCH_CANCELED))?;
+        let reason = StatusReason::BatchCanceled.as_str();
+        let stages = dial_queue::end(CallStatus::Canceled, EventSource::Api, Some(reason))?;
         self.end_page(in_lane_of(id), dial_queue::in_lane_order(), &stages, None)
             .await?;
         self.with_timeout(|| self.has_call(waiting_of(id))).await

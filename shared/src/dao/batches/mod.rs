@@ -12,9 +12,11 @@ use mongodb::{
     options::ReturnDocument,
 };
 
+pub(super) use recipients::nobody_adds;
+
 pub use counts::BatchCounts;
 pub use end::{OpenBatches, RunningBatch};
-pub use recipients::{ADDING, Reservation};
+pub use recipients::{ADDING, Adding, Reservation};
 pub use results::{RecipientResult, ResultPage};
 
 use super::{
@@ -22,7 +24,7 @@ use super::{
     stored::{self, find_one},
     updates::{if_else, server_now},
 };
-use crate::domain::{Batch, BatchId, BatchStatus};
+use crate::domain::{Batch, BatchId, BatchStatus, UserId};
 
 /// The result of changing a batch's state.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,9 +35,17 @@ pub enum BatchChange {
     Refused(Batch),
 }
 
+/// How many times a change of the state is tried while other requests change it.
+const TRIES: u32 = 3;
+
 /// The filter for the batch with this id.
 fn by_batch_id(id: BatchId) -> Document {
     doc! { "_id": id.to_string() }
+}
+
+/// The filter for the batches of this user.
+pub(super) fn of_user(id: UserId) -> Document {
+    doc! { "user_id": id.to_string() }
 }
 
 /// The filter of the batches that `dispatch` works on: also that of their partial index.
@@ -120,25 +130,31 @@ impl Dao {
         } }];
         self.with_timeout(|| async {
             let batches = self.batches().await?;
-            let changed = batches
-                .clone_with_type::<RawDocumentBuf>()
-                .find_one_and_update(this.clone(), change.clone())
-                .return_document(ReturnDocument::After)
-                .await?;
-            if let Some(changed) = changed {
-                return stored::read(BATCHES, &changed)
-                    .map(BatchChange::Changed)
-                    .map(Some);
-            }
-            let batch: Option<Batch> = find_one(&batches, by_batch_id(id)).await?;
-            Ok(batch.map(|batch| {
+            let mut tries = 0;
+            loop {
+                let changed = batches
+                    .clone_with_type::<RawDocumentBuf>()
+                    .find_one_and_update(this.clone(), change.clone())
+                    .return_document(ReturnDocument::After)
+                    .await?;
+                if let Some(changed) = changed {
+                    let batch = stored::read(BATCHES, &changed)?;
+                    return Ok(Some(BatchChange::Changed(batch)));
+                }
+                let batch: Option<Batch> = find_one(&batches, by_batch_id(id)).await?;
+                let Some(batch) = batch else {
+                    return Ok(None);
+                };
                 // A repeat by the driver, after a lost response, finds the state changed already.
                 if batch.status == to {
-                    BatchChange::Changed(batch)
-                } else {
-                    BatchChange::Refused(batch)
+                    return Ok(Some(BatchChange::Changed(batch)));
                 }
-            }))
+                tries += 1;
+                // Another request has changed the state meanwhile.
+                if !from.contains(&batch.status) || tries == TRIES {
+                    return Ok(Some(BatchChange::Refused(batch)));
+                }
+            }
         })
         .await
     }

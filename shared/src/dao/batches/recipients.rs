@@ -3,13 +3,14 @@
 use std::{collections::HashSet, time::Duration};
 
 use mongodb::{
-    bson::{DateTime, Document, RawDocumentBuf, bson, doc, oid::ObjectId},
+    bson::{Bson, DateTime, Document, RawDocumentBuf, bson, doc, oid::ObjectId},
     error::{Error, ErrorKind},
+    options::ReturnDocument,
 };
 
 use super::by_batch_id;
 use crate::{
-    dao::{Dao, DaoError, error::is_duplicate_key, updates::server_now},
+    dao::{Dao, DaoError, error::is_duplicate_key, updates::{if_else, server_now}},
     domain::{Batch, BatchId, BatchStatus, Call, PhoneNumber},
 };
 
@@ -18,11 +19,19 @@ pub const ADDING: Duration = Duration::from_secs(15);
 /// Number of calls that one command stores.
 const CHUNK: usize = 100;
 
+/// A request that adds recipients, by the times until which requests may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adding {
+    until: DateTime,
+    /// The time of the requests before it.
+    before: Option<DateTime>,
+}
+
 /// The result of reserving places for recipients.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reservation {
     /// The places are reserved, for [`ADDING`].
-    Reserved,
+    Reserved(Adding),
     /// The batch is closed to new recipients: it was canceled, or has ended.
     Closed(BatchStatus),
     /// The batch has too few places left.
@@ -30,7 +39,7 @@ pub enum Reservation {
 }
 
 /// The condition that no request stores recipients now.
-pub(super) fn nobody_adds() -> Document {
+pub(in crate::dao) fn nobody_adds() -> Document {
     doc! { "$expr": { "$lte": [{ "$ifNull": ["$adding_until", DateTime::from_millis(0)] }, server_now()] } }
 }
 
@@ -45,8 +54,8 @@ impl Dao {
         id: BatchId,
         count: u32,
     ) -> Result<Option<Reservation>, DaoError> {
-        if self.try_to_reserve(id, count).await? {
-            return Ok(Some(Reservation::Reserved));
+        if let Some(adding) = self.try_to_reserve(id, count).await? {
+            return Ok(Some(Reservation::Reserved(adding)));
         }
         let Some(batch) = self.get_batch(id).await? else {
             return Ok(None);
@@ -55,28 +64,41 @@ impl Dao {
             return Ok(Some(Reservation::Closed(batch.status)));
         }
         // Requests that died have left places reserved.
-        let recounted = self.recount_recipients(&batch).await?;
-        if recounted && self.try_to_reserve(id, count).await? {
-            return Ok(Some(Reservation::Reserved));
+        if self.recount_recipients(&batch).await?
+            && let Some(adding) = self.try_to_reserve(id, count).await?
+        {
+            return Ok(Some(Reservation::Reserved(adding)));
         }
         Ok(Some(Reservation::Full))
     }
 
-    async fn try_to_reserve(&self, id: BatchId, count: u32) -> Result<bool, DaoError> {
+    async fn try_to_reserve(&self, id: BatchId, count: u32) -> Result<Option<Adding>, DaoError> {
         let open = BatchStatus::OPEN.map(BatchStatus::as_str).to_vec();
         let left = i64::from(Batch::RECIPIENTS_MAX) - i64::from(count);
         let mut this = by_batch_id(id);
         this.extend(doc! { "status": { "$in": open }, "reserved": { "$lte": left } });
         let adding_ms = i64::try_from(ADDING.as_millis()).unwrap_or(i64::MAX);
         let until = bson!({ "$add": [server_now(), adding_ms] });
+        // Each request has a time of its own, so that `end_adding` knows whether a later one adds, too.
+        let later = bson!({ "$add": ["$adding_until", 1_i64] });
         let reserve = vec![doc! { "$set": {
             "reserved": { "$add": ["$reserved", i64::from(count)] },
-            "adding_until": { "$max": ["$adding_until", until] },
+            "adding_until": { "$max": [later, until] },
+            "adding_before": { "$ifNull": ["$adding_until", Bson::Null] },
         } }];
         self.with_timeout(|| async {
-            let batches = self.batches().await?;
-            let reserved = batches.update_one(this.clone(), reserve.clone()).await?;
-            Ok(reserved.matched_count > 0)
+            let batches = self.batches().await?.clone_with_type::<RawDocumentBuf>();
+            let reserved = batches
+                .find_one_and_update(this.clone(), reserve.clone())
+                .projection(doc! { "_id": 0, "adding_until": 1, "adding_before": 1 })
+                .return_document(ReturnDocument::After)
+                .await?;
+            Ok(reserved.and_then(|batch| {
+                Some(Adding {
+                    until: batch.get_datetime("adding_until").ok()?,
+                    before: batch.get_datetime("adding_before").ok(),
+                })
+            }))
         })
         .await
     }
@@ -102,16 +124,26 @@ impl Dao {
         .await
     }
 
-    /// Gives reserved places back.
+    /// Notes that a request has stored its recipients, so that the batch may end, and gives unused places back.
     ///
     /// # Errors
     ///
-    /// Any [`DaoError`].
-    pub async fn release_recipients(&self, id: BatchId, count: u32) -> Result<(), DaoError> {
-        let release = doc! { "$inc": { "reserved": -i64::from(count) } };
+    /// Any [`DaoError`]. The batch can't end until [`ADDING`] has passed then.
+    pub async fn end_adding(
+        &self,
+        id: BatchId,
+        adding: &Adding,
+        unused: u32,
+    ) -> Result<(), DaoError> {
+        let is_last = bson!({ "$eq": ["$adding_until", adding.until] });
+        let before = adding.before.map_or(Bson::Null, Bson::DateTime);
+        let end = vec![doc! { "$set": {
+            "reserved": { "$subtract": ["$reserved", i64::from(unused)] },
+            "adding_until": if_else(is_last, before, "$adding_until"),
+        } }];
         self.with_timeout(|| async {
             let batches = self.batches().await?;
-            batches.update_one(by_batch_id(id), release.clone()).await?;
+            batches.update_one(by_batch_id(id), end.clone()).await?;
             Ok(())
         })
         .await

@@ -10,11 +10,9 @@ use crate::{
         stored::verbatim,
         updates::{if_else, server_now, sid_is_absent},
     },
-    domain::{Call, CallEvent, CallStatus, DialOutcome, EventSource},
+    domain::{Call, CallEvent, CallStatus, DialOutcome, EventSource, StatusReason},
 };
 
-/// `status_reason` of a call that a client canceled.
-pub(in crate::dao) const REQUESTED: &str = "requested";
 /// Maximum number of calls that one operation ends.
 const PAGE: i64 = 200;
 
@@ -97,7 +95,7 @@ impl Dao {
             untaken,
             CallStatus::Canceled,
             EventSource::Api,
-            Some(REQUESTED),
+            Some(StatusReason::Requested.as_str()),
             doc! {
                 "dial_outcome": if_else(applies(), DialOutcome::Refused.as_str(), "$dial_outcome"),
             },

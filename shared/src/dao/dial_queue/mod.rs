@@ -9,7 +9,7 @@ mod end;
 pub use callee::{BatchState, QueuedCallee};
 pub(super) use claim::in_lane_order;
 pub use claim::{Claim, DueCall};
-pub(super) use end::{REQUESTED, end};
+pub(super) use end::end;
 
 use mongodb::bson::{Document, doc};
 

@@ -252,6 +252,12 @@ const INDEXES: &[Index] = &[
     ),
     index(
         BATCHES,
+        "user_id_status",
+        &[("user_id", 1), ("status", 1)],
+        Kind::Plain,
+    ),
+    index(
+        BATCHES,
         "idempotency_scope_unique",
         &[("idempotency_scope", 1)],
         Kind::UniqueSparse,

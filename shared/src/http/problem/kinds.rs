@@ -100,8 +100,19 @@ impl Problem {
     /// 422: all invalid fields of the request.
     #[must_use]
     pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        let count = errors.len();
+        Self::first_invalid_fields(errors, count)
+    }
+
+    /// 422: the first invalid fields of the request, which has `count` faults.
+    #[must_use]
+    pub fn first_invalid_fields(errors: Vec<FieldError>, count: usize) -> Self {
         let names: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
-        let detail = format!("Invalid: {}.", names.join(", "));
+        let more = match count.saturating_sub(errors.len()) {
+            0 => String::new(),
+            more => format!(", and {more} more faults"),
+        };
+        let detail = format!("Invalid: {}{more}.", names.join(", "));
         Self {
             errors,
             ..Self::new(

@@ -1,5 +1,6 @@
 //! Batches: the checks of a new batch, its recipients, its pace, and its end.
 
+mod entries;
 mod new_calls;
 mod pace;
 mod recipients;
@@ -9,8 +10,9 @@ use std::{sync::Arc, time::Duration};
 use bson::DateTime;
 use chrono::Utc;
 
+pub use entries::RecipientFault;
 pub use pace::CannotFinish;
-pub use recipients::{Added, RecipientFault, RecipientsError};
+pub use recipients::{Added, CheckedRecipients, RecipientsError};
 
 use super::rules::Rules;
 use crate::{

@@ -1,27 +1,22 @@
 //! The calls of new recipients: the checks of each recipient, and the call that it becomes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use bson::{DateTime, oid::ObjectId};
+use bson::DateTime;
 
-use super::{Batches, RecipientFault, RecipientsError, utc};
+use super::{
+    Batches,
+    entries::{Entry, RecipientFault},
+    utc,
+};
 use crate::{
     dao::Callee,
     domain::{
-        Batch, BatchStatus, Call, CallId, CallRefusal, Metadata, NewCall, OutboundCallRequest,
-        PhoneNumber, Recipient, RenderError, RuleError, Script, ScriptTemplate, TimeZone, UserId,
-        WaitingFor,
+        Batch, BatchStatus, Call, CallRefusal, Metadata, NewCall, OutboundCallRequest, PhoneNumber,
+        RecipientParts, RenderError, RuleError, Script, ScriptTemplate, ScriptVariables, TimeZone,
+        UserId, WaitingFor,
     },
-    service::rules::Line,
 };
-
-/// A recipient that the request names once.
-pub(super) struct Entry<'a> {
-    pub(super) index: usize,
-    pub(super) recipient: &'a Recipient,
-    pub(super) call_id: CallId,
-    pub(super) line: Line,
-}
 
 /// The facts for the checks of all recipients.
 pub(super) struct Facts<'a> {
@@ -37,14 +32,17 @@ pub(super) struct Facts<'a> {
 }
 
 impl Batches {
-    /// Checks a recipient, and makes the call. The inner error has all faults of the recipient.
+    /// Checks a recipient, and adds all its faults. Returns its call, or `None` if a field is invalid.
+    ///
+    /// # Errors
+    ///
+    /// If the calling hours can't be checked: the message says which time zone is unknown.
     pub(super) fn check(
         &self,
         facts: &mut Facts,
         entry: &Entry,
-    ) -> Result<Result<Box<Call>, Vec<RecipientFault>>, RecipientsError> {
-        let recipient = entry.recipient;
-        let mut faults = Vec::new();
+        faults: &mut Vec<RecipientFault>,
+    ) -> Result<Option<Call>, &'static str> {
         let mut refuse = |field, message| {
             faults.push(RecipientFault {
                 index: entry.index,
@@ -52,40 +50,52 @@ impl Batches {
                 message,
             });
         };
-        let script = render(&facts.template, recipient);
-        let metadata = metadata(facts.batch, recipient);
-        let due_at = self.due_at(facts, entry);
-        if let Err((field, message)) = &script {
-            refuse(field, message.clone());
-        }
-        if let Err(message) = &metadata {
-            refuse("metadata", message.clone());
-        }
-        match &due_at {
-            Err(RuleError::Refused(refusal)) => refuse("to_number", reason(refusal)),
-            Err(RuleError::UnknownTimeZone(message)) => {
-                return Err(RecipientsError::UnknownTimeZone(message));
+        let RecipientParts {
+            variables,
+            metadata,
+            ..
+        } = entry.recipient;
+        let script = variables.as_ref().ok().and_then(|variables| {
+            let script = render(&facts.template, variables);
+            script
+                .map_err(|message| refuse("variables", message))
+                .ok()
+        });
+        let metadata = metadata.as_ref().ok().and_then(|metadata| {
+            let merged = merged(facts.batch, metadata);
+            merged.map_err(|message| refuse("metadata", message)).ok()
+        });
+        let due_at = match self.due_at(facts, entry) {
+            Ok(due_at) => due_at,
+            Err(RuleError::Refused(refusal)) => {
+                refuse("to_number", reason(&refusal));
+                None
             }
-            Ok(_) => {}
-        }
-        let (Ok(script), Ok(metadata), Ok(due_at)) = (script, metadata, due_at) else {
-            return Ok(Err(faults));
+            Err(RuleError::UnknownTimeZone(message)) => return Err(message),
         };
-        let call = self.call(facts, entry, script, metadata, due_at);
-        Ok(Ok(Box::new(call)))
+        let (Some(script), Some(metadata), Some(due_at)) = (script, metadata, due_at) else {
+            return Ok(None);
+        };
+        Ok(self.call(facts, entry, script, metadata, due_at))
     }
 
-    /// Checks the number, and returns the first time at which the hours allow the call.
-    fn due_at(&self, facts: &mut Facts, entry: &Entry) -> Result<DateTime, RuleError> {
+    /// Checks the number, and returns the first time at which the hours allow the call. `None` if the number or the time zone is
+    /// invalid.
+    fn due_at(&self, facts: &mut Facts, entry: &Entry) -> Result<Option<DateTime>, RuleError> {
+        let Some(line) = &entry.line else {
+            return Ok(None);
+        };
         let blocked = &facts.blocked;
-        let mut spellings = entry.line.spellings().iter();
+        let mut spellings = line.spellings().iter();
         facts.callee.blocked_as = spellings.find(|it| blocked.contains(it)).cloned();
-        self.rules.check_permanent(&entry.line, &facts.callee)?;
-        let zone = entry.recipient.time_zone.as_ref();
-        let zone: Option<&TimeZone> = zone.or(facts.callee.user.time_zone.as_ref());
+        self.rules.check_permanent(line, &facts.callee)?;
+        let Ok(zone) = &entry.recipient.time_zone else {
+            return Ok(None);
+        };
+        let zone: Option<&TimeZone> = zone.as_ref().or(facts.callee.user.time_zone.as_ref());
         let (from, until) = (utc(facts.begin), utc(facts.batch.expires_at));
-        let first = self.rules.first_allowed(&entry.line, zone, from, until)?;
-        Ok(DateTime::from_millis(first.timestamp_millis()))
+        let first = self.rules.first_allowed(line, zone, from, until)?;
+        Ok(Some(DateTime::from_millis(first.timestamp_millis())))
     }
 
     fn call(
@@ -95,11 +105,20 @@ impl Batches {
         script: Script,
         metadata: Metadata,
         due_at: DateTime,
-    ) -> Call {
-        let (batch, recipient) = (facts.batch, entry.recipient);
+    ) -> Option<Call> {
+        let batch = facts.batch;
+        let recipient = entry.recipient;
+        let (Ok(to_number), Ok(external_id), Ok(time_zone)) = (
+            &recipient.to_number,
+            &recipient.external_id,
+            &recipient.time_zone,
+        ) else {
+            return None;
+        };
+        let (call_id, line) = (entry.call_id?, entry.line.as_ref()?);
         let request = OutboundCallRequest {
             user_id: batch.user_id.clone(),
-            to_number: recipient.to_number.clone(),
+            to_number: to_number.clone(),
             script,
             recording_enabled: batch.recording_enabled,
             voice: batch.voice.clone(),
@@ -117,87 +136,48 @@ impl Batches {
             request,
             user_id: facts.user_id,
             from_number: self.from_number.clone(),
-            counted_number: entry.line.key(),
+            counted_number: line.key(),
             idempotency: None,
             created_by: facts.created_by.map(str::to_owned),
             may_take: std::time::Duration::ZERO,
         });
-        let external_id = recipient.external_id.as_ref();
         let waiting_for = match batch.status {
             _ if due_at > facts.begin => WaitingFor::CallingHours,
             _ if due_at > facts.now => WaitingFor::ScheduledTime,
             BatchStatus::Running => WaitingFor::Permit,
             _ => WaitingFor::Batch,
         };
-        Call {
-            id: entry.call_id.object_id(),
-            call_id: entry.call_id,
+        let call = Call {
+            id: call_id.object_id(),
+            call_id,
             batch_id: Some(batch.id),
-            external_id: external_id.map(|id| id.as_str().to_owned()),
-            time_zone: recipient.time_zone.clone(),
+            external_id: external_id.as_ref().map(|id| id.as_str().to_owned()),
+            time_zone: time_zone.clone(),
             attempt: Some(1),
             scheduled_at: batch.scheduled_at,
             ..call
-        }
-        .with_retry(batch.retry.clone())
-        .scheduled(due_at, batch.expires_at, waiting_for)
-    }
-}
-
-/// Finds the recipients that the request names once, and those that repeat another one with other values.
-pub(super) fn entries<'a>(
-    batch: &Batch,
-    recipients: &'a [Recipient],
-) -> (Vec<Entry<'a>>, Vec<RecipientFault>) {
-    let mut first_at: HashMap<ObjectId, usize> = HashMap::new();
-    let mut entries = Vec::new();
-    let mut faults = Vec::new();
-    for (index, recipient) in recipients.iter().enumerate() {
-        let call_id = CallId::of_recipient(batch.id, &recipient.identity());
-        let first = *first_at.entry(call_id.object_id()).or_insert(index);
-        if first == index {
-            entries.push(Entry {
-                index,
-                recipient,
-                call_id,
-                line: Line::of(&recipient.to_number),
-            });
-        } else if recipients[first] != *recipient {
-            faults.push(RecipientFault {
-                index,
-                field: match recipient.external_id {
-                    Some(_) => "external_id",
-                    None => "to_number",
-                },
-                message: format!("repeats that of recipients[{first}], with other values"),
-            });
-        }
-    }
-    (entries, faults)
-}
-
-fn render(
-    template: &ScriptTemplate,
-    recipient: &Recipient,
-) -> Result<Script, (&'static str, String)> {
-    let rendered = template.render(recipient.variables.entries());
-    rendered.map_err(|error| {
-        let message = match &error {
-            RenderError::Missing(names) => {
-                format!("must have {}, which the script names", names.join(", "))
-            }
-            RenderError::Invalid(invalid) => {
-                format!("must make a valid script, but the script {invalid}")
-            }
         };
-        ("variables", message)
+        let call = call.with_retry(batch.retry.clone());
+        Some(call.scheduled(due_at, batch.expires_at, waiting_for))
+    }
+}
+
+fn render(template: &ScriptTemplate, variables: &ScriptVariables) -> Result<Script, String> {
+    let rendered = template.render(variables.entries());
+    rendered.map_err(|error| match &error {
+        RenderError::Missing(names) => {
+            format!("must have {}, which the script names", names.join(", "))
+        }
+        RenderError::Invalid(invalid) => {
+            format!("must make a valid script, but the script {invalid}")
+        }
     })
 }
 
-/// The batch's metadata, with those of the recipient.
-fn metadata(batch: &Batch, recipient: &Recipient) -> Result<Metadata, String> {
+/// The batch's metadata, with those of a recipient.
+fn merged(batch: &Batch, own: &Metadata) -> Result<Metadata, String> {
     let mut entries = batch.metadata.clone().into_entries();
-    entries.extend(recipient.metadata.clone().into_entries());
+    entries.extend(own.clone().into_entries());
     Metadata::try_from(entries).map_err(|invalid| format!("and those of the batch {invalid}"))
 }
 

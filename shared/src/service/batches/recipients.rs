@@ -7,11 +7,13 @@ use tokio::time::Instant;
 
 use super::{
     Batches,
-    new_calls::{Entry, Facts, entries},
+    entries::{Entry, RecipientFault, entries},
+    new_calls::Facts,
 };
 use crate::{
     dao::{ADDING, DaoError, Reservation, within},
-    domain::{Batch, BatchStatus, Call, PhoneNumber, Recipient},
+    domain::{Batch, BatchStatus, Call, PhoneNumber, RecipientParts},
+    service::rules::Line,
 };
 
 /// The result of adding recipients.
@@ -25,15 +27,13 @@ pub struct Added {
     pub total: u64,
 }
 
-/// A fault of a recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecipientFault {
-    /// The recipient's place in the request, from 0.
-    pub index: usize,
-    /// The field.
-    pub field: &'static str,
-    /// A sentence without its subject. It repeats no value.
-    pub message: String,
+/// The recipients of a request, checked.
+#[derive(Debug)]
+pub struct CheckedRecipients {
+    /// All faults, in the order of the recipients. Faults of fields that can't be read are not among them.
+    pub faults: Vec<RecipientFault>,
+    calls: Vec<Call>,
+    count: usize,
 }
 
 /// Why no recipient is added.
@@ -49,8 +49,6 @@ pub enum RecipientsError {
     Expired,
     /// The batch has too few places left.
     Full,
-    /// Some recipients are at fault: all faults, by index.
-    Faults(Vec<RecipientFault>),
     /// The calling hours can't be checked: the message says which time zone is unknown.
     UnknownTimeZone(&'static str),
     /// This version can't read the stored batch.
@@ -66,19 +64,18 @@ impl From<DaoError> for RecipientsError {
 }
 
 impl Batches {
-    /// Adds recipients to a batch: all, or none if one is at fault. A recipient that the batch has already stays unchanged.
-    /// `created_by` is the API key's name.
+    /// Checks recipients of a batch: the valid fields of each. A recipient that the batch has already stays unchanged, so no rule
+    /// applies to it. `created_by` is the API key's name. Stores nothing.
     ///
     /// # Errors
     ///
-    /// See [`RecipientsError`]. After [`RecipientsError::Database`], some of the recipients may be stored. A repeat of the request
-    /// stores the others.
-    pub async fn add_recipients(
+    /// See [`RecipientsError`].
+    pub async fn check_recipients(
         &self,
         batch: &Batch,
-        recipients: &[Recipient],
+        recipients: &[RecipientParts],
         created_by: Option<&str>,
-    ) -> Result<Added, RecipientsError> {
+    ) -> Result<CheckedRecipients, RecipientsError> {
         if !BatchStatus::OPEN.contains(&batch.status) {
             return Err(RecipientsError::Closed(batch.status));
         }
@@ -89,10 +86,7 @@ impl Batches {
         }
         let template = batch.template().map_err(|_| RecipientsError::Unreadable)?;
         let (entries, mut faults) = entries(batch, recipients);
-        let ids: Vec<_> = entries
-            .iter()
-            .map(|entry| entry.call_id.object_id())
-            .collect();
+        let ids: Vec<_> = entries.iter().filter_map(Entry::object_id).collect();
         let user_id = batch.user_id.parse();
         let user_id = user_id.map_err(|_| RecipientsError::UserNotFound)?;
         let (callee, blocked, stored) = tokio::try_join!(
@@ -111,20 +105,32 @@ impl Batches {
             now,
         };
         let mut calls = Vec::new();
-        // Rules apply to new recipients, not to repeats.
-        let is_new = |entry: &&Entry| !stored.contains(&entry.call_id.object_id());
-        for entry in entries.iter().filter(is_new) {
-            match self.check(&mut facts, entry)? {
-                Ok(call) => calls.push(*call),
-                Err(found) => faults.extend(found),
-            }
+        let is_stored = |entry: &Entry| entry.object_id().is_some_and(|id| stored.contains(&id));
+        for entry in entries.iter().filter(|entry| !is_stored(entry)) {
+            let call = self.check(&mut facts, entry, &mut faults);
+            calls.extend(call.map_err(RecipientsError::UnknownTimeZone)?);
         }
-        if !faults.is_empty() {
-            faults.sort_by_key(|fault| fault.index);
-            return Err(RecipientsError::Faults(faults));
-        }
-        let added = self.store(batch, &calls).await?;
-        let count = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
+        faults.sort_by_key(|fault| fault.index);
+        Ok(CheckedRecipients {
+            faults,
+            calls,
+            count: recipients.len(),
+        })
+    }
+
+    /// Adds checked recipients to a batch. The caller makes sure that none is at fault.
+    ///
+    /// # Errors
+    ///
+    /// See [`RecipientsError`]. After [`RecipientsError::Database`], some of the recipients may be stored. A repeat of the request
+    /// stores the others.
+    pub async fn add_recipients(
+        &self,
+        batch: &Batch,
+        checked: &CheckedRecipients,
+    ) -> Result<Added, RecipientsError> {
+        let added = self.store(batch, &checked.calls).await?;
+        let count = u32::try_from(checked.count).unwrap_or(u32::MAX);
         Ok(Added {
             added,
             duplicates: count - added,
@@ -133,7 +139,8 @@ impl Batches {
     }
 
     async fn list_blocked(&self, entries: &[Entry<'_>]) -> Result<HashSet<PhoneNumber>, DaoError> {
-        let spellings = entries.iter().flat_map(|entry| entry.line.spellings());
+        let lines = entries.iter().filter_map(|entry| entry.line.as_ref());
+        let spellings = lines.flat_map(Line::spellings);
         let spellings: HashSet<_> = spellings.cloned().collect();
         let spellings: Vec<_> = spellings.into_iter().collect();
         self.dao.list_blocked_among(&spellings).await
@@ -146,18 +153,17 @@ impl Batches {
         }
         let deadline = Instant::now() + ADDING;
         let count = u32::try_from(calls.len()).unwrap_or(u32::MAX);
-        match self.dao.reserve_recipients(batch.id, count).await? {
+        let adding = match self.dao.reserve_recipients(batch.id, count).await? {
             None => return Err(RecipientsError::BatchNotFound),
             Some(Reservation::Closed(status)) => return Err(RecipientsError::Closed(status)),
             Some(Reservation::Full) => return Err(RecipientsError::Full),
-            Some(Reservation::Reserved) => {}
-        }
+            Some(Reservation::Reserved(adding)) => adding,
+        };
         let added = within(deadline, self.dao.create_recipients(calls)).await?;
-        if added < count {
-            let unused = count - added;
-            if let Err(error) = self.dao.release_recipients(batch.id, unused).await {
-                tracing::warn!(%error, unused, "places of recipients not released");
-            }
+        // Without this, the batch would not end within `ADDING`.
+        let unused = count - added;
+        if let Err(error) = self.dao.end_adding(batch.id, &adding, unused).await {
+            tracing::warn!(%error, unused, "end of adding recipients not stored");
         }
         Ok(added)
     }

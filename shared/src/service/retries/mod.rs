@@ -10,7 +10,7 @@ use crate::{
     dao::BatchState,
     domain::{
         Call, CallEvent, CallId, CallStatus, DialOutcome, EffectKind, EventSource, Retry,
-        RetryReason, TwilioRefusal,
+        RetryReason, StatusReason, TwilioRefusal,
     },
 };
 
@@ -58,12 +58,12 @@ impl NoAttempt {
         match self {
             Self::NotEnded => "not_ended",
             Self::BudgetUsedUp => "budget_used_up",
-            Self::Requested => "requested",
+            Self::Requested => StatusReason::Requested.as_str(),
             Self::RefusedToClient => "refused_to_client",
-            Self::Answered => "answered",
+            Self::Answered => StatusReason::Answered.as_str(),
             Self::NumberRefused => "number_refused",
             Self::NotWanted => "not_wanted",
-            Self::BatchCanceled => "batch_canceled",
+            Self::BatchCanceled => StatusReason::BatchCanceled.as_str(),
             Self::TooLate => "too_late",
         }
     }
