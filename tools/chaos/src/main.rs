@@ -25,7 +25,7 @@ mod twilio_faults;
 mod violation;
 mod watchers;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -60,6 +60,9 @@ struct Arguments {
     /// With --schedule: wait for the next full hour, so that calling hours open or close at a midnight during the run
     #[arg(long, requires = "schedule")]
     midnight: bool,
+    /// Folder with the binaries of another version: half of the functions' environments run them, as during a deployment
+    #[arg(long, value_name = "FOLDER", conflicts_with = "schedule")]
+    beside: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -79,6 +82,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         outages: arguments.outages as usize,
         uses_queue: arguments.schedule,
         waits_for_hour: arguments.midnight,
+        beside: arguments.beside.map(std::path::absolute).transpose()?,
     };
     let report = if arguments.seeds == 1 {
         let report = run::run(&workspace, settings).await?;
@@ -110,6 +114,9 @@ async fn run_each_seed(folder: &Path, first: Settings, runs: u32) -> Result<Valu
         }
         if first.waits_for_hour {
             child.arg("--midnight");
+        }
+        if let Some(folder) = &first.beside {
+            child.arg("--beside").arg(folder);
         }
         let file = folder.join("report.json");
         // An older report must not be taken for this run's.

@@ -1,6 +1,7 @@
 //! One run: starts the services, places the calls while everything fails, waits, and compares.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -36,7 +37,7 @@ const BEFORE_HOUR: Duration = Duration::from_secs(50);
 const COUNTS_CACHED: Duration = Duration::from_secs(3);
 
 /// The settings of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub seed: u64,
     pub calls: usize,
@@ -46,6 +47,8 @@ pub struct Settings {
     pub uses_queue: bool,
     /// True if the run begins just before a full hour.
     pub waits_for_hour: bool,
+    /// The binaries of another version, which run beside those of the workspace.
+    pub beside: Option<PathBuf>,
 }
 
 impl Settings {
@@ -57,11 +60,16 @@ impl Settings {
             outages,
             uses_queue,
             waits_for_hour,
+            beside,
         } = self;
         let schedule = if *uses_queue { " --schedule" } else { "" };
         let midnight = if *waits_for_hour { " --midnight" } else { "" };
+        let beside = beside
+            .as_ref()
+            .map(|folder| format!(" --beside {}", folder.display()));
+        let beside = beside.unwrap_or_default();
         format!(
-            "cargo xtask chaos{schedule}{midnight} --calls {calls} --outages {outages} --seed {seed}"
+            "cargo xtask chaos{schedule}{midnight}{beside} --calls {calls} --outages {outages} --seed {seed}"
         )
     }
 }
@@ -93,7 +101,8 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
         tokio::time::sleep(wait).await;
     }
     steps.next("starting the database, Twilio, the queue and the functions");
-    let mut services = Services::start(workspace, &venv, &aws_venv, &plan).await?;
+    let mut services =
+        Services::start(workspace, &venv, &aws_venv, &plan, settings.beside.clone()).await?;
     let watchers = Watchers::start(&services, settings.uses_queue);
 
     steps.next(format!("placing {calls} calls while everything fails"));

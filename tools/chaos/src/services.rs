@@ -102,6 +102,7 @@ impl Services {
         venv: &Venv,
         aws_venv: &Venv,
         plan: &Plan,
+        beside: Option<PathBuf>,
     ) -> Result<Self> {
         let folder = workspace.target.join("chaos");
         let log = folder.join(format!("seed-{}.log", plan.seed));
@@ -152,6 +153,7 @@ impl Services {
                 output: output.clone(),
                 environments: ENVIRONMENTS,
                 kills: Some(kills(plan)),
+                beside,
             },
         );
         Ok(Self {
