@@ -90,19 +90,22 @@ pub(crate) async fn hang_up(
     let Some(sid) = call.twilio_sid.clone() else {
         return Ok(call_response(StatusCode::ACCEPTED, call));
     };
-    let had_ended = app.end_at_twilio(id, &sid).await?;
     if call.retry.is_some() {
+        // Stored before the call can end, so that no attempt follows its end. It stays if Twilio fails.
         let ended = app.end_series(id, Wish::NoRetry).await?;
-        return if had_ended {
-            ended_response(ended)
-        } else {
-            Ok(call_response(StatusCode::ACCEPTED, ended.call))
-        };
+        if ended.call.status.is_terminal() {
+            return ended_response(ended);
+        }
     }
-    if had_ended {
+    let had_ended = app.end_at_twilio(id, &sid).await?;
+    if had_ended && call.retry.is_none() {
         return Err(has_ended());
     }
-    Ok(call_response(StatusCode::ACCEPTED, app.call(id).await?))
+    let call = app.call(id).await?;
+    if had_ended {
+        return ended_response(Cancellation { call, later: None });
+    }
+    Ok(call_response(StatusCode::ACCEPTED, call))
 }
 
 /// The response to a hang-up of a call that waits no longer, or had ended.
