@@ -66,7 +66,8 @@ pub(crate) async fn cancel(
     responses(
         (status = 202, description = "Twilio ends the call. It has ended when `status` says so. A call that waited is `canceled`", body = CallBody),
         (status = 409, description = "The call has already ended (`call_ended`), and no attempt follows. `detail` names a later attempt that goes on"),
-        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`)"),
+        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`). \
+            No attempt follows a call with retries, and it ends when it is answered"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]

@@ -173,7 +173,7 @@ async fn unreachable_twilio_is_a_502() {
 /// The next attempt could follow before Twilio has answered.
 #[tokio::test]
 async fn hang_up_stops_the_retries_before_twilio_is_asked() {
-    let api = Api::new().await;
+    let api = Api::with_queue().await;
     let mut body = api.body();
     body["retry"] = json!({ "delays_seconds": [0] });
     let id = text(&api.post(&body).await.json()["call_id"]);
