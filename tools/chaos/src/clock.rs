@@ -54,10 +54,10 @@ pub async fn run_before_midnight(workspace: &Workspace) -> Result<()> {
         .env("LD_PRELOAD", library)
         .env(DIFFERENCE, format!("+{}", difference.as_secs()))
         .envs([REAL_TIMEOUTS]);
-    match program.status().await?.success() {
-        true => Ok(()),
-        false => Err("the run before midnight failed: see above".into()),
+    if program.status().await?.success() {
+        return Ok(());
     }
+    Err("the run before midnight failed: see above".into())
 }
 
 /// How far the clocks are from the start of a run before midnight.
