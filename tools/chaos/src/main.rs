@@ -2,7 +2,9 @@
 //! no call is lost or dialled twice.
 
 mod clients;
+mod clock;
 mod compare;
+mod counts;
 mod database_faults;
 mod evidence;
 mod hours;
@@ -57,7 +59,7 @@ struct Arguments {
     /// Use the dial queue: half of the calls are scheduled, a third is retried, two batches are dialled
     #[arg(long)]
     schedule: bool,
-    /// With --schedule: wait for the next full hour, so that calling hours open or close at a midnight during the run
+    /// With --schedule: run over a midnight UTC, with daily caps. Calling hours open or close then
     #[arg(long, requires = "schedule")]
     midnight: bool,
     /// Folder with the binaries of another version: half of the functions' environments run them, as during a deployment
@@ -73,6 +75,9 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<()> {
     prerequisites::check()?;
     let workspace = Workspace::find()?;
+    if arguments.midnight && arguments.seeds == 1 && clock::can_be_set() && !clock::is_set() {
+        return clock::run_before_midnight(&workspace).await;
+    }
     let folder = workspace.target.join("chaos");
     std::fs::create_dir_all(&folder)?;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));

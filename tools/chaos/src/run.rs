@@ -14,13 +14,14 @@ use stack::workspace::Workspace;
 use crate::clients::Clients;
 use crate::compare::violations;
 use crate::database_faults::DatabaseFaults;
+use crate::evidence::Sent;
 use crate::known::{Known, KnownOfQueue};
 use crate::moment::{Moment, millis, now};
 use crate::operators::{self, with_aftermath};
 use crate::plan::Plan;
 use crate::queue_events::QueueEvents;
 use crate::report::{Events, Report};
-use crate::services::Services;
+use crate::services::{DIAL_QUEUE, Services};
 use crate::watchers::Watchers;
 use crate::{database_faults, metrics, settling, twilio_faults};
 
@@ -45,7 +46,7 @@ pub struct Settings {
     pub outages: usize,
     /// True if calls use the dial queue.
     pub uses_queue: bool,
-    /// True if the run begins just before a full hour.
+    /// True if the run begins just before a full hour, and has daily caps.
     pub waits_for_hour: bool,
     /// The binaries of another version, which run beside those of the workspace.
     pub beside: Option<PathBuf>,
@@ -86,10 +87,10 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
     println!("seed {seed}: {}", settings.command());
     let cuts = (calls * CUTS_PER_HUNDRED_CALLS / 100).max(2);
     let plan = Plan::new(seed, calls, settings.outages, cuts);
-    let plan = if settings.uses_queue {
-        plan.with_queue()
-    } else {
-        plan
+    let plan = match (settings.uses_queue, settings.waits_for_hour) {
+        (true, true) => plan.with_queue().with_daily_caps(),
+        (true, false) => plan.with_queue(),
+        (false, _) => plan,
     };
 
     steps.next("building the functions and the simulator");
@@ -134,6 +135,10 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
     let mut evidence = services.evidence(&known).await?;
     evidence.webhooks = seen.log.webhooks;
     evidence.went_back = seen.statuses.went_back;
+    if let (Some(queue), Some(deliveries)) = (&mut evidence.queue, seen.deliveries.get(DIAL_QUEUE))
+    {
+        queue.sent = deliveries.first.iter().filter_map(Sent::read).collect();
+    }
     let violations = violations(&evidence);
     let queue = evidence.queue.as_ref().map(|queue| {
         let actions = tally.actions.clone();
