@@ -6,8 +6,7 @@ use outdial::{
     csv::{Bounds, RefusedRecipients, read_recipients},
     domain::{InvalidField, Recipient, RecipientParts, RecipientsAdd},
     http::{
-        FieldErrors, Problem, has_media_type, parse_object, read_body, read_element,
-        read_value,
+        FieldErrors, Problem, has_media_type, parse_object, read_body, read_element, read_value,
     },
 };
 use serde_json::{Map, Value};

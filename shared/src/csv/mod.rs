@@ -19,7 +19,9 @@ mod writer;
 
 pub use error::CsvError;
 pub use phone_number::phone_number;
-pub use recipients::{Bounds, RecipientRow, RefusedRecipients, RowFault, RowParts, read_recipients};
+pub use recipients::{
+    Bounds, RecipientRow, RefusedRecipients, RowFault, RowParts, read_recipients,
+};
 pub use syntax::{DELIMITER_NAMES, is_blank, letters};
 pub use table::{Record, Table};
 pub use text::{Line, Lines};

@@ -6,10 +6,12 @@ use mongodb::bson::{Bson, Document, bson, doc};
 use super::{
     Dao, DaoError,
     dial_queue::end,
-    stored::find_one,
+    stored::find_one_and_update,
     updates::{by_id, if_else, sid_is_absent},
 };
-use crate::domain::{Call, CallId, CallStatus, EffectKind, EventSource, RetryRequest, StatusReason};
+use crate::domain::{
+    Call, CallId, CallStatus, EffectKind, EventSource, RetryRequest, StatusReason,
+};
 
 /// The effect of a client's request on a call that does not wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub enum Wish {
     Cancel,
     /// Also its end, as soon as its `CallSid` is known.
     HangUp,
-    /// No next attempt. Twilio ends the call.
+    /// No next attempt. The caller then asks Twilio to end the call.
     NoRetry,
 }
 
@@ -99,12 +101,14 @@ impl Dao {
     }
 
     async fn end_for_client(&self, id: CallId, wish: Wish) -> Result<Option<Call>, DaoError> {
-        let mut stages = end(CallStatus::Canceled, EventSource::Api, Some(StatusReason::Requested.as_str()))?;
+        let mut stages = end(
+            CallStatus::Canceled,
+            EventSource::Api,
+            Some(StatusReason::Requested.as_str()),
+        )?;
         stages.push(store_wish(wish));
         self.with_timeout(|| async {
-            let calls = self.calls().await?;
-            calls.update_one(by_id(id), stages.clone()).await?;
-            find_one(&calls, by_id(id)).await
+            find_one_and_update(&self.calls().await?, by_id(id), stages.clone()).await
         })
         .await
     }

@@ -17,6 +17,7 @@ mod dialing;
 mod dispatcher;
 mod effects;
 mod error;
+mod handshakes;
 pub mod indexes;
 mod next_attempt;
 mod page;
@@ -36,14 +37,14 @@ mod users;
 mod voice;
 
 pub use batches::{
-    ADDING, Adding, BatchChange, BatchCounts, OpenBatches, RecipientResult, Reservation, ResultPage,
-    RunningBatch,
+    ADDING, Adding, BatchChange, BatchCounts, OpenBatches, RecipientResult, Reservation,
+    ResultPage, RunningBatch,
 };
 pub use cancel::{Cancellation, Wish};
 pub use client::{CALL_TIMEOUT, Dao, with_deadline, within};
 pub use cursor::{CallFilter, Cursor, List};
 pub use daily_caps::{CapCheck, DailyCaps, Permit, number_counter, user_counter};
-pub use dial_queue::{BatchState, Claim, DueCall, QueuedCallee};
+pub use dial_queue::{BatchState, Claim, DueCall, QueuedCallee, ReadCall};
 pub use dialing::DialingSwitch;
 pub use dispatcher::{Dispatcher, Stop};
 pub use effects::CallsWithEffects;

@@ -10,10 +10,7 @@ use mongodb::{
 
 use super::document::{StoredDocument, StoredDocuments};
 use crate::{
-    dao::{
-        BLOCKED_NUMBERS, CALLS, DaoError, ERASED_AT, RECORDINGS, USERS,
-        dial_queue,
-    },
+    dao::{BLOCKED_NUMBERS, CALLS, DaoError, ERASED_AT, RECORDINGS, USERS, dial_queue},
     domain::{Call, CallId, CallStatus, EventSource, StatusReason, UserId},
 };
 
@@ -99,7 +96,11 @@ pub async fn cancel_calls(database: &Database, user: UserId) -> Result<(), DaoEr
     calls.update_many(retried, unwanted).await?;
     let mut waiting = of_user(user);
     waiting.extend(dial_queue::waiting());
-    let canceled = dial_queue::end(CallStatus::Canceled, EventSource::Api, Some(StatusReason::Requested.as_str()))?;
+    let canceled = dial_queue::end(
+        CallStatus::Canceled,
+        EventSource::Api,
+        Some(StatusReason::Requested.as_str()),
+    )?;
     calls.update_many(waiting, canceled).await?;
     Ok(())
 }

@@ -8,8 +8,7 @@ mod results;
 
 use mongodb::{
     Collection,
-    bson::{Document, RawDocumentBuf, bson, doc},
-    options::ReturnDocument,
+    bson::{Document, bson, doc},
 };
 
 pub(super) use recipients::nobody_adds;
@@ -21,7 +20,7 @@ pub use results::{RecipientResult, ResultPage};
 
 use super::{
     BATCHES, Dao, DaoError, insert_once,
-    stored::{self, find_one},
+    stored::{find_one, find_one_and_update},
     updates::{if_else, server_now},
 };
 use crate::domain::{Batch, BatchId, BatchStatus, UserId};
@@ -132,13 +131,8 @@ impl Dao {
             let batches = self.batches().await?;
             let mut tries = 0;
             loop {
-                let changed = batches
-                    .clone_with_type::<RawDocumentBuf>()
-                    .find_one_and_update(this.clone(), change.clone())
-                    .return_document(ReturnDocument::After)
-                    .await?;
-                if let Some(changed) = changed {
-                    let batch = stored::read(BATCHES, &changed)?;
+                let changed = find_one_and_update(&batches, this.clone(), change.clone());
+                if let Some(batch) = changed.await? {
                     return Ok(Some(BatchChange::Changed(batch)));
                 }
                 let batch: Option<Batch> = find_one(&batches, by_batch_id(id)).await?;

@@ -10,7 +10,11 @@ use mongodb::{
 
 use super::by_batch_id;
 use crate::{
-    dao::{Dao, DaoError, error::is_duplicate_key, updates::{if_else, server_now}},
+    dao::{
+        Dao, DaoError,
+        error::is_duplicate_key,
+        updates::{if_else, server_now},
+    },
     domain::{Batch, BatchId, BatchStatus, Call, PhoneNumber},
 };
 

@@ -48,9 +48,7 @@ pub(super) fn entries<'a>(
     for (index, recipient) in recipients.iter().enumerate() {
         let identity = recipient.identity();
         let call_id = identity.map(|identity| CallId::of_recipient(batch.id, &identity));
-        let first = call_id.map_or(index, |id| {
-            *first_at.entry(id.object_id()).or_insert(index)
-        });
+        let first = call_id.map_or(index, |id| *first_at.entry(id.object_id()).or_insert(index));
         let is_repeat = first != index;
         if is_repeat && recipients[first].differs_from(recipient) {
             faults.push(RecipientFault {

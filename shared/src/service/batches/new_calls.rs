@@ -57,9 +57,7 @@ impl Batches {
         } = entry.recipient;
         let script = variables.as_ref().ok().and_then(|variables| {
             let script = render(&facts.template, variables);
-            script
-                .map_err(|message| refuse("variables", message))
-                .ok()
+            script.map_err(|message| refuse("variables", message)).ok()
         });
         let metadata = metadata.as_ref().ok().and_then(|metadata| {
             let merged = merged(facts.batch, metadata);
