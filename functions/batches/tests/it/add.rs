@@ -230,6 +230,7 @@ async fn batch_has_at_most_100_000_recipients_and_finds_unused_places() {
     api.set("batches", this(), doc! { "reserved": 99_999_i64 })
         .await;
     // A request may still be at work: its places stay reserved.
+    api.somebody_adds(&id).await;
     api.add(&id, &some(5))
         .await
         .assert_problem(422, "batch_full");
@@ -237,6 +238,7 @@ async fn batch_has_at_most_100_000_recipients_and_finds_unused_places() {
     api.add(&id, &some(5))
         .await
         .assert_problem(422, "batch_full");
+    assert_eq!(api.stage.count("calls").await, 4);
     api.nobody_adds(&id).await;
     let answer = api.add(&id, &some(6)).await;
     assert_eq!(
@@ -247,6 +249,36 @@ async fn batch_has_at_most_100_000_recipients_and_finds_unused_places() {
     api.set("batches", this(), doc! { "reserved": 100_000_i64 })
         .await;
     assert_eq!(api.add(&id, &some(6)).await.status, 200);
+}
+
+#[tokio::test]
+async fn last_places_go_to_one_of_two_concurrent_requests() {
+    let api = Api::new().await;
+    let id = api.batch().await;
+    api.set(
+        "batches",
+        doc! { "_id": &id },
+        doc! { "reserved": 99_000_i64 },
+    )
+    .await;
+    let all = some(2_000);
+    let (first, second) = all.as_array().unwrap().split_at(1_000);
+    let (first, second) = (json!(first), json!(second));
+    let routers = [(); 2].map(|()| router(&api.stage));
+    let request = |recipients: &Value| {
+        let body = json!({ "recipients": recipients });
+        testkit::Request::post(&format!("/batches/{id}/recipients"), &body)
+    };
+    let (first, second) = (request(&first), request(&second));
+    // A request that died has left the places, so that the loser finds none by counting.
+    api.somebody_adds(&id).await;
+    let (first, second) = tokio::join!(first.send(&routers[0]), second.send(&routers[1]));
+    let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 422], "{} {}", first.text(), second.text());
+    let loser = if first.status == 200 { second } else { first };
+    loser.assert_problem(422, "batch_full");
+    assert_eq!(api.stage.count("calls").await, 1_000);
 }
 
 #[tokio::test]

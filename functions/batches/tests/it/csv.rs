@@ -46,13 +46,12 @@ async fn faults_are_named_by_place_and_line() {
     let csv = "to_number,name\n+12125550101,Ada\n\n1,Bob\n+12125550103,\n";
     let answer = api.add_csv(&id, csv).await;
     answer.assert_problem(422, "validation_failed");
-    assert_eq!(answer.fields(), ["recipients[1].to_number"]);
+    assert_eq!(
+        answer.fields(),
+        ["recipients[1].to_number", "recipients[2].variables"]
+    );
+    assert!(answer.text().contains("(line 5)"), "{}", answer.text());
     assert!(answer.text().contains("(line 4)"), "{}", answer.text());
-    // The script's variables are checked once all rows can be read.
-    let answer = api
-        .add_csv(&id, &csv.replace("1,Bob", "+12125550102,Bob"))
-        .await;
-    assert_eq!(answer.fields(), ["recipients[2].variables"]);
     for csv in [
         "",
         "name\nAda\n",
@@ -63,7 +62,39 @@ async fn faults_are_named_by_place_and_line() {
         answer.assert_problem(422, "validation_failed");
         assert_eq!(answer.fields(), ["recipients"], "{csv}");
     }
+    // What was read before the fault of the table is told, too.
+    let answer = api
+        .add_csv(&id, "to_number,name\n1,Ada\n\"+12125550101,Bob\n")
+        .await;
+    assert_eq!(answer.fields(), ["recipients", "recipients[0].to_number"]);
     let rows = format!("to_number,name\n{}", "+12125550101,Ada\n".repeat(1_001));
     assert_eq!(api.add_csv(&id, &rows).await.fields(), ["recipients"]);
+    assert_eq!(api.stage.count("calls").await, 0);
+}
+
+#[tokio::test]
+async fn every_fault_of_a_table_is_told_at_once() {
+    let api = Api::new().await;
+    let id = api.batch().await;
+    let csv = "to_number,external_id,time_zone,name\n\
+               1.55512E+10,a,,\n\
+               +442079460000,b,Mars,Bob\n\
+               +12125550103,c,,Eve\n\
+               +12125550104,c,,Eve\n\
+               +12125550105,d\n";
+    let answer = api.add_csv(&id, csv).await;
+    let wanted = [
+        "recipients[0].to_number",
+        "recipients[0].variables",
+        "recipients[1].time_zone",
+        "recipients[1].to_number",
+        "recipients[3].external_id",
+        "recipients[4]",
+    ];
+    assert_eq!(answer.fields(), wanted, "{}", answer.text());
+    for error in answer.json()["errors"].as_array().unwrap() {
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("(line "), "{message}");
+    }
     assert_eq!(api.stage.count("calls").await, 0);
 }

@@ -1,7 +1,10 @@
 //! Tests how batches end: canceled in pages, or completed.
 
+use std::time::{Duration, Instant};
+
 use mongodb::bson::{DateTime, Document, doc};
-use outdial::domain::BatchId;
+use outdial::{dao::Reservation, domain::BatchId};
+use serde_json::json;
 
 use crate::support::Api;
 
@@ -51,6 +54,7 @@ async fn batch_stays_canceling_while_a_request_may_add_recipients() {
     let calls = api.stage.database().collection::<Document>("calls");
     let this = doc! { "_id": late.get("_id") };
     calls.delete_one(this).await.unwrap();
+    api.somebody_adds(&id).await;
     let answer = api.change(&id, "cancel").await;
     assert_eq!(answer.json()["status"], "canceling");
     let dao = api.dao();
@@ -103,18 +107,105 @@ async fn batch_is_completed_when_no_call_waits_or_goes_on() {
     api.set("calls", first.clone(), busy).await;
     assert!(!complete().await);
     api.set("calls", first, doc! { "effects": [] }).await;
-    let soon = DateTime::from_millis(DateTime::now().timestamp_millis() + 10_000);
-    api.set(
-        "batches",
-        doc! { "_id": &id },
-        doc! { "adding_until": soon },
-    )
-    .await;
+    api.somebody_adds(&id).await;
     assert!(!complete().await, "a request adds recipients");
     api.nobody_adds(&id).await;
     assert!(complete().await);
     assert_eq!(api.read(&id).await["status"], "completed");
     assert!(!complete().await);
+}
+
+#[tokio::test]
+async fn reading_a_batch_completes_it_once_its_last_call_has_ended() {
+    let api = Api::new().await;
+    let id = api.filled(2).await;
+    api.change(&id, "start").await;
+    assert_eq!(api.read(&id).await["status"], "running");
+    let end = doc! { "status": "completed", "status_rank": 4 };
+    api.set("calls", doc! {}, end).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let batch = api.read(&id).await;
+        if batch["status"] == "completed" {
+            assert_eq!(batch["progress"]["by_status"], json!({ "completed": 2 }));
+            break;
+        }
+        assert!(Instant::now() < deadline, "{batch}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn reading_a_batch_leaves_it_running_while_a_call_may_follow() {
+    let api = Api::new().await;
+    let id = api.filled(1).await;
+    let effect =
+        doc! { "n": 1_i64, "type": "next_attempt", "at": DateTime::now(), "status": "busy" };
+    let busy =
+        doc! { "status": "busy", "status_rank": 4, "effects_open": true, "effects": [effect] };
+    api.set("calls", doc! {}, busy).await;
+    let running = doc! { "status": "running" };
+    api.set("batches", doc! { "_id": &id }, running.clone())
+        .await;
+    assert_eq!(api.read(&id).await["status"], "running");
+    let ended = doc! { "effects": [] };
+    api.set("calls", doc! {}, ended).await;
+    api.set("batches", doc! { "_id": &id }, doc! { "status": "paused" })
+        .await;
+    assert_eq!(api.read(&id).await["status"], "paused");
+    api.set("batches", doc! { "_id": &id }, running).await;
+    assert_eq!(api.read(&id).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn batch_without_waiting_calls_is_canceled_at_once() {
+    let api = Api::new().await;
+    let id = api.batch().await;
+    assert_eq!(api.change(&id, "cancel").await.json()["status"], "canceled");
+    // Recipients that were added just now do not hold it off.
+    let id = api.filled(3).await;
+    assert_eq!(api.change(&id, "cancel").await.json()["status"], "canceled");
+    // A cancel that was interrupted is finished by a reader.
+    let id = api.batch().await;
+    let canceling = doc! { "status": "canceling" };
+    api.set("batches", doc! { "_id": &id }, canceling).await;
+    assert_eq!(api.read(&id).await["status"], "canceled");
+}
+
+#[tokio::test]
+async fn each_request_that_adds_holds_off_the_end_until_it_is_done() {
+    let api = Api::new().await;
+    let id = api.batch().await;
+    let (dao, batch) = (api.dao(), id_of(&id));
+    let reserve = async || match dao.reserve_recipients(batch, 1).await.unwrap() {
+        Some(Reservation::Reserved(adding)) => adding,
+        other => panic!("{other:?}"),
+    };
+    let is_idle = async || {
+        let canceling = doc! { "status": "canceling" };
+        api.set("batches", doc! { "_id": &id }, canceling).await;
+        let ended = dao.finish_canceling(batch).await.unwrap();
+        api.set("batches", doc! { "_id": &id }, doc! { "status": "draft" })
+            .await;
+        ended
+    };
+    let (first, second) = (reserve().await, reserve().await);
+    assert_ne!(first, second);
+    dao.end_adding(batch, &second, 1).await.unwrap();
+    assert!(!is_idle().await, "the first one adds");
+    dao.end_adding(batch, &first, 1).await.unwrap();
+    assert!(is_idle().await);
+    let (first, second) = (reserve().await, reserve().await);
+    dao.end_adding(batch, &first, 1).await.unwrap();
+    assert!(!is_idle().await, "the second one adds");
+    dao.end_adding(batch, &second, 1).await.unwrap();
+    // A request that ended out of order is waited for, because it may be at work.
+    assert!(!is_idle().await);
+    api.nobody_adds(&id).await;
+    assert!(is_idle().await);
+    let stored = api.stage.database().collection::<Document>("batches");
+    let stored = stored.find_one(doc! { "_id": &id }).await.unwrap().unwrap();
+    assert_eq!(stored.get_i64("reserved").unwrap(), 0);
 }
 
 #[tokio::test]

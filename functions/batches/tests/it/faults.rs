@@ -86,6 +86,61 @@ async fn every_rule_is_checked_for_every_recipient() {
 }
 
 #[tokio::test]
+async fn every_fault_of_a_request_is_told_at_once() {
+    let api = Api::new().await;
+    let id = api.batch().await;
+    let name = json!({ "name": "x" });
+    let recipients = json!([
+        { "to_number": "1", "variables": name, "external_id": "a" },
+        { "to_number": number(1) },
+        { "to_number": "+442079460000", "time_zone": "Mars", "variables": name },
+        { "to_number": number(3), "variables": { "1a": "x" } },
+        { "to_number": number(4), "external_id": "a", "variables": { "name": "y" } },
+        { "variables": {}, "number": number(5) },
+        7,
+        { "to_number": number(7), "variables": name, "metadata": { "a": "b".repeat(3_000) } },
+        { "to_number": number(8), "variables": { "name": " ".repeat(10) + &"x".repeat(991) } },
+    ]);
+    let request = json!({ "recipients": recipients, "extra": 1 });
+    let path = format!("/batches/{id}/recipients");
+    let answer = api.send(&Request::post(&path, &request)).await;
+    assert_faults(
+        &answer,
+        &[
+            "extra",
+            "recipients[0].to_number",
+            "recipients[1].variables",
+            "recipients[2].time_zone",
+            "recipients[2].to_number",
+            "recipients[3].variables.1a",
+            "recipients[4].external_id",
+            "recipients[5].number",
+            "recipients[5].to_number",
+            "recipients[5].variables",
+            "recipients[6]",
+            "recipients[7].metadata",
+            "recipients[8].variables.name",
+        ],
+    );
+    assert_eq!(api.stage.count("calls").await, 0);
+}
+
+#[tokio::test]
+async fn first_thousand_faults_are_told_and_the_others_counted() {
+    let api = Api::new().await;
+    let id = api.batch().await;
+    // Two faults each: the number, and the variable that is missing.
+    let recipients: Vec<_> = (0..1_000).map(|_| json!({ "to_number": "1" })).collect();
+    let answer = api.add(&id, &json!(recipients)).await;
+    answer.assert_problem(422, "validation_failed");
+    let fields = answer.fields();
+    assert_eq!(fields.len(), 1_000);
+    assert_eq!(fields[999], "recipients[499].variables");
+    let detail = answer.json()["detail"].to_string();
+    assert!(detail.contains(", and 1000 more faults."), "{detail}");
+}
+
+#[tokio::test]
 async fn recipient_that_can_never_be_called_is_a_fault() {
     let api = Api::with(|stage| stage.set("CALLING_HOURS", "09:00-10:00")).await;
     let mut body = api.body();

@@ -118,10 +118,18 @@ impl Api {
 
     /// Ends the time in which recipients may still be added, as if it had passed.
     pub async fn nobody_adds(&self, id: &str) {
-        let past = DateTime::from_millis(0);
-        let this = doc! { "_id": id };
-        self.set("batches", this, doc! { "adding_until": past })
-            .await;
+        self.adds_until(id, DateTime::from_millis(0)).await;
+    }
+
+    /// Lets the batch look as if a request were adding recipients.
+    pub async fn somebody_adds(&self, id: &str) {
+        let soon = DateTime::now().timestamp_millis() + 10_000;
+        self.adds_until(id, DateTime::from_millis(soon)).await;
+    }
+
+    async fn adds_until(&self, id: &str, until: DateTime) {
+        let change = doc! { "adding_until": until };
+        self.set("batches", doc! { "_id": id }, change).await;
     }
 
     /// Returns the stored calls, in no particular order.
