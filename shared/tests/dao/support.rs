@@ -13,10 +13,10 @@ use mongodb::{
 };
 use outdial::{
     config::MongoConfig,
-    dao::{DailyCaps, Dao, indexes},
+    dao::{DailyCaps, Dao, DueCall, LookRequest, indexes},
     domain::{
-        Call, CallSid, CallStatus, DialOutcome, DialResult, EventSource, RecordingSid,
-        RecordingStatus, RecordingUpdate, StatusUpdate, UserId,
+        Call, CallSid, CallStatus, DialOutcome, DialResult, EventSource, Lane, Priority,
+        RecordingSid, RecordingStatus, RecordingUpdate, StatusUpdate, UserId,
     },
 };
 use secrecy::SecretString;
@@ -94,6 +94,17 @@ impl Sent {
         commands.names.sort();
         (result, commands.steps, commands.names)
     }
+}
+
+/// Returns the calls of the normal lane that are due at this time, and that no claim holds.
+pub async fn due_at(dao: &Dao, now: DateTime) -> Vec<DueCall> {
+    let request = LookRequest {
+        lanes: &[(Lane::of(Priority::Normal, None), 100)],
+        leased_max: 1,
+        with_batches: false,
+    };
+    let mut look = dao.look(&request, now).await.unwrap();
+    look.lanes.remove(0).due
 }
 
 /// Runs a test in a new database without indexes. Drops the database if the test passes.
