@@ -1,4 +1,4 @@
-//! The lanes: which of them a look reads, and what it has found.
+//! The lanes that a look reads, and its result.
 
 use bson::DateTime;
 use outdial::{
@@ -50,7 +50,7 @@ pub(crate) struct LaneCalls {
     pub(crate) calls: Vec<DueCall>,
 }
 
-/// What a look has found.
+/// The result of a look.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) now: DateTime,
@@ -123,7 +123,7 @@ impl Lanes {
         };
         let mut readings: Vec<_> = [Priority::Urgent, Priority::Normal].map(single).into();
         let most = leased_max(self.pace, Priority::Bulk);
-        let turns = self.turns.to_read(now);
+        let turns = self.turns.next_lanes(now);
         let is_idle = |turn: usize| turn > 0 && self.turns.at(turn).is_known_idle(now);
         let sharing = turns.iter().filter(|turn| !is_idle(**turn)).count();
         // Twice its share, because other lanes may have fewer calls.
@@ -140,9 +140,10 @@ impl Lanes {
         readings
     }
 
-    /// True if a call is leased or due, or becomes due by this time.
+    /// True if a call is leased or due, becomes due by this time, or may be behind unreadable ones.
     pub(crate) fn has_work(&self, found: &Found, by: DateTime) -> bool {
         found.look.leased > 0
+            || found.look.has_unreadable
             || !found.lanes.is_empty()
             || found.next_due_at.is_some_and(|at| at <= by)
             || self.turns.is_any_due(by)

@@ -85,15 +85,13 @@ impl<'a> Run<'a> {
 
     /// Renews the lease, unless it is new, and looks. Returns when to do so again. `None`: another run has the lease, or none.
     async fn step(&mut self, new: Option<Dispatcher>) -> Result<Option<Instant>, DaoError> {
-        let dispatcher = match new {
-            Some(new) => new,
-            None => match self.app.dao.renew_dispatch(&self.holder).await? {
-                Some(renewed) => renewed,
-                None => {
-                    self.report.superseded = true;
-                    return Ok(None);
-                }
-            },
+        let lease = match new {
+            Some(new) => Some(new),
+            None => self.app.dao.renew_dispatch(&self.holder).await?,
+        };
+        let Some(dispatcher) = lease else {
+            self.report.superseded = true;
+            return Ok(None);
         };
         if dispatcher.wake {
             // A batch may have been started.
@@ -177,7 +175,7 @@ impl<'a> Run<'a> {
     /// Completes batches of which no call is left.
     async fn complete_batches(&mut self) -> Result<(), DaoError> {
         let before = Instant::now().checked_sub(HOUSEKEEPING);
-        let ids = self.lanes.turns.to_check(self.lanes.looks, before);
+        let ids = self.lanes.turns.unchecked(self.lanes.looks, before);
         for id in housekeeping::complete(&self.app.dao, ids).await? {
             self.lanes.turns.remove(id);
         }

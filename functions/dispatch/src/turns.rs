@@ -103,7 +103,7 @@ impl Turns {
         }
     }
 
-    /// The lane at this position, as `to_read` returned it.
+    /// The lane at this position, as `next_lanes` returned it.
     pub(crate) fn at(&self, position: usize) -> &Turn {
         &self.all[position]
     }
@@ -138,7 +138,7 @@ impl Turns {
 
     /// Returns the positions of the lanes to read now: that without a batch, and at most [`BATCHES_MAX`] others. Lanes with due
     /// calls get at least half of the places, those that were served the longest ago first. The others go by their last reading.
-    pub(crate) fn to_read(&mut self, now: DateTime) -> Vec<usize> {
+    pub(crate) fn next_lanes(&mut self, now: DateTime) -> Vec<usize> {
         let instant = Instant::now();
         for turn in &mut self.all {
             turn.earn(instant);
@@ -182,7 +182,7 @@ impl Turns {
 
     /// Returns the batches of which this look has found no free call, and that were not checked since `before`. Marks them as
     /// checked.
-    pub(crate) fn to_check(&mut self, look: u32, before: Option<Instant>) -> Vec<BatchId> {
+    pub(crate) fn unchecked(&mut self, look: u32, before: Option<Instant>) -> Vec<BatchId> {
         let now = Instant::now();
         let mut ids = Vec::new();
         for turn in &mut self.all {

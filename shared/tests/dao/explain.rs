@@ -178,8 +178,8 @@ fn unions(command: &Document) -> Vec<Document> {
     let find = |collection: &str, stages: &[Bson]| {
         let mut find = doc! { "find": collection };
         for (stage, field) in [("$match", "filter"), ("$sort", "sort")] {
-            let stages = stages.iter().filter_map(Bson::as_document);
-            let found = stages.filter_map(|it| it.get_document(stage).ok()).next();
+            let mut stages = stages.iter().filter_map(Bson::as_document);
+            let found = stages.find_map(|it| it.get_document(stage).ok());
             find.extend(found.map(|value| (field.to_owned(), value.into())));
         }
         find

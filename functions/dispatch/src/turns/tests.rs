@@ -47,7 +47,7 @@ fn look_reads_at_most_twenty_batches_and_later_looks_the_others() {
     let mut seen = HashSet::new();
     for look in 1..=3 {
         assert!(turns.has_unread());
-        let read = turns.to_read(DateTime::now());
+        let read = turns.next_lanes(DateTime::now());
         assert_eq!((read.len(), read[0]), (1 + BATCHES_MAX, 0));
         seen.extend(ids(&turns, &read));
         for position in read {
@@ -63,7 +63,7 @@ fn batches_with_due_calls_are_served_equally_often() {
     let mut turns = turns(&running);
     let mut served = HashMap::new();
     for look in 1..=24 {
-        let read = turns.to_read(DateTime::now());
+        let read = turns.next_lanes(DateTime::now());
         for position in &read {
             turns.note_read(*position, look, &due());
         }
@@ -87,7 +87,7 @@ fn batch_with_due_calls_is_read_at_each_look_while_others_have_none() {
     let busy = running[30].id;
     let mut reads = 0;
     for look in 1..=13 {
-        for position in turns.to_read(DateTime::now()) {
+        for position in turns.next_lanes(DateTime::now()) {
             let is_busy = turns.at(position).batch.is_some_and(|it| it.id == busy);
             let head = if is_busy { due() } else { LaneHead::default() };
             turns.note_read(position, look, &head);
@@ -102,9 +102,9 @@ fn batch_that_has_used_up_its_own_pace_takes_no_place() {
     let running = batches(1, Some(0.1));
     let mut turns = turns(&running);
     turns.note_read(1, 1, &due());
-    assert_eq!(turns.to_read(DateTime::now()), [0, 1]);
+    assert_eq!(turns.next_lanes(DateTime::now()), [0, 1]);
     turns.note_claimed(1, 1, 1);
-    assert_eq!(turns.to_read(DateTime::now()), [0]);
+    assert_eq!(turns.next_lanes(DateTime::now()), [0]);
     assert!(turns.is_any_due(DateTime::now()), "the run goes on");
 }
 
@@ -120,11 +120,11 @@ fn batches_are_checked_once_in_a_while_if_no_call_of_theirs_waits() {
     turns.note_read(2, 1, &later);
     let empty = ids(&turns, &[1]);
     let ago = |time| Instant::now().checked_sub(time);
-    assert_eq!(turns.to_check(1, ago(Duration::from_secs(5))), empty);
-    assert!(turns.to_check(1, ago(Duration::from_secs(5))).is_empty());
-    assert_eq!(turns.to_check(1, Some(Instant::now())), empty);
+    assert_eq!(turns.unchecked(1, ago(Duration::from_secs(5))), empty);
+    assert!(turns.unchecked(1, ago(Duration::from_secs(5))).is_empty());
+    assert_eq!(turns.unchecked(1, Some(Instant::now())), empty);
     turns.remove(empty[0]);
-    assert!(turns.to_check(1, Some(Instant::now())).is_empty());
+    assert!(turns.unchecked(1, Some(Instant::now())).is_empty());
 }
 
 #[test]

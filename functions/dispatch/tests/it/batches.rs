@@ -9,9 +9,8 @@ use bson::{Document, doc};
 use dispatch::Trigger;
 use outdial::domain::{CallStatus, Priority};
 
-use crate::support::{Scene, ago};
+use crate::support::{LONG, Scene, ago, tomorrow};
 
-const LONG: Duration = Duration::from_mins(2);
 const MAY_TAKE: Duration = Duration::from_secs(90);
 
 /// Dials what a run sends, and counts the calls by batch, until `is_enough`.
@@ -106,7 +105,7 @@ async fn batch_that_starts_during_a_run_is_found_after_a_wake_up() {
     let scene = Scene::new().await;
     let waiting = scene.due(1, Priority::Normal).await;
     scene
-        .set(&waiting[0], doc! { "lease_until": bson::DateTime::MAX })
+        .set(&waiting[0], doc! { "lease_until": tomorrow() })
         .await;
     let run = scene.run(Trigger::Schedule, LONG);
     let (report, ()) = tokio::join!(run, async {

@@ -6,9 +6,7 @@ use bson::{DateTime, doc};
 use dispatch::{Trigger, WIND_DOWN};
 use outdial::domain::Priority;
 
-use crate::support::{Scene, ids};
-
-const LONG: Duration = Duration::from_mins(1);
+use crate::support::{LONG, Scene, ids};
 
 #[tokio::test]
 async fn run_ends_at_once_if_nothing_is_due_soon() {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bson::{DateTime, doc};
+use bson::doc;
 use dispatch::{App, Trigger, WIND_DOWN};
 use outdial::domain::Priority;
 use testkit::SentCommands;
 
-use crate::support::Scene;
+use crate::support::{LONG, Scene, tomorrow};
 
 /// Returns the steps and the commands of a run on a connected function.
 async fn run(scene: &Scene, time: Duration) -> (usize, Vec<String>) {
@@ -30,12 +30,11 @@ async fn run(scene: &Scene, time: Duration) -> (usize, Vec<String>) {
 async fn idle_run_takes_three_round_trips() {
     let scene = Scene::new().await;
     let later = scene.due(3, Priority::Normal).await;
-    let tomorrow = DateTime::now().saturating_add_duration(Duration::from_hours(24));
     for call in &later {
-        let times = doc! { "due_at": tomorrow, "expires_at": DateTime::MAX };
+        let times = doc! { "due_at": tomorrow(), "expires_at": tomorrow() };
         scene.set(call, times).await;
     }
-    let (steps, commands) = run(&scene, WIND_DOWN + Duration::from_mins(1)).await;
+    let (steps, commands) = run(&scene, LONG).await;
     assert_eq!(commands, ["aggregate", "findAndModify", "update"]);
     assert_eq!(steps, 3);
 }

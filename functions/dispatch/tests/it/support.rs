@@ -11,6 +11,9 @@ use outdial::{
 use serde_json::Value;
 use testkit::{Queue, Stage, new_scheduled_call};
 
+/// More time than a run of these tests takes.
+pub const LONG: Duration = Duration::from_mins(2);
+
 /// The function with its database and the dial queue.
 pub struct Scene {
     pub stage: Stage,
@@ -134,6 +137,10 @@ pub fn ids(calls: &[Call]) -> Vec<String> {
     let mut ids: Vec<_> = calls.iter().map(|call| call.call_id.to_string()).collect();
     ids.sort();
     ids
+}
+
+pub fn tomorrow() -> DateTime {
+    DateTime::now().saturating_add_duration(Duration::from_hours(24))
 }
 
 pub fn ago(time: Duration) -> DateTime {

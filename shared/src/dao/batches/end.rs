@@ -34,6 +34,8 @@ pub struct OpenBatches {
     pub running: Vec<RunningBatch>,
     /// Their calls are being canceled.
     pub canceling: Vec<BatchId>,
+    /// The number of documents that can't be read.
+    unreadable: u64,
 }
 
 /// The filter of the calls in the batch's lane. A next attempt that is not linked yet has no lane; a later page cancels it.
@@ -53,11 +55,19 @@ pub(in crate::dao) fn open_batches() -> Vec<Document> {
 }
 
 impl OpenBatches {
-    /// Adds a stored batch. An unreadable one is logged, counted and left out.
+    /// Adds a stored batch. Leaves out one that can't be read.
     pub(in crate::dao) fn add(&mut self, batch: &RawDocument) {
         if self.read(batch).is_none() {
-            tracing::error!(collection = BATCHES, "batch cannot be read");
-            metrics::count(Count::UnreadableDocument);
+            self.unreadable += 1;
+        }
+    }
+
+    /// Logs and counts the documents that can't be read.
+    pub(in crate::dao) fn report_unreadable(&self) {
+        let count = self.unreadable;
+        if count > 0 {
+            tracing::error!(collection = BATCHES, count, "batches cannot be read");
+            metrics::count_times(Count::UnreadableDocument, count);
         }
     }
 

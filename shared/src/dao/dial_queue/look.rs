@@ -24,7 +24,7 @@ const BATCH: &str = "batch";
 /// More rows than a look has, so that the database sends all of them at once.
 const ROWS: u32 = 20_000;
 
-/// What to look for.
+/// The parts of a look.
 #[derive(Debug, Clone, Copy)]
 pub struct LookRequest<'a> {
     /// The lanes to read, and the most calls of each.
@@ -48,6 +48,8 @@ pub struct Look {
     pub leased: u32,
     /// The most urgent of the calls that claims hold.
     pub most_urgent_leased: Option<Priority>,
+    /// True if calls were set aside because they cannot be read: others may be behind them.
+    pub has_unreadable: bool,
     /// The lanes, in the order of the request.
     pub lanes: Vec<LaneHead>,
     /// The running and the canceling batches, if the request wanted them.
@@ -175,6 +177,7 @@ impl Look {
             has_expired: false,
             leased: 0,
             most_urgent_leased: None,
+            has_unreadable: false,
             lanes: vec![LaneHead::default(); request.lanes.len()],
             batches: request.with_batches.then(OpenBatches::default),
         }
@@ -236,6 +239,9 @@ impl Dao {
                     unreadable.extend(id.and_then(|id| Bson::try_from(id).ok()));
                 }
             }
+            if let Some(batches) = &look.batches {
+                batches.report_unreadable();
+            }
             if !unreadable.is_empty() {
                 tracing::error!(
                     collection = CALLS,
@@ -244,6 +250,7 @@ impl Dao {
                 );
                 metrics::count_times(Count::UnreadableDocument, unreadable.len() as u64);
                 self.set_aside(unreadable, now).await?;
+                look.has_unreadable = true;
             }
             Ok(look)
         })
