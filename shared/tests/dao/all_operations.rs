@@ -88,7 +88,8 @@ async fn of_calls(dao: &Dao, call: &Call) {
         dao.end_series(id, wish).await.unwrap();
     }
     dao.cancel_call(id).await.unwrap();
-    dao.change_waiting_call(call, call).await.unwrap();
+    let read = dao.get_call_to_change(id).await.unwrap().unwrap();
+    dao.change_waiting_call(&read, call).await.unwrap();
     dao.list_attempts(id).await.unwrap();
     dao.hangup_waits(id).await.unwrap();
     dao.record_dial(call, &accepted(&sid), Some(201))

@@ -8,6 +8,7 @@ mod end;
 mod look;
 
 pub use callee::{BatchState, QueuedCallee};
+pub use change::ReadCall;
 pub use claim::Claim;
 pub(super) use end::{REQUESTED, end};
 pub(super) use look::in_lane_order;
