@@ -217,13 +217,13 @@ impl Person {
                 running.push(format!("\n  {id}"));
             }
         }
-        Ok(match running.is_empty() {
-            true => String::new(),
-            false => format!(
-                "\nbatches that dial; cancel them first (POST /batches/{{batch_id}}/cancel):{}",
-                running.concat()
-            ),
-        })
+        if running.is_empty() {
+            return Ok(String::new());
+        }
+        Ok(format!(
+            "\nbatches that dial; cancel them first (POST /batches/{{batch_id}}/cancel):{}",
+            running.concat()
+        ))
     }
 
     async fn erase_batches(&self) -> Result<()> {

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{DateTime, Document, doc};
-use outdial::{dao::Reservation, domain::BatchId};
+use outdial::{
+    dao::{LookRequest, Reservation},
+    domain::BatchId,
+};
 use serde_json::json;
 
 use crate::support::Api;
@@ -230,7 +233,13 @@ async fn dispatch_finds_running_and_canceling_batches() {
     let batches = api.stage.database().collection("batches");
     let odd = doc! { "_id": "odd", "status": "running" };
     batches.insert_one(odd).await.unwrap();
-    let open = api.dao().list_open_batches().await.unwrap();
+    let request = LookRequest {
+        lanes: &[],
+        leased_max: 1,
+        with_batches: true,
+    };
+    let look = api.dao().look(&request, DateTime::now()).await.unwrap();
+    let open = look.batches.unwrap();
     assert_eq!(open.running.len(), 1, "{open:?}");
     assert_eq!(open.running[0].id.to_string(), ids[0]);
     let pace = open.running[0].pace.unwrap().dials_per_second();

@@ -14,6 +14,7 @@ use mongodb::{
 pub(super) use recipients::nobody_adds;
 
 pub use counts::BatchCounts;
+pub(super) use end::open_batches;
 pub use end::{OpenBatches, RunningBatch};
 pub use recipients::{ADDING, Adding, Reservation};
 pub use results::{RecipientResult, ResultPage};

@@ -33,7 +33,7 @@ pub(super) struct Entry<'a> {
 impl Entry<'_> {
     /// The `_id` of the call.
     pub(super) fn object_id(&self) -> Option<ObjectId> {
-        self.call_id.map(|id| id.object_id())
+        self.call_id.map(CallId::object_id)
     }
 }
 
