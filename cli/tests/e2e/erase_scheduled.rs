@@ -2,7 +2,8 @@
 
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::domain::{CallStatus, Effect, EffectKind, Lane, Priority, Retry, RetryReason};
-use testkit::Stage;
+use serde_json::json;
+use testkit::{Request, Stage};
 
 use crate::{fail, outdial_on, succeed};
 
@@ -62,6 +63,36 @@ async fn scheduled_calls_are_canceled_and_erased() {
         doc! { "$or": [{ "lane": { "$exists": true } }, { "effects": { "$exists": true } }] };
     let open = calls.count_documents(open).await;
     assert_eq!(open.expect("the database answers"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_are_canceled_and_lose_their_texts() {
+    let stage = Stage::with_twilio().await;
+    let user = stage.user().await;
+    let app = batches::App::from_settings(&stage.settings()).expect("a stage");
+    let router = batches::router(app);
+    let body = json!({ "user_id": user, "name": "Biopsies", "script": "Your biopsy is ready." });
+    let created = Request::post("/batches", &body).send(&router).await;
+    assert_eq!(created.status, 201, "{}", created.text());
+    let shown = succeed(&mut outdial_on(&stage, &["erase", &user, "--dry-run"]));
+    assert!(shown.contains("batches: 1"), "{shown}");
+
+    let stdout = succeed(&mut outdial_on(&stage, &["erase", &user, "--yes"]));
+    assert!(stdout.ends_with("erased\n"), "{stdout}");
+    let left = crate::everything(stage.database()).await.to_lowercase();
+    assert!(!left.contains("biops"), "{left}");
+    let path = created
+        .header("location")
+        .expect("a new batch has a path")
+        .to_owned();
+    let read = Request::get(&path).send(&router).await;
+    assert_eq!(read.status, 200, "{}", read.text());
+    assert_eq!(read.json()["status"], "canceled");
+    let added = Request::post(
+        &format!("{path}/recipients"),
+        &json!({ "recipients": [{ "to_number": "+12125550123" }] }),
+    );
+    assert_eq!(added.send(&router).await.status, 409);
 }
 
 #[tokio::test(flavor = "multi_thread")]

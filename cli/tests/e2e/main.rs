@@ -54,6 +54,7 @@ async fn everything(database: &Database) -> String {
     let mut text = String::new();
     for name in [
         "users",
+        "batches",
         "calls",
         "recordings",
         "counters",

@@ -1,6 +1,6 @@
 //! Tests changing and deleting a user.
 
-use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{doc, oid::ObjectId};
 use outdial::domain::CallStatus;
 use serde_json::{Value, json};
 use testkit::{API_KEY, Request};
@@ -138,6 +138,22 @@ async fn deleted_user_is_404() {
     }
     assert_eq!(stored_users(&stage).await, 0);
     create(&function, &ada()).await;
+}
+
+#[tokio::test]
+async fn user_with_an_open_batch_cannot_be_deleted() {
+    let (stage, function) = start().await;
+    let path = create_ada(&function).await;
+    let user = path.trim_start_matches("/users/");
+    let batches = stage.database().collection("batches");
+    for status in ["running", "canceled"] {
+        let batch = doc! { "_id": status, "user_id": user, "status": status };
+        batches.insert_one(batch).await.unwrap();
+    }
+    let answer = delete(&path).send(&function).await;
+    answer.assert_problem(409, "user_has_batches");
+    batches.delete_one(doc! { "_id": "running" }).await.unwrap();
+    assert_eq!(delete(&path).send(&function).await.status, 204);
 }
 
 #[tokio::test]
