@@ -67,7 +67,8 @@ async fn scheduled_calls_are_canceled_and_erased() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_are_canceled_and_lose_their_texts() {
-    let stage = Stage::with_twilio().await;
+    let queue = "http://127.0.0.1:1/queue";
+    let stage = Stage::with_twilio().await.set("DIAL_QUEUE_URL", queue);
     let user = stage.user().await;
     let app = batches::App::from_settings(&stage.settings()).expect("a stage");
     let router = batches::router(app);

@@ -112,7 +112,7 @@ async fn erase_reports_its_findings_and_deletions() {
             &[&["erase", &user], more].concat(),
         )))
     };
-    let outcome = |result: &str, calls: u64, left: u64| json!({ "user_id": user, "result": result, "calls": calls, "recordings": 0, "calls_left": left });
+    let outcome = |result: &str, calls: u64, left: u64| json!({ "user_id": user, "result": result, "calls": calls, "recordings": 0, "calls_left": left, "batches": 0 });
     assert_eq!(erase(&["--dry-run"]), outcome("dry_run", 1, 1));
     assert_eq!(erase(&["--yes"]), outcome("erased", 1, 0));
     assert_eq!(erase(&["--yes"]), outcome("not_found", 0, 0));
