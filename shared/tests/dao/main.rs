@@ -9,6 +9,7 @@ mod all_operations_batches;
 mod all_operations_queue;
 mod blocked;
 mod calls;
+mod change;
 mod connecting;
 mod convergence;
 mod daily_caps;

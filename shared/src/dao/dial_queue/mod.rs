@@ -7,6 +7,7 @@ mod dial;
 mod end;
 
 pub use callee::{BatchState, QueuedCallee};
+pub use change::ReadCall;
 pub(super) use claim::in_lane_order;
 pub use claim::{Claim, DueCall};
 pub(super) use end::{REQUESTED, end};

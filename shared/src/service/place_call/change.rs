@@ -1,7 +1,5 @@
 //! Changing a call that waits in the dial queue.
 
-use std::time::Duration;
-
 use bson::DateTime;
 use tokio::time::Instant;
 
@@ -32,8 +30,9 @@ impl CallPlacer {
         let deadline = Instant::now() + dao::CALL_TIMEOUT;
         let dao = &self.admission.dao;
         for _ in 0..TRIES {
-            let call = within(deadline, dao.get_call(id)).await?;
-            let call = call.ok_or(ChangeCallError::NotFound)?;
+            let read = within(deadline, dao.get_call_to_change(id)).await?;
+            let read = read.ok_or(ChangeCallError::NotFound)?;
+            let call = &read.call;
             match call.status {
                 CallStatus::Scheduled => {}
                 status if status.is_terminal() => return Err(ChangeCallError::Ended),
@@ -44,8 +43,8 @@ impl CallPlacer {
             let user = user.ok_or(PlaceCallError::UserNotFound)?;
             let callee = within(deadline, dao.get_callee(user, line.spellings())).await?;
             let callee = callee.ok_or(PlaceCallError::UserNotFound)?;
-            let changed = self.admission.changed(&call, update, &line, &callee)?;
-            if within(deadline, dao.change_waiting_call(&call, &changed)).await? {
+            let changed = self.admission.changed(call, update, &line, &callee)?;
+            if within(deadline, dao.change_waiting_call(&read, &changed)).await? {
                 return Ok(changed);
             }
         }
@@ -96,12 +95,12 @@ impl Admission {
         let times = Times::of(call, update, now);
         check_times(&changed, update, &times, now)?;
         let (voice, language) = (changed.voice.as_ref(), changed.language.as_ref());
-        self.rules.check_speech(voice, language)?;
-        self.rules.check_permanent(line, callee)?;
+        self.scheduler.rules.check_speech(voice, language)?;
+        self.scheduler.rules.check_permanent(line, callee)?;
         let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());
         let waits = update.outside_calling_hours.0 != Some(OutsideCallingHours::Refuse);
         let opens = if times.moves || times.moves_end {
-            self.open_from(line, zone, times.from, waits)?
+            self.scheduler.open_from(line, zone, times.from, waits)?
         } else {
             times.from
         };
@@ -139,11 +138,7 @@ impl Admission {
             retry,
             lease_id: None,
             lease_until: None,
-            // Two changes in one millisecond must differ, because a change finds the call by the time of the one before.
-            updated_at: now.max(
-                call.updated_at
-                    .saturating_add_duration(Duration::from_millis(1)),
-            ),
+            updated_at: now,
             ..changed
         })
     }
