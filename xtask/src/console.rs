@@ -130,6 +130,7 @@ impl Stack {
                 output: output.clone(),
                 environments: ENVIRONMENTS,
                 kills: None,
+                beside: None,
             };
             functions::serve(gateway, environment, options)
         });

@@ -35,6 +35,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         output,
         environments: ENVIRONMENTS,
         kills: None,
+        beside: None,
     };
     let _host = functions::serve(gateway, Environment::of_caller(), options);
     std::future::pending().await

@@ -86,6 +86,7 @@ impl Stack {
             output,
             environments: ENVIRONMENTS,
             kills: None,
+            beside: None,
         };
         let host = functions::serve(gateway, environment, options);
         let mut variables = place_call(&Api::new(&url, &api_key)?).await?;

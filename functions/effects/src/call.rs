@@ -3,7 +3,7 @@
 use mongodb::bson::DateTime;
 use outdial::{
     dao::{DaoError, Released},
-    domain::{Call, CallId, CallStatus, EffectKind, RetryRequest},
+    domain::{Call, CallId, EffectKind, RetryRequest},
     service::retries::{self, NextAttempt, NoAttempt},
     telemetry::metrics::{self, Count},
 };
@@ -76,16 +76,16 @@ async fn create(app: &App, call: &Call, next: &Call) -> Result<bool, DaoError> {
     Ok(true)
 }
 
-/// Leaves the call without a next attempt. Cancels one that was created before the person was known to have answered.
+/// Leaves the call without a next attempt. Stops those that were created before the person was known to have answered.
 async fn stop(app: &App, call: &Call, reason: NoAttempt) -> Result<(), DaoError> {
     tracing::info!(reason = reason.as_str(), "no next attempt");
     if call.next_call_id.is_none() {
         return withdraw(app, call).await;
     }
-    if let Some(status_reason) = reason.cancels_with() {
-        cancel_later_attempts(app, call, status_reason).await?;
+    match reason.stops_later_attempts() {
+        Some(stopped) => stop_later_attempts(app, call, stopped).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Deletes a next attempt that a run stored, but could not link to this call.
@@ -96,20 +96,19 @@ async fn withdraw(app: &App, call: &Call) -> Result<(), DaoError> {
     }
 }
 
-/// Cancels the attempt after this one that waits, if there is one.
-async fn cancel_later_attempts(app: &App, call: &Call, reason: &str) -> Result<(), DaoError> {
+/// Cancels the attempt after this one that waits, and lets no attempt follow one that was dialled.
+///
+/// Each update returns the attempt after it. A stopped attempt gets no other one, so that the last one has none.
+async fn stop_later_attempts(app: &App, call: &Call, reason: &str) -> Result<(), DaoError> {
     let mut next = call.next_call_id;
     for _ in 0..RetryRequest::MAX_ATTEMPTS {
         let Some(id) = next else {
             return Ok(());
         };
-        let Some(later) = app.dao.get_call(id).await? else {
+        let Some(later) = app.dao.stop_retries(id, reason).await? else {
             return Ok(());
         };
-        if later.status == CallStatus::Scheduled {
-            app.dao.cancel_by_rule(&later, reason).await?;
-            tracing::info!(next_call_id = %id, reason, "next attempt canceled");
-        }
+        tracing::info!(next_call_id = %id, reason, status = later.status.as_str(), "later attempt stopped");
         next = later.next_call_id;
     }
     Ok(())

@@ -66,7 +66,8 @@ pub(crate) async fn cancel(
     responses(
         (status = 202, description = "Twilio ends the call. It has ended when `status` says so. A call that waited is `canceled`", body = CallBody),
         (status = 409, description = "The call has already ended (`call_ended`), and no attempt follows. `detail` names a later attempt that goes on"),
-        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`)"),
+        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`). \
+            No attempt follows a call with retries, and it ends when it is answered"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -90,19 +91,22 @@ pub(crate) async fn hang_up(
     let Some(sid) = call.twilio_sid.clone() else {
         return Ok(call_response(StatusCode::ACCEPTED, call));
     };
-    let had_ended = app.end_at_twilio(id, &sid).await?;
     if call.retry.is_some() {
+        // Stored before the call can end, so that no attempt follows its end. It stays if Twilio fails.
         let ended = app.end_series(id, Wish::NoRetry).await?;
-        return if had_ended {
-            ended_response(ended)
-        } else {
-            Ok(call_response(StatusCode::ACCEPTED, ended.call))
-        };
+        if ended.call.status.is_terminal() {
+            return ended_response(ended);
+        }
     }
-    if had_ended {
+    let had_ended = app.end_at_twilio(id, &sid).await?;
+    if had_ended && call.retry.is_none() {
         return Err(has_ended());
     }
-    Ok(call_response(StatusCode::ACCEPTED, app.call(id).await?))
+    let call = app.call(id).await?;
+    if had_ended {
+        return ended_response(Cancellation { call, later: None });
+    }
+    Ok(call_response(StatusCode::ACCEPTED, call))
 }
 
 /// The response to a hang-up of a call that waits no longer, or had ended.

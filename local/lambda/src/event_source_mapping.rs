@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
@@ -39,8 +39,19 @@ pub struct EventSourceMapping {
     pub redeliveries: Option<Redeliveries>,
 }
 
-/// Counts of what a mapping did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A message, when a function gets it for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstDelivery {
+    /// The message's body.
+    pub body: String,
+    /// Time at which it was sent, in milliseconds since 1970.
+    pub sent_at: i64,
+    /// Time at which the function is invoked with it.
+    pub invoked_at: SystemTime,
+}
+
+/// What a mapping did: counts, and the messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deliveries {
     /// Messages that the function handled, and that were deleted.
     pub handled: usize,
@@ -48,6 +59,8 @@ pub struct Deliveries {
     pub late: usize,
     /// Messages that arrived again because of the plan.
     pub again: usize,
+    /// The messages that were not received before.
+    pub first: Vec<FirstDelivery>,
 }
 
 impl AddAssign for Deliveries {
@@ -55,6 +68,7 @@ impl AddAssign for Deliveries {
         self.handled += other.handled;
         self.late += other.late;
         self.again += other.again;
+        self.first.extend(other.first);
     }
 }
 
@@ -174,6 +188,7 @@ impl Delivery {
         if slot.is_none() {
             slot = self.slots.clone().acquire_owned().await.ok();
         }
+        deliveries.first = first_deliveries(&batch);
         let twice = async {
             if self.fate.twice
                 && let Err(failure) = host.invoke(mapping.function, &event).await
@@ -213,4 +228,21 @@ impl Delivery {
         }
         deliveries
     }
+}
+
+/// The messages of a batch that were received only once so far.
+fn first_deliveries(batch: &[Message]) -> Vec<FirstDelivery> {
+    let invoked_at = SystemTime::now();
+    let first = batch.iter().filter_map(|message| {
+        let attributes = message.attributes()?;
+        let number = |name| attributes.get(&name)?.parse::<i64>().ok();
+        let receives = number(MessageSystemAttributeName::ApproximateReceiveCount);
+        let sent_at = number(MessageSystemAttributeName::SentTimestamp)?;
+        (receives == Some(1)).then(|| FirstDelivery {
+            body: message.body().unwrap_or_default().to_owned(),
+            sent_at,
+            invoked_at,
+        })
+    });
+    first.collect()
 }

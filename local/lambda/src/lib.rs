@@ -22,7 +22,7 @@ mod sqs_event;
 mod template;
 mod worker;
 
-pub use event_source_mapping::{Deliveries, EventSourceMapping};
+pub use event_source_mapping::{Deliveries, EventSourceMapping, FirstDelivery};
 pub use functions::{EventSource, FUNCTIONS, Function, QUEUES, Queue};
 pub use gateway::Gateway;
 pub use host::{Failure, Host, LambdaVariables, Options, StartProcess};

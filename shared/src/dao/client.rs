@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::DaoError;
+use super::{DaoError, handshakes::Handshakes};
 use crate::{
     config::{ConfigError, MongoConfig, RefreshReason, Reloadable, Settings},
     tls,
@@ -51,6 +51,7 @@ struct Shared {
 struct Connected {
     config: Arc<MongoConfig>,
     database: Database,
+    handshakes: Handshakes,
 }
 
 impl Connected {
@@ -163,7 +164,7 @@ impl Dao {
 
     /// The driver's handle of the database. Operators' commands use it directly, for example for indexes.
     ///
-    /// Connects again if the secret has a new URI. A failed DNS lookup (`mongodb+srv://`) is repeated on the next call.
+    /// Connects anew if the secret has a new URI, or a connection has hung while it was opened. A failed DNS lookup (`mongodb+srv://`) is repeated on the next call.
     ///
     /// # Errors
     ///
@@ -178,10 +179,17 @@ impl Dao {
         if let Some(database) = shared.connected_by(&config) {
             return Ok(database);
         }
-        let database = shared.connect(&config).await?;
+        if let Some(old) = &*shared.connected.load()
+            && old.handshakes.has_hung()
+        {
+            tracing::warn!("database connection hung, connecting anew");
+        }
+        let handshakes = Handshakes::default();
+        let database = shared.connect(&config, &handshakes).await?;
         shared.connected.store(Some(Arc::new(Connected {
             config,
             database: database.clone(),
+            handshakes,
         })));
         Ok(database)
     }
@@ -224,10 +232,15 @@ impl Shared {
     fn connected_by(&self, config: &Arc<MongoConfig>) -> Option<Database> {
         let connected = self.connected.load();
         let connected = connected.as_ref()?;
-        connected.uses(config).then(|| connected.database.clone())
+        let is_usable = connected.uses(config) && !connected.handshakes.has_hung();
+        is_usable.then(|| connected.database.clone())
     }
 
-    async fn connect(&self, config: &MongoConfig) -> Result<Database, DaoError> {
+    async fn connect(
+        &self,
+        config: &MongoConfig,
+        handshakes: &Handshakes,
+    ) -> Result<Database, DaoError> {
         let mut options = ClientOptions::parse(config.uri.expose_secret()).await?;
         options.app_name.get_or_insert_with(|| "outdial".to_owned());
         options.write_concern = Some(WriteConcern::majority());
@@ -243,6 +256,7 @@ impl Shared {
         options.retry_reads = Some(true);
         options.retry_writes = Some(true);
         options.command_event_handler.clone_from(&self.observer);
+        options.cmap_event_handler = Some(handshakes.observer());
         Ok(Client::with_options(options)?.database(&config.database))
     }
 }

@@ -18,6 +18,7 @@ mod dialing;
 mod dispatcher;
 mod effects;
 mod error;
+mod handshakes;
 pub mod indexes;
 mod next_attempt;
 mod page;

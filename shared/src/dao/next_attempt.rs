@@ -5,8 +5,13 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::{Dao, DaoError, dial_queue, stored::insert_once, updates::by_id};
-use crate::domain::{Call, CallId, Lane};
+use super::{
+    Dao, DaoError, dial_queue,
+    dial_queue::end,
+    stored::{find_one_and_update, insert_once},
+    updates::by_id,
+};
+use crate::domain::{Call, CallId, CallStatus, EventSource, Lane};
 
 /// The state of a next attempt after [`Dao::release_next_attempt`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +40,7 @@ impl Dao {
     }
 
     /// Stores the id of the next attempt on the previous call, as that was read. Returns false if it has changed since, if a
-    /// hang-up was requested, or if it was erased.
+    /// hang-up was requested, if its retries were stopped, or if it was erased.
     ///
     /// # Errors
     ///
@@ -45,6 +50,7 @@ impl Dao {
         as_read.extend(doc! {
             "effects_n": previous.effects_n,
             "hangup_requested": { "$ne": true },
+            "retry_stopped": Bson::Null,
         });
         let linked = doc! { "$set": { "next_call_id": next.to_string() } };
         self.with_timeout(|| async {
@@ -74,6 +80,20 @@ impl Dao {
                 0 => Released::Missing,
                 _ => Released::Before,
             })
+        })
+        .await
+    }
+
+    /// Cancels a call that waits, and lets no attempt follow one that was dialled. Returns the call after that, or `None`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DaoError`].
+    pub async fn stop_retries(&self, id: CallId, reason: &str) -> Result<Option<Call>, DaoError> {
+        let mut stages = end(CallStatus::Canceled, EventSource::Queue, Some(reason))?;
+        stages.push(doc! { "$set": { "retry_stopped": reason } });
+        self.with_timeout(|| async {
+            find_one_and_update(&self.calls().await?, by_id(id), stages.clone()).await
         })
         .await
     }

@@ -31,7 +31,7 @@ pub struct StatusOutcome {
     /// True if the caller must hang up: a hang-up was requested before the `CallSid` was known, and this callback has brought it.
     /// Always false once the call was answered, because `voice` then hangs up.
     pub hangup_waits: bool,
-    /// True if the call has effects that are still to be done, now that it has ended.
+    /// True if the call has effects that are still to be done. Only an answer and an end tell.
     pub has_effects: bool,
 }
 
@@ -67,8 +67,8 @@ impl Dao {
     }
 
     /// Sends its statements in one round trip. The second is the whole update. The first only stores the `CallSid`: so two changes
-    /// mean that this callback has brought it. After the end of a call, a third one changes nothing and matches a call with
-    /// effects.
+    /// mean that this callback has brought it. After an answer or the end of a call, a third one changes nothing and matches a call
+    /// with effects.
     async fn apply_status_by_id(
         &self,
         id: CallId,
@@ -78,7 +78,7 @@ impl Dao {
             doc! { "q": by_id(id), "u": [learn_sid_stage(&update.call_sid)] },
             doc! { "q": by_id(id), "u": status_pipeline::apply(update)? },
         ];
-        if update.status.is_terminal() {
+        if update.status.is_terminal() || update.status.is_answer() {
             statements.push(effects::statement(id));
         }
         let updated = self.update_in_order(CALLS, statements).await?;

@@ -156,15 +156,21 @@ impl<'a> StatusPipeline<'a> {
         ]
     }
 
-    /// Notes the effect of an end, and of news about who answered a call that has ended.
+    /// Notes the effect of an end, and of news that a call that has ended was answered, or by whom.
     fn effect_changes(&self) -> Document {
         let mut news = Vec::new();
         if self.rank == CallStatus::ENDED_RANK {
             news.push(flag("status"));
         }
+        let has_ended = bson!({ "$eq": ["$status_rank", CallStatus::ENDED_RANK] });
         if self.facts.iter().any(|(name, _)| *name == ANSWERED_BY) {
-            let has_ended = bson!({ "$eq": ["$status_rank", CallStatus::ENDED_RANK] });
-            news.push(bson!({ "$and": [has_ended, flag(ANSWERED_BY)] }));
+            news.push(bson!({ "$and": [has_ended.clone(), flag(ANSWERED_BY)] }));
+        }
+        if self.status.is_answer() {
+            let answers = CallStatus::ANSWERS.map(CallStatus::as_str).to_vec();
+            let is_answer = bson!({ "$in": ["$$event.status", answers] });
+            let is_first = of_no_event(is_answer);
+            news.push(bson!({ "$and": [has_ended, flag("is_new"), is_first] }));
         }
         if news.is_empty() {
             return Document::new();

@@ -6,6 +6,7 @@
 use mongodb::{
     Collection,
     bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, deserialize_from_slice, doc},
+    options::ReturnDocument,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -75,6 +76,21 @@ pub(super) async fn find_one<T: DeserializeOwned + Send + Sync>(
     let documents = collection.clone_with_type::<RawDocumentBuf>();
     let found = documents.find_one(filter).await?;
     let read = found.map(|document| read(collection.name(), &document));
+    read.transpose()
+}
+
+/// Updates the document that passes the filter, and returns it as it is after that.
+pub(super) async fn find_one_and_update<T: DeserializeOwned + Send + Sync>(
+    collection: &Collection<T>,
+    filter: Document,
+    stages: Vec<Document>,
+) -> Result<Option<T>, DaoError> {
+    let documents = collection.clone_with_type::<RawDocumentBuf>();
+    let updated = documents
+        .find_one_and_update(filter, stages)
+        .return_document(ReturnDocument::After)
+        .await?;
+    let read = updated.map(|document| read(collection.name(), &document));
     read.transpose()
 }
 

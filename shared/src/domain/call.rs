@@ -1,14 +1,19 @@
 //! A call: its document in the database, and its timeline.
 
-use std::{fmt, time::Duration};
+mod derived;
+mod new;
+
+use std::fmt;
 
 use bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 
+pub use new::NewCall;
+
 use super::{
-    BatchId, CallId, CallSid, CallStatus, Delivery, DialOutcome, Effect, EventSource, Idempotency,
-    Lane, Language, MachineDetection, Metadata, OutboundCallRequest, PhoneNumber, Priority, Retry,
-    Script, TimeZone, UserId, Voice, WaitingFor,
+    BatchId, CallId, CallSid, CallStatus, Delivery, DialOutcome, Effect, EventSource, Lane,
+    Language, MachineDetection, Metadata, PhoneNumber, Priority, Retry, Script, TimeZone, Voice,
+    WaitingFor,
 };
 
 /// An entry in a call's timeline.
@@ -189,6 +194,9 @@ pub struct Call {
     /// Code of the rule that ended the call, or `requested` if a client did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
+    /// Why no attempt follows the call, whatever its end: `answered`, if an earlier attempt was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_stopped: Option<String>,
     /// True while changes of the call may have effects.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub effects_open: bool,
@@ -202,218 +210,6 @@ pub struct Call {
     pub created_at: DateTime,
     /// Time of the document's last change, UTC.
     pub updated_at: DateTime,
-}
-
-/// The origin of a new call.
-#[derive(Debug)]
-pub struct NewCall<'a> {
-    /// The client's request.
-    pub request: OutboundCallRequest,
-    /// The user whom the call concerns.
-    pub user_id: UserId,
-    /// The number that the call comes from.
-    pub from_number: PhoneNumber,
-    /// The spelling of the called number that the daily cap counts.
-    pub counted_number: &'a PhoneNumber,
-    /// The request's idempotency key, if it has one.
-    pub idempotency: Option<&'a Idempotency>,
-    /// Name of the API key that places the call.
-    pub created_by: Option<String>,
-    /// Time that the request may take until Twilio has responded.
-    pub may_take: Duration,
-}
-
-impl Call {
-    /// Makes a call that is not dialled yet.
-    #[must_use]
-    pub fn new(new: NewCall<'_>) -> Self {
-        let now = DateTime::now();
-        let call_id = CallId::generate();
-        let request = new.request;
-        let counted =
-            (*new.counted_number != request.to_number).then(|| new.counted_number.clone());
-        Self {
-            id: call_id.object_id(),
-            call_id,
-            user_id: new.user_id.to_string(),
-            counted_number: counted,
-            twilio_sid: None,
-            to_number: request.to_number,
-            from_number: new.from_number,
-            status: CallStatus::Initiated,
-            status_rank: CallStatus::Initiated.rank(),
-            script: request.script,
-            voice: request.voice,
-            language: request.language,
-            machine_detection: request.machine_detection,
-            metadata: request.metadata,
-            recording_enabled: request.recording_enabled,
-            recording_url: None,
-            dial_outcome: Some(DialOutcome::Pending),
-            dial_deadline: Some(now.saturating_add_duration(new.may_take)),
-            announces_dial: new.idempotency.is_some(),
-            dial_begun_at: None,
-            answered_status: None,
-            hangup_requested: false,
-            error_code: None,
-            error_message: None,
-            error_status: None,
-            duration_seconds: None,
-            answered_by: None,
-            sip_response_code: None,
-            delivery: None,
-            events: Vec::new(),
-            events_dropped: 0,
-            idempotency_scope: new.idempotency.map(|key| key.scope.clone()),
-            request_hash: new.idempotency.map(|key| key.request_hash.clone()),
-            created_by: new.created_by,
-            lane: None,
-            scheduled_at: request.scheduled_at.map(|time| time.at()),
-            due_at: None,
-            expires_at: None,
-            priority: Some(request.priority).filter(|priority| !priority.is_normal()),
-            lease_id: None,
-            lease_until: None,
-            counted_on: None,
-            counted_as: None,
-            waiting_for: None,
-            attempt: None,
-            first_call_id: None,
-            previous_call_id: None,
-            next_call_id: None,
-            retry: None,
-            batch_id: None,
-            external_id: None,
-            time_zone: None,
-            status_reason: None,
-            effects_open: false,
-            effects_n: 0,
-            effects: Vec::new(),
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
-    /// Makes a new call wait in the dial queue from `due_at`. It is not dialled at `expires_at` or later.
-    #[must_use]
-    pub fn scheduled(
-        self,
-        due_at: DateTime,
-        expires_at: DateTime,
-        waiting_for: WaitingFor,
-    ) -> Self {
-        Self {
-            status: CallStatus::Scheduled,
-            status_rank: CallStatus::Scheduled.rank(),
-            dial_outcome: None,
-            dial_deadline: None,
-            announces_dial: false,
-            due_at: Some(due_at),
-            waiting_for: Some(waiting_for),
-            ..self.able_to_wait(expires_at)
-        }
-    }
-
-    /// Gives a new call what it needs to wait in the dial queue: its lane, its end, and the response to the client.
-    #[must_use]
-    pub fn able_to_wait(self, expires_at: DateTime) -> Self {
-        let priority = self.priority.unwrap_or_default();
-        Self {
-            lane: Some(Lane::of(priority, self.batch_id)),
-            expires_at: Some(expires_at),
-            answered_status: Some(202),
-            ..self
-        }
-    }
-
-    /// Gives the call retries. It is the first attempt then.
-    #[must_use]
-    pub fn with_retry(self, retry: Option<Retry>) -> Self {
-        Self {
-            effects_open: retry.is_some(),
-            first_call_id: retry.as_ref().map(|_| self.call_id),
-            retry,
-            ..self
-        }
-    }
-
-    /// Number of the attempt, from 1.
-    #[must_use]
-    pub fn attempt(&self) -> u32 {
-        self.attempt.unwrap_or(1)
-    }
-
-    /// The call of the first attempt: this one, if there is no earlier one.
-    #[must_use]
-    pub fn first_call_id(&self) -> CallId {
-        self.first_call_id.unwrap_or(self.call_id)
-    }
-
-    /// Returns true if Twilio was asked to dial the call, or is about to be. False for a call that waits, or has only waited.
-    #[must_use]
-    pub fn was_dialled(&self) -> bool {
-        self.due_at.is_none() || self.dial_outcome.is_some()
-    }
-
-    /// Returns whether a person answered: `None` while that is not known, or may change.
-    ///
-    /// Without answering machine detection, everyone who answers counts as a person.
-    #[must_use]
-    pub fn reached(&self) -> Option<bool> {
-        if !self.was_dialled() {
-            return self.status.is_terminal().then_some(false);
-        }
-        if self.is_answered_by_machine() {
-            return Some(false);
-        }
-        if self.was_answered() {
-            let is_known = self.machine_detection.is_none() || self.answered_by.is_some();
-            return is_known.then_some(true);
-        }
-        (self.status_rank == CallStatus::ENDED_RANK).then_some(false)
-    }
-
-    /// Returns true if a person or a machine answered.
-    #[must_use]
-    pub fn was_answered(&self) -> bool {
-        let is_answer = |status| matches!(status, CallStatus::InProgress | CallStatus::Completed);
-        is_answer(self.status) || self.events.iter().any(|event| is_answer(event.status))
-    }
-
-    /// Returns true if answering machine detection has found a machine: `machine_start`, `machine_end_beep`, …, or `fax`.
-    #[must_use]
-    pub fn is_answered_by_machine(&self) -> bool {
-        let answered_by = self.answered_by.as_deref().unwrap_or_default();
-        answered_by.starts_with("machine_") || answered_by == "fax"
-    }
-
-    /// Maximum number of events in a timeline. `events_dropped` counts the others.
-    pub const EVENTS_MAX: usize = 64;
-
-    /// The number that the daily cap counts: the same for all spellings of a line.
-    #[must_use]
-    pub fn counted_number(&self) -> &PhoneNumber {
-        self.counted_number.as_ref().unwrap_or(&self.to_number)
-    }
-
-    /// Returns true if we have certainly not asked Twilio to dial, and no hang-up is requested.
-    ///
-    /// The request that stored the call may still ask, until `dial_deadline`.
-    #[must_use]
-    pub fn is_undialled(&self) -> bool {
-        self.announces_dial
-            && self.dial_begun_at.is_none()
-            && self.dial_outcome == Some(DialOutcome::Pending)
-            && !self.hangup_requested
-    }
-
-    /// Returns the timeline in Twilio's order: by `SequenceNumber` if there is one, then by time.
-    #[must_use]
-    pub fn timeline(&self) -> Vec<&CallEvent> {
-        let mut events: Vec<_> = self.events.iter().collect();
-        events.sort_by_key(|event| (event.sequence.unwrap_or(i64::MAX), event.at));
-        events
-    }
 }
 
 /// Shows the fields that identify the call, and nothing that was spoken.

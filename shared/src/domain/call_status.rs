@@ -65,6 +65,9 @@ impl CallStatus {
         Self::InProgress,
     ];
 
+    /// The statuses after which a person or a machine has answered.
+    pub const ANSWERS: [Self; 2] = [Self::InProgress, Self::Completed];
+
     /// The word for the status, in the database, in responses and at Twilio.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -118,6 +121,12 @@ impl CallStatus {
             | Self::Failed
             | Self::Expired => Self::ENDED_RANK,
         }
+    }
+
+    /// Returns true if a person or a machine has answered.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        Self::ANSWERS.contains(&self)
     }
 
     /// Returns true if the call has ended.

@@ -47,7 +47,7 @@ impl Untaken {
 /// Time without permits after Twilio did not take a call because of its load.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Slows the dials of all calls, or stops them, for the reason that Twilio gave.
+/// Slows or stops the dials of all calls, because Twilio takes none now.
 ///
 /// # Errors
 ///

@@ -53,6 +53,9 @@ pub async fn of_queue(dao: &Dao, ada: &User) {
     dao.expire_calls().await.unwrap();
     dao.cancel_by_rule(&call, "number_blocked").await.unwrap();
     dao.cancel_call(calls[0].call_id).await.unwrap();
+    dao.stop_retries(calls[0].call_id, "answered")
+        .await
+        .unwrap();
     of_permits(dao).await;
     of_dispatcher(dao).await;
 }

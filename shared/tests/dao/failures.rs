@@ -99,6 +99,32 @@ async fn dao_recovers_once_the_server_is_back() {
     .await;
 }
 
+#[tokio::test]
+async fn dao_recovers_from_connections_that_the_server_accepts_and_never_answers() {
+    with_database(async |_, config| {
+        let (uri, proxy) = Proxy::before(&server()).await;
+        let uri = SecretString::from(uri);
+        let dao = Dao::new(&MongoConfig {
+            uri,
+            max_pool_size: 2,
+            ..config
+        })
+        .unwrap();
+        dao.ping().await.unwrap();
+        // Each new connection introduces itself under the driver's name.
+        proxy.lose_answers_to(&["mongo-rust-driver", "ping"]);
+        for _ in 0..2 {
+            let (first, second) = tokio::join!(dao.ping(), dao.ping());
+            assert_unavailable(first);
+            assert_unavailable(second);
+        }
+        // The connections so far stay silent.
+        proxy.lose_answers_to(&[]);
+        dao.ping().await.unwrap();
+    })
+    .await;
+}
+
 /// Fail points belong to the server, not to a database. So these cases run in sequence, under an app name of their own.
 #[tokio::test]
 async fn transient_server_errors_are_retried_once() {

@@ -78,6 +78,7 @@ async fn call_that_has_changed_is_not_linked() {
         for change in [
             doc! { "effects_n": 2_i64 },
             doc! { "hangup_requested": true },
+            doc! { "retry_stopped": "answered" },
             doc! { "call_id": CallId::generate().to_string() },
         ] {
             let previous = stored(dao).await;
@@ -91,6 +92,28 @@ async fn call_that_has_changed_is_not_linked() {
             let linked = dao.link_next_attempt(&previous, next).await.unwrap();
             assert!(!linked, "{change}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn attempt_that_waits_is_canceled_and_one_that_was_dialled_goes_on_without_a_next_one() {
+    with_dao(async |dao| {
+        let dialled = stored(dao).await;
+        let waiting = next_of(&dialled);
+        dao.create_call(&waiting).await.unwrap();
+        for (call, status) in [(&dialled, dialled.status), (&waiting, CallStatus::Canceled)] {
+            for _ in 0..2 {
+                let stopped = dao.stop_retries(call.call_id, "answered").await.unwrap();
+                let stopped = stopped.unwrap();
+                assert_eq!(stopped.status, status);
+                assert_eq!(stopped.retry_stopped.as_deref(), Some("answered"));
+                let has_waited = status == CallStatus::Canceled;
+                assert_eq!(stopped.status_reason.is_some(), has_waited);
+            }
+        }
+        let nobody = CallId::generate();
+        assert_eq!(dao.stop_retries(nobody, "answered").await.unwrap(), None);
     })
     .await;
 }

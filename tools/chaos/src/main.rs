@@ -2,7 +2,9 @@
 //! no call is lost or dialled twice.
 
 mod clients;
+mod clock;
 mod compare;
+mod counts;
 mod database_faults;
 mod evidence;
 mod hours;
@@ -25,7 +27,7 @@ mod twilio_faults;
 mod violation;
 mod watchers;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -57,9 +59,12 @@ struct Arguments {
     /// Use the dial queue: half of the calls are scheduled, a third is retried, two batches are dialled
     #[arg(long)]
     schedule: bool,
-    /// With --schedule: wait for the next full hour, so that calling hours open or close at a midnight during the run
+    /// With --schedule: run over a midnight UTC, with daily caps. Calling hours open or close then
     #[arg(long, requires = "schedule")]
     midnight: bool,
+    /// Folder with the binaries of another version: half of the functions' environments run them, as during a deployment
+    #[arg(long, value_name = "FOLDER", conflicts_with = "schedule")]
+    beside: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -70,6 +75,9 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<()> {
     prerequisites::check()?;
     let workspace = Workspace::find()?;
+    if arguments.midnight && arguments.seeds == 1 && clock::can_be_set() && !clock::is_set() {
+        return clock::run_before_midnight(&workspace).await;
+    }
     let folder = workspace.target.join("chaos");
     std::fs::create_dir_all(&folder)?;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
@@ -79,6 +87,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         outages: arguments.outages as usize,
         uses_queue: arguments.schedule,
         waits_for_hour: arguments.midnight,
+        beside: arguments.beside.map(std::path::absolute).transpose()?,
     };
     let report = if arguments.seeds == 1 {
         let report = run::run(&workspace, settings).await?;
@@ -110,6 +119,9 @@ async fn run_each_seed(folder: &Path, first: Settings, runs: u32) -> Result<Valu
         }
         if first.waits_for_hour {
             child.arg("--midnight");
+        }
+        if let Some(folder) = &first.beside {
+            child.arg("--beside").arg(folder);
         }
         let file = folder.join("report.json");
         // An older report must not be taken for this run's.

@@ -8,6 +8,14 @@ use serde::Serialize;
 /// A moment, in milliseconds since 1970.
 pub type Moment = i64;
 
+/// The length of a day.
+pub const DAY: Moment = 86_400_000;
+
+/// Returns the UTC day of a moment, in days since 1970.
+pub fn day(at: Moment) -> i64 {
+    at.div_euclid(DAY)
+}
+
 /// Returns the current moment.
 pub fn now() -> Moment {
     DateTime::now().timestamp_millis()

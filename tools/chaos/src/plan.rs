@@ -1,12 +1,16 @@
 //! The plan of a run, which follows from the seed alone: the calls, the repeated requests, and the database faults.
 
+mod batch;
 mod queue;
+mod queueing;
 
 use std::time::Duration;
 
 use fastrand::Rng;
 
-pub use queue::{BatchOrder, CancelAt, Person, QueuePlan, Queueing, RetryOrder};
+pub use batch::{BatchOrder, RetryOrder};
+pub use queue::{DailyCaps, QueuePlan};
+pub use queueing::{CancelAt, Person, Queueing};
 
 /// Numbers with a special behaviour in the simulator: busy, not answered, failed, a short conversation, silence, a long
 /// queue, absent recordings, and long ringing.
@@ -105,6 +109,19 @@ impl Plan {
         self
     }
 
+    /// Gives a run that uses the dial queue daily caps. Many calls then wait for the next day.
+    pub fn with_daily_caps(mut self) -> Self {
+        if let Some(queue) = &mut self.queue {
+            queue.caps = Some(DailyCaps::of_run(self.orders.len()));
+        }
+        self
+    }
+
+    /// The daily caps, if the run has some.
+    pub fn caps(&self) -> Option<DailyCaps> {
+        self.queue.as_ref()?.caps
+    }
+
     fn number(&self, rng: &mut Rng) -> String {
         let one_of =
             |rng: &mut Rng, numbers: &[String]| numbers[rng.usize(..numbers.len())].clone();
@@ -125,7 +142,7 @@ impl Order {
         retry.map_or(1, |retry| retry.max_attempts as usize)
     }
 
-    /// Codes of the refusals that its client may get, apart from Twilio's.
+    /// Codes of the refusals that its client may get, apart from Twilio's and those of daily caps.
     pub fn refusals(&self) -> Vec<&'static str> {
         let Some(queueing) = &self.queueing else {
             return Vec::new();

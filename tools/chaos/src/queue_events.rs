@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use lambda::Deliveries;
 use serde::Serialize;
 
+use crate::counts::listed;
 use crate::evidence::{QueueEvidence, StoredCall, count};
-use crate::report::listed;
 
 /// Counts of the dial queue's events.
 #[derive(Debug, Default, Serialize)]

@@ -10,6 +10,7 @@ use stack::steps::seconds;
 
 use crate::clients::Tally;
 use crate::compare::script_outcomes;
+use crate::counts::listed;
 use crate::database_faults::DatabaseFaults;
 use crate::evidence::{Evidence, count};
 use crate::queue_events::QueueEvents;
@@ -17,9 +18,6 @@ use crate::violation::{Kind, Violation};
 
 /// Number of violations of a kind in the table. The file has all of them.
 const EXAMPLES: usize = 3;
-
-/// Number of kinds in one line of the table.
-const LISTED: usize = 16;
 
 /// The report of a run.
 #[derive(Debug, Serialize)]
@@ -205,22 +203,4 @@ impl Display for Report {
         let verdict = if self.passed { "all zero" } else { "VIOLATED" };
         writeln!(f, "  {verdict}; repeat with: {}", self.command)
     }
-}
-
-/// Lists counts, the largest first.
-pub fn listed<K: Display, V: Copy + Ord + Display>(counts: &BTreeMap<K, V>) -> String {
-    let mut pairs: Vec<_> = counts.iter().collect();
-    pairs.sort_by(|(_, one), (_, other)| other.cmp(one));
-    let mut text: Vec<_> = pairs
-        .iter()
-        .take(LISTED)
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect();
-    if pairs.len() > LISTED {
-        text.push(format!("{} other kinds", pairs.len() - LISTED));
-    }
-    if text.is_empty() {
-        return "none".to_owned();
-    }
-    text.join(", ")
 }

@@ -1,6 +1,7 @@
 //! One run: starts the services, places the calls while everything fails, waits, and compares.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -13,13 +14,14 @@ use stack::workspace::Workspace;
 use crate::clients::Clients;
 use crate::compare::violations;
 use crate::database_faults::DatabaseFaults;
+use crate::evidence::Sent;
 use crate::known::{Known, KnownOfQueue};
 use crate::moment::{Moment, millis, now};
 use crate::operators::{self, with_aftermath};
 use crate::plan::Plan;
 use crate::queue_events::QueueEvents;
 use crate::report::{Events, Report};
-use crate::services::Services;
+use crate::services::{DIAL_QUEUE, Services};
 use crate::watchers::Watchers;
 use crate::{database_faults, metrics, settling, twilio_faults};
 
@@ -36,7 +38,7 @@ const BEFORE_HOUR: Duration = Duration::from_secs(50);
 const COUNTS_CACHED: Duration = Duration::from_secs(3);
 
 /// The settings of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub seed: u64,
     pub calls: usize,
@@ -44,8 +46,10 @@ pub struct Settings {
     pub outages: usize,
     /// True if calls use the dial queue.
     pub uses_queue: bool,
-    /// True if the run begins just before a full hour.
+    /// True if the run begins just before a full hour, and has daily caps.
     pub waits_for_hour: bool,
+    /// The binaries of another version, which run beside those of the workspace.
+    pub beside: Option<PathBuf>,
 }
 
 impl Settings {
@@ -57,11 +61,16 @@ impl Settings {
             outages,
             uses_queue,
             waits_for_hour,
+            beside,
         } = self;
         let schedule = if *uses_queue { " --schedule" } else { "" };
         let midnight = if *waits_for_hour { " --midnight" } else { "" };
+        let beside = beside
+            .as_ref()
+            .map(|folder| format!(" --beside {}", folder.display()));
+        let beside = beside.unwrap_or_default();
         format!(
-            "cargo xtask chaos{schedule}{midnight} --calls {calls} --outages {outages} --seed {seed}"
+            "cargo xtask chaos{schedule}{midnight}{beside} --calls {calls} --outages {outages} --seed {seed}"
         )
     }
 }
@@ -78,10 +87,10 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
     println!("seed {seed}: {}", settings.command());
     let cuts = (calls * CUTS_PER_HUNDRED_CALLS / 100).max(2);
     let plan = Plan::new(seed, calls, settings.outages, cuts);
-    let plan = if settings.uses_queue {
-        plan.with_queue()
-    } else {
-        plan
+    let plan = match (settings.uses_queue, settings.waits_for_hour) {
+        (true, true) => plan.with_queue().with_daily_caps(),
+        (true, false) => plan.with_queue(),
+        (false, _) => plan,
     };
 
     steps.next("building the functions and the simulator");
@@ -93,7 +102,8 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
         tokio::time::sleep(wait).await;
     }
     steps.next("starting the database, Twilio, the queue and the functions");
-    let mut services = Services::start(workspace, &venv, &aws_venv, &plan).await?;
+    let mut services =
+        Services::start(workspace, &venv, &aws_venv, &plan, settings.beside.clone()).await?;
     let watchers = Watchers::start(&services, settings.uses_queue);
 
     steps.next(format!("placing {calls} calls while everything fails"));
@@ -125,6 +135,10 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
     let mut evidence = services.evidence(&known).await?;
     evidence.webhooks = seen.log.webhooks;
     evidence.went_back = seen.statuses.went_back;
+    if let (Some(queue), Some(deliveries)) = (&mut evidence.queue, seen.deliveries.get(DIAL_QUEUE))
+    {
+        queue.sent = deliveries.first.iter().filter_map(Sent::read).collect();
+    }
     let violations = violations(&evidence);
     let queue = evidence.queue.as_ref().map(|queue| {
         let actions = tally.actions.clone();

@@ -1,12 +1,13 @@
 //! The services of a run: the database, the simulated Twilio, the queue, and the functions behind a gateway.
 
+mod settings;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use chrono::Utc;
 use futures_util::TryStreamExt;
-use lambda::{Deliveries, Gateway, Host, Kill, Kills, Redeliveries};
+use lambda::{Deliveries, Gateway, Host};
 use mongodb::bson::{Document, doc};
 use serde::de::DeserializeOwned;
 use stack::Result;
@@ -15,7 +16,7 @@ use stack::environment::Environment;
 use stack::functions::{self, Options};
 use stack::http;
 use stack::output::Output;
-use stack::queues::{self, Queues};
+use stack::queues::Queues;
 use stack::simulator;
 use stack::venv::Venv;
 use stack::workspace::Workspace;
@@ -26,55 +27,13 @@ use crate::evidence::{Evidence, QueueEvidence, StoredCall};
 use crate::hours::Hours;
 use crate::known::Known;
 use crate::moment::now;
-use crate::plan::Plan;
+use crate::plan::{DailyCaps, Plan};
 use crate::simulator::Simulator;
 
-/// Speed factor of the simulated calls.
-const SPEED: u32 = 20;
-/// The most environments of one function.
-const ENVIRONMENTS: usize = 10;
-/// The share of invocations whose environment is killed.
-const KILLED: f64 = 0.03;
-/// The latest time of the kill after the start of the invocation.
-const KILLED_WITHIN: Duration = Duration::from_millis(60);
-/// The kills of the dial queue's functions: their share, and the latest time. A run of `dispatch` takes a minute.
-const QUEUE_KILLS: [(&str, f64, Duration); 3] = [
-    ("dispatch", 0.3, Duration::from_secs(8)),
-    ("dial", 0.1, Duration::from_millis(300)),
-    ("effects", 0.1, Duration::from_millis(150)),
-];
-
-/// `DIALS_PER_SECOND` of a run that uses the dial queue, and the invocations of `dial` at a time: those of two seconds.
-const DIALS_PER_SECOND: usize = 5;
-
-/// The variable of the webhook queue.
-const WEBHOOKS: &str = "WEBHOOK_QUEUE_URL";
-/// The visibility timeout of all queues.
-const HIDDEN_SECONDS: u32 = 10;
-/// The share of batches that arrive late.
-const LATE: f64 = 0.05;
-/// The share of batches that arrive again after they were handled.
-const AGAIN: f64 = 0.1;
-/// The share of batches that arrive twice at once.
-const TWICE: f64 = 0.1;
-/// The longest delay of a batch.
-const LATEST: Duration = Duration::from_secs(5);
-
-/// The queues that belong to the dial queue.
-const DIAL_QUEUES: [&str; 3] = ["DIAL_QUEUE_URL", "EFFECTS_QUEUE_URL", "WAKE_QUEUE_URL"];
-
-/// Variables of the functions, in addition to those of every local stack. Calls end, and `reconcile` gives up lost dials,
-/// early enough for a run to see it.
-const VARIABLES: [(&str, &str); 7] = [
-    ("CALL_RING_TIMEOUT_SECONDS", "10"),
-    // Long enough for three redirects during an outage, and for the apology.
-    ("CALL_TIME_LIMIT_SECONDS", "20"),
-    ("MAX_CALLS_PER_DAY", "1000000"),
-    ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
-    ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
-    ("RECONCILE_PAGE", "100"),
-    ("RECONCILE_UNKNOWN_AFTER_SECONDS", "20"),
-];
+pub use settings::DIAL_QUEUE;
+use settings::{
+    DIAL_QUEUES, DIALS_PER_SECOND, ENVIRONMENTS, SPEED, VARIABLES, WEBHOOKS, kills, queue_options,
+};
 
 /// The running services.
 pub struct Services {
@@ -90,6 +49,8 @@ pub struct Services {
     pub simulator: Simulator,
     /// The calling hours, in a run that uses the dial queue.
     pub hours: Hours,
+    /// The daily caps, in a run that has some.
+    pub caps: Option<DailyCaps>,
     url: String,
     database_name: String,
     output: Output,
@@ -102,6 +63,7 @@ impl Services {
         venv: &Venv,
         aws_venv: &Venv,
         plan: &Plan,
+        beside: Option<PathBuf>,
     ) -> Result<Self> {
         let folder = workspace.target.join("chaos");
         let log = folder.join(format!("seed-{}.log", plan.seed));
@@ -131,6 +93,10 @@ impl Services {
         for (name, value) in VARIABLES {
             environment.set(name, value);
         }
+        if let Some(caps) = plan.caps() {
+            environment.set("MAX_CALLS_PER_NUMBER_PER_DAY", caps.per_number.to_string());
+            environment.set("MAX_CALLS_PER_USER_PER_DAY", caps.per_user.to_string());
+        }
         let hours = if plan.queue.is_some() {
             let hours = Hours::of_run(Utc::now(), plan.seed)?;
             environment.set("CALLING_HOURS", &hours.text);
@@ -152,6 +118,7 @@ impl Services {
                 output: output.clone(),
                 environments: ENVIRONMENTS,
                 kills: Some(kills(plan)),
+                beside,
             },
         );
         Ok(Self {
@@ -165,6 +132,7 @@ impl Services {
             api_key,
             log,
             hours,
+            caps: plan.caps(),
             url,
             database_name,
         })
@@ -225,6 +193,7 @@ impl Services {
             // The pace, and a burst of one second.
             busiest_allowed: 2 * DIALS_PER_SECOND,
             hours: self.hours.clone(),
+            caps: self.caps,
             dead_letters,
             at: now(),
             ..QueueEvidence::default()
@@ -244,42 +213,6 @@ impl Services {
         let collection = self.functions_database().collection::<T>(collection);
         let all: Document = doc! {};
         Ok(collection.find(all).await?.try_collect().await?)
-    }
-}
-
-fn kills(plan: &Plan) -> Kills {
-    let usual = Kill {
-        probability: KILLED,
-        latest: KILLED_WITHIN,
-    };
-    let of_queue = QUEUE_KILLS.map(|(function, probability, latest)| {
-        let kill = Kill {
-            probability,
-            latest,
-        };
-        (function, kill)
-    });
-    Kills {
-        seed: plan.seed,
-        usual,
-        special: of_queue.into(),
-    }
-}
-
-/// The queues hide messages for a short time, so that those of a killed environment return soon. All but webhooks also deliver
-/// messages late and again.
-fn queue_options(seed: u64) -> queues::Options {
-    let plan = Redeliveries {
-        seed,
-        late: LATE,
-        again: AGAIN,
-        twice: TWICE,
-        latest: LATEST,
-    };
-    queues::Options {
-        hidden_seconds: Some(HIDDEN_SECONDS),
-        redeliveries: DIAL_QUEUES.map(|queue| (queue, plan)).into(),
-        concurrency: [("DIAL_QUEUE_URL", 2 * DIALS_PER_SECOND)].into(),
     }
 }
 

@@ -48,6 +48,10 @@ pub enum Kind {
     DialledWhilePaused,
     /// A blocked number was dialled.
     DialledBlocked,
+    /// A call was sent to be dialled again, while its first message was under way.
+    SentWhileLeased,
+    /// A call was dialled over the daily cap of its number or user.
+    DialledOverCap,
     /// A series has more attempts than allowed.
     RetriesExceeded,
     /// An attempt followed an answer, or one that was only given up.
@@ -86,13 +90,15 @@ impl Kind {
     ];
 
     /// The further kinds of a run that uses the dial queue.
-    pub const OF_QUEUE: [Self; 14] = [
+    pub const OF_QUEUE: [Self; 16] = [
         Self::DialledAfterCancel,
         Self::DialledExpired,
         Self::DialledEarly,
         Self::DialledOutsideHours,
         Self::DialledWhilePaused,
         Self::DialledBlocked,
+        Self::DialledOverCap,
+        Self::SentWhileLeased,
         Self::RetriesExceeded,
         Self::RetriedNeedlessly,
         Self::NextAttemptMissing,
@@ -134,6 +140,8 @@ impl Kind {
             Self::DialledOutsideHours => "calls dialled outside the hours",
             Self::DialledWhilePaused => "calls dialled while paused or off",
             Self::DialledBlocked => "blocked numbers dialled",
+            Self::DialledOverCap => "calls dialled over a daily cap",
+            Self::SentWhileLeased => "calls sent again while leased",
             Self::RetriesExceeded => "retry budgets exceeded",
             Self::RetriedNeedlessly => "needless attempts",
             Self::NextAttemptMissing => "missing attempts",

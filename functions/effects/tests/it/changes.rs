@@ -1,7 +1,7 @@
 //! Tests calls that change while their next attempt is created, or after that.
 
 use mongodb::bson::doc;
-use outdial::domain::{Call, CallStatus, EventSource, StatusUpdate};
+use outdial::domain::{Call, CallStatus, EventSource, MachineDetection, StatusUpdate};
 use testkit::Stage;
 
 use crate::support::{
@@ -84,6 +84,106 @@ async fn late_answer_cancels_an_attempt_further_on() {
     let third = attempt(&stage, &first, 3).await.unwrap();
     assert_eq!(third.status_reason.as_deref(), Some("answered"));
     assert_eq!(read(&stage, &second).await.status, CallStatus::Busy);
+}
+
+/// Twilio reports the answer after the end, and nothing but the answer.
+#[tokio::test]
+async fn answer_that_comes_after_the_end_cancels_the_attempt_that_waits() {
+    let stage = Stage::new().await;
+    let first = retried(&stage).await;
+    end(&stage, &first, CallStatus::NoAnswer).await;
+    handle_end(&stage, &first).await;
+    assert!(tell(&stage, &first, &callback(&first, CallStatus::InProgress, 2)).await);
+    handle_end(&stage, &first).await;
+    let next = attempt(&stage, &first, 2).await.unwrap();
+    assert_eq!(next.status, CallStatus::Canceled);
+    assert_eq!(next.status_reason.as_deref(), Some("answered"));
+    let first = read(&stage, &first).await;
+    assert_eq!(first.status, CallStatus::NoAnswer);
+    assert_eq!(first.effects, []);
+}
+
+/// Gives an attempt that waits a `CallSid`, as its dial does.
+async fn dial(stage: &Stage, call: &Call) -> Call {
+    let sid = testkit::new_sid();
+    let begun = doc! { "status": "initiated", "status_rank": 0, "dial_outcome": "accepted", "twilio_sid": sid.as_str() };
+    set(stage, call, begun).await;
+    read(stage, call).await
+}
+
+#[tokio::test]
+async fn attempt_that_is_dialled_when_an_earlier_one_turns_out_to_be_answered_is_the_last() {
+    let stage = Stage::new().await;
+    for has_ended in [false, true] {
+        let first = retried(&stage).await;
+        end(&stage, &first, CallStatus::Busy).await;
+        handle_end(&stage, &first).await;
+        let second = attempt(&stage, &first, 2).await.unwrap();
+        let second = dial(&stage, &second).await;
+        if has_ended {
+            end(&stage, &second, CallStatus::Busy).await;
+        }
+        tell(&stage, &first, &callback(&first, CallStatus::InProgress, 2)).await;
+        handle_end(&stage, &first).await;
+        if !has_ended {
+            assert_eq!(read(&stage, &second).await.status, CallStatus::Initiated);
+            end(&stage, &second, CallStatus::Busy).await;
+        }
+        handle_end(&stage, &second).await;
+        assert_eq!(attempt(&stage, &first, 3).await, None);
+        let second = read(&stage, &second).await;
+        assert_eq!((second.next_call_id, second.effects), (None, Vec::new()));
+        assert_eq!(second.status_reason, None);
+    }
+}
+
+/// Whatever the order in which runs and a late answer to the first attempt meet: no third attempt waits.
+#[tokio::test]
+async fn late_answer_during_the_run_of_a_later_attempt_leaves_nothing_that_waits() {
+    let stage = Stage::new().await;
+    for _ in 0..12 {
+        let first = retried(&stage).await;
+        end(&stage, &first, CallStatus::Busy).await;
+        handle_end(&stage, &first).await;
+        let second = attempt(&stage, &first, 2).await.unwrap();
+        let second = dial(&stage, &second).await;
+        end(&stage, &second, CallStatus::Busy).await;
+        tell(&stage, &first, &callback(&first, CallStatus::InProgress, 2)).await;
+        tokio::join!(handle_end(&stage, &first), handle_end(&stage, &second));
+        handle_end(&stage, &second).await;
+        let third = attempt(&stage, &first, 3).await;
+        assert!(third.is_none_or(|third| third.status == CallStatus::Canceled));
+        assert_eq!(read(&stage, &second).await.effects, []);
+    }
+}
+
+/// A machine may have answered: its word comes with a later callback.
+#[tokio::test]
+async fn late_answer_of_a_call_with_machine_detection_waits_for_its_result() {
+    let stage = Stage::new().await;
+    for (result, status) in [
+        ("machine_start", CallStatus::Scheduled),
+        ("human", CallStatus::Canceled),
+    ] {
+        let first = retried_with(&stage, |call| {
+            call.machine_detection = Some(MachineDetection::Enable);
+        })
+        .await;
+        end(&stage, &first, CallStatus::NoAnswer).await;
+        handle_end(&stage, &first).await;
+        tell(&stage, &first, &callback(&first, CallStatus::InProgress, 2)).await;
+        handle_end(&stage, &first).await;
+        assert_eq!(read(&stage, &first).await.effects.len(), 1);
+        let answered_by = StatusUpdate {
+            answered_by: Some(result.to_owned()),
+            ..callback(&first, CallStatus::Completed, 4)
+        };
+        tell(&stage, &first, &answered_by).await;
+        handle_end(&stage, &first).await;
+        let next = attempt(&stage, &first, 2).await.unwrap();
+        assert_eq!(next.status, status, "{result}");
+        assert_eq!(read(&stage, &first).await.effects, []);
+    }
 }
 
 /// Whatever the order in which runs and callbacks meet: after an answer, nothing waits.

@@ -170,6 +170,27 @@ async fn unreachable_twilio_is_a_502() {
     assert_eq!(api.hang_up(&id).await.status, 202);
 }
 
+/// The next attempt could follow before Twilio has answered.
+#[tokio::test]
+async fn hang_up_stops_the_retries_before_twilio_is_asked() {
+    let api = Api::with_queue().await;
+    let mut body = api.body();
+    body["retry"] = json!({ "delays_seconds": [0] });
+    let id = text(&api.post(&body).await.json()["call_id"]);
+    api.twilio
+        .faults(&json!({ "rest": [{ "on": "update", "action": "error", "status": 500 }] }))
+        .await;
+    let answer = api.hang_up(&id).await;
+    answer.assert_problem(502, "twilio_unreachable");
+    let call = api.call(&id).await;
+    assert_eq!(call["status"], "queued");
+    assert_eq!(call["hangup_requested"], true);
+    api.twilio.faults(&json!({})).await;
+    let answer = api.hang_up(&id).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert_eq!(answer.json()["status"], "canceled");
+}
+
 #[tokio::test]
 async fn refusal_of_an_unknown_call_has_twilios_message() {
     let api = Api::new().await;

@@ -121,22 +121,20 @@ impl CallPlacer {
         let Some((reason, refusal)) = Untaken::of(&result) else {
             return self.record(call, result).await;
         };
-        let slow_dials = async {
+        // Boxed: rare, and as large as the rest.
+        let slow_dials = Box::pin(async {
             let dao = &self.admission.dao;
             if let Err(error) = untaken::slow_dials(dao, pace, reason, refusal).await {
                 tracing::warn!(%error, "dials not slowed");
             }
-        };
-        match may_wait_until {
-            Some(end) => {
-                let (placed, ()) = tokio::join!(self.queue(call, end, reason), slow_dials);
-                Ok(placed)
-            }
-            None => {
-                slow_dials.await;
-                self.record(call, result).await
-            }
+        });
+        if let Some(end) = may_wait_until {
+            let queued = Box::pin(self.queue(call, end, reason));
+            let (placed, ()) = tokio::join!(queued, slow_dials);
+            return Ok(placed);
         }
+        slow_dials.await;
+        self.record(call, result).await
     }
 
     /// Makes a call wait that Twilio certainly has not taken. If the database fails, the client learns that the outcome is not
@@ -144,28 +142,26 @@ impl CallPlacer {
     async fn queue(&self, call: Call, end: DateTime, reason: Untaken) -> PlacedCall {
         let dao = &self.admission.dao;
         let waits = call.clone().able_to_wait(end);
-        let settled = dao::with_deadline(async {
+        let settled = dao::with_deadline(Box::pin(async {
             let (after, twilio) = (reason.back_off(), WaitingFor::Twilio);
-            match untaken::back_to_queue(dao, &waits, after, twilio).await? {
-                Some(waiting) => Ok(Some(PlacedCall::Queued(waiting.into()))),
-                // A webhook or a hang-up request came first: what it stored stays.
-                None => {
-                    let other = DialResult::Unknown("the call changed".to_owned());
-                    let status = StatusCode::ACCEPTED;
-                    let stored = dao
-                        .record_dial(&call, &other, Some(status.as_u16()))
-                        .await?;
-                    Ok(stored.map(|stored| dialled(status, stored)))
-                }
+            if let Some(waiting) = untaken::back_to_queue(dao, &waits, after, twilio).await? {
+                return Ok(Some(PlacedCall::Queued(waiting.into())));
             }
-        });
-        settled
-            .await
-            .unwrap_or_else(|error: DaoError| {
+            // A webhook or a hang-up request came first: what it stored stays.
+            let other = DialResult::Unknown("the call changed".to_owned());
+            let status = StatusCode::ACCEPTED;
+            let stored = dao.record_dial(&call, &other, Some(status.as_u16()));
+            Ok(stored.await?.map(|stored| dialled(status, stored)))
+        }));
+        match settled.await {
+            Ok(Some(placed)) => placed,
+            Ok(None) => outcome_unknown(call),
+            Err(error) => {
+                let error: DaoError = error;
                 tracing::error!(%error, "call not returned to the queue");
-                None
-            })
-            .unwrap_or_else(|| outcome_unknown(call))
+                outcome_unknown(call)
+            }
+        }
     }
 
     /// Records how a dial ended.

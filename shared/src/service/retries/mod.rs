@@ -41,6 +41,8 @@ pub enum NoAttempt {
     RefusedToClient,
     /// The person answered.
     Answered,
+    /// The person answered an earlier attempt.
+    Stopped,
     /// Twilio refuses the number.
     NumberRefused,
     /// The client wants no retry after such an end.
@@ -61,6 +63,7 @@ impl NoAttempt {
             Self::Requested => "requested",
             Self::RefusedToClient => "refused_to_client",
             Self::Answered => "answered",
+            Self::Stopped => "earlier_attempt_answered",
             Self::NumberRefused => "number_refused",
             Self::NotWanted => "not_wanted",
             Self::BatchCanceled => "batch_canceled",
@@ -68,9 +71,9 @@ impl NoAttempt {
         }
     }
 
-    /// The `status_reason` with which a next attempt that waits already is canceled. `None`: it goes on.
+    /// Why the later attempts stop, if they are stored already: the `status_reason` of one that waits. `None`: they go on.
     #[must_use]
-    pub fn cancels_with(self) -> Option<&'static str> {
+    pub fn stops_later_attempts(self) -> Option<&'static str> {
         matches!(self, Self::Answered | Self::Requested).then(|| self.as_str())
     }
 }
@@ -92,7 +95,15 @@ pub fn next_attempt(call: &Call, batch: BatchState, now: DateTime) -> NextAttemp
     if call.answered_status.is_some_and(|status| status >= 400) {
         return NextAttempt::Never(NoAttempt::RefusedToClient);
     }
-    if awaits_callback(call) && now < noted_at.saturating_add_duration(CALLBACK_WAIT) {
+    if call.retry_stopped.is_some() {
+        return NextAttempt::Never(NoAttempt::Stopped);
+    }
+    // The next attempt must not be dialled meanwhile.
+    if call.next_call_id.is_some() && call.reached() == Some(true) {
+        return NextAttempt::Never(NoAttempt::Answered);
+    }
+    let may_change = awaits_callback(call) || awaits_detection(call);
+    if may_change && now < noted_at.saturating_add_duration(CALLBACK_WAIT) {
         return NextAttempt::NotYet;
     }
     if let Err(reason) = may_try_again(call, retry, batch) {
@@ -120,8 +131,8 @@ fn delay(call: &Call) -> Option<(&Retry, Duration)> {
 
 fn may_try_again(call: &Call, retry: &Retry, batch: BatchState) -> Result<(), NoAttempt> {
     let reason = match call.status {
-        _ if was_answered(call) && is_machine(call) => RetryReason::Voicemail,
-        _ if was_answered(call) => return Err(NoAttempt::Answered),
+        _ if call.was_answered() && call.is_answered_by_machine() => RetryReason::Voicemail,
+        _ if call.was_answered() => return Err(NoAttempt::Answered),
         CallStatus::Busy => RetryReason::Busy,
         CallStatus::NoAnswer => RetryReason::NoAnswer,
         CallStatus::Failed if is_of_called_number(call) => return Err(NoAttempt::NumberRefused),
@@ -140,19 +151,6 @@ fn may_try_again(call: &Call, retry: &Retry, batch: BatchState) -> Result<(), No
     }
 }
 
-/// Returns true if a person or a machine answered, whatever the status says.
-fn was_answered(call: &Call) -> bool {
-    let is_answer =
-        |event: &CallEvent| matches!(event.status, CallStatus::InProgress | CallStatus::Completed);
-    call.status == CallStatus::Completed || call.events.iter().any(is_answer)
-}
-
-/// Returns true if answering machine detection has found a machine: its words are `machine_start`, `machine_end_beep`, … and `fax`.
-fn is_machine(call: &Call) -> bool {
-    let answered_by = call.answered_by.as_deref().unwrap_or_default();
-    answered_by.starts_with("machine_") || answered_by == "fax"
-}
-
 fn is_of_called_number(call: &Call) -> bool {
     let refusal = TwilioRefusal {
         http_status: None,
@@ -167,6 +165,11 @@ fn awaits_callback(call: &Call) -> bool {
     let is_told =
         |event: &CallEvent| event.source == EventSource::Twilio && event.status.is_terminal();
     call.dial_outcome != Some(DialOutcome::Refused) && !call.events.iter().any(is_told)
+}
+
+/// Returns true if an answer must cancel the attempt that follows, unless a callback still brings word of a machine.
+fn awaits_detection(call: &Call) -> bool {
+    call.next_call_id.is_some() && call.was_answered() && call.reached().is_none()
 }
 
 /// Time at which the call entered its status, by Twilio's clock.

@@ -67,6 +67,7 @@ pub(super) fn after(previous: &Call, retry: &Retry, due_at: DateTime, now: DateT
         external_id: previous.external_id.clone(),
         time_zone: previous.time_zone.clone(),
         status_reason: None,
+        retry_stopped: None,
         effects_open: true,
         effects_n: 0,
         effects: Vec::new(),

@@ -2,24 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Placement, Shared, kind};
+use super::shared::{Placement, Shared};
 use crate::evidence::{RequestedEnd, RequestedMove};
 use crate::moment::{Moment, now, rfc3339};
 use crate::plan::{CancelAt, Order, Queueing, RetryOrder};
-
-/// Number of attempts to change a call. Each may fail because of an outage.
-const TRIES: u32 = 40;
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// The successful requests of clients.
-#[derive(Clone, Debug, Default)]
-pub struct Requested {
-    pub ends: Vec<RequestedEnd>,
-    pub moves: Vec<RequestedMove>,
-}
 
 impl Queueing {
     /// Adds the fields of the dial queue to the body of a request that is first sent now.
@@ -123,35 +112,5 @@ impl Shared {
             is_canceled,
         };
         self.requested.lock().await.ends.push(end);
-    }
-
-    /// Repeats a request until it has a response other than a failure of the service.
-    pub(super) async fn insist(
-        &self,
-        method: Method,
-        path: &str,
-        body: &Value,
-        key: Option<&str>,
-    ) -> Option<(StatusCode, Value)> {
-        let verb = path.rsplit('/').next().unwrap_or_default();
-        let verb = if method == Method::PATCH {
-            "move"
-        } else {
-            verb
-        };
-        for _ in 0..TRIES {
-            if let Ok(response) = self.send(method.clone(), path, body, key).await {
-                let status = response.status();
-                let body: Value = response.json().await.unwrap_or_default();
-                let code = body["code"].as_str();
-                let what = format!("{verb} {}", kind(Some(status), code));
-                *self.tally.lock().await.actions.entry(what).or_default() += 1;
-                if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS {
-                    return Some((status, body));
-                }
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        None
     }
 }

@@ -45,8 +45,10 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     found.extend(went_back(evidence));
     found.extend(documents_of_one_key(evidence));
     found.extend(calls_to_one_number(evidence));
+    let queue = evidence.queue.as_ref();
+    let has_caps = queue.is_some_and(|queue| queue.caps.is_some());
     let keys = evidence.keys.iter();
-    found.extend(keys.flat_map(|key| responses(key, &records)));
+    found.extend(keys.flat_map(|key| responses(key, &records, has_caps)));
     found
 }
 
@@ -166,8 +168,12 @@ fn calls_to_one_number(evidence: &Evidence) -> Vec<Violation> {
     found
 }
 
-/// Checks the responses under a key: they name one call, or repeat Twilio's refusal.
-fn responses(history: &KeyHistory, records: &HashMap<&str, &StoredCall>) -> Vec<Violation> {
+/// Checks the responses under a key: they name one call, or repeat Twilio's refusal. In a run with daily caps, one may refuse.
+fn responses(
+    history: &KeyHistory,
+    records: &HashMap<&str, &StoredCall>,
+    has_caps: bool,
+) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut note = |kind, expected: &str, seen: String, call_id: Option<String>| {
         let violation = Violation::new(kind, expected, seen);
@@ -203,6 +209,7 @@ fn responses(history: &KeyHistory, records: &HashMap<&str, &StoredCall>) -> Vec<
             }
             (422 | 502, _) if code.starts_with("twilio_") => {}
             (422, _) if history.refusals.contains(&code) => {}
+            _ if has_caps && response.is_daily_cap() => {}
             (status, _) => note(
                 Kind::WrongAnswer,
                 "201, 202 or Twilio's refusal",

@@ -1,9 +1,11 @@
 //! Checks the dial queue: when calls were dialled, retries, forgotten calls, the pace, lanes and batches.
 
 mod batches;
+mod caps;
 mod dials;
 mod ends;
 mod lanes;
+mod leases;
 mod retries;
 
 use std::collections::HashMap;
@@ -58,6 +60,8 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     };
     let queue = Queue::new(evidence, queue);
     let mut found = dials::violations(&queue);
+    found.extend(caps::violations(&queue));
+    found.extend(leases::violations(&queue));
     found.extend(retries::violations(&queue));
     found.extend(ends::violations(&queue));
     found.extend(lanes::violations(&queue));

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::Sent;
 use crate::hours::Hours;
 use crate::moment::{Moment, Span, parse};
+use crate::plan::DailyCaps;
 
 /// The evidence about the dial queue.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,10 @@ pub struct QueueEvidence {
     pub batches: Vec<BatchHistory>,
     /// The calling hours.
     pub hours: Hours,
+    /// The messages to `dial`.
+    pub sent: Vec<Sent>,
+    /// The daily caps, in a run that has some.
+    pub caps: Option<DailyCaps>,
     /// The time zone of each user, by the user's id.
     pub users: BTreeMap<String, Option<String>>,
     /// When something failed that delays dials: outages, kills, refusals.

@@ -4,85 +4,30 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{AREA_CODES, Order, number, numbers};
+use super::batch::{BatchOrder, batch, changing_number, span};
+use super::queueing::{AREA_THAT_CLOSES, Person, queueing};
+use super::{Order, number, numbers};
 
-/// The area code of numbers for which the calling hours open during the run, and of those for which they close.
+/// The area code of numbers for which the calling hours open during the run.
 const AREA_THAT_OPENS: &str = "303";
-const AREA_THAT_CLOSES: &str = "808";
 
-/// Recipients of a batch for each hundred calls.
-const RECIPIENTS_PER_HUNDRED_CALLS: usize = 20;
-
-/// How an order uses the dial queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queueing {
-    /// The user of the call.
-    pub person: Person,
-    /// `scheduled_at`, in milliseconds from the first request. May be negative.
-    pub scheduled: Option<i64>,
-    /// `expires_at`, in milliseconds from `scheduled_at` or the first request, the later one.
-    pub expires: Option<i64>,
-    /// True if the call waits for the calling hours, also without `scheduled_at`.
-    pub waits_for_hours: bool,
-    /// `priority`.
-    pub priority: &'static str,
-    /// `retry`.
-    pub retry: Option<RetryOrder>,
-    /// Pause after the response until the client moves the call, and the new time in milliseconds from then.
-    pub moved: Option<(Duration, i64)>,
-    /// When the client cancels the call.
-    pub canceled: Option<CancelAt>,
-}
-
-/// The user of a call. The calling hours apply in the user's time zone, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Person {
-    /// Has no time zone.
-    Anywhere,
-    /// The hours are open.
-    Open,
-    /// The hours open during the run.
-    Opens,
-    /// The hours close during the run.
-    Closes,
-}
-
-impl Person {
-    pub const ALL: [Self; 4] = [Self::Anywhere, Self::Open, Self::Opens, Self::Closes];
-}
-
-/// When a client cancels its call.
+/// The daily caps of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CancelAt {
-    /// So long after the response.
-    AfterResponse(Duration),
-    /// So many milliseconds after `scheduled_at`. May be negative.
-    AroundDue(i64),
+pub struct DailyCaps {
+    /// `MAX_CALLS_PER_NUMBER_PER_DAY`.
+    pub per_number: usize,
+    /// `MAX_CALLS_PER_USER_PER_DAY`.
+    pub per_user: usize,
 }
 
-/// The retries of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetryOrder {
-    pub max_attempts: u32,
-    pub delays_seconds: Vec<u32>,
-    /// True if the answer of a machine is retried, too.
-    pub after_voicemail: bool,
-}
-
-/// A batch, and what its client does with it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BatchOrder {
-    /// The idempotency key of its creation.
-    pub key: String,
-    /// The called numbers.
-    pub recipients: Vec<String>,
-    pub retry: Option<RetryOrder>,
-    /// `calls_per_second`.
-    pub pace: Option<f64>,
-    /// Time from the start until the client pauses or cancels it.
-    pub until_change: Duration,
-    /// Length of the pause. `None`: the client cancels it.
-    pub paused_for: Option<Duration>,
+impl DailyCaps {
+    /// The caps for so many calls: some numbers and users have more on the first day.
+    pub fn of_run(calls: usize) -> Self {
+        Self {
+            per_number: 2,
+            per_user: (calls / 6).max(5),
+        }
+    }
 }
 
 /// The plan for the dial queue, apart from the orders.
@@ -99,6 +44,8 @@ pub struct QueuePlan {
     pub refusing_connections: (Duration, Duration),
     /// Time until Twilio refuses the account, and for how long.
     pub refusing_account: (Duration, Duration),
+    /// The daily caps. `None`: no cap is ever reached.
+    pub caps: Option<DailyCaps>,
 }
 
 impl QueuePlan {
@@ -113,6 +60,7 @@ impl QueuePlan {
             switched_off: (span(rng, 12_000, 18_000), span(rng, 4_000, 7_000)),
             refusing_connections: (span(rng, 20_000, 24_000), Duration::from_secs(3)),
             refusing_account: (span(rng, 28_000, 34_000), Duration::from_secs(2)),
+            caps: None,
         };
         for order in orders {
             if let Some(number) = plan.special_number(rng) {
@@ -147,92 +95,9 @@ impl QueuePlan {
     }
 }
 
-/// Returns a number that is busy for its first calls, and so on.
-fn changing_number(rng: &mut Rng) -> String {
-    let area = AREA_CODES[rng.usize(..AREA_CODES.len())];
-    format!("+1{area}55501{}{}", rng.u32(5..9), rng.u32(1..4))
-}
-
-fn queueing(rng: &mut Rng, order: &Order) -> Queueing {
-    let person = match rng.u32(..100) {
-        0..50 => Person::Anywhere,
-        50..72 => Person::Open,
-        72..86 => Person::Opens,
-        _ => Person::Closes,
-    };
-    let scheduled = rng.bool().then(|| match rng.u32(..100) {
-        0..15 => -rng.i64(0..3_600_000),
-        _ => rng.i64(1_000..30_000),
-    });
-    let retry = (rng.u32(..3) == 0).then(|| retry(rng));
-    let closes = person == Person::Closes || order.to[2..].starts_with(AREA_THAT_CLOSES);
-    let soon = scheduled.is_some() && retry.is_none() && rng.u32(..100) < 20;
-    let expires = match (soon, closes) {
-        (true, _) => Some(rng.i64(500..4_000)),
-        // Otherwise it waits until tomorrow.
-        (_, true) => Some(rng.i64(60_000..90_000)),
-        _ => None,
-    };
-    let waits = scheduled.is_some() || retry.is_some();
-    Queueing {
-        person,
-        scheduled,
-        expires,
-        waits_for_hours: rng.bool(),
-        priority: ["urgent", "normal", "normal", "bulk"][rng.usize(..4)],
-        retry,
-        moved: (waits && !soon && rng.u32(..100) < 12)
-            .then(|| (span(rng, 0, 8_000), rng.i64(-5_000..20_000))),
-        canceled: (waits && rng.u32(..100) < 18).then(|| match scheduled {
-            Some(due) if due > 0 && rng.u32(..100) < 70 => {
-                CancelAt::AroundDue(rng.i64(-1_000..1_500))
-            }
-            _ => CancelAt::AfterResponse(span(rng, 0, 15_000)),
-        }),
-    }
-}
-
-fn retry(rng: &mut Rng) -> RetryOrder {
-    RetryOrder {
-        max_attempts: rng.u32(2..5),
-        delays_seconds: (0..rng.usize(1..3)).map(|_| rng.u32(1..5)).collect(),
-        after_voicemail: rng.bool(),
-    }
-}
-
-/// The first batch is paused for a while, the second one canceled.
-fn batch(rng: &mut Rng, seed: u64, nth: usize, calls: usize) -> BatchOrder {
-    let count = (calls * RECIPIENTS_PER_HUNDRED_CALLS / 100).max(4);
-    let mut recipients: Vec<_> = (0..count)
-        .map(|_| match rng.u32(..4) {
-            0 => changing_number(rng),
-            _ => number(rng),
-        })
-        .collect();
-    // A number is one recipient.
-    recipients.sort_unstable();
-    recipients.dedup();
-    BatchOrder {
-        key: format!("chaos-{seed}-batch-{nth}"),
-        recipients,
-        retry: rng.bool().then(|| retry(rng)),
-        pace: rng.bool().then_some(1.5),
-        until_change: if nth == 0 {
-            span(rng, 1_500, 6_000)
-        } else {
-            span(rng, 4_000, 15_000)
-        },
-        paused_for: (nth == 0).then(|| span(rng, 4_000, 8_000)),
-    }
-}
-
-fn span(rng: &mut Rng, from_ms: u64, until_ms: u64) -> Duration {
-    Duration::from_millis(rng.u64(from_ms..until_ms))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::Plan;
+    use super::super::{Plan, Queueing};
     use super::*;
 
     #[test]

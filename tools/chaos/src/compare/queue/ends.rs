@@ -1,6 +1,6 @@
 //! Checks how scheduled calls end: each is dialled, canceled for a reason, or expired; none is forgotten.
 
-use super::Queue;
+use super::{Queue, caps};
 use crate::evidence::StoredCall;
 use crate::moment::rfc3339;
 use crate::violation::{Kind, Violation};
@@ -27,6 +27,8 @@ fn end(queue: &Queue<'_>, record: &StoredCall) -> Option<(&'static str, String)>
     let fields = &record.queue;
     let reason = fields.status_reason.as_deref().unwrap_or("no reason");
     match record.status.as_str() {
+        // It waits for tomorrow.
+        "scheduled" if caps::waits_for_next_day(queue, record) => None,
         "scheduled" => {
             let time = |at: Option<mongodb::bson::DateTime>| {
                 at.map_or_else(|| "never".to_owned(), |at| rfc3339(at.timestamp_millis()))
@@ -81,11 +83,13 @@ fn replays(queue: &Queue<'_>) -> Vec<Violation> {
         let Some(record) = record else {
             continue;
         };
-        // Calling hours may open between two requests, and a refusal leaves nothing behind.
+        // Calling hours may open and a day may begin between two requests, and a refusal leaves nothing behind.
         let is_refusal = |code: &str| ["number_blocked", "validation_failed"].contains(&code);
         for response in &history.answers {
             let code = response.code.as_deref().unwrap_or_default();
-            if response.status == 202 || response.status == 422 && !is_refusal(code) {
+            let may_precede =
+                response.is_daily_cap() || response.status == 422 && !is_refusal(code);
+            if response.status == 202 || may_precede {
                 continue;
             }
             let seen = format!("{} {code}", response.status).trim_end().to_owned();

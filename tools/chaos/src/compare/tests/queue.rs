@@ -1,9 +1,11 @@
 //! Tests violations of the dial queue, and their fixtures.
 
 mod batches;
+mod caps;
 mod dials;
 mod ends;
 mod lanes;
+mod leases;
 mod retries;
 
 use mongodb::bson::DateTime;

@@ -1,0 +1,82 @@
+//! What follows from the fields of a call: its place in a series, whether it was dialled and answered, its timeline in order.
+
+use crate::domain::{Call, CallEvent, CallId, CallStatus, DialOutcome, PhoneNumber};
+
+impl Call {
+    /// Maximum number of events in a timeline. `events_dropped` counts the others.
+    pub const EVENTS_MAX: usize = 64;
+
+    /// Number of the attempt, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt.unwrap_or(1)
+    }
+
+    /// The call of the first attempt: this one, if there is no earlier one.
+    #[must_use]
+    pub fn first_call_id(&self) -> CallId {
+        self.first_call_id.unwrap_or(self.call_id)
+    }
+
+    /// Returns true if Twilio was asked to dial the call, or is about to be. False for a call that waits, or has only waited.
+    #[must_use]
+    pub fn was_dialled(&self) -> bool {
+        self.due_at.is_none() || self.dial_outcome.is_some()
+    }
+
+    /// Returns whether a person answered: `None` while that is not known, or may change.
+    ///
+    /// Without answering machine detection, everyone who answers counts as a person.
+    #[must_use]
+    pub fn reached(&self) -> Option<bool> {
+        if !self.was_dialled() {
+            return self.status.is_terminal().then_some(false);
+        }
+        if self.is_answered_by_machine() {
+            return Some(false);
+        }
+        if self.was_answered() {
+            let is_known = self.machine_detection.is_none() || self.answered_by.is_some();
+            return is_known.then_some(true);
+        }
+        (self.status_rank == CallStatus::ENDED_RANK).then_some(false)
+    }
+
+    /// Returns true if a person or a machine answered.
+    #[must_use]
+    pub fn was_answered(&self) -> bool {
+        self.status.is_answer() || self.events.iter().any(|event| event.status.is_answer())
+    }
+
+    /// Returns true if answering machine detection has found a machine: `machine_start`, `machine_end_beep`, …, or `fax`.
+    #[must_use]
+    pub fn is_answered_by_machine(&self) -> bool {
+        let answered_by = self.answered_by.as_deref().unwrap_or_default();
+        answered_by.starts_with("machine_") || answered_by == "fax"
+    }
+
+    /// The number that the daily cap counts: the same for all spellings of a line.
+    #[must_use]
+    pub fn counted_number(&self) -> &PhoneNumber {
+        self.counted_number.as_ref().unwrap_or(&self.to_number)
+    }
+
+    /// Returns true if we have certainly not asked Twilio to dial, and no hang-up is requested.
+    ///
+    /// The request that stored the call may still ask, until `dial_deadline`.
+    #[must_use]
+    pub fn is_undialled(&self) -> bool {
+        self.announces_dial
+            && self.dial_begun_at.is_none()
+            && self.dial_outcome == Some(DialOutcome::Pending)
+            && !self.hangup_requested
+    }
+
+    /// Returns the timeline in Twilio's order: by `SequenceNumber` if there is one, then by time.
+    #[must_use]
+    pub fn timeline(&self) -> Vec<&CallEvent> {
+        let mut events: Vec<_> = self.events.iter().collect();
+        events.sort_by_key(|event| (event.sequence.unwrap_or(i64::MAX), event.at));
+        events
+    }
+}
