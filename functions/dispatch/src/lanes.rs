@@ -1,131 +1,178 @@
-//! The lanes: which calls are due in each.
+//! The lanes that a look reads, and its result.
 
 use bson::DateTime;
-use futures_util::future::try_join_all;
 use outdial::{
-    dao::{Dao, DaoError, DueCall, RunningBatch},
+    dao::{Dao, DaoError, DueCall, Look, LookRequest},
     domain::{Lane, Pace, Priority},
 };
+
+use crate::turns::Turns;
 
 /// Seconds of the pace that may be leased at a time: as long as `dial` waits for a permit. Urgent calls may overtake the others, so
 /// more of them are.
 const LEASED_SECONDS: f64 = 1.0;
 const URGENT_LEASED_SECONDS: f64 = 2.0;
+/// The calls to read of a batch that had none to claim at its last reading.
+const IDLE_CALLS: u32 = 2;
 
 /// The number of calls that may be leased at a time, for claiming a call of this priority.
-pub(crate) fn leased_max(pace: Pace, priority: Priority) -> usize {
+pub(crate) fn leased_max(pace: Pace, priority: Priority) -> u32 {
     let seconds = match priority {
         Priority::Urgent => URGENT_LEASED_SECONDS,
         Priority::Normal | Priority::Bulk => LEASED_SECONDS,
     };
-    pace.dials_in(seconds) as usize
+    pace.dials_in(seconds)
 }
 
-/// The lanes of this run.
-#[derive(Debug, Default)]
+/// The lanes of a run.
+#[derive(Debug)]
 pub(crate) struct Lanes {
-    pub(crate) batches: Vec<RunningBatch>,
+    pace: Pace,
+    pub(crate) turns: Turns,
+    /// Number of looks so far.
+    pub(crate) looks: u32,
 }
 
-/// The due calls of a lane, the oldest first.
+/// A lane that a look reads.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    priority: Priority,
+    /// The position among the bulk lanes, which take turns.
+    turn: Option<usize>,
+    calls: u32,
+}
+
+/// The due calls of a lane that no claim holds, the oldest first.
 #[derive(Debug)]
 pub(crate) struct LaneCalls {
     pub(crate) priority: Priority,
-    pub(crate) batch: Option<RunningBatch>,
+    pub(crate) turn: Option<usize>,
     pub(crate) calls: Vec<DueCall>,
 }
 
-/// The due calls of all lanes, the most urgent lane first.
+/// The result of a look.
 #[derive(Debug)]
-pub(crate) struct Found(pub(crate) Vec<LaneCalls>);
+pub(crate) struct Found {
+    pub(crate) now: DateTime,
+    /// All but the lanes.
+    pub(crate) look: Look,
+    /// The lanes with due calls, the most urgent first.
+    pub(crate) lanes: Vec<LaneCalls>,
+    /// Time at which the next call of a lane without a batch is due.
+    next_due_at: Option<DateTime>,
+}
 
 impl Lanes {
-    /// The lanes, the most urgent first.
-    fn all(&self) -> Vec<(Priority, Option<RunningBatch>, Lane)> {
-        let single = [Priority::Urgent, Priority::Normal, Priority::Bulk]
-            .map(|priority| (priority, None, Lane::of(priority, None)));
-        let batches = self.batches.iter().map(|batch| {
-            (
-                Priority::Bulk,
-                Some(*batch),
-                Lane::of(Priority::Bulk, Some(batch.id)),
-            )
-        });
-        single.into_iter().chain(batches).collect()
+    pub(crate) fn new(pace: Pace, seed: u128) -> Self {
+        Self {
+            pace,
+            turns: Turns::new(seed),
+            looks: 0,
+        }
     }
 
-    /// Reads the calls that are due, at most as many of each lane as may be leased at a time.
-    pub(crate) async fn due(
-        &self,
-        dao: &Dao,
-        pace: Pace,
-        now: DateTime,
-    ) -> Result<Found, DaoError> {
-        let limit = pace.dials_in(URGENT_LEASED_SECONDS) + 1;
-        let read = self.all().into_iter().map(async |(priority, batch, lane)| {
-            let calls = dao.list_due(&lane, now, limit).await?;
-            Ok::<_, DaoError>(LaneCalls {
-                priority,
-                batch,
-                calls,
-            })
-        });
-        let mut lanes = try_join_all(read).await?;
-        lanes.retain(|lane| !lane.calls.is_empty());
-        Ok(Found(lanes))
+    /// Looks at the lanes whose turn it is. Reads at most as many calls of each as may be leased at a time, and the next one.
+    pub(crate) async fn look(&mut self, dao: &Dao, with_batches: bool) -> Result<Found, DaoError> {
+        let now = DateTime::now();
+        let readings = self.readings(now);
+        let lane = |reading: &Reading| match reading.turn {
+            Some(turn) => self.turns.at(turn).lane(),
+            None => Lane::of(reading.priority, None),
+        };
+        let lanes: Vec<_> = readings
+            .iter()
+            .map(|reading| (lane(reading), reading.calls))
+            .collect();
+        let request = LookRequest {
+            lanes: &lanes,
+            leased_max: leased_max(self.pace, Priority::Urgent),
+            with_batches,
+        };
+        let mut look = dao.look(&request, now).await?;
+        self.looks += 1;
+        let heads = std::mem::take(&mut look.lanes);
+        let mut found = Found {
+            now,
+            look,
+            lanes: Vec::new(),
+            next_due_at: None,
+        };
+        for (reading, head) in readings.into_iter().zip(heads) {
+            if let Some(turn) = reading.turn {
+                self.turns.note_read(turn, self.looks, &head);
+            } else {
+                let next = found.next_due_at.into_iter().chain(head.next_due_at).min();
+                found.next_due_at = next;
+            }
+            if !head.due.is_empty() {
+                found.lanes.push(LaneCalls {
+                    priority: reading.priority,
+                    turn: reading.turn,
+                    calls: head.due,
+                });
+            }
+        }
+        Ok(found)
     }
 
-    /// Returns when the next call of any lane becomes due, if that is before `until`.
-    pub(crate) async fn next_due_at(
-        &self,
-        dao: &Dao,
-        now: DateTime,
-        until: DateTime,
-    ) -> Result<Option<DateTime>, DaoError> {
-        let read = self
-            .all()
-            .into_iter()
-            .map(async |(_, _, lane)| dao.next_due_at(&lane, now, until).await);
-        Ok(try_join_all(read).await?.into_iter().flatten().min())
+    fn readings(&mut self, now: DateTime) -> Vec<Reading> {
+        let single = |priority| Reading {
+            priority,
+            turn: None,
+            calls: leased_max(self.pace, priority) + 1,
+        };
+        let mut readings: Vec<_> = [Priority::Urgent, Priority::Normal].map(single).into();
+        let most = leased_max(self.pace, Priority::Bulk);
+        let turns = self.turns.next_lanes(now);
+        let is_idle = |turn: usize| turn > 0 && self.turns.at(turn).is_known_idle(now);
+        let sharing = turns.iter().filter(|turn| !is_idle(**turn)).count();
+        // Twice its share, because other lanes may have fewer calls.
+        let share = u32::try_from(sharing.max(1)).map_or(1, |lanes| (2 * most).div_ceil(lanes));
+        readings.extend(turns.into_iter().map(|turn| Reading {
+            priority: Priority::Bulk,
+            turn: Some(turn),
+            calls: if is_idle(turn) {
+                IDLE_CALLS
+            } else {
+                share.min(most) + 1
+            },
+        }));
+        readings
+    }
+
+    /// True if a call is leased or due, becomes due by this time, or may be behind unreadable ones.
+    pub(crate) fn has_work(&self, found: &Found, by: DateTime) -> bool {
+        found.look.leased > 0
+            || found.look.has_unreadable
+            || !found.lanes.is_empty()
+            || found.next_due_at.is_some_and(|at| at <= by)
+            || self.turns.is_any_due(by)
     }
 }
 
 impl Found {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The priority of the most urgent call.
+    /// The priority of the most urgent call that is due.
     pub(crate) fn most_urgent(&self) -> Option<Priority> {
-        self.0.first().map(|lane| lane.priority)
-    }
-
-    /// The number of calls that claims hold.
-    pub(crate) fn leased(&self) -> usize {
-        let calls = self.0.iter().flat_map(|lane| &lane.calls);
-        calls.filter(|call| call.is_leased).count()
+        let free = self.lanes.first().map(|lane| lane.priority);
+        free.into_iter().chain(self.look.most_urgent_leased).min()
     }
 
     /// For how many seconds the oldest call has been due, without bulk calls: a batch may take hours. 0 if none is.
-    pub(crate) fn oldest_seconds(&self, now: DateTime) -> u32 {
-        let prompt = self.0.iter().filter(|lane| lane.priority != Priority::Bulk);
+    pub(crate) fn oldest_seconds(&self) -> u32 {
+        let prompt = self.lanes.iter();
+        let prompt = prompt.filter(|lane| lane.priority != Priority::Bulk);
         let oldest = prompt
             .filter_map(|lane| lane.calls.first())
-            .map(|call| call.due_at)
-            .min();
-        oldest.map_or(0, |due_at| {
-            let seconds = (now.timestamp_millis() - due_at.timestamp_millis()) / 1_000;
+            .map(|call| call.due_at);
+        oldest.min().map_or(0, |due_at| {
+            let seconds = (self.now.timestamp_millis() - due_at.timestamp_millis()) / 1_000;
             u32::try_from(seconds).unwrap_or(0)
         })
     }
 
-    /// The most urgent call that no claim holds.
+    /// The most urgent call.
     pub(crate) fn probe(&self) -> Vec<DueCall> {
-        let calls = self.0.iter().flat_map(|lane| &lane.calls);
-        calls
-            .filter(|call| !call.is_leased)
-            .take(1)
-            .copied()
-            .collect()
+        let first = self.lanes.first().and_then(|lane| lane.calls.first());
+        first.into_iter().copied().collect()
     }
 }

@@ -2,10 +2,12 @@
 
 mod app;
 mod claim;
+mod housekeeping;
 mod lanes;
 mod report;
 mod run;
 mod trigger;
+mod turns;
 
 use std::time::Duration;
 
@@ -30,19 +32,17 @@ pub const WIND_DOWN: Duration = Duration::from_secs(15);
 ///
 /// If the database is unavailable. The next run claims the calls that this one has not.
 pub async fn dispatch(app: &App, trigger: Trigger, time: Duration) -> Result<Report, DaoError> {
-    let holder = Uuid::new_v4().simple().to_string();
+    let id = Uuid::new_v4();
+    let holder = id.simple().to_string();
     let dispatcher = match trigger {
-        Trigger::Schedule => {
-            app.dao.create_permits().await?;
-            Some(app.dao.take_over_dispatch(&holder).await?)
-        }
+        Trigger::Schedule => Some(app.dao.take_over_dispatch(&holder).await?),
         Trigger::WakeUp => app.dao.wake_dispatch(&holder).await?,
     };
     let Some(dispatcher) = dispatcher else {
         tracing::info!("another run looks again");
         return Ok(Report::default());
     };
-    let report = Run::new(app, holder, time.saturating_sub(WIND_DOWN))
+    let report = Run::new(app, id, time.saturating_sub(WIND_DOWN))
         .until_idle(dispatcher)
         .await?;
     tracing::info!(report = %serde_json::json!(report), "dispatched");

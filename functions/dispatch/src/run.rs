@@ -1,56 +1,51 @@
 //! A run: it looks for due calls twice a second, as long as there are any.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
-use bson::DateTime;
 use outdial::{
     aws::sqs::Queue,
     dao::{DaoError, Dispatcher, DueCall},
-    domain::{BatchId, Priority},
+    domain::Priority,
     telemetry::metrics::{self, Count},
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
-use crate::{app::App, claim, lanes::Lanes, report::Report};
+use crate::{
+    app::App,
+    claim, housekeeping,
+    lanes::{Found, Lanes},
+    report::Report,
+};
 
 /// The interval between two looks.
 const TICK: Duration = Duration::from_millis(500);
 /// A run waits for calls that become due within this time.
 const AHEAD: Duration = Duration::from_mins(1);
-/// The interval between two looks for batches, canceled ones and expired calls.
+/// The interval between two looks for batches, and between two checks whether a batch is done.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
-
 /// The number of looks in a row that may fail because the database is unavailable. Each takes some seconds.
 const FAILURES_MAX: u32 = 3;
 
 /// A run in progress.
 pub(crate) struct Run<'a> {
-    pub(crate) app: &'a App,
+    app: &'a App,
     holder: String,
     ends_at: Instant,
     report: Report,
     lanes: Lanes,
-    /// Calls that each batch with its own pace may still claim.
-    pub(crate) allowances: HashMap<BatchId, Allowance>,
     kept_house_at: Option<Instant>,
     noted: Option<Priority>,
 }
 
-/// The pace of a batch, as a token bucket of this run.
-pub(crate) struct Allowance {
-    pub(crate) calls: f64,
-    pub(crate) at: Instant,
-}
-
 impl<'a> Run<'a> {
-    pub(crate) fn new(app: &'a App, holder: String, time: Duration) -> Self {
+    pub(crate) fn new(app: &'a App, id: Uuid, time: Duration) -> Self {
         Self {
             app,
-            holder,
+            holder: id.simple().to_string(),
             ends_at: Instant::now() + time,
             report: Report::default(),
-            lanes: Lanes::default(),
-            allowances: HashMap::new(),
+            lanes: Lanes::new(app.pace, id.as_u128()),
             kept_house_at: None,
             noted: None,
         }
@@ -58,77 +53,133 @@ impl<'a> Run<'a> {
 
     /// Looks for due calls until none is left or becomes due soon, another run takes over, or the time is up.
     pub(crate) async fn until_idle(mut self, first: Dispatcher) -> Result<Report, DaoError> {
-        let mut dispatcher = first;
+        let mut lease = Some(first);
         let mut failures = 0;
         loop {
-            let started = Instant::now();
-            self.report.ticks += 1;
-            let next = match self.tick(&dispatcher).await {
-                // The database may be back at the next look.
-                Err(error) if error.is_transient() && failures < FAILURES_MAX => {
-                    failures += 1;
-                    tracing::warn!(%error, "look for due calls failed");
-                    Some(Instant::now() + TICK)
-                }
-                next => {
-                    let next = next?;
+            let is_last = Instant::now() >= self.ends_at;
+            let next = match self.step(lease.take()).await {
+                Ok(None) => return Ok(self.report),
+                Ok(Some(next)) => {
                     failures = 0;
                     next
                 }
-            };
-            if started >= self.ends_at {
-                self.app.dao.release_dispatch(&self.holder).await?;
-                break;
-            }
-            if let Some(at) = next {
-                sleep(at.saturating_duration_since(Instant::now()).min(TICK)).await;
-            } else {
-                self.note(None).await?;
-                if self.app.dao.release_dispatch(&self.holder).await? {
-                    break;
+                // The database may be back at the next look.
+                Err(error) if error.is_transient() && failures < FAILURES_MAX && !is_last => {
+                    failures += 1;
+                    tracing::warn!(%error, "look for due calls failed");
+                    Instant::now() + TICK
                 }
-            }
-            let Some(renewed) = self.app.dao.renew_dispatch(&self.holder).await? else {
-                self.report.superseded = true;
-                break;
+                Err(error) => {
+                    // Otherwise wake-ups would leave the work to this run until its lease ends.
+                    let _ = self.app.dao.end_dispatch(&self.holder).await;
+                    return Err(error);
+                }
             };
-            dispatcher = renewed;
+            if is_last {
+                self.app.dao.end_dispatch(&self.holder).await?;
+                return Ok(self.report);
+            }
+            sleep_until(next).await;
         }
-        Ok(self.report)
+    }
+
+    /// Renews the lease, unless it is new, and looks. Returns when to do so again. `None`: another run has the lease, or none.
+    async fn step(&mut self, new: Option<Dispatcher>) -> Result<Option<Instant>, DaoError> {
+        let lease = match new {
+            Some(new) => Some(new),
+            None => self.app.dao.renew_dispatch(&self.holder).await?,
+        };
+        let Some(dispatcher) = lease else {
+            self.report.superseded = true;
+            return Ok(None);
+        };
+        if dispatcher.wake {
+            // A batch may have been started.
+            self.kept_house_at = None;
+        }
+        self.report.ticks += 1;
+        let next = self.tick(&dispatcher).await?;
+        if next.is_some() {
+            return Ok(next);
+        }
+        self.note(None).await?;
+        let is_released = self.app.dao.release_dispatch(&self.holder).await?;
+        Ok((!is_released).then(Instant::now))
     }
 
     /// Looks once. Returns when to look again, or `None` if nothing becomes due soon.
     async fn tick(&mut self, dispatcher: &Dispatcher) -> Result<Option<Instant>, DaoError> {
         let again = Instant::now() + TICK;
-        if dispatcher.wake {
-            // A batch may have been started.
-            self.kept_house_at = None;
+        let is_due = |at: Instant| at.elapsed() >= HOUSEKEEPING;
+        let with_batches = self.kept_house_at.is_none_or(is_due);
+        let mut found = self.lanes.look(&self.app.dao, with_batches).await?;
+        let is_kept = self.keep_house(&mut found).await?;
+        let is_claiming = self.claim(dispatcher, &found).await?;
+        self.complete_batches().await?;
+        if self.lanes.turns.has_unread() {
+            return Ok(Some(Instant::now()));
         }
-        self.keep_house().await?;
-        let dialing = self.app.dao.dialing().await?;
-        let Some(queue) = self.app.queue.as_ref().filter(|_| dialing.on) else {
-            return Ok(None);
+        let soon = found.now.saturating_add_duration(AHEAD);
+        let goes_on = !is_kept || is_claiming && self.lanes.has_work(&found, soon);
+        Ok(goes_on.then_some(again))
+    }
+
+    /// Claims calls that are due, and sends them. Returns false if no calls may be claimed at this time.
+    async fn claim(&mut self, dispatcher: &Dispatcher, found: &Found) -> Result<bool, DaoError> {
+        let Some(queue) = self.app.queue.as_ref().filter(|_| found.look.dialing.on) else {
+            return Ok(false);
         };
-        let now = DateTime::now();
-        let found = self.lanes.due(&self.app.dao, self.app.pace, now).await?;
-        metrics::oldest_due(found.oldest_seconds(now));
+        metrics::oldest_due(found.oldest_seconds());
         self.note(found.most_urgent()).await?;
         if dispatcher.stop.is_some() {
             metrics::count(Count::DispatchStopped);
-            if !found.is_empty() && self.app.dao.take_probe().await? {
+            if !found.lanes.is_empty() && self.app.dao.take_probe().await? {
                 self.send(queue, found.probe()).await?;
             }
             // Only the schedule probes.
-            return Ok(None);
+            return Ok(false);
         }
-        if found.is_empty() {
-            let until = now.saturating_add_duration(AHEAD);
-            let next = self.lanes.next_due_at(&self.app.dao, now, until).await?;
-            return Ok(next.map(|_| again));
-        }
-        let chosen = claim::choose(self, &found);
+        let chosen = claim::choose(&mut self.lanes, found, self.app.pace);
         self.send(queue, chosen).await?;
-        Ok(Some(again))
+        Ok(true)
+    }
+
+    /// Ends what must end, and sets the running batches. Then looks again if that changed what was found. Returns whether
+    /// nothing is left to end.
+    async fn keep_house(&mut self, found: &mut Found) -> Result<bool, DaoError> {
+        let dao = &self.app.dao;
+        if !found.look.has_permits {
+            dao.create_permits().await?;
+        }
+        let mut is_kept = true;
+        let mut is_changed = false;
+        if found.look.has_expired {
+            let ended = housekeeping::expire(dao).await?;
+            self.report.expired += ended.expired;
+            is_changed |= ended.expired > 0;
+            is_kept &= !ended.is_partial;
+        }
+        if let Some(batches) = found.look.batches.take() {
+            self.lanes.turns.set_running(batches.running);
+            is_changed |= self.lanes.turns.has_unread();
+            let is_canceled = housekeeping::cancel(dao, batches.canceling).await?;
+            self.kept_house_at = is_canceled.then(Instant::now);
+            is_kept &= is_canceled;
+        }
+        if is_changed {
+            *found = self.lanes.look(dao, false).await?;
+        }
+        Ok(is_kept)
+    }
+
+    /// Completes batches of which no call is left.
+    async fn complete_batches(&mut self) -> Result<(), DaoError> {
+        let before = Instant::now().checked_sub(HOUSEKEEPING);
+        let ids = self.lanes.turns.unchecked(self.lanes.looks, before);
+        for id in housekeeping::complete(&self.app.dao, ids).await? {
+            self.lanes.turns.remove(id);
+        }
+        Ok(())
     }
 
     /// Claims calls and sends them.
@@ -144,45 +195,5 @@ impl<'a> Run<'a> {
             self.noted = most_urgent;
         }
         Ok(())
-    }
-
-    /// Ends what has expired, and looks after the batches.
-    async fn keep_house(&mut self) -> Result<(), DaoError> {
-        let is_due = |at: &Instant| at.elapsed() >= HOUSEKEEPING;
-        if !self.kept_house_at.as_ref().is_none_or(is_due) {
-            return Ok(());
-        }
-        self.kept_house_at = Some(Instant::now());
-        self.keep_batches().await?;
-        loop {
-            let expired = self.app.dao.expire_calls().await?;
-            metrics::count_times(Count::ExpiredCall, expired);
-            self.report.expired += expired;
-            if expired == 0 || Instant::now() >= self.ends_at {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the running batches, completes those that have ended, and ends the calls of canceled ones.
-    async fn keep_batches(&mut self) -> Result<(), DaoError> {
-        let dao = &self.app.dao;
-        let open = dao.list_open_batches().await?;
-        for id in open.canceling {
-            while dao.cancel_batch_page(id).await? && Instant::now() < self.ends_at {}
-            dao.finish_canceling(id).await?;
-        }
-        self.lanes.batches = Vec::new();
-        for batch in open.running {
-            if !dao.complete_batch_if_done(batch.id).await? {
-                self.lanes.batches.push(batch);
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn ticks(&self) -> u32 {
-        self.report.ticks
     }
 }

@@ -10,6 +10,7 @@ mod queue;
 mod request;
 mod samples;
 mod secret;
+mod sent_commands;
 mod stage;
 mod twilio;
 
@@ -21,5 +22,6 @@ pub use queue::Queue;
 pub use request::{Answer, Request, form};
 pub use samples::{new_call, new_scheduled_call, new_sid, new_user};
 pub use secret::{Secret, secret_with};
+pub use sent_commands::SentCommands;
 pub use stage::Stage;
 pub use twilio::Twilio;

@@ -153,6 +153,23 @@ impl Dao {
         .await
     }
 
+    /// Ends the lease of a run that cannot go on, even if another run was asked for meanwhile: the next wake-up starts one.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DaoError`]; the lease ends by itself then.
+    pub async fn end_dispatch(&self, holder: &str) -> Result<(), DaoError> {
+        let mut ours = this();
+        ours.insert("holder", holder);
+        let ended = doc! { "$set": { "until": DateTime::from_millis(0), "wake": false } };
+        self.with_timeout(|| async {
+            let counters = self.counters().await?;
+            counters.update_one(ours.clone(), ended.clone()).await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Stops all dials but probes, because Twilio refuses the account. The first refusal stays.
     ///
     /// # Errors

@@ -47,7 +47,9 @@ pub use cancel::{Cancellation, Wish};
 pub use client::{CALL_TIMEOUT, Dao, with_deadline, within};
 pub use cursor::{CallFilter, Cursor, List};
 pub use daily_caps::{CapCheck, DailyCaps, Permit, number_counter, user_counter};
-pub use dial_queue::{BatchState, Claim, DueCall, QueuedCallee, ReadCall};
+pub use dial_queue::{
+    BatchState, Claim, DueCall, LaneHead, Look, LookRequest, QueuedCallee, ReadCall,
+};
 pub use dialing::DialingSwitch;
 pub use dispatcher::{Dispatcher, Stop};
 pub use effects::CallsWithEffects;

@@ -93,7 +93,6 @@ pub async fn of_batches(dao: &Dao, ada: &User) {
     dao.change_batch(id, &[BatchStatus::Draft], BatchStatus::Running)
         .await
         .unwrap();
-    dao.list_open_batches().await.unwrap();
     dao.complete_batch_if_done(id).await.unwrap();
     dao.change_batch(id, &BatchStatus::OPEN, BatchStatus::Canceling)
         .await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
-    dao::Dao,
+    dao::{Dao, LookRequest},
     domain::{Call, Lane, Pace, Priority, User, WaitingFor},
 };
 use testkit::new_scheduled_call;
@@ -19,9 +19,13 @@ pub async fn of_queue(dao: &Dao, ada: &User) {
         dao.create_call(call).await.unwrap();
     }
     let later = now.saturating_add_duration(Duration::from_hours(2));
-    dao.next_due_at(&lane, now, later).await.unwrap();
-    let due = dao.list_due(&lane, later, 9).await.unwrap();
-    let claim = dao.claim(&due).await.unwrap();
+    let request = LookRequest {
+        lanes: &[(lane, 9)],
+        leased_max: 9,
+        with_batches: true,
+    };
+    let look = dao.look(&request, later).await.unwrap();
+    let claim = dao.claim(&look.lanes[0].due).await.unwrap();
     dao.end_lease(&claim.lease_id, &claim.calls[..1])
         .await
         .unwrap();
@@ -76,4 +80,5 @@ async fn of_dispatcher(dao: &Dao) {
     dao.take_probe().await.unwrap();
     dao.resume_dispatch().await.unwrap();
     dao.release_dispatch("one").await.unwrap();
+    dao.end_dispatch("one").await.unwrap();
 }

@@ -6,17 +6,13 @@ use futures_util::future::join_all;
 use mongodb::bson::{DateTime, doc, oid::ObjectId};
 use outdial::{
     dao::Dao,
-    domain::{Call, CallStatus, DialOutcome, Lane, Priority, WaitingFor},
+    domain::{Call, CallStatus, DialOutcome, WaitingFor},
 };
 use testkit::new_scheduled_call;
 
-use crate::support::{accepted, callback, sid, with_dao};
+use crate::support::{accepted, callback, due_at, sid, with_dao};
 
 const MAY_TAKE: Duration = Duration::from_secs(30);
-
-fn lane() -> Lane {
-    Lane::of(Priority::Normal, None)
-}
 
 async fn due_call(dao: &Dao) -> Call {
     let due = DateTime::from_millis(DateTime::now().timestamp_millis() - 1_000);
@@ -27,7 +23,7 @@ async fn due_call(dao: &Dao) -> Call {
 
 /// Claims the only due call, and returns it as `dial` counts it, with its lease.
 async fn claimed(dao: &Dao) -> (Call, String) {
-    let due = dao.list_due(&lane(), DateTime::now(), 9).await.unwrap();
+    let due = due_at(dao, DateTime::now()).await;
     let claim = dao.claim(&due).await.unwrap();
     let call = dao
         .get_leased_call(claim.calls[0], &claim.lease_id)
@@ -48,7 +44,7 @@ async fn concurrent_claims_share_no_call() {
         for _ in 0..20 {
             due_call(dao).await;
         }
-        let due = dao.list_due(&lane(), DateTime::now(), 100).await.unwrap();
+        let due = due_at(dao, DateTime::now()).await;
         assert_eq!(due.len(), 20);
         let claims = join_all((0..4).map(|_| dao.claim(&due))).await;
         let mut all: Vec<_> = claims

@@ -133,7 +133,8 @@ async fn has_index_for(database: &Database, query: &Document) -> bool {
     false
 }
 
-/// Returns true if the first condition implies the second: they are equal, or the values are texts that are not empty.
+/// Returns true if the first condition implies the second: they are equal, the values are texts that are not empty, or a
+/// comparison finds only fields that exist.
 fn implies(asked: &Bson, covered: &Bson) -> bool {
     let is_text = |value: &Bson| value.as_str().is_some_and(|text| !text.is_empty());
     let is_one_of_texts = asked.as_document().is_some_and(|asked| {
@@ -141,7 +142,9 @@ fn implies(asked: &Bson, covered: &Bson) -> bool {
         any.is_ok_and(|values| values.iter().all(is_text))
     });
     let is_any_text = *covered == Bson::from(doc! { "$gt": "" });
-    asked == covered || is_any_text && (is_text(asked) || is_one_of_texts)
+    let is_compared = asked.as_document().is_some_and(|it| it.contains_key("$gt"));
+    let is_any = *covered == Bson::from(doc! { "$exists": true });
+    asked == covered || is_any && is_compared || is_any_text && (is_text(asked) || is_one_of_texts)
 }
 
 fn is_query(command: &Document) -> bool {
@@ -170,6 +173,36 @@ fn lookups(command: &Document) -> Vec<Document> {
         .collect()
 }
 
+/// A pipeline's unions, each as a `find`, and what is before them.
+fn unions(command: &Document) -> Vec<Document> {
+    let find = |collection: &str, stages: &[Bson]| {
+        let mut find = doc! { "find": collection };
+        for (stage, field) in [("$match", "filter"), ("$sort", "sort")] {
+            let mut stages = stages.iter().filter_map(Bson::as_document);
+            let found = stages.find_map(|it| it.get_document(stage).ok());
+            find.extend(found.map(|value| (field.to_owned(), value.into())));
+        }
+        find
+    };
+    let (Ok(collection), Ok(pipeline)) =
+        (command.get_str("aggregate"), command.get_array("pipeline"))
+    else {
+        return Vec::new();
+    };
+    let unions: Vec<_> = stages(command)
+        .into_iter()
+        .filter_map(|stage| stage.get_document("$unionWith").ok())
+        .map(|union| {
+            find(
+                union.get_str("coll").unwrap(),
+                union.get_array("pipeline").unwrap(),
+            )
+        })
+        .collect();
+    let first = (!unions.is_empty()).then(|| find(collection, pipeline));
+    first.into_iter().chain(unions).collect()
+}
+
 /// A command as queries: each statement of an update or deletion finds its documents like a `find`.
 fn as_finds(command: &Document) -> Vec<Document> {
     const ENVELOPE: [&str; 5] = ["$db", "lsid", "txnNumber", "$clusterTime", "writeConcern"];
@@ -188,6 +221,10 @@ fn as_finds(command: &Document) -> Vec<Document> {
             .iter()
             .filter(|(field, _)| !ENVELOPE.contains(&field.as_str()));
         let query = query.map(|(field, value)| (field.clone(), value.clone()));
+        let unions = unions(command);
+        if !unions.is_empty() {
+            return unions;
+        }
         let mut queries = lookups(command);
         queries.push(query.collect());
         queries

@@ -108,7 +108,8 @@ async fn indexes_of_the_earlier_service_are_replaced_or_kept() {
                 "user_id_created_at",
                 "user_id_status_created_at",
                 "waiting_by_end",
-                "waiting_by_lane"
+                "waiting_by_lane",
+                "waiting_by_lease"
             ]
         );
         assert_eq!(

@@ -3,10 +3,10 @@
 use mongodb::bson::{DateTime, doc};
 use outdial::{
     dao::{Dao, Released},
-    domain::{Call, CallId, CallStatus, Lane, Priority, WaitingFor},
+    domain::{Call, CallId, CallStatus, WaitingFor},
 };
 
-use crate::support::{call, with_dao};
+use crate::support::{call, due_at, with_dao};
 
 async fn stored(dao: &Dao) -> Call {
     let call = Call {
@@ -31,9 +31,8 @@ fn next_of(previous: &Call) -> Call {
 }
 
 async fn is_due(dao: &Dao) -> bool {
-    let lane = Lane::of(Priority::Normal, None);
     let now = DateTime::from_millis(DateTime::now().timestamp_millis() + 1_000);
-    !dao.list_due(&lane, now, 9).await.unwrap().is_empty()
+    !due_at(dao, now).await.is_empty()
 }
 
 #[tokio::test]

@@ -1,10 +1,6 @@
-//! Databases, documents and updates for the tests, and a count of the commands that the DAO sends.
+//! Databases, documents and updates for the tests.
 
-use std::{
-    collections::HashSet,
-    env,
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::env;
 
 use mongodb::{
     Database,
@@ -13,14 +9,14 @@ use mongodb::{
 };
 use outdial::{
     config::MongoConfig,
-    dao::{DailyCaps, Dao, indexes},
+    dao::{DailyCaps, Dao, DueCall, LookRequest, indexes},
     domain::{
-        Call, CallSid, CallStatus, DialOutcome, DialResult, EventSource, RecordingSid,
-        RecordingStatus, RecordingUpdate, StatusUpdate, UserId,
+        Call, CallSid, CallStatus, DialOutcome, DialResult, EventSource, Lane, Priority,
+        RecordingSid, RecordingStatus, RecordingUpdate, StatusUpdate, UserId,
     },
 };
 use secrecy::SecretString;
-pub use testkit::{new_sid as sid, new_user as user};
+pub use testkit::{SentCommands as Sent, new_sid as sid, new_user as user};
 use uuid::Uuid;
 
 /// Runs a test in a new database with all indexes. Drops the database if the test passes.
@@ -40,60 +36,22 @@ pub async fn with_observed_dao(observer: EventHandler<CommandEvent>, test: impl 
 /// Runs a test with a DAO that has made its two connections, and with a record of its commands.
 pub async fn with_counted_dao(test: impl AsyncFnOnce(&Dao, &Sent)) {
     let sent = Sent::default();
-    let record = sent.clone();
-    let observer = EventHandler::callback(move |event| record.hear(&event));
-    with_observed_dao(observer, async |dao| {
+    with_observed_dao(sent.observer(), async |dao| {
         dao.warm_up().await;
         test(dao, &sent).await;
     })
     .await;
 }
 
-/// The commands that a DAO sends.
-#[derive(Clone, Default)]
-pub struct Sent(Arc<Mutex<Commands>>);
-
-#[derive(Default)]
-struct Commands {
-    names: Vec<String>,
-    steps: usize,
-    /// The ids of the commands that began after the last step ended.
-    begun: HashSet<i32>,
-}
-
-impl Sent {
-    fn commands(&self) -> MutexGuard<'_, Commands> {
-        self.0.lock().unwrap()
-    }
-
-    /// Counts steps, that is the longest sequence of commands of which each began after the previous one had ended. A step ends
-    /// with the first command that began and ended after the previous step.
-    fn hear(&self, event: &CommandEvent) {
-        let mut commands = self.commands();
-        let ended = match event {
-            CommandEvent::Started(started) => {
-                commands.names.push(started.command_name.clone());
-                commands.begun.insert(started.request_id);
-                return;
-            }
-            CommandEvent::Succeeded(succeeded) => succeeded.request_id,
-            CommandEvent::Failed(failed) => failed.request_id,
-            _ => return,
-        };
-        if commands.begun.contains(&ended) {
-            commands.steps += 1;
-            commands.begun.clear();
-        }
-    }
-
-    /// Returns the result of the operation, its number of steps, and its commands in alphabetical order.
-    pub async fn during<T>(&self, operation: impl Future<Output = T>) -> (T, usize, Vec<String>) {
-        *self.commands() = Commands::default();
-        let result = operation.await;
-        let mut commands = std::mem::take(&mut *self.commands());
-        commands.names.sort();
-        (result, commands.steps, commands.names)
-    }
+/// Returns the calls of the normal lane that are due at this time, and that no claim holds.
+pub async fn due_at(dao: &Dao, now: DateTime) -> Vec<DueCall> {
+    let request = LookRequest {
+        lanes: &[(Lane::of(Priority::Normal, None), 100)],
+        leased_max: 1,
+        with_batches: false,
+    };
+    let mut look = dao.look(&request, now).await.unwrap();
+    look.lanes.remove(0).due
 }
 
 /// Runs a test in a new database without indexes. Drops the database if the test passes.

@@ -193,6 +193,22 @@ fn of_pipeline(command: &Document) -> Vec<Document> {
         .flatten()
         .filter_map(Bson::as_document)
         .collect();
+    let unions = stages
+        .iter()
+        .filter_map(|stage| stage.get_document("$unionWith").ok())
+        .filter_map(|union| {
+            as_find(
+                union.get_str("coll").ok()?,
+                union.get_array("pipeline").ok()?,
+            )
+        });
+    let unions: Vec<_> = unions.collect();
+    if !unions.is_empty() {
+        let name = command.get_str("aggregate").unwrap_or_default();
+        let pipeline = command.get_array("pipeline");
+        let first = pipeline.ok().and_then(|stages| as_find(name, stages));
+        return first.into_iter().chain(unions).collect();
+    }
     let counts = |stage: &&Document| {
         ["$group", "$facet"]
             .iter()
@@ -211,6 +227,19 @@ fn of_pipeline(command: &Document) -> Vec<Document> {
     std::iter::once(without_envelope(command))
         .chain(looked_up)
         .collect()
+}
+
+/// Returns the query of a part of a union. `None` if it has no filter.
+fn as_find(collection: &str, stages: &[Bson]) -> Option<Document> {
+    let first = |name: &str| {
+        let mut stages = stages.iter().filter_map(Bson::as_document);
+        stages.find_map(|stage| stage.get(name)).cloned()
+    };
+    let mut find = doc! { "find": collection, "filter": first("$match")? };
+    for (field, stage) in [("sort", "$sort"), ("limit", "$limit")] {
+        find.extend(first(stage).map(|value| (field.to_owned(), value)));
+    }
+    Some(find)
 }
 
 /// Returns how many keys and documents a query may examine: a page and one more, or two for a single document.

@@ -1,7 +1,7 @@
 //! Tests how batches end: canceled in pages, or completed.
 
 use mongodb::bson::{DateTime, Document, doc};
-use outdial::domain::BatchId;
+use outdial::{dao::LookRequest, domain::BatchId};
 
 use crate::support::Api;
 
@@ -139,7 +139,13 @@ async fn dispatch_finds_running_and_canceling_batches() {
     let batches = api.stage.database().collection("batches");
     let odd = doc! { "_id": "odd", "status": "running" };
     batches.insert_one(odd).await.unwrap();
-    let open = api.dao().list_open_batches().await.unwrap();
+    let request = LookRequest {
+        lanes: &[],
+        leased_max: 1,
+        with_batches: true,
+    };
+    let look = api.dao().look(&request, DateTime::now()).await.unwrap();
+    let open = look.batches.unwrap();
     assert_eq!(open.running.len(), 1, "{open:?}");
     assert_eq!(open.running[0].id.to_string(), ids[0]);
     let pace = open.running[0].pace.unwrap().dials_per_second();

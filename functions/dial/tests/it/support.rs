@@ -6,7 +6,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use bson::{DateTime, doc};
 use dial::App;
 use outdial::{
-    dao::{Claim, Dao},
+    dao::{Claim, Dao, LookRequest},
     domain::{Call, Lane, Priority},
 };
 use serde_json::{Value, json};
@@ -62,12 +62,13 @@ impl Scene {
     /// Claims everything that is due in the normal lane.
     pub async fn claim(&self) -> Claim {
         let lane = Lane::of(Priority::Normal, None);
-        let due = self
-            .dao
-            .list_due(&lane, DateTime::now(), 100)
-            .await
-            .unwrap();
-        self.dao.claim(&due).await.unwrap()
+        let request = LookRequest {
+            lanes: &[(lane, 100)],
+            leased_max: 1,
+            with_batches: false,
+        };
+        let look = self.dao.look(&request, DateTime::now()).await.unwrap();
+        self.dao.claim(&look.lanes[0].due).await.unwrap()
     }
 
     /// Dials the calls of a claim, and returns the number of messages that failed.

@@ -6,9 +6,7 @@ use bson::{DateTime, doc};
 use dispatch::{Trigger, WIND_DOWN};
 use outdial::domain::Priority;
 
-use crate::support::{Scene, ids};
-
-const LONG: Duration = Duration::from_mins(1);
+use crate::support::{LONG, Scene, ids};
 
 #[tokio::test]
 async fn run_ends_at_once_if_nothing_is_due_soon() {
@@ -80,4 +78,41 @@ async fn run_without_a_dial_queue_only_expires_calls() {
     scene.due(1, Priority::Normal).await;
     let report = scene.run(Trigger::Schedule, LONG).await;
     assert_eq!((report.ticks, report.claimed), (1, 0));
+}
+
+#[tokio::test]
+async fn schedule_goes_on_after_a_run_that_was_killed() {
+    let scene = Scene::new().await;
+    scene.dao.take_over_dispatch("killed").await.unwrap();
+    let calls = scene.due(1, Priority::Normal).await;
+    assert_eq!(scene.run(Trigger::WakeUp, WIND_DOWN).await.ticks, 0);
+    let report = scene.run(Trigger::Schedule, WIND_DOWN).await;
+    assert_eq!((report.ticks, report.claimed), (1, 1));
+    assert_eq!(scene.sent().await, ids(&calls));
+}
+
+#[tokio::test]
+async fn run_whose_time_is_up_leaves_the_lease_to_the_next_wake_up() {
+    let scene = Scene::new().await;
+    scene.dao.take_over_dispatch("one").await.unwrap();
+    assert_eq!(scene.dao.wake_dispatch("two").await.unwrap(), None);
+    assert!(!scene.dao.release_dispatch("one").await.unwrap());
+    scene.dao.end_dispatch("one").await.unwrap();
+    assert!(scene.dao.wake_dispatch("three").await.unwrap().is_some());
+    scene.dao.end_dispatch("one").await.unwrap();
+    let renewed = scene.dao.renew_dispatch("three").await.unwrap();
+    assert!(renewed.is_some(), "another run's lease stays");
+}
+
+#[tokio::test]
+async fn missing_permits_are_created() {
+    let scene = Scene::new().await;
+    let counters = scene
+        .stage
+        .database()
+        .collection::<bson::Document>("counters");
+    let permits = doc! { "_id": "permits" };
+    counters.delete_one(permits.clone()).await.unwrap();
+    scene.run(Trigger::WakeUp, WIND_DOWN).await;
+    assert_eq!(counters.count_documents(permits).await.unwrap(), 1);
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
+mod batches;
 mod claims;
 mod lease;
+mod steps;
 mod support;

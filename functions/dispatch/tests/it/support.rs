@@ -6,10 +6,13 @@ use bson::{DateTime, Document, doc};
 use dispatch::{App, Report, Trigger, WIND_DOWN};
 use outdial::{
     dao::Dao,
-    domain::{Call, Lane, Priority},
+    domain::{BatchId, Call, Lane, Priority},
 };
 use serde_json::Value;
 use testkit::{Queue, Stage, new_scheduled_call};
+
+/// More time than a run of these tests takes.
+pub const LONG: Duration = Duration::from_mins(2);
 
 /// The function with its database and the dial queue.
 pub struct Scene {
@@ -54,6 +57,47 @@ impl Scene {
         calls
     }
 
+    /// Stores a running batch with calls that are due, and returns it with them.
+    pub async fn batch(&self, due: usize, pace: Option<f64>) -> (BatchId, Vec<Call>) {
+        let id = BatchId::generate();
+        let mut batch = doc! { "_id": id.to_string(), "status": "running" };
+        batch.extend(pace.map(|pace| ("calls_per_second".to_owned(), pace.into())));
+        let batches = self.stage.database().collection::<Document>("batches");
+        batches.insert_one(batch).await.unwrap();
+        let call = || Call {
+            priority: Some(Priority::Bulk),
+            batch_id: Some(id),
+            lane: Some(Lane::of(Priority::Bulk, Some(id))),
+            ..new_scheduled_call("65f0a1b2c3d4e5f601234567", ago(Duration::from_mins(1)))
+        };
+        let calls: Vec<_> = (0..due).map(|_| call()).collect();
+        if due > 0 {
+            let stored = self.stage.database().collection::<Call>("calls");
+            stored.insert_many(&calls).await.unwrap();
+        }
+        (id, calls)
+    }
+
+    pub async fn batch_status(&self, id: BatchId) -> String {
+        let batches = self.stage.database().collection::<Document>("batches");
+        let batch = batches.find_one(doc! { "_id": id.to_string() }).await;
+        let batch = batch.unwrap().unwrap();
+        batch.get_str("status").unwrap().to_owned()
+    }
+
+    /// Takes the calls that were sent out of the queue, as if `dial` dialled them, and returns their ids.
+    pub async fn dial_sent(&self) -> Vec<String> {
+        let sent = self.sent().await;
+        let calls = self.stage.database().collection::<Document>("calls");
+        let dialled = doc! {
+            "$set": { "status": "initiated" },
+            "$unset": { "lease_id": "", "lease_until": "" },
+        };
+        let these = doc! { "call_id": { "$in": &sent } };
+        calls.update_many(these, dialled).await.unwrap();
+        sent
+    }
+
     /// Runs once: a single look for due calls.
     pub async fn look(&self) -> Report {
         self.run(Trigger::Schedule, WIND_DOWN).await
@@ -93,6 +137,10 @@ pub fn ids(calls: &[Call]) -> Vec<String> {
     let mut ids: Vec<_> = calls.iter().map(|call| call.call_id.to_string()).collect();
     ids.sort();
     ids
+}
+
+pub fn tomorrow() -> DateTime {
+    DateTime::now().saturating_add_duration(Duration::from_hours(24))
 }
 
 pub fn ago(time: Duration) -> DateTime {

@@ -34,6 +34,8 @@ pub struct OpenBatches {
     pub running: Vec<RunningBatch>,
     /// Their calls are being canceled.
     pub canceling: Vec<BatchId>,
+    /// The number of documents that can't be read.
+    unreadable: u64,
 }
 
 /// The filter of the calls in the batch's lane. A next attempt that is not linked yet has no lane; a later page cancels it.
@@ -43,9 +45,33 @@ fn in_lane_of(id: BatchId) -> Document {
     calls
 }
 
+/// The stages that find the running and the canceling batches.
+pub(in crate::dao) fn open_batches() -> Vec<Document> {
+    vec![
+        doc! { "$match": at_work() },
+        doc! { "$sort": { "status": 1, "_id": 1 } },
+        doc! { "$limit": OPEN_MAX },
+    ]
+}
+
 impl OpenBatches {
-    /// Adds a stored batch. `None` if it can't be read.
-    fn add(&mut self, batch: &RawDocument) -> Option<()> {
+    /// Adds a stored batch. Leaves out one that can't be read.
+    pub(in crate::dao) fn add(&mut self, batch: &RawDocument) {
+        if self.read(batch).is_none() {
+            self.unreadable += 1;
+        }
+    }
+
+    /// Logs and counts the documents that can't be read.
+    pub(in crate::dao) fn report_unreadable(&self) {
+        let count = self.unreadable;
+        if count > 0 {
+            tracing::error!(collection = BATCHES, count, "batches cannot be read");
+            metrics::count_times(Count::UnreadableDocument, count);
+        }
+    }
+
+    fn read(&mut self, batch: &RawDocument) -> Option<()> {
         let id = batch.get_str("_id").ok()?.parse().ok()?;
         if batch.get_str("status").ok()? == BatchStatus::Canceling.as_str() {
             self.canceling.push(id);
@@ -61,40 +87,6 @@ impl OpenBatches {
 }
 
 impl Dao {
-    /// Returns the running and the canceling batches: at most 1,000. Unreadable documents are logged, counted and left out.
-    ///
-    /// # Errors
-    ///
-    /// Any [`DaoError`].
-    pub async fn list_open_batches(&self) -> Result<OpenBatches, DaoError> {
-        self.with_timeout(|| async {
-            let batches = self.batches().await?.clone_with_type::<RawDocumentBuf>();
-            let mut found = batches
-                .find(at_work())
-                .projection(doc! { "status": 1, "calls_per_second": 1 })
-                .sort(doc! { "status": 1, "_id": 1 })
-                .limit(OPEN_MAX)
-                .await?;
-            let mut open = OpenBatches::default();
-            let mut unreadable = 0;
-            while found.advance().await? {
-                if open.add(found.current()).is_none() {
-                    unreadable += 1;
-                    metrics::count(Count::UnreadableDocument);
-                }
-            }
-            if unreadable > 0 {
-                tracing::error!(
-                    collection = BATCHES,
-                    count = unreadable,
-                    "batches cannot be read"
-                );
-            }
-            Ok(open)
-        })
-        .await
-    }
-
     /// Cancels up to 200 waiting calls of a batch. Returns whether others still wait.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use mongodb::{
 };
 
 pub use counts::BatchCounts;
+pub(super) use end::open_batches;
 pub use end::{OpenBatches, RunningBatch};
 pub use recipients::{ADDING, Reservation};
 pub use results::{RecipientResult, ResultPage};

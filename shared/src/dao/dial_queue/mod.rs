@@ -5,12 +5,14 @@ mod change;
 mod claim;
 mod dial;
 mod end;
+mod look;
 
 pub use callee::{BatchState, QueuedCallee};
 pub use change::ReadCall;
-pub(super) use claim::in_lane_order;
-pub use claim::{Claim, DueCall};
+pub use claim::Claim;
 pub(super) use end::{REQUESTED, end};
+pub(super) use look::in_lane_order;
+pub use look::{DueCall, LaneHead, Look, LookRequest};
 
 use mongodb::bson::{Document, doc};
 
@@ -19,6 +21,13 @@ use crate::domain::CallStatus;
 /// The filter of the calls that wait: also that of their partial indexes.
 pub(super) fn waiting() -> Document {
     doc! { "status": CallStatus::Scheduled.as_str() }
+}
+
+/// The filter of the calls that a claim holds, or held: that of their partial index.
+pub(super) fn claimed() -> Document {
+    let mut claimed = waiting();
+    claimed.insert("lease_until", doc! { "$exists": true });
+    claimed
 }
 
 /// The fields of a lease, to remove them.

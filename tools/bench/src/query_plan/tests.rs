@@ -91,6 +91,25 @@ fn updates_and_deletions_have_queries() {
 }
 
 #[test]
+fn each_part_of_a_union_is_a_query() {
+    let part = |field: &str| {
+        let stages = [
+            doc! { "$match": { field: 1 } },
+            doc! { "$sort": { field: 1 } },
+            doc! { "$limit": 3 },
+        ];
+        stages.map(Bson::from).to_vec()
+    };
+    let mut pipeline = part("a");
+    pipeline.push(doc! { "$unionWith": { "coll": "other", "pipeline": part("b") } }.into());
+    let found = queries(&doc! { "aggregate": "calls", "pipeline": pipeline });
+    let expected = [("calls", "a"), ("other", "b")].map(|(name, field)| {
+        doc! { "find": name, "filter": { field: 1 }, "sort": { field: 1 }, "limit": 3 }
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn query_may_examine_a_page_and_one_more() {
     assert_eq!(most(&doc! { "find": "a", "limit": 21_i64 }, 20), 21);
     assert_eq!(most(&doc! { "find": "a", "limit": 100 }, 20), 21);

@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lambda::scheduled_event;
 use mongodb::bson::{DateTime, Document, doc};
-use outdial::dao::Dao;
+use outdial::dao::{Dao, LookRequest};
 use outdial::domain::{Lane, Priority};
 use serde_json::{Value, json};
 use stack::Result;
@@ -147,12 +147,16 @@ async fn claim_alone(bench: &Bench, calls: usize, pace: u32) -> Result<Duration>
     let stage = bench.fixture.copy().await?;
     store_bulk(bench, &stage, calls, ago(DUE_SECONDS)).await?;
     let dao = Dao::new(&stage.settings().mongo()?)?;
-    let lane = Lane::of(Priority::Bulk, None);
+    let request = LookRequest {
+        lanes: &[(Lane::of(Priority::Bulk, None), pace)],
+        leased_max: pace,
+        with_batches: false,
+    };
     let (mut took, mut claimed) = (Duration::ZERO, 0);
     while claimed < calls {
         let begun = Instant::now();
-        let due = dao.list_due(&lane, DateTime::now(), pace).await?;
-        let claim = dao.claim(&due).await?;
+        let look = dao.look(&request, DateTime::now()).await?;
+        let claim = dao.claim(&look.lanes[0].due).await?;
         took += begun.elapsed();
         if claim.calls.is_empty() {
             return Err("no call can be claimed".into());
