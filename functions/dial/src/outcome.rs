@@ -1,26 +1,27 @@
-//! The request to Twilio, and what its answer means for a call that may be dialled later.
+//! The request to Twilio, and what follows from its answer.
 
 use std::time::Duration;
 
-use bson::DateTime;
 use outdial::{
     dao::DaoError,
-    domain::{Call, DialOutcome, DialResult, TwilioRefusal, WaitingFor},
+    domain::{Call, DialOutcome, DialResult, WaitingFor},
+    service::untaken::{self, Untaken},
     telemetry::metrics::{self, Count},
 };
 
 use crate::App;
 
-/// Time until a call is tried again that Twilio did not take because of its load, and pause of all dials.
-const BACK_OFF: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_secs(2);
-/// Time until a call is tried again after Twilio refused the account.
-const ACCOUNT_BACK_OFF: Duration = Duration::from_mins(1);
-
 /// Asks Twilio to dial, once, and records how that ended. `stopped`: this is a probe, and its success lets dials go on.
 pub(crate) async fn ask_twilio(app: &App, call: &Call, stopped: bool) -> Result<(), DaoError> {
     metrics::count(Count::PlacedCall);
     let result = app.dialer.dial_once(call).await;
+    if let Some((reason, refusal)) = Untaken::of(&result) {
+        let (slowed, returned) = tokio::join!(
+            untaken::slow_dials(&app.dao, app.pace, reason, refusal),
+            back_to_queue(app, call, reason.back_off(), WaitingFor::Twilio),
+        );
+        return returned.and(slowed);
+    }
     match &result {
         DialResult::Accepted { sid, .. } => {
             count(DialOutcome::Accepted);
@@ -40,15 +41,7 @@ pub(crate) async fn ask_twilio(app: &App, call: &Call, stopped: bool) -> Result<
             app.dao.record_dial(call, &result, None).await?;
             Ok(())
         }
-        DialResult::NotTaken(refusal) => not_taken(app, call, refusal).await,
-        DialResult::Refused(refusal) if refusal.is_of_load() => not_taken(app, call, refusal).await,
-        DialResult::Refused(refusal) if refusal.is_of_account() => {
-            tracing::error!(%refusal, code = refusal.code, "Twilio refuses the account, dials stopped");
-            metrics::count(Count::DispatchStopped);
-            app.dao.stop_dispatch(refusal.code).await?;
-            back_to_queue(app, call, ACCOUNT_BACK_OFF, WaitingFor::Twilio).await
-        }
-        DialResult::Refused(refusal) => {
+        DialResult::Refused(refusal) | DialResult::NotTaken(refusal) => {
             count(DialOutcome::Refused);
             tracing::warn!(%refusal, "dial refused");
             let (stored, uncounted) = tokio::join!(
@@ -63,14 +56,7 @@ pub(crate) async fn ask_twilio(app: &App, call: &Call, stopped: bool) -> Result<
     }
 }
 
-/// Twilio certainly has not taken the call, and may take it later.
-async fn not_taken(app: &App, call: &Call, refusal: &TwilioRefusal) -> Result<(), DaoError> {
-    tracing::warn!(%refusal, code = refusal.code, "Twilio has not taken the call");
-    app.dao.pause_permits(app.pace, PAUSE).await?;
-    back_to_queue(app, call, BACK_OFF, WaitingFor::Twilio).await
-}
-
-/// Returns a call to the queue that Twilio certainly does not have. If a client wants to hang up, the call ends.
+/// Returns a call to the queue that Twilio certainly does not have, or ends it if a client wants to hang up.
 pub(crate) async fn back_to_queue(
     app: &App,
     call: &Call,
@@ -78,18 +64,12 @@ pub(crate) async fn back_to_queue(
     waiting_for: WaitingFor,
 ) -> Result<(), DaoError> {
     metrics::count(Count::LeaseReturned);
-    let due_at = DateTime::now().saturating_add_duration(after);
-    let (returned, uncounted) = tokio::join!(
-        app.dao.return_to_queue(call, due_at, waiting_for),
-        app.dao.uncount_call(call),
-    );
-    if returned? {
+    let returned = untaken::back_to_queue(&app.dao, call, after, waiting_for).await?;
+    if returned.is_some() {
         // `dispatch` may have ended while nothing else was due.
         app.waker.wake().await;
-    } else {
-        app.dao.cancel_untaken(call).await?;
     }
-    uncounted
+    Ok(())
 }
 
 fn count(outcome: DialOutcome) {

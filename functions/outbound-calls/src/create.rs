@@ -133,14 +133,14 @@ pub(crate) fn place_problem(error: PlaceCallError) -> Problem {
 
 /// The response that the first request got, or 202 if it ended without one.
 fn first_response(call: Call) -> Response {
-    // It was stored with a 202, whatever its dial brings.
-    if call.lane.is_some() {
-        return call_response(StatusCode::ACCEPTED, call);
-    }
     let answered = call
         .answered_status
         .and_then(|status| status.try_into().ok())
         .and_then(|status: u16| StatusCode::from_u16(status).ok());
+    // A call that waits is stored with a 202, whatever its dial brings.
+    if answered == Some(StatusCode::ACCEPTED) {
+        return call_response(StatusCode::ACCEPTED, call);
+    }
     match call.dial_outcome {
         Some(DialOutcome::Pending) => call_response(
             StatusCode::ACCEPTED,

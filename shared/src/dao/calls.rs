@@ -7,9 +7,9 @@ use super::{
     CALLS, CallFilter, Dao, DaoError, ERASED_AT, List, Page, PageRequest,
     page::find_page,
     stored::{self, find_one},
-    updates::{by_id, by_sid},
+    updates::by_id,
 };
-use crate::domain::{Call, CallId, CallSid, CallStatus, RetryRequest, UserId};
+use crate::domain::{Call, CallId, CallStatus, RetryRequest, UserId};
 
 /// A user, with the number of calls. No count row if there are no calls.
 #[derive(Deserialize)]
@@ -53,15 +53,6 @@ impl Dao {
             Ok(attempts)
         })
         .await
-    }
-
-    /// Returns the call with this `CallSid`, or `None`.
-    ///
-    /// # Errors
-    ///
-    /// Any [`DaoError`].
-    pub async fn get_call_by_twilio_sid(&self, sid: &CallSid) -> Result<Option<Call>, DaoError> {
-        self.find_call(by_sid(sid)).await
     }
 
     /// Returns the call that matches the filter, with the fields of `T`, or `None`.

@@ -6,6 +6,7 @@
 pub mod admin;
 mod batches;
 mod blocked;
+mod callee;
 mod calls;
 mod cancel;
 mod client;
@@ -24,6 +25,7 @@ mod page;
 mod permits;
 mod place_call;
 mod reconcile;
+mod record_dial;
 mod recording_callbacks;
 mod recording_pipeline;
 mod recordings;
@@ -40,6 +42,7 @@ pub use batches::{
     ADDING, Adding, BatchChange, BatchCounts, OpenBatches, RecipientResult, Reservation,
     ResultPage, RunningBatch,
 };
+pub use callee::Callee;
 pub use cancel::{Cancellation, Wish};
 pub use client::{CALL_TIMEOUT, Dao, with_deadline, within};
 pub use cursor::{CallFilter, Cursor, List};
@@ -54,7 +57,6 @@ pub use error::{Cause, DaoError, DuplicateKey};
 pub use next_attempt::Released;
 pub use page::{Page, PageRequest, Position};
 pub use permits::Reserved;
-pub use place_call::Callee;
 pub use reconcile::{OpenCalls, ReconcileKind, ScanPosition};
 pub use stats::CallStats;
 pub use status::{Applied, StatusOutcome};

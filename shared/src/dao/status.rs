@@ -108,20 +108,6 @@ impl Dao {
         })
     }
 
-    /// [`Dao::apply_status`] by `call_id` alone, for callers that don't ask whether a hang-up waits.
-    ///
-    /// # Errors
-    ///
-    /// Any [`DaoError`].
-    pub async fn update_call(
-        &self,
-        id: CallId,
-        update: &StatusUpdate,
-    ) -> Result<Applied, DaoError> {
-        let stages = status_pipeline::apply(update)?;
-        self.apply(by_id(id), Some(&update.call_sid), stages).await
-    }
-
     /// [`Dao::apply_status`] by `CallSid` alone.
     ///
     /// # Errors

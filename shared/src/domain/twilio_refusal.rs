@@ -37,8 +37,9 @@ impl TwilioRefusal {
     /// Returns whether Twilio refuses the account, its caller ID or its URLs: then it refuses all calls, until an operator acts.
     #[must_use]
     pub fn is_of_account(&self) -> bool {
-        matches!(self.http_status, Some(401 | 403))
-            || self.code.is_some_and(|code| OF_ACCOUNT.contains(&code))
+        let is_of_account = matches!(self.http_status, Some(401 | 403))
+            || self.code.is_some_and(|code| OF_ACCOUNT.contains(&code));
+        is_of_account && !self.is_of_called_number()
     }
 }
 
@@ -130,6 +131,17 @@ fn mask_numbers(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refused_number_is_no_refusal_of_the_account_whatever_the_http_status() {
+        let refusal = |code| TwilioRefusal {
+            http_status: Some(403),
+            code,
+            message: String::new(),
+        };
+        assert!(!refusal(Some(21216)).is_of_account());
+        assert!(refusal(Some(20005)).is_of_account() && refusal(None).is_of_account());
+    }
 
     #[test]
     fn refusal_prints_codes_and_masks_phone_numbers() {

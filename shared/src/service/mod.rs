@@ -10,4 +10,5 @@ pub mod hang_up;
 pub mod place_call;
 pub mod retries;
 pub mod rules;
+pub mod untaken;
 pub mod waker;

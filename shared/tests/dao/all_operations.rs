@@ -95,12 +95,10 @@ async fn of_calls(dao: &Dao, call: &Call) {
     dao.record_dial(call, &accepted(&sid), Some(201))
         .await
         .unwrap();
-    dao.get_call_by_twilio_sid(&sid).await.unwrap().unwrap();
     let update = callback(&sid, CallStatus::Ringing, 1);
     for _ in 0..2 {
-        dao.update_call(id, &update).await.unwrap();
-        dao.update_call_by_twilio_sid(&sid, &update).await.unwrap();
         dao.apply_status(Some(id), &update).await.unwrap();
+        dao.update_call_by_twilio_sid(&sid, &update).await.unwrap();
     }
     dao.record_call_sid(id, &sid).await.unwrap();
     dao.look_up_for_voice(Some(id), &sid).await.unwrap();

@@ -17,15 +17,11 @@ async fn call_is_found_by_each_of_its_ids() {
             ..call()
         };
         dao.create_call(&call).await.unwrap();
-        let by_sid = dao
-            .get_call_by_twilio_sid(call.twilio_sid.as_ref().unwrap())
-            .await;
         let by_scope = dao.get_call_by_idempotency_scope("scope").await;
-        for found in [dao.get_call(call.call_id).await, by_sid, by_scope] {
+        for found in [dao.get_call(call.call_id).await, by_scope] {
             assert_eq!(found.unwrap().as_ref(), Some(&call));
         }
         assert_eq!(dao.get_call(CallId::generate()).await.unwrap(), None);
-        assert_eq!(dao.get_call_by_twilio_sid(&sid()).await.unwrap(), None);
         let unknown = dao.get_call_by_idempotency_scope("other").await;
         assert_eq!(unknown.unwrap(), None);
     })

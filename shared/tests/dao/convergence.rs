@@ -45,7 +45,7 @@ async fn apply_all(dao: &Dao, updates: &[StatusUpdate]) -> Document {
             call_sid: call_sid.clone(),
             ..update.clone()
         };
-        dao.update_call(call.call_id, &update).await.unwrap();
+        dao.apply_status(Some(call.call_id), &update).await.unwrap();
     }
     let database = dao.database().await.unwrap();
     let calls = database.collection::<Document>("calls");

@@ -113,11 +113,11 @@ async fn dial_that_twilio_did_not_take_waits_again() {
             .unwrap();
         let later = DateTime::now().saturating_add_duration(Duration::from_secs(10));
         for _ in 0..2 {
-            assert!(
-                dao.return_to_queue(&begun, later, WaitingFor::Twilio)
-                    .await
-                    .unwrap()
-            );
+            let waiting = dao
+                .return_to_queue(&begun, later, WaitingFor::Twilio)
+                .await
+                .unwrap();
+            assert_eq!(waiting.unwrap().due_at, Some(later));
         }
         let waiting = dao.get_call(call.call_id).await.unwrap().unwrap();
         assert_eq!(
@@ -151,11 +151,10 @@ async fn dial_of_which_a_webhook_has_come_does_not_wait_again() {
         dao.apply_status(Some(call.call_id), &ringing)
             .await
             .unwrap();
-        assert!(
-            !dao.return_to_queue(&begun, DateTime::now(), WaitingFor::Twilio)
-                .await
-                .unwrap()
-        );
+        let waiting = dao
+            .return_to_queue(&begun, DateTime::now(), WaitingFor::Twilio)
+            .await;
+        assert_eq!(waiting.unwrap(), None);
         let ringing = dao.get_call(call.call_id).await.unwrap().unwrap();
         assert_eq!(ringing.status, CallStatus::Ringing);
     })
@@ -173,11 +172,10 @@ async fn hang_up_request_ends_a_dial_that_twilio_did_not_take() {
             .unwrap()
             .unwrap();
         dao.request_hangup(call.call_id).await.unwrap();
-        assert!(
-            !dao.return_to_queue(&begun, DateTime::now(), WaitingFor::Twilio)
-                .await
-                .unwrap()
-        );
+        let waiting = dao
+            .return_to_queue(&begun, DateTime::now(), WaitingFor::Twilio)
+            .await;
+        assert_eq!(waiting.unwrap(), None);
         dao.cancel_untaken(&begun).await.unwrap();
         let canceled = dao.get_call(call.call_id).await.unwrap().unwrap();
         assert_eq!(canceled.status, CallStatus::Canceled);

@@ -96,7 +96,7 @@ async fn accepted_call_keeps_the_call_sid_from_a_webhook() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let told = sid();
-        dao.update_call(call.call_id, &callback(&told, CallStatus::Ringing, 1))
+        dao.apply_status(Some(call.call_id), &callback(&told, CallStatus::Ringing, 1))
             .await
             .unwrap();
         let recorded = record(dao, &call, &accepted(&sid()), 201).await;
@@ -110,9 +110,12 @@ async fn accepted_call_keeps_the_call_sid_from_a_webhook() {
 async fn webhook_overrides_a_refusal() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
-        dao.update_call(call.call_id, &callback(&sid(), CallStatus::Ringing, 1))
-            .await
-            .unwrap();
+        dao.apply_status(
+            Some(call.call_id),
+            &callback(&sid(), CallStatus::Ringing, 1),
+        )
+        .await
+        .unwrap();
         let recorded = record(dao, &call, &refused(), 502).await;
         assert_eq!(recorded.status, CallStatus::Ringing);
         assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
@@ -125,9 +128,12 @@ async fn webhook_overrides_a_refusal() {
 async fn call_with_a_webhook_keeps_its_key() {
     with_dao(async |dao| {
         let call = stored_call_with_key(dao).await;
-        dao.update_call(call.call_id, &callback(&sid(), CallStatus::Ringing, 1))
-            .await
-            .unwrap();
+        dao.apply_status(
+            Some(call.call_id),
+            &callback(&sid(), CallStatus::Ringing, 1),
+        )
+        .await
+        .unwrap();
         let recorded = record(dao, &call, &not_taken(), 502).await;
         assert_eq!(recorded.dial_outcome, Some(DialOutcome::Accepted));
         assert_eq!(recorded.idempotency_scope.as_deref(), Some("scope"));

@@ -180,7 +180,8 @@ async fn call_sid_is_recorded_once() {
             let applied = dao.record_call_sid(call.call_id, &sid).await.unwrap();
             assert_eq!(applied, expected);
         }
-        let read = dao.get_call_by_twilio_sid(&sid).await.unwrap().unwrap();
+        let read = dao.get_call(call.call_id).await.unwrap().unwrap();
+        assert_eq!(read.twilio_sid, Some(sid));
         assert_eq!(read.dial_outcome, Some(DialOutcome::Accepted));
     })
     .await;
@@ -217,7 +218,9 @@ async fn call_canceled_while_queued_ends_without_a_callback() {
     with_dao(async |dao| {
         let call = stored_call(dao).await;
         let canceled = conclusion(&sid(), CallStatus::Canceled, second(1));
-        dao.update_call(call.call_id, &canceled).await.unwrap();
+        dao.apply_status(Some(call.call_id), &canceled)
+            .await
+            .unwrap();
         let read = dao.get_call(call.call_id).await.unwrap().unwrap();
         assert_eq!(read.status, CallStatus::Canceled);
         assert_eq!(read.events[0].source, EventSource::Api);

@@ -36,7 +36,11 @@ async fn first_callback_stores_the_call_sid_and_settles_the_dial() {
                 answered_by: Some("human".to_owned()),
                 ..callback(&sid, Ringing, 1)
             };
-            let applied = dao.update_call(call.call_id, &update).await.unwrap();
+            let applied = dao
+                .apply_status(Some(call.call_id), &update)
+                .await
+                .unwrap()
+                .applied;
             assert_eq!(applied, Applied::Changed);
             let expected = Call {
                 twilio_sid: Some(sid),
@@ -80,7 +84,7 @@ async fn lower_status_does_not_replace_a_higher_one_and_the_timeline_keeps_both(
             (Initiated, 0, Completed),
         ] {
             let update = callback(&sid, status, sequence);
-            dao.update_call(call.call_id, &update).await.unwrap();
+            dao.apply_status(Some(call.call_id), &update).await.unwrap();
             assert_eq!(read(dao, &call).await.status, shown);
         }
         let told: Vec<_> = words(&read(dao, &call).await)
@@ -104,7 +108,7 @@ async fn duplicate_callback_changes_nothing() {
             ..callback(&sid, Busy, 3)
         };
         for update in [&first, &bare] {
-            dao.update_call(call.call_id, update).await.unwrap();
+            dao.apply_status(Some(call.call_id), update).await.unwrap();
         }
         let before = read(dao, &call).await;
         let duplicates = [
@@ -128,7 +132,11 @@ async fn duplicate_callback_changes_nothing() {
             first,
         ];
         for duplicate in &duplicates {
-            let applied = dao.update_call(call.call_id, duplicate).await.unwrap();
+            let applied = dao
+                .apply_status(Some(call.call_id), duplicate)
+                .await
+                .unwrap()
+                .applied;
             assert_eq!(applied, Applied::Duplicate, "{duplicate:?}");
             let applied = dao
                 .update_call_by_twilio_sid(&sid, duplicate)
@@ -146,16 +154,24 @@ async fn callback_with_another_call_sid_changes_nothing() {
     with_dao(async |dao| {
         let (call, other) = (stored_call(dao).await, stored_call(dao).await);
         let known = sid();
-        dao.update_call(call.call_id, &callback(&known, Ringing, 1))
+        dao.apply_status(Some(call.call_id), &callback(&known, Ringing, 1))
             .await
             .unwrap();
         let before = (read(dao, &call).await, read(dao, &other).await);
 
         let stranger = callback(&sid(), Completed, 3);
-        let doubled = dao.update_call(call.call_id, &stranger).await.unwrap();
+        let doubled = dao
+            .apply_status(Some(call.call_id), &stranger)
+            .await
+            .unwrap()
+            .applied;
         assert_eq!(doubled, Applied::OtherCall);
         let taken = callback(&known, Completed, 3);
-        let another_calls = dao.update_call(other.call_id, &taken).await.unwrap();
+        let another_calls = dao
+            .apply_status(Some(other.call_id), &taken)
+            .await
+            .unwrap()
+            .applied;
         assert_eq!(another_calls, Applied::OtherCall);
         let sid_only = dao
             .record_call_sid(call.call_id, &stranger.call_sid)
@@ -173,7 +189,9 @@ async fn unknown_call_is_reported() {
         let update = callback(&sid(), Ringing, 1);
         let id = CallId::generate();
         let unknown = [
-            dao.update_call(id, &update).await,
+            dao.apply_status(Some(id), &update)
+                .await
+                .map(|outcome| outcome.applied),
             dao.update_call_by_twilio_sid(&update.call_sid, &update)
                 .await,
             dao.record_call_sid(id, &update.call_sid).await,
@@ -192,17 +210,21 @@ async fn callback_replaces_our_own_conclusion_in_the_timeline() {
         let api = conclusion(&sid, Completed, second(9));
         let twilio = callback(&sid, Completed, 3);
         let call = stored_call(dao).await;
-        dao.update_call(call.call_id, &api).await.unwrap();
+        dao.apply_status(Some(call.call_id), &api).await.unwrap();
         assert_eq!(
             words(&read(dao, &call).await),
             [(Completed, EventSource::Api)]
         );
-        dao.update_call(call.call_id, &twilio).await.unwrap();
+        dao.apply_status(Some(call.call_id), &twilio).await.unwrap();
         assert_eq!(
             words(&read(dao, &call).await),
             [(Completed, EventSource::Twilio)]
         );
-        let applied = dao.update_call(call.call_id, &api).await.unwrap();
+        let applied = dao
+            .apply_status(Some(call.call_id), &api)
+            .await
+            .unwrap()
+            .applied;
         assert_eq!(applied, Applied::Duplicate);
         assert_eq!(
             words(&read(dao, &call).await),
@@ -229,7 +251,7 @@ async fn timeline_keeps_64_events_and_counts_the_others() {
         let sid = sid();
         for sequence in 63..66 {
             let update = callback(&sid, InProgress, sequence);
-            dao.update_call(call.call_id, &update).await.unwrap();
+            dao.apply_status(Some(call.call_id), &update).await.unwrap();
         }
         let read = read(dao, &call).await;
         assert_eq!((read.events.len(), read.events_dropped), (64, 2));
@@ -248,7 +270,7 @@ async fn full_timeline_keeps_the_same_events_in_any_order() {
             let sid = sid();
             for sequence in order {
                 let update = callback(&sid, InProgress, sequence);
-                dao.update_call(call.call_id, &update).await.unwrap();
+                dao.apply_status(Some(call.call_id), &update).await.unwrap();
             }
             let read = read(dao, &call).await;
             let kept: Vec<_> = read
@@ -288,7 +310,7 @@ async fn call_of_the_earlier_service_keeps_its_final_status() {
                 .update_one(doc! { "_id": call.id }, seed)
                 .await
                 .unwrap();
-            dao.update_call(call.call_id, &told).await.unwrap();
+            dao.apply_status(Some(call.call_id), &told).await.unwrap();
             let read = read(dao, &call).await;
             assert_eq!(read.status, expected, "{stored}");
             assert_eq!(read.twilio_sid, Some(told.call_sid));
@@ -309,8 +331,12 @@ async fn text_with_a_dollar_sign_is_not_evaluated() {
             error_message: Some("$to_number".to_owned()),
             ..callback(&sid(), Failed, 3)
         };
-        dao.update_call(call.call_id, &update).await.unwrap();
-        let again = dao.update_call(call.call_id, &update).await.unwrap();
+        dao.apply_status(Some(call.call_id), &update).await.unwrap();
+        let again = dao
+            .apply_status(Some(call.call_id), &update)
+            .await
+            .unwrap()
+            .applied;
         assert_eq!(again, Applied::Duplicate);
         let read = read(dao, &call).await;
         assert_eq!(read.answered_by.as_deref(), Some("$$ROOT"));

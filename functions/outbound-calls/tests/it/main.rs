@@ -28,4 +28,5 @@ mod series;
 mod stats;
 mod support;
 mod switch;
+mod twilio_load;
 mod voices;

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use crate::{
     dao::{
         BATCHES, COUNTERS, Dao, DaoError,
+        callee::{Callee, FoundCallee, callee_stages},
         dispatcher::{DISPATCHER, Stop},
-        place_call::{Callee, FoundCallee, callee_stages},
     },
     domain::{BatchId, Call, PhoneNumber, UserId},
 };

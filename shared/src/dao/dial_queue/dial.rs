@@ -13,7 +13,7 @@ use crate::{
         CALLS, Dao, DaoError, stored,
         updates::{by_id, server_now},
     },
-    domain::{Call, CallId, CallStatus, DialOutcome, WaitingFor},
+    domain::{Call, CallId, CallStatus, DialOutcome, Lane, WaitingFor},
 };
 
 /// The condition that a waiting call may be dialled under this lease now. Also the guard against dialling twice.
@@ -120,8 +120,10 @@ impl Dao {
         .await
     }
 
-    /// Returns a call to the queue whose dial has begun, and of which Twilio certainly knows nothing. Returns false if that is
-    /// not so any more: a webhook has come, or a client wants to hang up.
+    /// Returns a call to the queue whose dial has begun, and of which Twilio certainly knows nothing. Returns the call as it
+    /// waits now; `None` if Twilio may know it after all, because a webhook has come, or if a client wants to hang up.
+    ///
+    /// A call that has not waited before gets the lane, the end and the answer that `call` has.
     ///
     /// # Errors
     ///
@@ -131,7 +133,7 @@ impl Dao {
         call: &Call,
         due_at: DateTime,
         waiting_for: WaitingFor,
-    ) -> Result<bool, DaoError> {
+    ) -> Result<Option<Call>, DaoError> {
         let untaken = doc! {
             "_id": call.id,
             "status": CallStatus::Initiated.as_str(),
@@ -145,12 +147,16 @@ impl Dao {
         // The driver may repeat the update after it lost the response: the call waits already then.
         let back = doc! { "_id": call.id, "status": CallStatus::Scheduled.as_str(), "counted_as": Bson::Null };
         self.with_timeout(|| async {
-            let calls = self.calls().await?;
-            let returned = calls.update_one(untaken.clone(), changes.clone()).await?;
-            if returned.matched_count > 0 {
-                return Ok(true);
-            }
-            Ok(calls.count_documents(back.clone()).limit(1).await? > 0)
+            let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
+            let returned = calls
+                .find_one_and_update(untaken.clone(), changes.clone())
+                .return_document(ReturnDocument::After)
+                .await?;
+            let returned = match returned {
+                Some(returned) => Some(returned),
+                None => calls.find_one(back.clone()).await?,
+            };
+            returned.map(|call| stored::read(CALLS, &call)).transpose()
         })
         .await
     }
@@ -162,16 +168,37 @@ fn back_in_queue(call: &Call, due_at: Option<DateTime>, waiting_for: WaitingFor)
         || Bson::from("$due_at"),
         |at| bson!({ "$min": [at, { "$ifNull": ["$expires_at", call.expires_at] }] }),
     );
+    let mut changes = doc! {
+        "status": CallStatus::Scheduled.as_str(),
+        "status_rank": CallStatus::Scheduled.rank(),
+        "due_at": due_at,
+        "waiting_for": waiting_for.as_str(),
+        "updated_at": "$$NOW",
+    };
+    changes.extend(as_waiting(call));
     vec![
-        doc! { "$set": {
-            "status": CallStatus::Scheduled.as_str(),
-            "status_rank": CallStatus::Scheduled.rank(),
-            "due_at": due_at,
-            "waiting_for": waiting_for.as_str(),
-            "updated_at": "$$NOW",
-        } },
+        doc! { "$set": changes },
         doc! { "$unset": [
-            "lease_id", "lease_until", "dial_outcome", "dial_begun_at", "dial_deadline", "counted_on", "counted_as",
+            "lease_id", "lease_until", "dial_outcome", "dial_begun_at", "dial_deadline", "announces_dial",
+            "counted_on", "counted_as",
         ] },
     ]
+}
+
+/// The fields that an immediate call lacks while it does not wait.
+fn as_waiting(call: &Call) -> Document {
+    let lane = call.lane.as_ref().map(Lane::as_str).map(Bson::from);
+    let expires_at = call.expires_at.map(Bson::from);
+    let answered = call.answered_status.map(Bson::from);
+    [
+        ("lane", lane),
+        ("expires_at", expires_at),
+        ("answered_status", answered),
+    ]
+    .into_iter()
+    .filter_map(|(field, value)| {
+        let stored_first = vec![Bson::from(format!("${field}")), value?];
+        Some((field.to_owned(), doc! { "$ifNull": stored_first }.into()))
+    })
+    .collect()
 }

@@ -78,34 +78,41 @@ impl Dao {
         .await
     }
 
-    /// Cancels a call whose dial has begun, of which Twilio certainly knows nothing, and which a client wants to end. Does
-    /// nothing otherwise.
+    /// Cancels a call whose dial has begun, of which Twilio certainly knows nothing, and which a client wants to end. Returns
+    /// false, and does nothing, otherwise.
     ///
     /// # Errors
     ///
     /// Any [`DaoError`].
-    pub async fn cancel_untaken(&self, call: &Call) -> Result<(), DaoError> {
+    pub async fn cancel_untaken(&self, call: &Call) -> Result<bool, DaoError> {
         let untaken = bson!({ "$and": [
             { "$eq": ["$dial_outcome", DialOutcome::Pending.as_str()] },
-            { "$eq": ["$counted_as", call.counted_as] },
+            { "$eq": [{ "$ifNull": ["$counted_as", Bson::Null] }, call.counted_as] },
             sid_is_absent(),
             { "$eq": ["$hangup_requested", true] },
         ] });
+        let mut also = doc! {
+            "dial_outcome": if_else(applies(), DialOutcome::Refused.as_str(), "$dial_outcome"),
+        };
+        if let Some(answered) = call.answered_status {
+            also.insert(
+                "answered_status",
+                if_else(applies(), answered, "$answered_status"),
+            );
+        }
         let stages = end_if(
             untaken,
             CallStatus::Canceled,
             EventSource::Api,
             Some(StatusReason::Requested.as_str()),
-            doc! {
-                "dial_outcome": if_else(applies(), DialOutcome::Refused.as_str(), "$dial_outcome"),
-            },
+            also,
         )?;
         self.with_timeout(|| async {
             let calls = self.calls().await?;
-            calls
+            let updated = calls
                 .update_one(doc! { "_id": call.id }, stages.clone())
                 .await?;
-            Ok(())
+            Ok(updated.modified_count > 0)
         })
         .await
     }

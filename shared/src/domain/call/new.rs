@@ -108,17 +108,25 @@ impl Call {
         expires_at: DateTime,
         waiting_for: WaitingFor,
     ) -> Self {
-        let priority = self.priority.unwrap_or_default();
         Self {
             status: CallStatus::Scheduled,
             status_rank: CallStatus::Scheduled.rank(),
             dial_outcome: None,
             dial_deadline: None,
             announces_dial: false,
-            lane: Some(Lane::of(priority, self.batch_id)),
             due_at: Some(due_at),
-            expires_at: Some(expires_at),
             waiting_for: Some(waiting_for),
+            ..self.able_to_wait(expires_at)
+        }
+    }
+
+    /// Gives a new call what it needs to wait in the dial queue: its lane, its end, and the response to the client.
+    #[must_use]
+    pub fn able_to_wait(self, expires_at: DateTime) -> Self {
+        let priority = self.priority.unwrap_or_default();
+        Self {
+            lane: Some(Lane::of(priority, self.batch_id)),
+            expires_at: Some(expires_at),
             answered_status: Some(202),
             ..self
         }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     error::PlaceCallError,
-    schedule::check_timing,
+    schedule::{Scheduler, check_timing},
     store::{begin_dial, store_and_count, store_waiting, withdraw, withdraw_undialled},
 };
 use crate::{
@@ -26,7 +26,7 @@ const DIAL_DEADLINE: Duration = Duration::from_secs(30);
 /// Admission, with its configuration.
 pub(super) struct Admission {
     pub(super) dao: Dao,
-    pub(super) rules: Arc<Rules>,
+    pub(super) scheduler: Scheduler,
     caps: DailyCaps,
     from_number: PhoneNumber,
     /// The pace of dials, if there is a dial queue.
@@ -36,7 +36,12 @@ pub(super) struct Admission {
 /// A request that passed.
 pub(super) enum Admitted {
     /// A stored and counted call, which this request alone dials.
-    New(Box<Call>),
+    New {
+        /// The call.
+        call: Box<Call>,
+        /// Time until which it may wait in the dial queue, if Twilio does not take it now. `None`: it may not.
+        may_wait_until: Option<DateTime>,
+    },
     /// A stored call that waits in the dial queue.
     Queued(Box<Call>),
     /// The call of the first request with the same idempotency key.
@@ -52,7 +57,10 @@ impl Admission {
     ) -> Self {
         Self {
             dao,
-            rules,
+            scheduler: Scheduler {
+                rules,
+                has_queue: pace.is_some(),
+            },
             caps: DailyCaps::of(config),
             from_number: config.from_number.clone(),
             pace,
@@ -84,10 +92,9 @@ impl Admission {
         check_timing(&request)?;
         let callee = callee.ok_or(PlaceCallError::UserNotFound)?;
         let (voice, language) = (request.voice.as_ref(), request.language.as_ref());
-        self.rules.check_speech(voice, language)?;
-        let schedule = self.schedule(&request, &line, &callee)?;
+        self.scheduler.rules.check_speech(voice, language)?;
+        let schedule = self.scheduler.schedule(&request, &line, &callee)?;
         let priority = request.priority;
-        let may_wait = request.max_wait_seconds != Some(0);
         let call = Call::new(NewCall {
             request,
             user_id: callee.user.user_id(),
@@ -108,10 +115,11 @@ impl Admission {
                 call.scheduled(schedule.due_at, schedule.expires_at, schedule.waiting_for);
             return self.store_waiting(waiting, idempotency, deadline).await;
         }
+        let may_wait_until = schedule.may_wait.then_some(schedule.expires_at);
         let permit = self.pace.map(|pace| Permit { pace, priority });
         let stored = store_and_count(&self.dao, &call, self.caps, permit, deadline).await;
         match (stored, idempotency) {
-            (Ok(CapCheck::NoPermit), _) if may_wait => {
+            (Ok(CapCheck::NoPermit), _) if schedule.may_wait => {
                 let waiting = Call {
                     updated_at: DateTime::now(),
                     ..call.clone()
@@ -128,11 +136,17 @@ impl Admission {
                 withdraw(&self.dao, &call, deadline).await;
                 Err(CallRefusal::PaceExceeded.into())
             }
-            (Ok(CapCheck::Admitted), None) => Ok(Admitted::New(call.into())),
+            (Ok(CapCheck::Admitted), None) => Ok(Admitted::New {
+                call: call.into(),
+                may_wait_until,
+            }),
             (Ok(CapCheck::Admitted), Some(idempotency)) => {
                 let dial_deadline = DateTime::now().saturating_add_duration(DIAL_DEADLINE);
                 match begin_dial(&self.dao, &call, dial_deadline, deadline).await? {
-                    Some(begun) => Ok(Admitted::New(begun.into())),
+                    Some(begun) => Ok(Admitted::New {
+                        call: begun.into(),
+                        may_wait_until,
+                    }),
                     None => self.repeat_of_another(idempotency, deadline).await,
                 }
             }

@@ -95,12 +95,12 @@ impl Admission {
         let times = Times::of(call, update, now);
         check_times(&changed, update, &times, now)?;
         let (voice, language) = (changed.voice.as_ref(), changed.language.as_ref());
-        self.rules.check_speech(voice, language)?;
-        self.rules.check_permanent(line, callee)?;
+        self.scheduler.rules.check_speech(voice, language)?;
+        self.scheduler.rules.check_permanent(line, callee)?;
         let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());
         let waits = update.outside_calling_hours.0 != Some(OutsideCallingHours::Refuse);
         let opens = if times.moves || times.moves_end {
-            self.open_from(line, zone, times.from, waits)?
+            self.scheduler.open_from(line, zone, times.from, waits)?
         } else {
             times.from
         };

@@ -17,13 +17,17 @@ pub use self::{
     error::{ChangeCallError, PlaceCallError},
     store::{begin_dial, store_and_count, withdraw_undialled},
 };
-use super::{dialer::Dialer, rules::Rules};
+use super::{
+    dialer::Dialer,
+    rules::Rules,
+    untaken::{self, Untaken},
+};
 use crate::{
     config::CallConfig,
-    dao::{self, Dao},
+    dao::{self, Dao, DaoError},
     domain::{
         Call, DialOutcome, DialResult, Idempotency, OutboundCallRequest, Pace, RefusalCode,
-        TwilioRefusal,
+        TwilioRefusal, WaitingFor,
     },
     telemetry::metrics::{self, Count},
 };
@@ -86,7 +90,10 @@ impl CallPlacer {
             .admission
             .admit(request, idempotency, created_by, deadline);
         match admitted.await {
-            Ok(Admitted::New(call)) => self.dial(*call).await,
+            Ok(Admitted::New {
+                call,
+                may_wait_until,
+            }) => self.dial(*call, may_wait_until).await,
             Ok(Admitted::Queued(call)) => Ok(PlacedCall::Queued(call)),
             Ok(Admitted::Repeat(first)) => Ok(PlacedCall::Repeated(first)),
             Err(error) => {
@@ -98,10 +105,67 @@ impl CallPlacer {
         }
     }
 
-    /// Asks Twilio to dial, once, and records how that ended.
-    async fn dial(&self, call: Call) -> Result<PlacedCall, PlaceCallError> {
+    /// Asks Twilio to dial, and records how that ended. With a dial queue, it asks once, because each request to Twilio needs a
+    /// permit. If Twilio takes no call now, the call waits in the queue, at most until `may_wait_until`.
+    async fn dial(
+        &self,
+        call: Call,
+        may_wait_until: Option<DateTime>,
+    ) -> Result<PlacedCall, PlaceCallError> {
         metrics::count(Count::PlacedCall);
-        let result = self.dialer.dial(&call).await;
+        let Some(pace) = self.admission.pace else {
+            let result = self.dialer.dial(&call).await;
+            return self.record(call, result).await;
+        };
+        let result = self.dialer.dial_once(&call).await;
+        let Some((reason, refusal)) = Untaken::of(&result) else {
+            return self.record(call, result).await;
+        };
+        // Boxed: rare, and as large as the rest.
+        let slow_dials = Box::pin(async {
+            let dao = &self.admission.dao;
+            if let Err(error) = untaken::slow_dials(dao, pace, reason, refusal).await {
+                tracing::warn!(%error, "dials not slowed");
+            }
+        });
+        if let Some(end) = may_wait_until {
+            let queued = Box::pin(self.queue(call, end, reason));
+            let (placed, ()) = tokio::join!(queued, slow_dials);
+            return Ok(placed);
+        }
+        slow_dials.await;
+        self.record(call, result).await
+    }
+
+    /// Makes a call wait that Twilio certainly has not taken. If the database fails, the client learns that the outcome is not
+    /// known: the call may wait, and if not, `reconcile` settles it.
+    async fn queue(&self, call: Call, end: DateTime, reason: Untaken) -> PlacedCall {
+        let dao = &self.admission.dao;
+        let waits = call.clone().able_to_wait(end);
+        let settled = dao::with_deadline(Box::pin(async {
+            let (after, twilio) = (reason.back_off(), WaitingFor::Twilio);
+            if let Some(waiting) = untaken::back_to_queue(dao, &waits, after, twilio).await? {
+                return Ok(Some(PlacedCall::Queued(waiting.into())));
+            }
+            // A webhook or a hang-up request came first: what it stored stays.
+            let other = DialResult::Unknown("the call changed".to_owned());
+            let status = StatusCode::ACCEPTED;
+            let stored = dao.record_dial(&call, &other, Some(status.as_u16()));
+            Ok(stored.await?.map(|stored| dialled(status, stored)))
+        }));
+        match settled.await {
+            Ok(Some(placed)) => placed,
+            Ok(None) => outcome_unknown(call),
+            Err(error) => {
+                let error: DaoError = error;
+                tracing::error!(%error, "call not returned to the queue");
+                outcome_unknown(call)
+            }
+        }
+    }
+
+    /// Records how a dial ended.
+    async fn record(&self, call: Call, result: DialResult) -> Result<PlacedCall, PlaceCallError> {
         let (status, outcome) = match &result {
             DialResult::Accepted { sid, .. } => {
                 tracing::info!(call_sid = %sid, "dialled");
@@ -147,13 +211,7 @@ impl CallPlacer {
             }
             (DialResult::Unknown(_), Some(stored)) => Ok(dialled(status, stored)),
             // The stored outcome stays pending until a webhook settles it.
-            (_, None) => Ok(dialled(
-                StatusCode::ACCEPTED,
-                Call {
-                    dial_outcome: Some(DialOutcome::Unknown),
-                    ..call
-                },
-            )),
+            (_, None) => Ok(outcome_unknown(call)),
         }
     }
 
@@ -197,6 +255,17 @@ fn dialled(status: StatusCode, call: Call) -> PlacedCall {
         call: call.into(),
         status,
     }
+}
+
+/// The response if the outcome of a dial is not known, or could not be stored.
+fn outcome_unknown(call: Call) -> PlacedCall {
+    dialled(
+        StatusCode::ACCEPTED,
+        Call {
+            dial_outcome: Some(DialOutcome::Unknown),
+            ..call
+        },
+    )
 }
 
 #[cfg(test)]

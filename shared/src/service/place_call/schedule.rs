@@ -1,18 +1,18 @@
 //! The schedule of a new call: dialled now, or later from the dial queue; and the rules for that time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bson::DateTime;
 use chrono::Utc;
 
-use super::{admit::Admission, error::PlaceCallError};
+use super::error::PlaceCallError;
 use crate::{
     dao::Callee,
     domain::{
         Call, CallRefusal, OutboundCallRequest, OutsideCallingHours, RefusalCode, RequestedTime,
         Retry, RuleError, TimeZone, Timing, WaitingFor,
     },
-    service::rules::Line,
+    service::rules::{Line, Rules},
 };
 
 /// Default time that a call may wait after the first minute in which it may be dialled.
@@ -27,6 +27,8 @@ pub(super) struct Schedule {
     pub(super) is_now: bool,
     /// Time from which it may be dialled.
     pub(super) due_at: DateTime,
+    /// True if it may wait for a permit, or for Twilio.
+    pub(super) may_wait: bool,
     /// Time from which it is no longer dialled.
     pub(super) expires_at: DateTime,
     /// Reason for the wait.
@@ -35,7 +37,14 @@ pub(super) struct Schedule {
     pub(super) retry: Option<Retry>,
 }
 
-impl Admission {
+/// Decides when calls are dialled, by the rules for that time.
+pub(super) struct Scheduler {
+    pub(super) rules: Arc<Rules>,
+    /// True if the stack has a dial queue. Without one, no call waits.
+    pub(super) has_queue: bool,
+}
+
+impl Scheduler {
     /// Decides when the call is dialled, and checks the rules that hold for that time.
     ///
     /// # Errors
@@ -74,6 +83,7 @@ impl Admission {
         Ok(Schedule {
             is_now: wanted.is_none() && due_at <= now,
             due_at,
+            may_wait: self.has_queue && request.max_wait_seconds != Some(0),
             expires_at,
             waiting_for: waits_for(from, due_at),
             retry: request.retry.as_ref().map(|retry| retry.until(series_ends)),
@@ -89,8 +99,8 @@ impl Admission {
             ("outside_calling_hours", may_wait),
             ("retry", request.retry.is_some()),
         ];
-        match (self.pace, needs.iter().find(|(_, is_used)| *is_used)) {
-            (None, Some((field, _))) => Err(CallRefusal::of_field(
+        match (self.has_queue, needs.iter().find(|(_, is_used)| *is_used)) {
+            (false, Some((field, _))) => Err(CallRefusal::of_field(
                 RefusalCode::SchedulingUnavailable,
                 field,
                 "needs the dial queue, which this stack does not have",
