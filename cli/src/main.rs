@@ -132,17 +132,19 @@ const GRACE: Duration = Duration::from_millis(500);
 fn run(cli: Cli) -> Result<ExitCode> {
     let (result, ended) = oneshot::channel();
     let (stop, stopped) = oneshot::channel();
-    thread::spawn(move || result.send(run_until(stopped, cli)));
     runtime()?.block_on(async {
+        // Before the command begins: a signal ends it with the same code at any time.
+        let stop_signal = stop_signal()?;
+        thread::spawn(move || result.send(run_until(stopped, cli)));
         tokio::pin!(ended);
         tokio::select! {
             result = &mut ended => {
                 result.map_err(|_| "the command panicked")?.map(|()| ExitCode::SUCCESS)
             }
-            code = stop_signal() => {
+            code = stop_signal => {
                 drop(stop);
                 let _ = timeout(GRACE, ended).await;
-                code
+                Ok(code)
             }
         }
     })
@@ -185,19 +187,22 @@ async fn perform(cli: Cli) -> Result<()> {
     }
 }
 
-/// Waits for the first signal to stop, and returns the exit code that shells expect: 128 and the signal's number.
-async fn stop_signal() -> Result<ExitCode> {
+/// Listens for the signals to stop. The future waits for the first one, and returns the exit code that shells expect: 128 and the
+/// signal's number.
+fn stop_signal() -> io::Result<impl Future<Output = ExitCode>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let code = tokio::select! {
-        _ = interrupt.recv() => 130,
-        _ = terminate.recv() => 143,
-        _ = hangup.recv() => 129,
-    };
-    // Behind the ^C that a terminal shows.
-    message("\nstopped");
-    Ok(ExitCode::from(code))
+    Ok(async move {
+        let code = tokio::select! {
+            _ = interrupt.recv() => 130,
+            _ = terminate.recv() => 143,
+            _ = hangup.recv() => 129,
+        };
+        // Behind the ^C that a terminal shows.
+        message("\nstopped");
+        ExitCode::from(code)
+    })
 }
 
 #[cfg(test)]
