@@ -68,15 +68,22 @@ fn due(call: &Call) -> DateTime {
 }
 
 #[test]
-fn delay_counts_from_the_end_of_the_attempt() {
+fn delay_counts_from_the_end_of_the_second_in_which_the_attempt_ended() {
+    let rest = Duration::from_millis(999);
     for status in [CallStatus::Busy, CallStatus::NoAnswer, CallStatus::Failed] {
-        assert_eq!(due(&ended(status)), second(80));
+        assert_eq!(
+            due(&ended(status)),
+            second(80).saturating_add_duration(rest)
+        );
     }
     let second_attempt = Call {
         attempt: Some(2),
         ..ended(CallStatus::Busy)
     };
-    assert_eq!(due(&second_attempt), second(3_620));
+    assert_eq!(
+        due(&second_attempt),
+        second(3_620).saturating_add_duration(rest)
+    );
 }
 
 #[test]

@@ -109,7 +109,7 @@ pub fn next_attempt(call: &Call, batch: BatchState, now: DateTime) -> NextAttemp
     if let Err(reason) = may_try_again(call, retry, batch) {
         return NextAttempt::Never(reason);
     }
-    let ended_at = ended_at(call).map_or(noted_at, |at| at.min(noted_at));
+    let ended_at = ended_by(call).map_or(noted_at, |by| by.min(noted_at));
     let due_at = ended_at.saturating_add_duration(delay).max(now);
     if due_at >= retry.expires_at {
         return NextAttempt::Never(NoAttempt::TooLate);
@@ -172,13 +172,14 @@ fn awaits_detection(call: &Call) -> bool {
     call.next_call_id.is_some() && call.was_answered() && call.reached().is_none()
 }
 
-/// Time at which the call entered its status, by Twilio's clock.
-fn ended_at(call: &Call) -> Option<DateTime> {
+/// Latest time at which the call can have entered its status, by Twilio's clock. Twilio's times are those of the second that has begun.
+fn ended_by(call: &Call) -> Option<DateTime> {
     let ends = call
         .events
         .iter()
         .filter(|event| event.status == call.status);
-    ends.map(|event| event.at).max()
+    let second = ends.map(|event| event.at).max()?;
+    Some(second.saturating_add_duration(Duration::from_millis(999)))
 }
 
 /// Time at which the last news of the end was stored.
