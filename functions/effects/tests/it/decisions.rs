@@ -67,23 +67,21 @@ fn due(call: &Call) -> DateTime {
     }
 }
 
+/// The last millisecond of the second that begins at `at`.
+fn end_of(at: DateTime) -> DateTime {
+    at.saturating_add_duration(Duration::from_millis(999))
+}
+
 #[test]
 fn delay_counts_from_the_end_of_the_second_in_which_the_attempt_ended() {
-    let rest = Duration::from_millis(999);
     for status in [CallStatus::Busy, CallStatus::NoAnswer, CallStatus::Failed] {
-        assert_eq!(
-            due(&ended(status)),
-            second(80).saturating_add_duration(rest)
-        );
+        assert_eq!(due(&ended(status)), end_of(second(80)));
     }
     let second_attempt = Call {
         attempt: Some(2),
         ..ended(CallStatus::Busy)
     };
-    assert_eq!(
-        due(&second_attempt),
-        second(3_620).saturating_add_duration(rest)
-    );
+    assert_eq!(due(&second_attempt), end_of(second(3_620)));
 }
 
 #[test]
@@ -178,7 +176,7 @@ fn client_that_was_told_of_a_refusal_places_the_call_again_itself() {
             ..ended(CallStatus::Failed)
         };
         if is_tried {
-            assert_eq!(due(&call), second(80));
+            assert_eq!(due(&call), end_of(second(80)));
         } else {
             assert_never(&call, NoAttempt::RefusedToClient);
         }
@@ -202,13 +200,13 @@ fn series_ends_with_its_budget_its_time_a_hang_up_or_its_batch() {
         ..ended(CallStatus::Busy)
     };
     assert_never(&hung_up, NoAttempt::Requested);
-    for (expires_at, is_late) in [(second(80), true), (second(81), false)] {
+    for (expires_at, is_late) in [(end_of(second(80)), true), (second(81), false)] {
         let mut call = ended(CallStatus::Busy);
         call.retry.as_mut().unwrap().expires_at = expires_at;
         if is_late {
             assert_never(&call, NoAttempt::TooLate);
         } else {
-            assert_eq!(due(&call), second(80));
+            assert_eq!(due(&call), end_of(second(80)));
         }
     }
     let decided = retries::next_attempt(&ended(CallStatus::Busy), BatchState::Canceled, second(22));
