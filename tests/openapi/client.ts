@@ -42,8 +42,8 @@ export async function open(): Promise<unknown> {
 }
 
 export function refused(call: Call): void {
-  // @ts-expect-error: `script` is missing
-  void client.POST("/calls/outbound", { body: { user_id: minimal.user_id, to_number: minimal.to_number } });
+  // @ts-expect-error: `to_number` is missing
+  void client.POST("/calls/outbound", { body: { user_id: minimal.user_id, script: minimal.script } });
   // @ts-expect-error: no such field
   ({ ...minimal, text: "Hello!" }) satisfies Schemas["OutboundCallRequest"];
   // @ts-expect-error: the field is a boolean

@@ -32,7 +32,7 @@ pub async fn person(stage: &Stage, twilio: &Twilio) -> (String, Call) {
             call.user_id.clone_from(&user);
             call.twilio_sid = Some(sid.parse().expect("a name"));
             call.status = CallStatus::Completed;
-            call.script = "Your biopsy is ready.".parse().expect("a script");
+            call.script = Some("Your biopsy is ready.".parse().expect("a script"));
             call.metadata = metadata;
             call.to_number = "+14155552671".parse().expect("a number");
             call.recording_enabled = true;

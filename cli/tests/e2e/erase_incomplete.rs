@@ -114,7 +114,7 @@ async fn unreadable_documents_are_erased_too() {
             .call(|call| {
                 call.user_id.clone_from(&user);
                 call.status = CallStatus::Completed;
-                call.script = "Your biopsy is ready.".parse().expect("a script");
+                call.script = Some("Your biopsy is ready.".parse().expect("a script"));
             })
             .await;
         calls

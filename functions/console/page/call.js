@@ -6,7 +6,7 @@ import { badge, maskedNumber, setBadge } from "./badge.js";
 import { callActions } from "./call_actions.js";
 import { facts, fault, undelivered, waiting } from "./call_facts.js";
 import { h, icon, say, setText } from "./dom.js";
-import { LIVE, inWords, isErased, length, now, statusWord, talked, took } from "./format.js";
+import { LIVE, inWords, isErased, length, now, spoken, statusWord, talked, took } from "./format.js";
 import { Poller } from "./poll.js";
 import { isRunning, recordingView, recordingWords } from "./recording.js";
 import { failure, loading } from "./states.js";
@@ -85,7 +85,7 @@ export function callView(main, { id, head }) {
       h1.replaceChildren("Call to ", number);
       showNumber();
     }
-    setText(script, isErased(call) ? "erased" : call.script);
+    setText(script, isErased(call) ? "erased" : spoken(call));
     setBadge(status, call.status);
     showTime();
     if (actions.update(call, attempts.at(-1))) heading.querySelector("h1").focus();

@@ -4,7 +4,7 @@ import { change, post, segment } from "./api.js";
 import { area } from "./controls.js";
 import { h, setText, toast } from "./dom.js";
 import { confirmDialog, field, formDialog } from "./forms.js";
-import { LIVE, masked } from "./format.js";
+import { LIVE, masked, spoken } from "./format.js";
 import { retryFields } from "./retry_fields.js";
 import { expiryField, newTimeField, priorityField } from "./time_fields.js";
 
@@ -14,7 +14,9 @@ function changeCall(call, done) {
   const expiry = expiryField("The call is not dialled at this time or later.", call.expires_at);
   const priority = priorityField(call.priority);
   const script = field({ name: "script", label: "Script", control: area(4) });
-  script.control.value = call.script;
+  script.control.value = spoken(call);
+  // The form does not change steps.
+  script.control.readOnly = call.script === null;
   const retry = retryFields(call.retry);
   formDialog({
     title: "Change the call",
@@ -26,7 +28,7 @@ function changeCall(call, done) {
       if (time.isChanged()) body.scheduled_at = time.read();
       if (expiry.isChanged()) body.expires_at = expiry.read() || null;
       if (priority.isChanged()) body.priority = priority.read();
-      if (script.control.value !== call.script) body.script = script.control.value;
+      if (call.script !== null && script.control.value !== call.script) body.script = script.control.value;
       if (retry.isChanged()) body.retry = retry.read();
       return change(`/calls/${segment(call.call_id)}`, body);
     },

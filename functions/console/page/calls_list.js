@@ -3,7 +3,7 @@
 import { get, segment, withQuery } from "./api.js";
 import { badge, maskedNumber, setBadge } from "./badge.js";
 import { h, icon, patch, say, setAttribute, setText } from "./dom.js";
-import { LIVE, length, plural, talked, when, wholeTime } from "./format.js";
+import { LIVE, length, plural, spoken, talked, when, wholeTime } from "./format.js";
 import { nameOf, withName } from "./names.js";
 import { Poller } from "./poll.js";
 import { waitLine } from "./reasons.js";
@@ -26,7 +26,7 @@ function makeRow(call, withUser) {
     { "data-call": call.call_id },
     h("td", { class: "status" }, status),
     h("td", { class: "whom" }, link, withUser && name),
-    h("td", { class: "script" }, h("span", {}, call.script), waits),
+    h("td", { class: "script" }, h("span", {}, spoken(call)), waits),
     recorded,
     duration,
     h("td", { class: "time" }, time),

@@ -133,3 +133,11 @@ export function talked(call) {
   const answered = call.status === "in-progress" && took(call, "in-progress");
   return answered ? Math.max(0, (now() - answered) / 1000) : null;
 }
+
+/** The words of a call: its script, or those of its steps. */
+export function spoken(call) {
+  if (call.script !== null) return call.script;
+  const words = (prompt) => (prompt ?? []).map((part) => part.text ?? part.ssml ?? part.spell).join(" ");
+  const steps = (call.steps ?? []).map((step) => words(step.say ?? step.ask));
+  return steps.filter(Boolean).join("\n");
+}

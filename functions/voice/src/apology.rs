@@ -7,7 +7,8 @@ use futures_util::FutureExt;
 use outdial::{
     domain::{CallId, CallSid},
     telemetry::metrics::{self, Count},
-    webhook::QueuedWebhook,
+    twilio::hangup,
+    webhook::{QueuedWebhook, twiml},
 };
 use tracing::field;
 
@@ -21,6 +22,8 @@ pub(crate) struct VoiceRequest {
     pub(crate) call_sid: Option<CallSid>,
     /// The request's id in the logs.
     pub(crate) request_id: String,
+    /// True if nothing is left to say, so that a failure ends the call without an apology.
+    pub(crate) hangs_up: bool,
 }
 
 impl App {
@@ -33,7 +36,12 @@ impl App {
     /// Returns the apology, counts it, and queues `delivery: none` for the call's record.
     ///
     /// A request that names no call is not counted: it is from `outdial doctor`, because Twilio always names one.
+    ///
+    /// A call that has said everything only hangs up.
     pub(crate) async fn apologize(&self, request: &VoiceRequest) -> Response {
+        if request.hangs_up {
+            return twiml(hangup());
+        }
         if request.call_id.is_none() && request.call_sid.is_none() {
             return self.say(&self.speech.apology);
         }

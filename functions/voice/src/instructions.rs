@@ -2,19 +2,18 @@
 
 use axum::{extract::State, response::Response};
 use outdial::{
-    dao::VoiceLookup,
-    domain::{Call, CallSid, Speech},
-    service::double_dial::{DoubleDial, report_double_dial},
-    telemetry::metrics::{self, Count},
+    domain::{Call, CallSid, Place},
+    service::steps::{playing, render},
     twilio::{self, voice_retry},
     webhook::{SignedForm, parse_voice, twiml},
 };
-use tracing::field;
 
-use crate::{apology::VoiceRequest, app::App};
-
-/// Spoken to a call that is unknown, or that may be a double dial.
-const GOODBYE: &str = "We are sorry, there is no message for you. Goodbye.";
+use crate::{
+    apology::VoiceRequest,
+    app::App,
+    found::{GOODBYE, call_to_play, hears_notice, speech_of},
+    steps::{self, StepRequest},
+};
 
 /// Answer a voice request
 ///
@@ -24,6 +23,8 @@ const GOODBYE: &str = "We are sorry, there is no message for you. Goodbye.";
     params(
         ("call_id" = Option<String>, Query, description = "The call's `call_id`"),
         ("retry" = Option<u32>, Query, description = "How many times this request was redirected to its own URL because the database did not respond", minimum = 1, maximum = 3),
+        ("step" = Option<String>, Query, description = "The place of a call with steps: `start`, `end` or the `id` of an ask. Further parameters describe the play of the ask"),
+        ("pressed" = Option<String>, Query, description = "The keys of the request before a redirect"),
         ("fallback" = Option<u32>, Query, description = "1 if Twilio requests the fallback URL. Such a request is never redirected"),
         ("X-Twilio-Signature" = String, Header, description = "Twilio's signature of the URL and the form"),
     ),
@@ -35,15 +36,18 @@ const GOODBYE: &str = "We are sorry, there is no message for you. Goodbye.";
 )]
 pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response {
     let call_sid = parse_voice(&form.body);
+    let step = StepRequest::of(&form);
     let request = VoiceRequest {
         call_id: form.call_id,
         call_sid: call_sid.as_ref().ok().cloned(),
         request_id: form.request_id,
+        hangs_up: step.as_ref().is_some_and(StepRequest::is_end),
     };
     let response = async {
-        match &call_sid {
-            Ok(sid) => look_up(&app, &request, sid, &form.url).await,
-            Err(error) => {
+        match (&call_sid, &step) {
+            (Ok(sid), Some(step)) => steps::play(&app, &request, step, sid).await,
+            (Ok(sid), None) => look_up(&app, &request, sid, &form.url).await,
+            (Err(error), _) => {
                 tracing::error!(%error, "malformed voice request");
                 app.apologize(&request).await
             }
@@ -54,22 +58,10 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
 
 async fn look_up(app: &App, request: &VoiceRequest, sid: &CallSid, url: &str) -> Response {
     match app.dao.look_up_for_voice(request.call_id, sid).await {
-        Ok(VoiceLookup::Call(call, sid_error)) => {
-            tracing::Span::current().record("call_id", field::display(call.call_id));
-            if let Some(error) = sid_error {
-                tracing::warn!(%error, call_sid = %sid, "CallSid not stored");
-            }
-            instructions(app, &call)
-        }
-        Ok(VoiceLookup::OtherCall) => {
-            report_double_dial(DoubleDial::OtherCallSid, Some(sid));
-            app.say(GOODBYE)
-        }
-        Ok(VoiceLookup::UnknownCall) => {
-            metrics::count(Count::OrphanWebhook);
-            tracing::warn!(call_sid = %sid, "voice request of an unknown call");
-            app.say(GOODBYE)
-        }
+        Ok(found) => match call_to_play(app, found, sid) {
+            Ok(call) => instructions(app, &call, url),
+            Err(response) => response,
+        },
         Err(error) => {
             if error.is_transient()
                 && let Some(retry_url) = voice_retry(url)
@@ -83,24 +75,22 @@ async fn look_up(app: &App, request: &VoiceRequest, sid: &CallSid, url: &str) ->
     }
 }
 
-/// Returns the TwiML of a call: it speaks the recording notice and the script, or hangs up if that was requested.
-fn instructions(app: &App, call: &Call) -> Response {
+/// Returns the TwiML of a call from its start: it speaks the recording notice and the script or the first steps, or hangs up if
+/// that was requested.
+fn instructions(app: &App, call: &Call, url: &str) -> Response {
     if call.hangup_requested {
         return twiml(twilio::hangup());
     }
-    let config = &app.speech;
-    let notice = config
-        .recording_notice
-        .as_deref()
-        .filter(|_| call.recording_enabled);
-    let (voice, language) = (call.voice.as_ref(), call.language.as_ref());
-    // Only calls of earlier versions have a language that no known voice speaks.
-    let speech = config.speech.of_call(voice, language).unwrap_or(Speech {
-        voice: config.speech.voice.clone(),
-        language: language.unwrap_or(&config.speech.language).clone(),
-    });
+    let (notice, speech) = (hears_notice(app, call), speech_of(app, call));
+    if let Some(playing) = playing(call, &Place::Start, None) {
+        return twiml(render(&playing, url, &speech, notice));
+    }
+    let Some(script) = &call.script else {
+        tracing::error!("call without script and steps");
+        return app.say(GOODBYE);
+    };
     twiml(twilio::generate_twiml_response(
-        &call.script,
+        script,
         speech.voice.as_str(),
         speech.language.as_str(),
         notice,

@@ -12,7 +12,9 @@ pub use app::App;
 
 mod apology;
 mod app;
+mod found;
 mod instructions;
+mod steps;
 #[cfg(test)]
 mod tests;
 

@@ -162,7 +162,7 @@ impl<'a> Tree<'a> {
         self.content
             .iter()
             .fold(element, |element, content| match content {
-                Content::Text(text) => element.text(text),
+                Content::Text(text) => element.text(text.as_ref()),
                 Content::Element(tree) => element.child(tree.element()),
             })
     }

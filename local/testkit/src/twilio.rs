@@ -6,8 +6,8 @@ use std::{
 };
 
 use outdial::tls;
-use serde_json::Value;
-use twilio_sim::{Config, Simulator, clock::Speed};
+use serde_json::{Map, Value};
+use twilio_sim::{Config, Simulator, clock::Speed, scripted::Scripted};
 
 use crate::identity::{ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER};
 
@@ -38,11 +38,22 @@ impl Twilio {
     ///
     /// If no port is free.
     pub async fn start_at(speed: Speed) -> Self {
+        Self::start_with(speed, &Value::Object(Map::new())).await
+    }
+
+    /// Starts a Twilio that plays calls at this speed, with these called parties: the content of a `--callees` file.
+    ///
+    /// # Panics
+    ///
+    /// If no port is free, or the called parties are malformed.
+    pub async fn start_with(speed: Speed, callees: &Value) -> Self {
+        let callees = Scripted::parse(callees.to_string().as_bytes());
         let config = Config {
             account_sid: ACCOUNT_SID.to_owned(),
             auth_token: AUTH_TOKEN.to_owned(),
             numbers: vec![FROM_NUMBER.to_owned()],
             speed,
+            callees: callees.expect("the called parties are well formed"),
             ..Config::default()
         };
         let simulator = Simulator::bind(config).await.expect("a port is free");

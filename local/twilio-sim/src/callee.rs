@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::presses::Presses;
+
 /// The behaviour of the called party.
 #[derive(Clone, Debug)]
 pub struct Callee {
@@ -15,10 +17,10 @@ pub struct Callee {
     pub answered_by: AnsweredBy,
     /// The time from the answer until the called party hangs up.
     pub hangs_up_after: Option<Duration>,
-    /// The key that the called party presses at a Gather for keys.
-    pub presses: Option<&'static str>,
+    /// The keys that the called party presses at Gathers for keys.
+    pub presses: Presses,
     /// The words that the called party says at a Gather for speech.
-    pub says: Option<&'static str>,
+    pub says: Option<String>,
     /// True if the called party is silent.
     pub silent: bool,
     /// True if recordings of the call are absent.
@@ -98,6 +100,19 @@ pub const TABLE: &[(&str, &str)] = &[
     ("+12125550111", "a fax picks up"),
     ("+12125550112", "rings for 25 seconds, then answers"),
     (
+        "+12125550113",
+        "presses no key at the first Gather, and 1 at the second",
+    ),
+    (
+        "+12125550114",
+        "presses 9 at the first Gather, and 1 at the second",
+    ),
+    (
+        "+12125550115",
+        "presses * at the first Gather, and 1 at the second",
+    ),
+    ("+12125550116", "enters 4711# at a Gather"),
+    (
         "+1AAA555015N",
         "an answering machine picks up the first N calls, a person the others",
     ),
@@ -127,7 +142,7 @@ pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
         outcome: Outcome::Answers,
         answered_by: AnsweredBy::Human,
         hangs_up_after: None,
-        presses: None,
+        presses: Presses::default(),
         says: None,
         silent: false,
         recording_absent: false,
@@ -154,11 +169,11 @@ pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
             ..listener
         },
         "+12125550106" => Callee {
-            presses: Some("1"),
+            presses: Presses::always("W1"),
             ..listener
         },
         "+12125550107" => Callee {
-            says: Some("yes"),
+            says: Some("yes".to_owned()),
             ..listener
         },
         "+12125550108" => Callee {
@@ -180,6 +195,22 @@ pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
         },
         "+12125550112" => Callee {
             rings: Duration::from_secs(25),
+            ..listener
+        },
+        "+12125550113" => Callee {
+            presses: Presses::at_gathers(&["", "W1"]),
+            ..listener
+        },
+        "+12125550114" => Callee {
+            presses: Presses::at_gathers(&["W9", "W1"]),
+            ..listener
+        },
+        "+12125550115" => Callee {
+            presses: Presses::at_gathers(&["W*", "W1"]),
+            ..listener
+        },
+        "+12125550116" => Callee {
+            presses: Presses::always("W4w7w1w1#"),
             ..listener
         },
         _ => match FirstCalls::of(number) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::clock::Speed;
 use crate::faults::FaultPlan;
+use crate::scripted::Scripted;
 
 /// The default account SID.
 pub const DEFAULT_ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -34,6 +35,8 @@ pub struct Config {
     pub seed: u64,
     /// The faults to inject.
     pub faults: FaultPlan,
+    /// The behaviour of called parties by number.
+    pub callees: Scripted,
     /// Print each log entry.
     pub verbose: bool,
     /// The most calls to dial in a second of call time; the others stay queued, for at most 24 hours. No limit by default.
@@ -58,6 +61,7 @@ impl Default for Config {
             speed: Speed::REAL_TIME,
             seed: 0,
             faults: FaultPlan::default(),
+            callees: Scripted::default(),
             verbose: false,
             max_calls_per_second: None,
             max_concurrent_calls: None,

@@ -15,6 +15,8 @@ pub mod log;
 pub mod model;
 pub mod number_zones;
 pub mod phone_number;
+pub mod presses;
+pub mod scripted;
 pub mod sim;
 pub mod store;
 pub mod twiml;

@@ -1,7 +1,8 @@
 //! The command line of twilio-sim: its options, and running until a signal.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -11,6 +12,7 @@ use twilio_sim::clock::Speed;
 use twilio_sim::config::{DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN, DEFAULT_NUMBER};
 use twilio_sim::faults::FaultPlan;
 use twilio_sim::phone_number::e164;
+use twilio_sim::scripted::Scripted;
 use twilio_sim::{Config, Simulator};
 
 /// Simulates Twilio Programmable Voice: REST API, TwiML, signed webhooks and recordings.
@@ -47,6 +49,9 @@ struct Args {
     /// Fault plan (JSON): the faults to inject
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
+    /// Called parties (JSON): what each number presses, and when it hangs up
+    #[arg(long, value_name = "FILE")]
+    callees: Option<PathBuf>,
     /// Print each log entry in readable form on standard output
     #[arg(long)]
     verbose: bool,
@@ -77,14 +82,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), String> {
-    let faults = match &args.faults {
-        None => FaultPlan::default(),
-        Some(path) => {
-            let json =
-                std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            FaultPlan::parse(&json).map_err(|error| format!("{}: {error}", path.display()))?
-        }
-    };
+    let faults = read(args.faults.as_deref(), FaultPlan::parse)?;
+    let callees = read(args.callees.as_deref(), Scripted::parse)?;
     let config = Config {
         listen: args.listen,
         account_sid: args.account_sid,
@@ -95,6 +94,7 @@ async fn run(args: Args) -> Result<(), String> {
         speed: args.speed,
         seed: args.seed,
         faults,
+        callees,
         verbose: args.verbose,
         max_calls_per_second: args.max_calls_per_second,
         max_concurrent_calls: args.max_concurrent_calls.map(|most| most as usize),
@@ -113,6 +113,19 @@ async fn run(args: Args) -> Result<(), String> {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     }
+}
+
+/// Reads a file. Without one, returns the default.
+fn read<T: Default, E: Display>(
+    path: Option<&Path>,
+    parse: impl FnOnce(&[u8]) -> Result<T, E>,
+) -> Result<T, String> {
+    let Some(path) = path else {
+        return Ok(T::default());
+    };
+    let of_file = |error: &dyn Display| format!("{}: {error}", path.display());
+    let json = std::fs::read(path).map_err(|error| of_file(&error))?;
+    parse(&json).map_err(|error| of_file(&error))
 }
 
 fn numbers_help() -> String {

@@ -24,7 +24,7 @@ pub enum VoiceLookup {
 }
 
 /// The time limit for reading the call: a person is listening.
-const READ_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time limit for storing the `CallSid`.
 const SID_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -2,6 +2,7 @@
 
 mod derived;
 mod new;
+mod result;
 
 use std::fmt;
 
@@ -11,9 +12,9 @@ use serde::{Deserialize, Serialize};
 pub use new::NewCall;
 
 use super::{
-    BatchId, CallId, CallSid, CallStatus, Delivery, DialOutcome, Effect, EventSource, Lane,
-    Language, MachineDetection, Metadata, PhoneNumber, Priority, Retry, Script, TimeZone, Voice,
-    WaitingFor,
+    Answer, BatchId, CallId, CallSid, CallStatus, Delivery, DialOutcome, Effect, EventSource, Lane,
+    Language, MachineDetection, Metadata, PhoneNumber, Priority, Retry, Script, StepId, Steps,
+    TimeZone, Voice, WaitingFor,
 };
 
 /// An entry in a call's timeline.
@@ -62,8 +63,12 @@ pub struct Call {
     /// [`CallStatus::rank`] of `status`. Missing in documents of the earlier service.
     #[serde(default)]
     pub status_rank: i32,
-    /// The text to speak.
-    pub script: Script,
+    /// The text to speak. `None` if the call has steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Script>,
+    /// The steps, instead of a script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Steps>,
     /// The voice, if the request has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voice: Option<Voice>,
@@ -122,6 +127,15 @@ pub struct Call {
     /// How much of the script the person heard, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
+    /// The keys that the person pressed at each try of an ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+    /// The asks whose tries ended without an answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<StepId>,
+    /// True if the steps went on to their end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub steps_ended: bool,
     /// The timeline, sorted by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`] entries.
     #[serde(default)]
     pub events: Vec<CallEvent>,

@@ -1,5 +1,7 @@
 //! Why a new call is refused: the codes that clients, metrics and statistics use, and what the refusal says.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 /// The rule, the cap or the other side that refused a call.
@@ -104,7 +106,7 @@ pub enum CallRefusal {
         /// The rule.
         code: RefusalCode,
         /// The field's JSON name.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// A sentence without its subject, which is the field: `must be …`.
         message: String,
         /// When the rule allows the same call, if only the time is at fault.
@@ -131,10 +133,14 @@ pub enum CallRefusal {
 impl CallRefusal {
     /// Refuses a field. `message` is a sentence without its subject, which is the field: `must be …`.
     #[must_use]
-    pub fn of_field(code: RefusalCode, field: &'static str, message: impl Into<String>) -> Self {
+    pub fn of_field(
+        code: RefusalCode,
+        field: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self::Field {
             code,
-            field,
+            field: field.into(),
             message: message.into(),
             next_allowed_at: None,
         }

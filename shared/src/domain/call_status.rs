@@ -174,7 +174,7 @@ impl DialOutcome {
     }
 }
 
-/// How much of the script the person heard; absent if unknown. Only `none` is written today.
+/// How much of the script or the steps the person heard; absent if unknown. A script has only `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{
     Changed, InvalidValue, Language, MachineDetection, Metadata, OutsideCallingHours, Priority,
-    RequestedTime, RetryRequest, Script, Voice, request::metadata,
+    RequestedTime, RetryRequest, Script, Steps, Voice, request::metadata, steps::StepBody,
 };
 
 /// The body of `PATCH /calls/{call_id}`. Absent fields stay unchanged. Null restores the default, where a field accepts it.
@@ -24,10 +24,14 @@ pub struct CallUpdate {
     #[deserr(default)]
     #[schema(value_type = Priority, required = false)]
     pub priority: Changed<Priority>,
-    /// New text to speak.
+    /// New text to speak. It replaces `steps`.
     #[deserr(default)]
     #[schema(value_type = String, required = false, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\u0009\u000a\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*$", min_length = 1, max_length = 3000, example = "Hello! Your order has arrived.")]
     pub script: Changed<Script>,
+    /// New steps. They replace `script`.
+    #[deserr(default)]
+    #[schema(value_type = Vec<StepBody>, required = false, min_items = 1, max_items = 20)]
+    pub steps: Changed<Steps>,
     /// New voice. Null: a voice that speaks the language.
     #[deserr(default)]
     #[schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "Polly.Joanna-Neural")]

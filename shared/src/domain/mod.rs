@@ -15,6 +15,7 @@ mod call_update;
 mod calling_hours;
 mod contact;
 mod dial_queue;
+mod fields;
 mod id;
 mod idempotency;
 mod invalid_value;
@@ -32,6 +33,7 @@ mod script_variables;
 mod speech;
 mod speech_names;
 mod status_reason;
+mod steps;
 mod string_map;
 mod time_format;
 mod time_range;
@@ -73,6 +75,10 @@ pub use script_variables::ScriptVariables;
 pub use speech::Speech;
 pub use speech_names::{Language, Voice};
 pub use status_reason::StatusReason;
+pub use steps::{
+    Action, Answer, Ask, AskPlace, Asking, Keys, Outcome, OwnResult, Part, Place, Playing, Prompt,
+    Step, StepId, Steps, Stretch, Then, Transfer, Words,
+};
 pub use time_format::rfc3339;
 pub use time_range::TimeRange;
 pub use time_zone::{Clocks, TimeZone};
@@ -83,5 +89,6 @@ pub use user::User;
 pub use voices::VoiceClass;
 
 use invalid_value::{from_json_string, one_line};
+pub(crate) use steps::StepBody;
 use string_map::string_map;
 pub(crate) use time_format::{parse_rfc2822, with_milliseconds};

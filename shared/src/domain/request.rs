@@ -12,7 +12,7 @@ use utoipa::{
 
 use super::{
     Email, InvalidValue, Language, Metadata, PhoneNumber, Priority, RequestedTime, RetryRequest,
-    Script, TimeZone, UserName, Voice, from_json_string,
+    Script, Steps, TimeZone, UserName, Voice, fields::Fields, from_json_string, steps::StepBody,
 };
 
 /// The body of `POST /users`.
@@ -79,8 +79,23 @@ impl<T: Deserr<E>, E: DeserializeError> Deserr<E> for Changed<T> {
 
 // The idempotency key's request hash is over the serialized form, so that two spellings of a body are the same request.
 /// The body of `POST /calls/outbound`.
-#[derive(Debug, Clone, Deserr, Serialize, ToSchema)]
-#[deserr(deny_unknown_fields, where_predicate = __Deserr_E: MergeWithError<InvalidValue>)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "user_id": "65f0a1b2c3d4e5f601234567",
+    "to_number": "+12125550123",
+    "script": "Hello! Your order is ready.",
+    "recording_enabled": true,
+    "voice": "Polly.Joanna-Neural",
+    "language": "en-US",
+    "machine_detection": "Enable",
+    "metadata": {"order": "A-17"},
+    "scheduled_at": "2026-12-01T09:00:00-05:00",
+    "expires_at": "2026-12-01T18:00:00-05:00",
+    "max_wait_seconds": 3600,
+    "outside_calling_hours": "wait",
+    "priority": "normal",
+    "retry": {"max_attempts": 3, "on": ["busy", "no-answer"], "delays_seconds": [300, 3600]},
+}))]
 pub struct OutboundCallRequest {
     // A string, not a UserId: a malformed id is a 404, not a 422.
     /// The `id` of the user whom the call is for.
@@ -89,59 +104,53 @@ pub struct OutboundCallRequest {
     /// Number to call, in E.164 format.
     #[schema(value_type = String, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+12125550123")]
     pub to_number: PhoneNumber,
-    /// Text to speak.
-    #[schema(value_type = String, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\u0009\u000a\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*$", min_length = 1, max_length = 3000, example = "Hello! Your order is ready.")]
-    pub script: Script,
+    /// Text to speak. A call has either `script` or `steps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\u0009\u000a\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*$", min_length = 1, max_length = 3000, example = "Hello! Your order is ready.")]
+    pub script: Option<Script>,
+    /// Steps instead of a script: words and questions, one after the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<StepBody>, required = false, min_items = 1, max_items = 20)]
+    pub steps: Option<Steps>,
     /// Whether to record the call. Default: `false`.
-    #[deserr(default)]
     #[schema(value_type = RecordingEnabled, required = false)]
     pub recording_enabled: bool,
     /// Voice, which must be allowed. Default: a voice that speaks the language.
-    #[deserr(default)]
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "Polly.Joanna-Neural")]
     pub voice: Option<Voice>,
     /// Language tag, as Twilio defines it. Default: the configured language if the voice speaks it, otherwise the voice's own.
-    #[deserr(default)]
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9-]{1,64}$", example = "en-US")]
     pub language: Option<Language>,
     /// Answering machine detection. Default: off.
-    #[deserr(default)]
     #[schema(inline)]
     pub machine_detection: Option<MachineDetection>,
     /// Your own key-value pairs of strings, at most 2,048 bytes in total.
-    #[deserr(default)]
     #[schema(schema_with = metadata, required = false)]
     pub metadata: Metadata,
     // The fields below are not serialized at their defaults, so that the hash of such a body equals that of versions without them.
     /// When to dial: RFC 3339 with an offset, up to 365 days ahead. A time in the past means as soon as possible. The response
     /// is a 202 then.
-    #[deserr(default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T09:00:00-05:00")]
     pub scheduled_at: Option<RequestedTime>,
     /// The call is not dialled at this time or later: it becomes `expired`. Default: 24 hours after the first allowed minute.
-    #[deserr(default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T18:00:00-05:00")]
     pub expires_at: Option<RequestedTime>,
     /// How many seconds a call without `scheduled_at` may wait for a permit to dial. Default: 3600. 0: dial now, or refuse with
     /// `pace_exceeded`.
-    #[deserr(default)]
     #[serde(skip_serializing_if = "is_default_wait")]
     #[schema(value_type = Option<u32>, maximum = 86400, example = 3600)]
     pub max_wait_seconds: Option<u32>,
     /// What to do outside the calling hours. Default: `wait` with `scheduled_at`, otherwise `refuse`.
-    #[deserr(default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
     pub outside_calling_hours: Option<OutsideCallingHours>,
     /// Urgency among the calls that wait for a permit to dial. Default: `normal`.
-    #[deserr(default)]
     #[serde(skip_serializing_if = "Priority::is_normal")]
     #[schema(required = false)]
     pub priority: Priority,
     /// When to try the call again if it does not reach the person. Default: never.
-    #[deserr(default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRequest>,
 }
@@ -151,6 +160,56 @@ impl OutboundCallRequest {
     pub const DEFAULT_WAIT_SECONDS: u32 = 3_600;
     /// The longest such wait: a day, in seconds.
     pub const MAX_WAIT_SECONDS: u32 = 86_400;
+}
+
+impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundCallRequest {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef,
+    ) -> Result<Self, E> {
+        let mut fields = Fields::of(value, location)?;
+        let (user_id, to_number) = (fields.required("user_id"), fields.required("to_number"));
+        let (script, steps) = (fields.optional("script"), fields.optional("steps"));
+        match (fields.is_present("script"), fields.is_present("steps")) {
+            (false, false) => fields.refuse("script", "is missing: a call has script or steps"),
+            (true, true) => fields.refuse("steps", "can't be combined with script"),
+            _ => {}
+        }
+        let (recording, voice) = (
+            fields.optional("recording_enabled"),
+            fields.optional("voice"),
+        );
+        let (language, detection) = (
+            fields.optional("language"),
+            fields.optional("machine_detection"),
+        );
+        let metadata = fields.optional("metadata");
+        let (scheduled_at, expires_at) = (
+            fields.optional("scheduled_at"),
+            fields.optional("expires_at"),
+        );
+        let max_wait_seconds = fields.optional("max_wait_seconds");
+        let outside_calling_hours = fields.optional("outside_calling_hours");
+        let (priority, retry) = (fields.optional("priority"), fields.optional("retry"));
+        let ids = user_id.zip(to_number);
+        fields.finish(ids.map(|(user_id, to_number)| Self {
+            user_id,
+            to_number,
+            script,
+            steps,
+            recording_enabled: recording.unwrap_or_default(),
+            voice: voice.flatten(),
+            language: language.flatten(),
+            machine_detection: detection.flatten(),
+            metadata: metadata.unwrap_or_default(),
+            scheduled_at: scheduled_at.flatten(),
+            expires_at: expires_at.flatten(),
+            max_wait_seconds: max_wait_seconds.flatten(),
+            outside_calling_hours: outside_calling_hours.flatten(),
+            priority: priority.unwrap_or_default(),
+            retry: retry.flatten(),
+        }))
+    }
 }
 
 #[expect(

@@ -56,6 +56,7 @@ impl Dialer {
             voice_url: &self.urls.voice,
             status_url: &self.urls.status,
             recording_url: &self.urls.recording,
+            has_steps: call.steps.is_some(),
             record: call.recording_enabled,
             machine_detection: call.machine_detection,
             ring_timeout_seconds: self.ring_timeout_seconds,

@@ -10,5 +10,6 @@ pub mod hang_up;
 pub mod place_call;
 pub mod retries;
 pub mod rules;
+pub mod steps;
 pub mod untaken;
 pub mod waker;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     TwilioClient,
     attempt::{Failure, RetryPolicy, parse},
-    webhook_url::{callback, fallback},
+    webhook_url::{callback, fallback, first_step},
 };
 use crate::domain::{CallId, CallStatus, DialResult, MachineDetection, PhoneNumber};
 
@@ -26,6 +26,8 @@ pub struct OutboundCall<'a> {
     pub status_url: &'a str,
     /// The URL for recording callbacks.
     pub recording_url: &'a str,
+    /// True if the call has steps.
+    pub has_steps: bool,
     /// True if Twilio records the call.
     pub record: bool,
     /// Answering machine detection, or `None` for off.
@@ -79,7 +81,7 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
     let mut form = vec![
         ("To", call.to.as_str().to_owned()),
         ("From", call.from.as_str().to_owned()),
-        ("Url", callback(call.voice_url, call.call_id)),
+        ("Url", voice_url(call)),
         ("Method", "POST".to_owned()),
         ("FallbackUrl", fallback(call.voice_url, call.call_id)),
         ("FallbackMethod", "POST".to_owned()),
@@ -104,6 +106,14 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
         form.push(("MachineDetection", detection.as_str().to_owned()));
     }
     form
+}
+
+fn voice_url(call: &OutboundCall<'_>) -> String {
+    if call.has_steps {
+        first_step(call.voice_url, call.call_id)
+    } else {
+        callback(call.voice_url, call.call_id)
+    }
 }
 
 #[derive(Deserialize)]

@@ -20,6 +20,6 @@ pub use dial::OutboundCall;
 pub use error::{BuildError, TwilioError};
 pub use signature::{Signed, form_pairs, sign};
 pub use twiml::{
-    Element, generate_twiml_response, hangup, response, say_and_hang_up, wait_and_redirect,
+    Element, generate_twiml_response, hangup, response, say, say_and_hang_up, wait_and_redirect,
 };
-pub use webhook_url::voice_retry;
+pub use webhook_url::{PRESSED, step_retry, step_url, voice_retry};

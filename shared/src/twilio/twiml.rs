@@ -33,7 +33,11 @@ pub fn generate_twiml_response(
 /// Returns the document that speaks a text and hangs up.
 #[must_use]
 pub fn say_and_hang_up(text: &str, voice: &str, language: &str) -> String {
-    response(say(text, voice, language).chain([Element::new("Hangup")]))
+    response(
+        say(text, voice, language)
+            .into_iter()
+            .chain([Element::new("Hangup")]),
+    )
 }
 
 /// Returns the document that waits a second and then redirects to the URL.
@@ -84,7 +88,7 @@ pub struct Element<'a> {
 
 #[derive(Debug, Clone)]
 enum Node<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Element(Element<'a>),
 }
 
@@ -109,8 +113,8 @@ impl<'a> Element<'a> {
 
     /// Appends text.
     #[must_use]
-    pub fn text(mut self, text: &'a str) -> Self {
-        self.content.push(Node::Text(text));
+    pub fn text(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+        self.content.push(Node::Text(text.into()));
         self
     }
 
@@ -144,13 +148,16 @@ impl<'a> Element<'a> {
     }
 }
 
-fn say<'a>(text: &'a str, voice: &'a str, language: &'a str) -> impl Iterator<Item = Element<'a>> {
-    speech_parts(text).map(move |part| {
+/// Returns the verbs that speak a text. A text that is too long for one `<Say>` is split into several.
+#[must_use]
+pub fn say(text: &str, voice: &str, language: &str) -> Vec<Element<'static>> {
+    let verb = |part: &str| {
         Element::new("Say")
-            .attribute("language", language)
-            .attribute("voice", voice)
-            .text(part)
-    })
+            .attribute("language", language.to_owned())
+            .attribute("voice", voice.to_owned())
+            .text(part.to_owned())
+    };
+    speech_parts(text).map(verb).collect()
 }
 
 /// Escapes `\r` too, because an XML parser replaces it.

@@ -1,19 +1,68 @@
 //! The webhook URLs that Twilio gets with a call: with its `call_id`, marks for retries, and connection overrides.
 
-use crate::domain::CallId;
+use crate::domain::{CallId, Place};
 
 /// Connection overrides in the fragment, which Twilio does not sign: two retries after any failure, each within 6.5 s, all within
 /// Twilio's 15 s.
 const OVERRIDES: &str = "#rc=3&rp=all&ct=2000&rt=6500&tt=15000";
 
+/// The overrides of a URL in steps, where a person waits in silence: one retry if the connection fails, all within 9 s.
+const STEP_OVERRIDES: &str = "#rc=1&ct=1500&rt=4000&tt=9000";
+
 /// The query parameter of the fallback URL.
 const FALLBACK: &str = "fallback";
 /// The query parameter that counts a voice request's redirects to its own URL.
 const RETRY: &str = "retry";
+/// The query parameter with the keys of the request before a redirect, which does not repeat them.
+pub const PRESSED: &str = "pressed";
 
 /// Returns the webhook's URL for a call. The URL itself stays verbatim, because Twilio signs it.
 pub(super) fn callback(url: &str, call_id: CallId) -> String {
     with_pair(url, &format!("call_id={call_id}"))
+}
+
+/// Returns the voice URL of a call with steps: [`callback`], at their start.
+pub(super) fn first_step(voice_url: &str, call_id: CallId) -> String {
+    let pairs = encoded(&Place::Start);
+    with_pair(voice_url, &format!("call_id={call_id}&{pairs}"))
+}
+
+/// Returns the URL of another place in the steps, from the signed URL of a voice request.
+#[must_use]
+pub fn step_url(signed_url: &str, place: &Place) -> String {
+    let (url, query) = signed_url.split_once('?').unwrap_or((signed_url, ""));
+    let is_kept = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        !name.is_empty()
+            && ![RETRY, FALLBACK, PRESSED].contains(&name)
+            && !Place::PARAMETERS.contains(&name)
+    };
+    let kept: String = query
+        .split('&')
+        .filter(is_kept)
+        .flat_map(|pair| [pair, "&"])
+        .collect();
+    format!("{url}?{kept}{}{STEP_OVERRIDES}", encoded(place))
+}
+
+/// [`voice_retry`] for a request that has brought keys, which the redirect would lose.
+#[must_use]
+pub fn step_retry(signed_url: &str, keys: Option<&str>) -> Option<String> {
+    let retry = voice_retry(signed_url)?;
+    let keys = keys.filter(|_| !retry.contains(&format!("&{PRESSED}=")));
+    let Some((keys, (url, overrides))) = keys.zip(retry.split_once('#')) else {
+        return Some(retry);
+    };
+    let pressed = form_urlencoded::Serializer::new(String::new())
+        .append_pair(PRESSED, keys)
+        .finish();
+    Some(format!("{url}&{pressed}#{overrides}"))
+}
+
+fn encoded(place: &Place) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(place.pairs())
+        .finish()
 }
 
 /// Returns the URL that Twilio requests if the voice URL fails.
@@ -73,6 +122,13 @@ mod tests {
             url = next.split_once('#').unwrap().0.to_owned();
         }
         assert_eq!(voice_retry(&url), None);
+    }
+
+    #[test]
+    fn call_with_steps_begins_at_their_start() {
+        let id = CallId::generate();
+        let url = first_step(URL, id);
+        assert_eq!(url, format!("{URL}?call_id={id}&step=start{OVERRIDES}"));
     }
 
     #[test]

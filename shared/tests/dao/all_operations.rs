@@ -6,7 +6,7 @@ use mongodb::bson::{DateTime, oid::ObjectId};
 use outdial::{
     dao::{
         Applied, CALL_TIMEOUT, CallFilter, Cursor, Dao, List, PageRequest, Position, ReconcileKind,
-        ScanPosition, Wish,
+        ScanPosition, StepEvent, Wish,
     },
     domain::{
         BatchId, BlockedNumber, Call, CallId, CallStatus, Changed, PhoneNumber, RecordingStatus,
@@ -104,6 +104,9 @@ async fn of_calls(dao: &Dao, call: &Call) {
     dao.look_up_for_voice(Some(id), &sid).await.unwrap();
     dao.record_undelivered(Some(id), Some(&sid)).await.unwrap();
     dao.record_undelivered(None, Some(&sid)).await.unwrap();
+    dao.record_step(id, &sid, &StepEvent::Ended(true))
+        .await
+        .unwrap();
 }
 
 async fn of_lists(dao: &Dao, ada: &User) {

@@ -21,7 +21,7 @@ async fn read(dao: &Dao, id: CallId) -> ReadCall {
 
 fn with_script(read: &ReadCall, script: &str) -> Call {
     Call {
-        script: script.parse().unwrap(),
+        script: Some(script.parse().unwrap()),
         ..read.call.clone()
     }
 }

@@ -31,6 +31,7 @@ mod recordings;
 mod recordings_at_once;
 mod stats;
 mod status;
+mod step_events;
 mod steps;
 mod support;
 mod unreadable;

@@ -32,6 +32,7 @@ pub async fn dial_as(
         voice_url: "https://example.com/twilio/voice",
         status_url: "https://example.com/twilio/status",
         recording_url: "https://example.com/twilio/recording",
+        has_steps: false,
         record: false,
         machine_detection: None,
         ring_timeout_seconds: 30,

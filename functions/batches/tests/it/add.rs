@@ -63,7 +63,10 @@ async fn recipient_becomes_a_call_that_waits_for_its_batch() {
         calls[0].retry.as_ref().map(|retry| retry.expires_at)
     );
     assert_eq!(calls[0].id, calls[0].call_id.object_id());
-    assert_eq!(calls[1].script.as_str(), "Hello {{ Bob }}, good day.");
+    assert_eq!(
+        calls[1].script.as_ref().unwrap().as_str(),
+        "Hello {{ Bob }}, good day."
+    );
     assert!(calls[1].external_id.is_none() && calls[1].time_zone.is_none());
 }
 

@@ -16,6 +16,9 @@ async fn busy_call_is_tried_again_with_the_same_content() {
     let stage = Stage::new().await;
     let first = retried_with(&stage, |call| {
         call.recording_enabled = true;
+        let steps = json!([{ "say": [{ "text": "Hello." }] }]);
+        call.steps = Some(serde_json::from_value(steps).unwrap());
+        call.steps_ended = true;
         call.metadata = serde_json::from_value(json!({ "order": "7" })).unwrap();
         call.priority = Some(Priority::Bulk);
         call.batch_id = Some(BatchId::generate());
@@ -50,6 +53,7 @@ async fn busy_call_is_tried_again_with_the_same_content() {
         status_rank: CallStatus::Scheduled.rank(),
         dial_outcome: None,
         answered_status: None,
+        steps_ended: false,
         idempotency_scope: None,
         request_hash: None,
         counted_on: None,

@@ -18,7 +18,11 @@ pub struct Played {
 
 impl Played {
     pub async fn start(speed: Speed) -> Self {
-        let twilio = Twilio::start_at(speed).await;
+        Self::with(Twilio::start_at(speed).await).await
+    }
+
+    /// Starts the functions with this Twilio.
+    pub async fn with(twilio: Twilio) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let stage = Stage::new().await.playing(&twilio).set("BASE_URL", &origin);

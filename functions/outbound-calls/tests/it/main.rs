@@ -26,6 +26,7 @@ mod rotation;
 mod schedule;
 mod series;
 mod stats;
+mod steps;
 mod support;
 mod switch;
 mod twilio_load;

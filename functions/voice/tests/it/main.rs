@@ -6,4 +6,5 @@ mod calls;
 mod outage;
 mod requests;
 mod speech;
+mod steps;
 mod support;

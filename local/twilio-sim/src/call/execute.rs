@@ -10,17 +10,15 @@ use super::outbox::new_token;
 use super::player::{Player, Stop};
 use crate::faults::CallbackKind;
 use crate::model::{Callback, RecordingOptions, TwimlSource};
-use crate::twiml::{Action, Gather, Prompt, Record, Verb};
+use crate::twiml::{Action, Record, Verb};
 use crate::wav::Voice;
 use crate::webhook::{WebhookTarget, resolve};
 
-/// The time from the start of a Gather until the called party presses a key or speaks.
-const INPUT_AFTER: Duration = Duration::from_secs(1);
 /// The length of the called party's message at a Record.
 const MESSAGE: Duration = Duration::from_secs(3);
 
 /// The next step after a verb.
-enum Next {
+pub(super) enum Next {
     /// The next verb.
     Verb,
     /// The end of the call.
@@ -73,48 +71,9 @@ impl Player {
         Ok(Next::End)
     }
 
-    async fn pause(&mut self, length: Duration) -> Result<(), Stop> {
+    pub(super) async fn pause(&mut self, length: Duration) -> Result<(), Stop> {
         self.log_verb("Pause", json!({ "seconds": length.as_secs() }));
         self.wait(length).await
-    }
-
-    async fn gather(&mut self, gather: &Gather, loaded: &LoadedDocument) -> Result<Next, Stop> {
-        self.log_verb(
-            "Gather",
-            json!({ "keys": gather.keys, "speech": gather.speech }),
-        );
-        let entered = match (self.callee.presses, self.callee.says) {
-            (Some(keys), _) if gather.keys => {
-                Some(form::pairs([("Digits", keys), ("FinishedOnKey", "")]))
-            }
-            (_, Some(words)) if gather.speech => Some(form::pairs([
-                ("SpeechResult", words),
-                ("Confidence", "0.92"),
-            ])),
-            _ => None,
-        };
-        if let Some(mut entered) = entered {
-            self.prompt_for(&gather.prompts, INPUT_AFTER).await?;
-            if self.callee.says.is_some() && gather.speech {
-                self.sound(Voice::Callee, INPUT_AFTER);
-                self.wait(INPUT_AFTER).await?;
-            }
-            entered.extend(form::pairs([("msg", "Gather End")]));
-            return Ok(self.go(&gather.action, loaded, entered));
-        }
-        for prompt in &gather.prompts {
-            match prompt {
-                Prompt::Say(say) => self.say(say).await?,
-                Prompt::Play(play) => self.play_audio(play).await?,
-                Prompt::Pause(length) => self.pause(*length).await?,
-            }
-        }
-        self.wait(gather.timeout).await?;
-        if !gather.even_if_empty {
-            return Ok(Next::Verb);
-        }
-        let empty = form::pairs([("Digits", ""), ("msg", "Gather End")]);
-        Ok(self.go(&gather.action, loaded, empty))
     }
 
     async fn record(&mut self, record: &Record, loaded: &LoadedDocument) -> Result<Next, Stop> {
@@ -187,7 +146,7 @@ impl Player {
     }
 
     /// Leads to the URL of an action, relative to the current document. Without a URL, it leads to the document itself.
-    fn go(&self, action: &Action, loaded: &LoadedDocument, form: Form) -> Next {
+    pub(super) fn go(&self, action: &Action, loaded: &LoadedDocument, form: Form) -> Next {
         let base = match (&self.request.source, loaded.url.as_str()) {
             (TwimlSource::Url(own), "") => own.url.as_str(),
             (_, base) => base,

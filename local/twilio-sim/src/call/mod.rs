@@ -4,6 +4,7 @@ mod active_recording;
 mod document;
 mod execute;
 mod form;
+mod gather;
 mod lifecycle;
 mod machine_detection;
 mod outbox;
@@ -67,6 +68,7 @@ pub fn place(
     };
     let is_to_same = |call: &&Call| call.request.to == request.to;
     let callee = callee(&request.to, || tables.calls().filter(is_to_same).count());
+    let callee = sim.config.callees.apply(&request.to, callee);
     let expected_wait = place_in_queue.as_ref().map(PlaceInQueue::expected_wait);
     let expected_wait = sim.config.speed.call(expected_wait.unwrap_or_default());
     call.set_queue_time(expected_wait + callee.queued);

@@ -28,7 +28,7 @@ impl Player {
         self.play_within(play, Duration::MAX).await
     }
 
-    /// Plays prompts for exactly `time`, when the called party's input cuts them off.
+    /// Plays prompts for at most `time`, when the called party's input cuts them off.
     pub(super) async fn prompt_for(
         &mut self,
         prompts: &[Prompt],
@@ -46,7 +46,7 @@ impl Player {
                 Prompt::Pause(length) => self.wait((*length).min(left)).await?,
             }
         }
-        self.wait(end.saturating_sub(self.clock.passed())).await
+        Ok(())
     }
 
     /// Each repetition counts separately: as spoken if it played to its end during the call, otherwise as interrupted.

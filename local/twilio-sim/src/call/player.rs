@@ -28,6 +28,8 @@ pub(super) struct Player {
     /// The place in the account's queue, if its dialling rate is limited. `None` once the call is dialled.
     pub(super) place_in_queue: Option<PlaceInQueue>,
     pub(super) recordings: Vec<ActiveRecording>,
+    /// The number of Gathers for keys so far.
+    pub(super) gathers: usize,
     /// The number of documents so far.
     pub(super) documents: u32,
     /// The number of requests for instructions so far.
@@ -106,6 +108,7 @@ impl Player {
             clock: CallClock::starting(created),
             place_in_queue: None,
             recordings: Vec::new(),
+            gathers: 0,
             documents: 0,
             voice_requests: 0,
             status: Status::Queued,

@@ -119,7 +119,13 @@ fn gather(attrs: &mut Attributes<'_>) -> Result<Gather, TwimlError> {
     {
         attrs.warn("input", input);
     }
+    let finish_on_key = attrs.element.attr("finishOnKey").unwrap_or("#");
+    if finish_on_key.len() > 1 || finish_on_key.contains(|c| !is_key(c)) {
+        attrs.warn("finishOnKey", finish_on_key);
+    }
     Ok(Gather {
+        most_keys: Some(attrs.count("numDigits", 0)).filter(|most| *most > 0),
+        finish_on_key: finish_on_key.chars().next().filter(|&c| is_key(c)),
         prompts,
         action: attrs.action("action", "method"),
         timeout: attrs.seconds("timeout", 5),
@@ -127,6 +133,10 @@ fn gather(attrs: &mut Attributes<'_>) -> Result<Gather, TwimlError> {
         speech: input.contains("speech"),
         even_if_empty: attrs.element.attr("actionOnEmptyResult") == Some("true"),
     })
+}
+
+fn is_key(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '*' | '#')
 }
 
 /// Returns the elements in `parent`. Any other content must be white space.

@@ -91,6 +91,10 @@ pub struct Gather {
     pub timeout: Duration,
     /// True if it accepts keys.
     pub keys: bool,
+    /// The number of keys that ends it. `None`: it waits for the timeout or the finishing key.
+    pub most_keys: Option<u32>,
+    /// The key that ends it, and is not part of the input.
+    pub finish_on_key: Option<char>,
     /// True if it accepts speech.
     pub speech: bool,
     /// True if it requests `action` also without input.

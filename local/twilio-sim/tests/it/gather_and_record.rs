@@ -1,18 +1,34 @@
 //! The Gather and Record verbs.
 
 use serde_json::json;
+use twilio_sim::scripted::Scripted;
 
 use crate::support::{App, Hit, LISTENER, Sim, twiml};
 
 /// Plays `first` to `to`; every later document says "Done.". Returns the spoken sentences, the next request and the duration.
 async fn played(to: &str, first: &str) -> (serde_json::Value, Option<Hit>, String) {
+    played_by(to, first, Scripted::default()).await
+}
+
+/// Plays `first` to a called party that presses these keys at its first Gather.
+async fn pressed(keys: &str, first: &str) -> (serde_json::Value, Option<Hit>, String) {
+    let script = json!({ LISTENER: { "presses": [keys] } });
+    let callees = Scripted::parse(script.to_string().as_bytes()).unwrap();
+    played_by(LISTENER, first, callees).await
+}
+
+async fn played_by(
+    to: &str,
+    first: &str,
+    callees: Scripted,
+) -> (serde_json::Value, Option<Hit>, String) {
     let first = first.to_owned();
     let app = App::responding(move |hit, before| match (hit.path.as_str(), before) {
         ("/voice", 0) => twiml(&first),
         _ => twiml("<Response><Say>Done.</Say></Response>"),
     })
     .await;
-    let sim = Sim::start().await;
+    let sim = Sim::with(|config| config.callees = callees).await;
     let sid = sim.call(to, &[("Url", &app.url("/voice"))]).await;
     let call = sim.wait_for_status(&sid, "completed").await;
     sim.wait_for_log(&sid, |entry| entry["status"] == "completed")
@@ -140,4 +156,72 @@ async fn hangup_during_a_record_is_reported_to_the_action() {
         ),
         ("hangup", "completed", "3")
     );
+}
+
+/// Speaks for two seconds, and then waits five.
+const PIN: &str = "<Response><Gather action=\"/next\" numDigits=\"4\"><Say>Please enter your PIN no.</Say></Gather><Say>Nothing.</Say></Response>";
+
+#[tokio::test]
+async fn gather_ends_with_its_last_digit() {
+    let (spoken, next, seconds) = pressed("W1234567", PIN).await;
+    let next = next.unwrap();
+    assert_eq!(
+        (next.param("Digits"), next.param("FinishedOnKey")),
+        ("1234", "")
+    );
+    assert_eq!(spoken, json!(["Done."]), "the first key cut the prompt off");
+    assert_eq!(seconds, "2");
+}
+
+#[tokio::test]
+async fn finishing_key_ends_a_gather_and_is_no_digit() {
+    let (_, next, seconds) = pressed("W12#", PIN).await;
+    let next = next.unwrap();
+    assert_eq!(
+        (next.param("Digits"), next.param("FinishedOnKey")),
+        ("12", "#")
+    );
+    assert_eq!(seconds, "2");
+}
+
+#[tokio::test]
+async fn timeout_ends_a_gather_after_its_last_key() {
+    let (_, next, seconds) = pressed("W12WWWWWW3", PIN).await;
+    let next = next.unwrap();
+    assert_eq!(
+        (next.param("Digits"), next.param("FinishedOnKey")),
+        ("12", "")
+    );
+    assert_eq!(seconds, "7");
+}
+
+#[tokio::test]
+async fn finishing_key_alone_counts_as_no_input() {
+    let (spoken, next, seconds) = pressed("W#", PIN).await;
+    assert!(next.is_none());
+    assert_eq!(spoken, json!(["Nothing."]));
+    assert_eq!(seconds, "2");
+}
+
+#[tokio::test]
+async fn every_key_is_input_without_a_finishing_key() {
+    let any = MENU.replace("numDigits", "finishOnKey=\"\" numDigits");
+    for key in ["#", "*", "7"] {
+        let (_, next, _) = pressed(key, &any).await;
+        assert_eq!(next.unwrap().param("Digits"), key);
+    }
+}
+
+#[tokio::test]
+async fn key_that_comes_too_late_is_not_heard() {
+    let (spoken, next, _) = pressed("WWWWWWW1", MENU).await;
+    assert!(next.is_none());
+    assert_eq!(spoken, json!(["Press one.", "Nothing."]));
+}
+
+#[tokio::test]
+async fn key_after_the_prompt_does_not_cut_it_off() {
+    let (spoken, next, _) = pressed("WW1", MENU).await;
+    assert_eq!(next.unwrap().param("Digits"), "1");
+    assert_eq!(spoken, json!(["Press one.", "Done."]));
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The fields that a client changes, and those that follow from them.
-const CHANGED: [&str; 16] = [
+const CHANGED: [&str; 17] = [
     "due_at",
     "effects_open",
     "expires_at",
@@ -23,6 +23,7 @@ const CHANGED: [&str; 16] = [
     "retry",
     "scheduled_at",
     "script",
+    "steps",
     "updated_at",
     "voice",
     "waiting_for",

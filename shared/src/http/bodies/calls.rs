@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::AnswerBody;
 use crate::domain::{
     Attempts, Call, CallEvent, CallStatus, Delivery, DialOutcome, EventSource, MachineDetection,
-    Priority, Retry, RetryReason, WaitingFor, rfc3339,
+    Priority, Retry, RetryReason, StepBody, Steps, WaitingFor, rfc3339,
 };
 
 /// An outbound call.
@@ -36,9 +37,12 @@ pub struct CallBody {
     pub status_reason: Option<String>,
     /// Outcome of the request to Twilio to dial. Null for a call that waits, or has only waited.
     pub dial_outcome: Option<DialOutcome>,
-    /// Text that is spoken.
+    /// Text that is spoken. Null for a call with steps.
     #[schema(example = "Hello! Your order is ready.")]
-    pub script: String,
+    pub script: Option<String>,
+    /// Steps from the request, with the defaults filled in. Null for a call with a script.
+    #[schema(value_type = Option<Vec<StepBody>>, example = json!(null))]
+    pub steps: Option<Steps>,
     /// Voice from the request, or null.
     #[schema(example = "Polly.Joanna-Neural")]
     pub voice: Option<String>,
@@ -70,8 +74,16 @@ pub struct CallBody {
     /// SIP response code that ended the call.
     #[schema(example = 200)]
     pub sip_response_code: Option<i32>,
-    /// How much of the script the person heard. `none`: an apology instead. Null: unknown.
+    /// How much the person heard. `none`: an apology instead. Null: unknown, as for every other script. `full` and `started` are for
+    /// calls with steps: `full` is certain, and `started` may mean all.
     pub delivery: Option<Delivery>,
+    /// Keys that the person pressed, in the order of the steps.
+    #[schema(example = json!([]))]
+    pub answers: Vec<AnswerBody>,
+    /// Result of a call with steps that has ended: an `outcome` of its steps, or `completed`, `no_input`, `hung_up`, `not_reached`
+    /// or `error`. Null before the end, and for a call with a script.
+    #[schema(example = json!(null))]
+    pub result: Option<String>,
     /// Twilio's error code, if the call failed with one.
     pub error_code: Option<i32>,
     /// Why the call failed.
@@ -147,6 +159,12 @@ impl From<Call> for CallBody {
         // The only attempt of a call without retries.
         let attempts = call.retry.is_none().then(|| Attempts::of([&call]));
         Self {
+            answers: call
+                .answers_in_order()
+                .into_iter()
+                .map(AnswerBody::from)
+                .collect(),
+            result: call.result().map(str::to_owned),
             attempts: attempts.map(|attempts| attempts.dialled),
             reached: attempts.and_then(|attempts| attempts.reached),
             attempt: call.attempt(),
@@ -160,7 +178,8 @@ impl From<Call> for CallBody {
             status: call.status,
             status_reason: call.status_reason,
             dial_outcome: call.dial_outcome,
-            script: call.script.as_str().to_owned(),
+            script: call.script.map(|script| script.as_str().to_owned()),
+            steps: call.steps,
             voice: call.voice.map(|voice| voice.as_str().to_owned()),
             language: call.language.map(|language| language.as_str().to_owned()),
             machine_detection: call.machine_detection,

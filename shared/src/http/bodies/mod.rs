@@ -1,5 +1,6 @@
 //! Response bodies, by resource: what clients see of the stored documents.
 
+mod answers;
 mod batches;
 mod blocked_numbers;
 mod call_lists;
@@ -7,6 +8,7 @@ mod calls;
 mod recordings;
 mod users;
 
+pub use answers::AnswerBody;
 pub use batches::{
     BatchBody, BatchList, BatchProgressBody, BatchResultBody, BatchResultList, RecipientsAdded,
 };

@@ -45,7 +45,7 @@ impl From<CallRefusal> for Problem {
                 next_allowed_at,
                 ..
             } => {
-                let problem = Self::rule(code, field, message);
+                let problem = Self::rule(code, &field, message);
                 match next_allowed_at {
                     Some(next) => problem.allowed_from(next),
                     None => problem,

@@ -117,7 +117,8 @@ impl Batches {
         let request = OutboundCallRequest {
             user_id: batch.user_id.clone(),
             to_number: to_number.clone(),
-            script,
+            script: Some(script),
+            steps: None,
             recording_enabled: batch.recording_enabled,
             voice: batch.voice.clone(),
             language: batch.language.clone(),

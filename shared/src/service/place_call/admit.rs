@@ -93,6 +93,9 @@ impl Admission {
         let callee = callee.ok_or(PlaceCallError::UserNotFound)?;
         let (voice, language) = (request.voice.as_ref(), request.language.as_ref());
         self.scheduler.rules.check_speech(voice, language)?;
+        if let Some(steps) = &request.steps {
+            self.scheduler.rules.check_steps(steps, voice, language)?;
+        }
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
         let priority = request.priority;
         let call = Call::new(NewCall {

@@ -91,11 +91,20 @@ impl Admission {
         callee: &Callee,
     ) -> Result<Call, PlaceCallError> {
         let now = DateTime::now();
+        if update.script.0.is_some() && update.steps.0.is_some() {
+            return Err(PlaceCallError::Invalid(vec![FieldFault {
+                field: "steps",
+                message: "can't be combined with script".to_owned(),
+            }]));
+        }
         let changed = with_content(call, update);
         let times = Times::of(call, update, now);
         check_times(&changed, update, &times, now)?;
         let (voice, language) = (changed.voice.as_ref(), changed.language.as_ref());
         self.scheduler.rules.check_speech(voice, language)?;
+        if let Some(steps) = &changed.steps {
+            self.scheduler.rules.check_steps(steps, voice, language)?;
+        }
         self.scheduler.rules.check_permanent(line, callee)?;
         let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());
         let waits = update.outside_calling_hours.0 != Some(OutsideCallingHours::Refuse);
@@ -147,6 +156,11 @@ impl Admission {
 /// Returns the call with the changes that need no time.
 fn with_content(call: &Call, update: &CallUpdate) -> Call {
     let old = call.clone();
+    // Each replaces the other.
+    let (script, steps) = match (&update.script.0, &update.steps.0) {
+        (None, None) => (old.script, old.steps),
+        (script, steps) => (script.clone(), steps.clone()),
+    };
     let priority = update
         .priority
         .0
@@ -154,7 +168,8 @@ fn with_content(call: &Call, update: &CallUpdate) -> Call {
     Call {
         lane: Some(Lane::of(priority, call.batch_id)),
         priority: Some(priority).filter(|priority| !priority.is_normal()),
-        script: update.script.0.clone().unwrap_or(old.script),
+        script,
+        steps,
         voice: update.voice.0.clone().unwrap_or(old.voice),
         language: update.language.0.clone().unwrap_or(old.language),
         recording_enabled: update.recording_enabled.0.unwrap_or(old.recording_enabled),

@@ -102,7 +102,7 @@ impl Scheduler {
         match (self.has_queue, needs.iter().find(|(_, is_used)| *is_used)) {
             (false, Some((field, _))) => Err(CallRefusal::of_field(
                 RefusalCode::SchedulingUnavailable,
-                field,
+                *field,
                 "needs the dial queue, which this stack does not have",
             )),
             _ => Ok(()),
@@ -208,7 +208,7 @@ fn outside(field: &'static str, message: &str, opens: DateTime) -> CallRefusal {
     let shown = next.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     CallRefusal::Field {
         code: RefusalCode::OutsideCallingHours,
-        field,
+        field: field.into(),
         message: format!("{message}; the next allowed time is {shown}"),
         next_allowed_at: Some(next),
     }

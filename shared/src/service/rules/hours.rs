@@ -71,7 +71,7 @@ impl Hours {
         );
         Err(RuleError::Refused(CallRefusal::Field {
             code: RefusalCode::OutsideCallingHours,
-            field: "to_number",
+            field: "to_number".into(),
             message,
             next_allowed_at: Some(next),
         }))

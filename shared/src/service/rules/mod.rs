@@ -19,7 +19,9 @@ pub use self::{line::Line, numbering_plan::country_of};
 use crate::{
     config::{CallConfig, ConfigError},
     dao::Callee,
-    domain::{CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError, Voice},
+    domain::{
+        CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError, Steps, Voice,
+    },
 };
 
 /// The calling rules, as configured.
@@ -127,6 +129,20 @@ impl Rules {
         language: Option<&Language>,
     ) -> Result<(), CallRefusal> {
         self.speech.check(voice, language)
+    }
+
+    /// Checks the voices and languages of a call's steps, after those of the call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rules::check_speech`].
+    pub fn check_steps(
+        &self,
+        steps: &Steps,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Result<(), CallRefusal> {
+        self.speech.check_steps(steps, voice, language)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {

@@ -1,6 +1,6 @@
 //! The voices and languages that a call may use.
 
-use crate::domain::{AllowedVoices, CallRefusal, Language, RefusalCode, Speech, Voice};
+use crate::domain::{AllowedVoices, CallRefusal, Language, RefusalCode, Speech, Steps, Voice};
 
 /// The configured voices.
 pub(super) struct SpeechRules {
@@ -21,10 +21,45 @@ impl SpeechRules {
         voice: Option<&Voice>,
         language: Option<&Language>,
     ) -> Result<(), CallRefusal> {
-        let Some(speech) = self.speech.of_call(voice, language) else {
+        self.check_at(&self.speech, voice, language, "")
+    }
+
+    /// Checks the voice and the language of each part that has its own. The call's own must have passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpeechRules::check`].
+    pub(super) fn check_steps(
+        &self,
+        steps: &Steps,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Result<(), CallRefusal> {
+        let Some(of_call) = self.speech.of_call(voice, language) else {
+            return Ok(());
+        };
+        for (at, step) in steps.iter().enumerate() {
+            for (path, part) in step.parts() {
+                let (voice, language) = (part.voice.as_ref(), part.language.as_ref());
+                if voice.is_some() || language.is_some() {
+                    self.check_at(&of_call, voice, language, &format!("steps[{at}].{path}."))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_at(
+        &self,
+        base: &Speech,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+        path: &str,
+    ) -> Result<(), CallRefusal> {
+        let Some(speech) = base.of_call(voice, language) else {
             return Err(CallRefusal::of_field(
                 RefusalCode::LanguageNotSupported,
-                "language",
+                format!("{path}language"),
                 "must be a language that Twilio speaks, such as ja-JP, or come with a voice that speaks it",
             ));
         };
@@ -47,7 +82,11 @@ impl SpeechRules {
             ),
         };
         let code = RefusalCode::VoiceNotAllowed;
-        Err(CallRefusal::of_field(code, field, message))
+        Err(CallRefusal::of_field(
+            code,
+            format!("{path}{field}"),
+            message,
+        ))
     }
 
     /// Returns true if a call may use the voice. The configured voice is the operator's choice, so its class does not matter.

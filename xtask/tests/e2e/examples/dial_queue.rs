@@ -24,6 +24,7 @@ async fn examples_of_scheduled_calls_work() {
     let user_id = user["id"].as_str().expect("an id");
     in_every_language(|language| {
         page(&dev, language);
+        confirm(&dev, language);
         respect_hours(&dev, language);
         schedule_and_batch(&dev, language, user_id);
     });
@@ -62,6 +63,13 @@ fn page(dev: &Dev, language: Language) {
     let program = Program::of_examples(language, "Page the on-call engineer");
     let run = program.run(&dev.url(), dev.api_key(), &[("ON_CALL", &number)]);
     assert_eq!(run.told, "reached: true, attempts: 2\n", "{language:?}");
+}
+
+fn confirm(dev: &Dev, language: Language) {
+    let program = Program::of_examples(language, "Confirm an appointment");
+    let presses_1 = [("PATIENT", "+12125550106")];
+    let run = program.run(&dev.url(), dev.api_key(), &presses_1);
+    assert_eq!(run.told, "result: confirmed, keys: 1\n", "{language:?}");
 }
 
 fn respect_hours(dev: &Dev, language: Language) {

@@ -1,0 +1,90 @@
+//! Requests of calls with steps: stores the keys, and answers with the next document.
+
+use axum::response::Response;
+use outdial::{
+    domain::{CallId, CallSid, Place},
+    service::steps,
+    twilio::{self, PRESSED, form_pairs, step_retry},
+    webhook::{SignedForm, twiml},
+};
+
+use crate::{
+    apology::VoiceRequest,
+    app::App,
+    found::{call_to_play, hears_notice, speech_of},
+};
+
+/// A request at a place of a call's steps.
+pub(crate) struct StepRequest {
+    place: Place,
+    /// The keys, which a redirect to the same place carries in its URL.
+    keys: Option<String>,
+    call_id: CallId,
+    url: String,
+}
+
+impl StepRequest {
+    /// Returns the request if its URL has a place. Such a URL has a `call_id`.
+    pub(crate) fn of(form: &SignedForm) -> Option<Self> {
+        let (_, query) = form.url.split_once('?')?;
+        let pairs: Vec<(String, String)> = form_pairs(query.as_bytes()).into_owned().collect();
+        let digits = form_pairs(&form.body).find(|(name, _)| name == "Digits");
+        let pressed = pairs.iter().find(|(name, _)| name == PRESSED);
+        let keys = digits
+            .map(|(_, digits)| digits.into_owned())
+            .or_else(|| pressed.map(|(_, digits)| digits.clone()));
+        Some(Self {
+            place: Place::of_pairs(&pairs)?,
+            keys: keys.filter(|keys| !keys.is_empty()),
+            call_id: form.call_id?,
+            url: form.url.clone(),
+        })
+    }
+
+    /// Returns true if nothing is left to say: the answer is a hang-up, whatever fails.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self.place, Place::End(_))
+    }
+}
+
+/// Answers a request at a place of the steps.
+pub(crate) async fn play(
+    app: &App,
+    request: &VoiceRequest,
+    step: &StepRequest,
+    sid: &CallSid,
+) -> Response {
+    let StepRequest {
+        place, keys, url, ..
+    } = step;
+    let keys = keys.as_deref();
+    let recorded = steps::record(&app.dao, step.call_id, sid, place, keys).await;
+    let call = match recorded {
+        Ok(found) => match call_to_play(app, found, sid) {
+            Ok(call) => call,
+            Err(response) => return response,
+        },
+        Err(error) => {
+            // The end has nothing left to say, so a later answer would not help.
+            if !step.is_end()
+                && error.is_transient()
+                && let Some(retry_url) = step_retry(url, keys)
+            {
+                tracing::warn!(%error, call_sid = %sid, "step not stored, redirected");
+                return twiml(twilio::wait_and_redirect(&retry_url));
+            }
+            tracing::error!(%error, call_sid = %sid, "step not stored, apologized");
+            return app.apologize(request).await;
+        }
+    };
+    if call.hangup_requested || step.is_end() {
+        return twiml(twilio::hangup());
+    }
+    let Some(playing) = steps::playing(&call, place, keys) else {
+        tracing::error!(call_sid = %sid, "unknown step, apologized");
+        return app.apologize(request).await;
+    };
+    let notice = hears_notice(app, &call).filter(|_| *place == Place::Start);
+    let speech = speech_of(app, &call);
+    twiml(steps::render(&playing, url, &speech, notice))
+}

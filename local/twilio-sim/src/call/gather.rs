@@ -1,0 +1,116 @@
+//! Executing Gathers: prompts until the called party presses a key or speaks.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::document::LoadedDocument;
+use super::execute::Next;
+use super::form::{self, Form};
+use super::player::{Player, Stop};
+use crate::twiml::{Gather, Prompt};
+use crate::wav::Voice;
+
+/// The time from the start of a Gather until the called party speaks, and the time that it then speaks.
+const SPEAKS_AFTER: Duration = Duration::from_secs(1);
+
+impl Player {
+    /// Executes a Gather.
+    pub(super) async fn gather(
+        &mut self,
+        gather: &Gather,
+        loaded: &LoadedDocument,
+    ) -> Result<Next, Stop> {
+        self.log_verb(
+            "Gather",
+            json!({ "keys": gather.keys, "speech": gather.speech }),
+        );
+        let entered = match self.next_keys(gather) {
+            keys if !keys.is_empty() => self.press(gather, keys).await?,
+            _ => self.speak_or_wait(gather).await?,
+        };
+        let entered = entered.or_else(|| {
+            let nothing = || form::pairs([("Digits", "")]);
+            gather.even_if_empty.then(nothing)
+        });
+        Ok(match entered {
+            None => Next::Verb,
+            Some(mut entered) => {
+                entered.extend(form::pairs([("msg", "Gather End")]));
+                self.go(&gather.action, loaded, entered)
+            }
+        })
+    }
+
+    /// Returns the keys that the called party presses at this Gather.
+    fn next_keys(&mut self, gather: &Gather) -> Vec<(Duration, char)> {
+        if !gather.keys {
+            return Vec::new();
+        }
+        self.gathers += 1;
+        self.callee.presses.at(self.gathers - 1)
+    }
+
+    /// Plays the prompts until the first key, and waits for the others. Returns the keys, or `None` if none counts.
+    async fn press(
+        &mut self,
+        gather: &Gather,
+        keys: Vec<(Duration, char)>,
+    ) -> Result<Option<Form>, Stop> {
+        let (mut digits, mut finished_on) = (String::new(), None);
+        for (at, (pause, key)) in keys.into_iter().enumerate() {
+            let mut silence = pause;
+            if at == 0 {
+                let began = self.clock.passed();
+                self.prompt_for(&gather.prompts, pause).await?;
+                silence = pause.saturating_sub(self.clock.since(began));
+            }
+            if silence > gather.timeout {
+                break;
+            }
+            self.wait(silence).await?;
+            self.log("key", json!({ "key": key }));
+            if gather.finish_on_key == Some(key) {
+                finished_on = Some(key);
+                break;
+            }
+            digits.push(key);
+            if gather.most_keys == u32::try_from(digits.len()).ok() {
+                break;
+            }
+        }
+        let is_full = gather.most_keys == u32::try_from(digits.len()).ok();
+        if finished_on.is_none() && !is_full {
+            self.wait(gather.timeout).await?;
+        }
+        Ok((!digits.is_empty()).then(|| {
+            let finished_on = finished_on.map(String::from).unwrap_or_default();
+            form::pairs([("Digits", digits.as_str()), ("FinishedOnKey", &finished_on)])
+        }))
+    }
+
+    /// Plays the prompts, or as much as the called party hears before it speaks. Returns what it said.
+    async fn speak_or_wait(&mut self, gather: &Gather) -> Result<Option<Form>, Stop> {
+        if let Some(words) = self.callee.says.clone().filter(|_| gather.speech) {
+            let began = self.clock.passed();
+            self.prompt_for(&gather.prompts, SPEAKS_AFTER).await?;
+            self.wait(SPEAKS_AFTER.saturating_sub(self.clock.since(began)))
+                .await?;
+            self.sound(Voice::Callee, SPEAKS_AFTER);
+            self.wait(SPEAKS_AFTER).await?;
+            return Ok(Some(form::pairs([
+                ("SpeechResult", words.as_str()),
+                ("Confidence", "0.92"),
+            ])));
+        }
+        for prompt in &gather.prompts {
+            match prompt {
+                Prompt::Say(say) => self.say(say).await?,
+                Prompt::Play(play) => self.play_audio(play).await?,
+                Prompt::Pause(length) => self.pause(*length).await?,
+            }
+        }
+        self.wait(gather.timeout).await?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,92 @@
+//! Called parties from a file: how each number behaves.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::callee::Callee;
+use crate::phone_number::e164;
+use crate::presses::Presses;
+
+/// The behaviour of called parties by number, in place of what the number means otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct Scripted(BTreeMap<String, Script>);
+
+/// What a called party does. Without a field, it does what the number means otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    /// The keys at each Gather.
+    #[serde(default)]
+    presses: Option<Presses>,
+    /// The words at a Gather for speech.
+    #[serde(default)]
+    says: Option<String>,
+    /// Seconds from the answer to the hang-up.
+    #[serde(default)]
+    hangs_up_after_seconds: Option<f64>,
+}
+
+impl Scripted {
+    /// Reads a JSON object: `{"+12125550123": {"presses": ["", "WW1"], "hangs_up_after_seconds": 20}}`.
+    ///
+    /// # Errors
+    ///
+    /// The reason why it is malformed.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let scripts: BTreeMap<String, Script> =
+            serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        for (number, script) in &scripts {
+            if e164(number).as_deref() != Some(number) {
+                return Err(format!(
+                    "{number:?} must be in E.164 format, for example +12125550123"
+                ));
+            }
+            let seconds = script.hangs_up_after_seconds.unwrap_or_default();
+            if !(0.0..=86_400.0).contains(&seconds) {
+                return Err(format!(
+                    "hangs_up_after_seconds of {number} must be between 0 and 86400"
+                ));
+            }
+        }
+        Ok(Self(scripts))
+    }
+
+    /// Returns the called party with what its script changes.
+    #[must_use]
+    pub fn apply(&self, number: &str, callee: Callee) -> Callee {
+        let Some(script) = self.0.get(number) else {
+            return callee;
+        };
+        let hangs_up = script.hangs_up_after_seconds.map(Duration::from_secs_f64);
+        Callee {
+            presses: script.presses.clone().unwrap_or(callee.presses),
+            says: script.says.clone().or(callee.says),
+            hangs_up_after: hangs_up.or(callee.hangs_up_after),
+            ..callee
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malformed_scripts_are_refused() {
+        for (json, problem) in [
+            ("[]", "invalid type"),
+            (r#"{"1": {}}"#, "E.164"),
+            (r#"{"+12125550123": {"presses": ["x"]}}"#, "only 0-9"),
+            (r#"{"+12125550123": {"press": []}}"#, "unknown field"),
+            (
+                r#"{"+12125550123": {"hangs_up_after_seconds": -1}}"#,
+                "between",
+            ),
+        ] {
+            let error = Scripted::parse(json.as_bytes()).unwrap_err();
+            assert!(error.contains(problem), "{json}: {error}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The result of a call with steps.
+
+use crate::domain::{Action, Answer, Call, Delivery, OwnResult, Step, StepId, Then};
+
+impl Call {
+    /// The result of a call with steps that has ended: an outcome from the request, or the word of an [`OwnResult`]. `None` before
+    /// the end, and for a call with a script.
+    ///
+    /// It depends on what is stored and not on the order in which it was stored. The last outcome in the order of the steps counts.
+    #[must_use]
+    pub fn result(&self) -> Option<&str> {
+        let steps = self.steps.as_ref().filter(|_| self.status.is_terminal())?;
+        let (mut outcome, mut is_silent) = (None, false);
+        for step in steps.iter() {
+            let Some(then) = self.followed(step) else {
+                continue;
+            };
+            outcome = then.outcome.as_ref().or(outcome);
+            is_silent = self.is_unanswered(step);
+        }
+        let own = match outcome {
+            Some(outcome) => return Some(outcome.as_str()),
+            None if is_silent => OwnResult::NoInput,
+            None if self.steps_ended => OwnResult::Completed,
+            None if self.delivery == Some(Delivery::None) => OwnResult::Error,
+            None if self.was_answered() => OwnResult::HungUp,
+            None => OwnResult::NotReached,
+        };
+        Some(own.as_str())
+    }
+
+    /// The answers in the order of the steps.
+    #[must_use]
+    pub fn answers_in_order(&self) -> Vec<&Answer> {
+        let position = |id: &StepId| self.steps.as_ref().and_then(|it| it.position(id.as_str()));
+        let mut answers: Vec<_> = self.answers.iter().collect();
+        answers.sort_by_key(|answer| (position(&answer.step), answer.nth));
+        answers
+    }
+
+    /// The continuation that the call took after an ask. `None`: none yet.
+    fn followed<'a>(&'a self, step: &'a Step) -> Option<&'a Then> {
+        const NOTHING: &Then = &Then {
+            outcome: None,
+            say: None,
+            goto: None,
+            block: false,
+        };
+        let Action::Ask(ask) = &step.action else {
+            return None;
+        };
+        match self.accepted(step) {
+            Some(answer) => Some(ask.option(&answer.digits).unwrap_or(NOTHING)),
+            None => self.is_unanswered(step).then_some(&ask.no_input),
+        }
+    }
+
+    /// The answer to an ask that the ask accepts.
+    fn accepted(&self, step: &Step) -> Option<&Answer> {
+        let Action::Ask(ask) = &step.action else {
+            return None;
+        };
+        let is_accepted = |answer: &&Answer| {
+            step.id.as_ref() == Some(&answer.step) && ask.accepts(&answer.digits)
+        };
+        self.answers.iter().find(is_accepted)
+    }
+
+    fn is_unanswered(&self, step: &Step) -> bool {
+        let id = step.id.as_ref();
+        id.is_some_and(|id| self.unanswered.contains(id)) && self.accepted(step).is_none()
+    }
+}

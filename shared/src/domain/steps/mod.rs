@@ -1,0 +1,138 @@
+//! Steps: the words and the questions of a call that listens.
+//!
+//! [`Steps`] are read from a request with all their faults at once, by `read` and `rules`. [`Playing`] is the next document,
+//! and [`Place`] the position between two documents.
+
+mod answer;
+mod names;
+mod next;
+mod place;
+mod prompt;
+mod read;
+mod result;
+mod rules;
+mod schema;
+mod step;
+mod stored;
+mod stretch;
+
+use deserr::{Deserr, IntoValue, Sequence, Value, ValueKind, ValuePointerRef, take_cf_content};
+use serde::{Deserialize, Serialize};
+
+pub use answer::Answer;
+pub use names::{Outcome, StepId};
+pub use next::{Asking, Playing};
+pub use place::{AskPlace, Place};
+pub use prompt::{Part, Prompt, Words};
+pub use result::OwnResult;
+pub(crate) use schema::StepBody;
+pub use step::{Action, Ask, Keys, Step, Then, Transfer};
+pub use stretch::Stretch;
+
+use super::{InvalidValue, fields::wrong_kind};
+use read::Faults;
+use rules::StepFault;
+
+/// The steps of a call, 1 to 20.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Steps(Vec<Step>);
+
+impl Steps {
+    /// The most steps of a call.
+    pub const MAX: usize = 20;
+    /// The `goto` that ends the call.
+    pub const END: &str = "end";
+    /// The ids that no step may have: they name places of their own.
+    pub const RESERVED_IDS: [&str; 5] = ["start", Self::END, "hold", "voicemail", "voicemail_done"];
+
+    /// The step at this place.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<&Step> {
+        self.0.get(index)
+    }
+
+    /// The ask with this id, and its place.
+    #[must_use]
+    pub fn ask(&self, id: &str) -> Option<(usize, &Ask)> {
+        let index = self.position(id)?;
+        match &self.0[index].action {
+            Action::Ask(ask) => Some((index, ask)),
+            _ => None,
+        }
+    }
+
+    /// The place of the step with this id.
+    #[must_use]
+    pub fn position(&self, id: &str) -> Option<usize> {
+        let has_id = |step: &Step| step.id.as_ref().is_some_and(|own| own.as_str() == id);
+        self.0.iter().position(has_id)
+    }
+
+    /// The place of the step that follows step `index` after this. It may be past the last one.
+    #[must_use]
+    pub fn after(&self, index: usize, then: &Then) -> usize {
+        match &then.goto {
+            None => index + 1,
+            // An unknown id, which can't be stored, ends the call.
+            Some(goto) => self.position(goto.as_str()).unwrap_or(self.0.len()),
+        }
+    }
+
+    /// The steps in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Step> {
+        self.0.iter()
+    }
+}
+
+impl<E: Faults> Deserr<E> for Steps {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef,
+    ) -> Result<Self, E> {
+        let Value::Sequence(sequence) = value else {
+            return Err(wrong_kind(value, &[ValueKind::Sequence], location));
+        };
+        if !(1..=Self::MAX).contains(&sequence.len()) {
+            let message = format!("must have 1 to {} steps", Self::MAX);
+            let fault = E::merge(None, InvalidValue::new(message), location);
+            return Err(take_cf_content(fault));
+        }
+        let (mut steps, mut faults) = (Vec::new(), None);
+        for (index, value) in sequence.into_iter().enumerate() {
+            let here = location.push_index(index);
+            let (step, fault) = read::step::<V, E>(value.into_value(), here);
+            if let Some(fault) = fault {
+                faults = Some(take_cf_content(E::merge(faults, fault, here)));
+            }
+            steps.push(step);
+        }
+        for fault in rules::faults(&steps) {
+            faults = Some(merged(faults, location, fault));
+        }
+        match faults {
+            None => Ok(Self(steps.into_iter().flatten().collect())),
+            Some(faults) => Err(faults),
+        }
+    }
+}
+
+fn merged<E: Faults>(so_far: Option<E>, location: ValuePointerRef, fault: StepFault) -> E {
+    let error = InvalidValue(fault.message);
+    match fault.step {
+        None => take_cf_content(E::merge(so_far, error, location)),
+        Some(step) => merged_at(so_far, location.push_index(step), &fault.path, error),
+    }
+}
+
+fn merged_at<E: Faults>(
+    so_far: Option<E>,
+    location: ValuePointerRef,
+    path: &[String],
+    error: InvalidValue,
+) -> E {
+    match path {
+        [] => take_cf_content(E::merge(so_far, error, location)),
+        [name, rest @ ..] => merged_at(so_far, location.push_key(name), rest, error),
+    }
+}

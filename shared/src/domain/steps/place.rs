@@ -1,0 +1,138 @@
+//! The place of a call in its steps. The URLs that Twilio requests carry it, so that `voice` knows it without the database.
+
+use super::{Steps, names::StepId};
+
+/// The place of a call in its steps: query parameters of a voice URL that Twilio signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The person has just answered the phone.
+    Start,
+    /// An ask has ended, with keys or without.
+    Ask(AskPlace),
+    /// Nothing is left to say. True if everything before was certainly played to its end.
+    End(bool),
+    /// A later version of this service wrote the URL.
+    Unknown,
+}
+
+/// A play of an ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskPlace {
+    /// The ask.
+    pub step: StepId,
+    /// Number of the try, from 1.
+    pub nth: u32,
+    /// The most tries of the ask.
+    pub tries: u32,
+    /// Number of times that the person asked to hear it again.
+    pub repeats: u32,
+    /// The place of the first step that was said with it.
+    pub from: usize,
+    /// The keys that are options. `None`: the ask takes digits.
+    pub keys: Option<String>,
+    /// The number of steps that were certainly played to their end, if no key was pressed. `None`: unknown.
+    pub played: Option<usize>,
+}
+
+/// The query parameters that [`Place::pairs`] writes.
+const STEP: &str = "step";
+const TRY: &str = "try";
+const TRIES: &str = "tries";
+const REPEATS: &str = "repeats";
+const FROM: &str = "from";
+const KEYS: &str = "keys";
+const PLAYED: &str = "end";
+
+impl Place {
+    /// The names of the query parameters of a place.
+    pub const PARAMETERS: [&str; 7] = [STEP, TRY, TRIES, REPEATS, FROM, KEYS, PLAYED];
+
+    /// The query parameters.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Start => vec![(STEP, "start".to_owned())],
+            Self::Ask(ask) => ask.pairs(),
+            Self::End(is_whole) => {
+                let step = (STEP, Steps::END.to_owned());
+                let played = is_whole.then(|| (PLAYED, "1".to_owned()));
+                [step].into_iter().chain(played).collect()
+            }
+            Self::Unknown => vec![(STEP, String::new())],
+        }
+    }
+
+    /// Reads the place from decoded query parameters. `None` if there is none.
+    #[must_use]
+    pub fn of_pairs(pairs: &[(String, String)]) -> Option<Self> {
+        let find = |name: &str| {
+            let found = pairs.iter().find(|(other, _)| other == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        Some(match find(STEP)? {
+            "start" => Self::Start,
+            Steps::END => Self::End(find(PLAYED).is_some()),
+            step => AskPlace::read(step, find).map_or(Self::Unknown, Self::Ask),
+        })
+    }
+}
+
+impl AskPlace {
+    /// The most plays of an ask: tries and repeats together.
+    const MAX_PLAYS: u32 = 5;
+
+    /// Returns true if the ask is not played again.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.nth >= self.tries || self.nth + self.repeats >= Self::MAX_PLAYS
+    }
+
+    /// The option that the keys choose.
+    #[must_use]
+    pub fn option<'a>(&self, digits: &'a str) -> Option<&'a str> {
+        let is_key = |keys: &String| digits.len() == 1 && keys.contains(digits);
+        self.keys
+            .as_ref()
+            .filter(|keys| is_key(keys))
+            .map(|_| digits)
+    }
+
+    /// Returns true if the keys may be an answer, as far as the place knows.
+    #[must_use]
+    pub fn accepts(&self, digits: &str) -> bool {
+        match &self.keys {
+            Some(_) => self.option(digits).is_some(),
+            None => !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()),
+        }
+    }
+
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
+            (STEP, self.step.to_string()),
+            (TRY, self.nth.to_string()),
+            (TRIES, self.tries.to_string()),
+            (REPEATS, self.repeats.to_string()),
+            (FROM, self.from.to_string()),
+        ];
+        pairs.extend(self.keys.clone().map(|keys| (KEYS, keys)));
+        pairs.extend(self.played.map(|steps| (PLAYED, steps.to_string())));
+        pairs
+    }
+
+    fn read<'a>(step: &str, find: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        let number = |name| find(name)?.parse().ok();
+        let step = step.parse().ok()?;
+        if Steps::RESERVED_IDS.contains(&StepId::as_str(&step)) {
+            return None;
+        }
+        Some(Self {
+            step,
+            nth: number(TRY)?,
+            tries: number(TRIES)?,
+            repeats: number(REPEATS)?.min(Self::MAX_PLAYS),
+            from: find(FROM)?.parse().ok()?,
+            keys: find(KEYS).map(str::to_owned),
+            played: find(PLAYED).and_then(|steps| steps.parse().ok()),
+        })
+    }
+}

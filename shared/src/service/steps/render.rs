@@ -1,0 +1,75 @@
+//! The TwiML of steps: the only place that writes it.
+
+use crate::{
+    domain::{Part, Playing, Prompt, Speech, Words},
+    twilio::{Element, response, say, step_url},
+};
+
+/// Returns the document that plays this.
+///
+/// `url` is the signed URL of the request that it answers. `speech` is the call's voice and language. `notice` is spoken first.
+///
+/// Keys cut off the words, because these are inside the `<Gather>`. If no key is pressed, the document ends with a redirect, which
+/// proves that everything was said.
+#[must_use]
+pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<&str>) -> String {
+    let notice = notice.into_iter().flat_map(|text| says(text, speech));
+    let prompts = playing
+        .says
+        .iter()
+        .flat_map(|&prompt| spoken(prompt, speech));
+    let mut verbs: Vec<_> = notice.chain(prompts).collect();
+    if let Some(asking) = &playing.asking {
+        let most_digits = asking.ask.most_digits();
+        let gather = Element::new("Gather")
+            .attribute("action", step_url(url, &asking.with_keys()))
+            .attribute("input", "dtmf")
+            .attribute("method", "POST")
+            .attribute("numDigits", most_digits.to_string())
+            .attribute("timeout", asking.ask.timeout_seconds.to_string());
+        // Otherwise a bare `#` would count as no key, and prove nothing.
+        let gather = match most_digits {
+            1 => gather.attribute("finishOnKey", ""),
+            _ => gather.attribute("finishOnKey", "#"),
+        };
+        verbs = vec![verbs.into_iter().fold(gather, Element::child)];
+    }
+    let redirect = Element::new("Redirect")
+        .attribute("method", "POST")
+        .text(step_url(url, &playing.at_end()));
+    response(verbs.into_iter().chain([redirect]))
+}
+
+fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
+    prompt
+        .parts()
+        .iter()
+        .flat_map(|part| {
+            let words = words(part);
+            let speech = of_part(part, speech);
+            let times = 0..part.repeat;
+            times
+                .flat_map(move |_| says(&words, &speech))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn words(part: &Part) -> String {
+    match &part.words {
+        // Requests can't have SSML yet.
+        Words::Text(text) | Words::Ssml(text) => text.as_str().to_owned(),
+        Words::Spell(spelled) => spelled.to_speech(),
+    }
+}
+
+/// The voice and the language of a part. Its own were checked when the call was placed.
+fn of_part(part: &Part, speech: &Speech) -> Speech {
+    let own = speech.of_call(part.voice.as_ref(), part.language.as_ref());
+    own.unwrap_or_else(|| speech.clone())
+}
+
+fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {
+    let (voice, language) = (speech.voice.as_str(), speech.language.as_str());
+    say(text, voice, language)
+}

@@ -1,0 +1,91 @@
+//! Tests the result of calls with steps.
+
+use bson::DateTime;
+use outdial::domain::{Answer, Call, CallStatus, Delivery};
+use serde_json::{Value, json};
+
+use crate::support::steps;
+
+/// A completed call with these steps.
+fn call(value: Value) -> Call {
+    let mut call = testkit::new_call();
+    call.script = None;
+    call.steps = Some(steps(value));
+    call.status = CallStatus::Completed;
+    call.delivery = Some(Delivery::Started);
+    call
+}
+
+fn answer(step: &str, nth: u32, digits: &str) -> Answer {
+    Answer {
+        step: step.parse().unwrap(),
+        nth,
+        digits: digits.to_owned(),
+        option: None,
+        at: DateTime::now(),
+    }
+}
+
+fn two_asks() -> Call {
+    call(json!([
+        { "id": "one", "ask": "One?", "options": { "1": { "outcome": "first" }, "2": {} } },
+        { "id": "two", "ask": "Two?", "options": { "1": { "outcome": "second" }, "2": {} }, "no_input": { "outcome": "silent" } },
+        { "id": "three", "ask": "Three?", "max_digits": 3 },
+    ]))
+}
+
+#[test]
+fn last_outcome_in_the_order_of_the_steps_counts() {
+    for (answers, unanswered, result) in [
+        (&[("one", 1, "1")][..], &[][..], "first"),
+        (&[("two", 1, "1"), ("one", 1, "1")], &[], "second"),
+        (&[("one", 1, "1"), ("two", 1, "2")], &[], "first"),
+        (&[("one", 1, "1"), ("three", 1, "123")], &["two"], "silent"),
+        (&[("one", 1, "7"), ("one", 2, "1")], &[], "first"),
+        (&[], &["one"], "no_input"),
+        (&[("one", 1, "9")], &["one"], "no_input"),
+        (&[("three", 1, "123")], &["one"], "hung_up"),
+        (&[("one", 1, "2")], &["three"], "no_input"),
+        (&[("one", 1, "1")], &["three"], "first"),
+        (&[], &[], "hung_up"),
+    ] {
+        let mut call = two_asks();
+        call.answers = answers
+            .iter()
+            .map(|&(step, nth, digits)| answer(step, nth, digits))
+            .collect();
+        call.unanswered = unanswered.iter().map(|id| id.parse().unwrap()).collect();
+        assert_eq!(call.result(), Some(result), "{answers:?} {unanswered:?}");
+        call.answers.reverse();
+        assert_eq!(call.result(), Some(result), "in any order");
+    }
+}
+
+#[test]
+fn result_without_an_outcome_tells_how_far_the_call_came() {
+    let mut call = two_asks();
+    call.steps_ended = true;
+    assert_eq!(call.result(), Some("completed"));
+    call.steps_ended = false;
+    call.delivery = Some(Delivery::None);
+    assert_eq!(call.result(), Some("error"));
+    call.delivery = None;
+    for status in [
+        CallStatus::Busy,
+        CallStatus::NoAnswer,
+        CallStatus::Failed,
+        CallStatus::Canceled,
+    ] {
+        call.status = status;
+        assert_eq!(call.result(), Some("not_reached"), "{status:?}");
+    }
+    call.status = CallStatus::InProgress;
+    assert_eq!(call.result(), None);
+}
+
+#[test]
+fn call_with_a_script_has_no_result() {
+    let mut call = testkit::new_call();
+    call.status = CallStatus::Completed;
+    assert_eq!(call.result(), None);
+}
