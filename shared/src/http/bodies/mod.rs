@@ -6,6 +6,7 @@ mod blocked_numbers;
 mod call_lists;
 mod calls;
 mod recordings;
+mod retries;
 mod users;
 
 pub use answers::AnswerBody;
@@ -14,6 +15,7 @@ pub use batches::{
 };
 pub use blocked_numbers::{BlockedNumberBody, BlockedNumberList};
 pub use call_lists::{CallList, CallPage};
-pub use calls::{CallBody, EventBody, RetryBody};
+pub use calls::{CallBody, EventBody};
 pub use recordings::{MediaBody, RecordingBody, RecordingList};
+pub use retries::RetryBody;
 pub use users::{UserBody, UserList};
