@@ -130,6 +130,24 @@ async fn contradictions_are_named_all_at_once_and_nothing_is_done() {
 }
 
 #[tokio::test]
+async fn number_out_of_range_is_told_in_the_words_of_the_api() {
+    let api = Api::with_queue().await;
+    for (wait, message) in [
+        (json!(86_401), "must be at most 86400"),
+        (json!(99_999_999_999_u64), "must be a smaller number"),
+        (json!(-1), "must not be negative"),
+        (json!(1.5), "must be a whole number"),
+        (json!("60"), "must be a whole number"),
+    ] {
+        let mut body = api.body();
+        body["max_wait_seconds"] = wait;
+        let answer = api.post(&body).await;
+        answer.assert_problem(422, "validation_failed");
+        assert_eq!(answer.json()["errors"][0]["message"], message, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn stack_without_a_queue_refuses_what_needs_one() {
     let api = Api::new().await;
     let at = json!(in_minutes(60).to_rfc3339());

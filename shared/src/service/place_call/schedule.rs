@@ -60,10 +60,9 @@ impl Scheduler {
         self.check_queue(request)?;
         let now = DateTime::now();
         let wanted = request.scheduled_at.as_ref().map(|time| time.at().max(now));
-        let waits = match request.outside_calling_hours {
-            Some(outside) => outside == OutsideCallingHours::Wait,
-            None => wanted.is_some(),
-        };
+        let outside = request.outside_calling_hours;
+        let outside = outside.unwrap_or_else(|| request.default_outside_calling_hours());
+        let waits = outside == OutsideCallingHours::Wait;
         self.rules.check_permanent(line, callee)?;
         let from = wanted.unwrap_or(now);
         let zone = callee.user.time_zone.as_ref();
