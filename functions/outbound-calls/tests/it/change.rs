@@ -178,6 +178,16 @@ async fn rules_are_checked_again() {
     let opens = first + TimeDelta::hours(24);
     assert_eq!(text(&answer.json()["due_at"])[..16], shown(opens)[..16]);
 
+    let end = opens + TimeDelta::minutes(30);
+    let crowded = json!({
+        "expires_at": end.to_rfc3339(),
+        "retry": { "max_attempts": 2, "delays_seconds": [3_600] },
+        "scheduled_at": later.to_rfc3339(),
+    });
+    let answer = api.patch(&id, &crowded).await;
+    answer.assert_problem(422, "validation_failed");
+    assert_eq!(answer.fields(), ["retry.delays_seconds"]);
+
     let blocked = json!({ "phone_number": "+18005550109" });
     api.send(&Request::post("/blocked-numbers", &blocked)).await;
     let answer = api.patch(&id, &json!({ "script": "Hello?" })).await;

@@ -221,6 +221,16 @@ async fn scheduled_call_moves_into_the_hours_or_is_refused() {
     let answer = api.post(&body).await;
     answer.assert_problem(422, "outside_calling_hours");
     assert_eq!(text(&answer.json()["next_allowed_at"]), next);
+    let detail = answer.text();
+    assert!(detail.contains("set a later expires_at"), "{detail}");
+    assert!(!detail.contains("max_wait_seconds"), "{detail}");
+
+    // The first attempt is at the opening, and the second would be after the end.
+    body["expires_at"] = json!((opens + TimeDelta::minutes(30)).to_rfc3339());
+    body["retry"] = json!({ "max_attempts": 2, "delays_seconds": [3_600] });
+    let answer = api.post(&body).await;
+    answer.assert_problem(422, "validation_failed");
+    assert_eq!(answer.fields(), ["retry.delays_seconds"]);
     assert_eq!(api.stage.count("calls").await, 1);
 }
 
