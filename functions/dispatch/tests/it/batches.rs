@@ -160,3 +160,18 @@ async fn call_that_cannot_be_ended_does_not_stop_the_others() {
     assert!(report.claimed >= 1, "{report:?}");
     assert!(scene.sent().await.contains(&due[1].call_id.to_string()));
 }
+
+#[tokio::test]
+async fn call_with_odd_fields_expires_like_the_others() {
+    let scene = Scene::new().await;
+    let due = scene.due(4, Priority::Normal).await;
+    for call in &due {
+        let expired = doc! { "expires_at": ago(Duration::from_secs(9)) };
+        scene.set(call, expired).await;
+    }
+    scene.set(&due[1], doc! { "events": "odd" }).await;
+    scene.look().await;
+    let calls = scene.stage.database().collection::<Document>("calls");
+    let expired = doc! { "status": CallStatus::Expired.as_str() };
+    assert_eq!(calls.count_documents(expired).await.unwrap(), 4);
+}

@@ -145,7 +145,7 @@ pub struct CallBody {
 impl From<Call> for CallBody {
     fn from(call: Call) -> Self {
         // The only attempt of a call without retries.
-        let attempts = call.retry.is_none().then(|| Attempts::of([&call]));
+        let attempts = (!call.is_in_a_series()).then(|| Attempts::of([&call]));
         Self {
             attempts: attempts.map(|attempts| attempts.dialled),
             reached: attempts.and_then(|attempts| attempts.reached),
