@@ -66,6 +66,30 @@ async fn scheduled_calls_are_canceled_and_erased() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn call_with_odd_fields_does_not_stop_the_erasure() {
+    let stage = Stage::with_twilio().await;
+    let user = stage.user().await;
+    waiting_calls(&stage, &user).await;
+    let calls = stage.database().collection::<Document>("calls");
+    let mut odd = calls
+        .find_one(doc! { "status": "scheduled" })
+        .await
+        .expect("the database answers")
+        .expect("a call that waits");
+    odd.insert("_id", "odd");
+    odd.insert("call_id", "odd");
+    odd.insert("events", "odd");
+    calls.insert_one(odd).await.expect("the database answers");
+
+    let stdout = succeed(&mut outdial_on(&stage, &["erase", &user, "--yes"]));
+    assert!(stdout.ends_with("erased\n"), "{stdout}");
+    let canceled = calls.count_documents(doc! { "status": "canceled" }).await;
+    assert_eq!(canceled.expect("the database answers"), 2);
+    let left = calls.count_documents(doc! { "user_id": &user }).await;
+    assert_eq!(left.expect("the database answers"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn batches_are_canceled_and_lose_their_texts() {
     let queue = "http://127.0.0.1:1/queue";
     let stage = Stage::with_twilio().await.set("DIAL_QUEUE_URL", queue);

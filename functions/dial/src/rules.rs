@@ -55,8 +55,11 @@ impl Verdict {
             .rules
             .check_permanent(line, callee)
             .map_err(RuleError::from);
-        let checked =
-            permanent.and_then(|()| app.rules.check_temporary(line, callee, zone, Utc::now()));
+        let checked = permanent.and_then(|()| {
+            let now = Utc::now();
+            app.rules
+                .check_temporary_for_a_dial(line, callee, zone, now)
+        });
         Ok(match checked {
             Ok(()) => Self::Allowed {
                 stopped: found.stop.is_some(),

@@ -63,7 +63,7 @@ pub(crate) async fn read(
     _: NoParameters,
 ) -> Result<axum::Json<CallBody>, Problem> {
     let call = app.call(id).await?;
-    if call.retry.is_none() {
+    if !call.is_in_a_series() {
         return Ok(axum::Json(call.into()));
     }
     let attempts = app.dao.list_attempts(call.first_call_id()).await?;

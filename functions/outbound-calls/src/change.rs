@@ -43,7 +43,7 @@ fn problem(error: ChangeCallError) -> Problem {
         ChangeCallError::NotFound => Problem::not_found("call"),
         ChangeCallError::Started => Problem::conflict(
             "call_started",
-            "The call is being dialled or goes on, so it can't be changed.",
+            "The call is being dialled or goes on, so it can't be changed. POST /calls/{call_id}/hangup ends it.",
         ),
         ChangeCallError::Ended => {
             Problem::conflict("call_ended", "The call has ended, so it can't be changed.")

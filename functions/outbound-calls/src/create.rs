@@ -62,6 +62,7 @@ pub(crate) async fn create(
     Json(request): Json<OutboundCallRequest>,
 ) -> Result<Response, Problem> {
     tracing::Span::current().record("to", tracing::field::display(&request.to_number));
+    let request = request.without_defaults();
     let key_name = caller.name.as_deref();
     let idempotency = Idempotency::of(&headers, key_name, "POST /calls/outbound", &request)?;
     let placed = app.placer.place(request, idempotency.as_ref(), caller.name);

@@ -158,7 +158,7 @@ impl WaitingFor {
 }
 
 /// The end of a call after which it is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RetryReason {
     /// The line was busy.

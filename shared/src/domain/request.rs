@@ -162,6 +162,24 @@ impl OutboundCallRequest {
     pub const DEFAULT_WAIT_SECONDS: u32 = 3_600;
     /// The longest such wait: a day, in seconds.
     pub const MAX_WAIT_SECONDS: u32 = 86_400;
+
+    /// The effect of closed calling hours if the request does not name it.
+    #[must_use]
+    pub fn default_outside_calling_hours(&self) -> OutsideCallingHours {
+        match self.scheduled_at {
+            Some(_) => OutsideCallingHours::Wait,
+            None => OutsideCallingHours::Refuse,
+        }
+    }
+
+    /// The request without a default that depends on another field, so that its hash does not depend on whether the client names
+    /// the default.
+    #[must_use]
+    pub fn without_defaults(mut self) -> Self {
+        let default = self.default_outside_calling_hours();
+        self.outside_calling_hours = self.outside_calling_hours.filter(|it| *it != default);
+        self
+    }
 }
 
 #[expect(

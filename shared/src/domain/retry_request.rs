@@ -67,7 +67,7 @@ fn reasons(mut on: Vec<RetryReason>) -> Result<Vec<RetryReason>, InvalidValue> {
             "must name at least one of busy, no-answer, failed and voicemail",
         ));
     }
-    on.sort_by_key(|reason| reason.as_str());
+    on.sort();
     on.dedup();
     Ok(on)
 }

@@ -82,14 +82,8 @@ impl Timing<'_> {
                 "can't be combined with scheduled_at: use expires_at",
             );
         }
+        faults.0.extend(self.fault_of_delays(due));
         if let Some(retry) = self.retry {
-            let end = end.unwrap_or_else(|| due.saturating_add_duration(self.default_life));
-            let last = due.saturating_add_duration(total_delay(retry, self.attempt));
-            faults.add(
-                end > due && last >= end,
-                "retry.delays_seconds",
-                "must leave time for max_attempts attempts before expires_at: their sum is too large",
-            );
             faults.add(
                 retry.on.contains(&RetryReason::Voicemail) && !self.detects_machines,
                 "retry.on",
@@ -97,6 +91,21 @@ impl Timing<'_> {
             );
         }
         faults.0
+    }
+
+    /// Returns the fault of the retries if not all attempts can begin before the end, the next one at `due`.
+    #[must_use]
+    pub fn fault_of_delays(&self, due: DateTime) -> Option<FieldFault> {
+        let retry = self.retry?;
+        let default_end = due.saturating_add_duration(self.default_life);
+        let end = self.expires_at.unwrap_or(default_end);
+        let last = due.saturating_add_duration(total_delay(retry, self.attempt));
+        (end > due && last >= end).then(|| FieldFault {
+            field: "retry.delays_seconds",
+            message:
+                "must leave time for max_attempts attempts before expires_at: their sum is too large"
+                    .to_owned(),
+        })
     }
 }
 

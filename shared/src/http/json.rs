@@ -165,6 +165,10 @@ impl DeserializeError for FieldErrors {
                     accepted.join(", ")
                 ),
             ),
+            ErrorKind::IncorrectValueKind {
+                actual: deserr::Value::NegativeInteger(_),
+                accepted: [ValueKind::Integer],
+            } => (here, "must not be negative".to_owned()),
             ErrorKind::IncorrectValueKind { accepted, .. } => {
                 (here, format!("must be {}", kinds(accepted)))
             }
@@ -174,7 +178,8 @@ impl DeserializeError for FieldErrors {
             ErrorKind::BadSequenceLen { expected, .. } => {
                 (here, format!("must have {expected} elements"))
             }
-            ErrorKind::Unexpected { msg } => (here, msg),
+            // The type of the field holds only smaller numbers. The message tells its limit, not the field's.
+            ErrorKind::Unexpected { .. } => (here, "must be a smaller number".to_owned()),
         };
         Self::and(so_far, field, message)
     }

@@ -52,7 +52,7 @@ pub async fn of_queue(dao: &Dao, ada: &User) {
         .await
         .unwrap();
     dao.cancel_untaken(&call).await.unwrap();
-    dao.set_aside_call(call.call_id).await.unwrap();
+    dao.set_aside_call(call.call_id, lease).await.unwrap();
     dao.queue_call(&call, &calls[0]).await.unwrap();
     dao.expire_calls().await.unwrap();
     dao.cancel_by_rule(&call, "number_blocked").await.unwrap();

@@ -28,6 +28,8 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
             Violation::new(kind, "an empty queue", format!("message {nth} of {count}"))
         }));
     }
+    let panics = evidence.panics.iter();
+    found.extend(panics.map(|place| Violation::new(Kind::Panicked, "no panic", place)));
     found.sort();
     found.dedup();
     found

@@ -38,6 +38,8 @@ pub struct Evidence {
     pub dead_letters: u64,
     /// Messages left in the queue.
     pub queued: u64,
+    /// The places in the source at which functions panicked.
+    pub panics: Vec<String>,
     /// The evidence about the dial queue, in a run that uses it.
     pub queue: Option<QueueEvidence>,
 }

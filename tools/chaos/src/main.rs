@@ -12,6 +12,7 @@ mod known;
 mod metrics;
 mod moment;
 mod operators;
+mod panics;
 mod plan;
 mod queue_events;
 mod report;

@@ -23,7 +23,7 @@ use crate::queue_events::QueueEvents;
 use crate::report::{Events, Report};
 use crate::services::{DIAL_QUEUE, Services};
 use crate::watchers::Watchers;
-use crate::{database_faults, metrics, settling, twilio_faults};
+use crate::{database_faults, metrics, panics, settling, twilio_faults};
 
 /// Number of times the database connections are cut for each hundred calls.
 const CUTS_PER_HUNDRED_CALLS: usize = 2;
@@ -134,6 +134,7 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
     }
     let mut evidence = services.evidence(&known).await?;
     evidence.webhooks = seen.log.webhooks;
+    evidence.panics = panics::places(&services.log)?;
     evidence.went_back = seen.statuses.went_back;
     if let (Some(queue), Some(deliveries)) = (&mut evidence.queue, seen.deliveries.get(DIAL_QUEUE))
     {

@@ -36,6 +36,8 @@ pub enum Kind {
     StuckKey,
     /// A client got a response that it must not get.
     WrongAnswer,
+    /// A function panicked.
+    Panicked,
     /// A call was dialled after the response to its cancellation.
     DialledAfterCancel,
     /// A call was dialled when it had expired.
@@ -72,7 +74,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds of every run, in the order of the table.
-    pub const USUAL: [Self; 14] = [
+    pub const USUAL: [Self; 15] = [
         Self::CallWithoutRecord,
         Self::DialledTwice,
         Self::StatusDiffers,
@@ -87,6 +89,7 @@ impl Kind {
         Self::StillQueued,
         Self::StuckKey,
         Self::WrongAnswer,
+        Self::Panicked,
     ];
 
     /// The further kinds of a run that uses the dial queue.
@@ -109,10 +112,10 @@ impl Kind {
         Self::BatchCountsDiffer,
     ];
 
-    /// Returns whether such a violation may end by waiting. A wrong dial or response stays.
+    /// Returns whether such a violation may end by waiting. A wrong dial or response stays, and a panic.
     pub fn may_settle(self) -> bool {
         let of_queue = [Self::NextAttemptMissing, Self::Forgotten];
-        let stays = [Self::DialledTwice, Self::WrongAnswer];
+        let stays = [Self::DialledTwice, Self::WrongAnswer, Self::Panicked];
         let is_usual = Self::USUAL.contains(&self) && !stays.contains(&self);
         is_usual || of_queue.contains(&self)
     }
@@ -134,6 +137,7 @@ impl Kind {
             Self::StillQueued => "webhooks left in the queue",
             Self::StuckKey => "keys without a final response",
             Self::WrongAnswer => "wrong responses to clients",
+            Self::Panicked => "panics of functions",
             Self::DialledAfterCancel => "calls dialled after their cancellation",
             Self::DialledExpired => "calls dialled after they expired",
             Self::DialledEarly => "calls dialled before their time",

@@ -108,7 +108,9 @@ async fn call_that_moved_to_a_later_time_is_not_dialled() {
     scene.set(&call, doc! { "due_at": later }).await;
     assert_eq!(scene.dial(&claim).await, 0);
     assert_eq!(scene.dials().await, 0);
-    assert_eq!(scene.read(&call).await.status, CallStatus::Scheduled);
+    let waiting = scene.read(&call).await;
+    assert_eq!(waiting.status, CallStatus::Scheduled);
+    assert_eq!(waiting.lease_id, None, "others may be leased");
 }
 
 #[tokio::test]
@@ -164,6 +166,30 @@ async fn call_that_cannot_be_read_is_set_aside() {
     assert_eq!(scene.dials().await, 0);
     let again: Claim = scene.claim().await;
     assert!(again.calls.is_empty(), "it is due in an hour");
+}
+
+#[tokio::test]
+async fn call_without_an_end_is_set_aside() {
+    let scene = Scene::new().await;
+    let odd = scene.due_call().await;
+    scene.set(&odd, doc! { "expires_at": null }).await;
+    assert_eq!(scene.dial_due().await, 0);
+    assert_eq!(scene.dials().await, 0);
+    assert_eq!(scene.read(&odd).await.lease_id, None);
+    assert!(scene.claim().await.calls.is_empty(), "it is due in an hour");
+}
+
+#[tokio::test]
+async fn call_of_an_unreadable_user_is_set_aside() {
+    let scene = Scene::new().await;
+    let odd = scene.due_call().await;
+    let users = scene.stage.database().collection::<bson::Document>("users");
+    let change = doc! { "$set": { "name": 7 } };
+    users.update_many(doc! {}, change).await.unwrap();
+    assert_eq!(scene.dial_due().await, 0);
+    assert_eq!(scene.dials().await, 0);
+    assert_eq!(scene.read(&odd).await.lease_id, None);
+    assert!(scene.claim().await.calls.is_empty(), "it is due in an hour");
 }
 
 #[tokio::test]

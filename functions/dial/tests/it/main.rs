@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod dials;
+mod odd;
 mod refusals;
 mod rules;
 mod support;

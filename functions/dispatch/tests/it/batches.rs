@@ -67,6 +67,31 @@ async fn batch_with_a_pace_of_its_own_keeps_it() {
 }
 
 #[tokio::test]
+async fn pause_of_a_batch_during_a_run_holds_up_no_other() {
+    let scene = Scene::new().await;
+    let mut batch_of = HashMap::new();
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        let (id, calls) = scene.batch(30, None).await;
+        batch_of.extend(calls.iter().map(|call| (call.call_id.to_string(), number)));
+        ids.push(id);
+    }
+    let pause = async {
+        while scene.dial_sent().await.is_empty() {}
+        scene.pause_batch(ids[0]).await;
+        let woken = scene.dao.wake_dispatch("another").await.unwrap();
+        assert!(woken.is_none(), "the run goes on");
+        let others =
+            |dialled: &HashMap<usize, usize>| dialled.get(&1).min(dialled.get(&2)).copied();
+        dial_until(&scene, &batch_of, |dialled| others(dialled) >= Some(15)).await
+    };
+    let (report, dialled) = tokio::join!(scene.run(Trigger::Schedule, LONG), pause);
+    assert!(report.superseded);
+    let paused = dialled.get(&0).copied().unwrap_or_default();
+    assert!(paused <= 10, "{paused} of 30");
+}
+
+#[tokio::test]
 async fn batches_are_completed_once_no_call_is_left() {
     let scene = Scene::new().await;
     let mut done = Vec::new();
@@ -134,4 +159,19 @@ async fn call_that_cannot_be_ended_does_not_stop_the_others() {
     let report = scene.look().await;
     assert!(report.claimed >= 1, "{report:?}");
     assert!(scene.sent().await.contains(&due[1].call_id.to_string()));
+}
+
+#[tokio::test]
+async fn call_with_odd_fields_expires_like_the_others() {
+    let scene = Scene::new().await;
+    let due = scene.due(4, Priority::Normal).await;
+    for call in &due {
+        let expired = doc! { "expires_at": ago(Duration::from_secs(9)) };
+        scene.set(call, expired).await;
+    }
+    scene.set(&due[1], doc! { "events": "odd" }).await;
+    scene.look().await;
+    let calls = scene.stage.database().collection::<Document>("calls");
+    let expired = doc! { "status": CallStatus::Expired.as_str() };
+    assert_eq!(calls.count_documents(expired).await.unwrap(), 4);
 }

@@ -161,10 +161,9 @@ async fn invalid_change_names_its_fields_and_changes_nothing() {
 
 #[tokio::test]
 async fn rules_are_checked_again() {
-    let hours = {
-        let opens = in_minutes(6 * 60).format("%H:%M");
-        format!("{opens}-{}", in_minutes(8 * 60).format("%H:%M"))
-    };
+    let first = in_minutes(6 * 60);
+    let closes = first + TimeDelta::hours(2);
+    let hours = format!("{}-{}", first.format("%H:%M"), closes.format("%H:%M"));
     let api = Api::with(|stage| having_queue(stage).set("CALLING_HOURS", &hours)).await;
     let toll_free = json!({ "to_number": "+18005550109" });
     let id = api.schedule(in_minutes(6 * 60 + 1), &toll_free).await;
@@ -176,8 +175,18 @@ async fn rules_are_checked_again() {
     let answer = api.patch(&id, &closed).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["waiting_for"], "calling_hours");
-    let opens = in_minutes(30 * 60);
+    let opens = first + TimeDelta::hours(24);
     assert_eq!(text(&answer.json()["due_at"])[..16], shown(opens)[..16]);
+
+    let end = opens + TimeDelta::minutes(30);
+    let crowded = json!({
+        "expires_at": end.to_rfc3339(),
+        "retry": { "max_attempts": 2, "delays_seconds": [3_600] },
+        "scheduled_at": later.to_rfc3339(),
+    });
+    let answer = api.patch(&id, &crowded).await;
+    answer.assert_problem(422, "validation_failed");
+    assert_eq!(answer.fields(), ["retry.delays_seconds"]);
 
     let blocked = json!({ "phone_number": "+18005550109" });
     api.send(&Request::post("/blocked-numbers", &blocked)).await;

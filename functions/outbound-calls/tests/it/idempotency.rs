@@ -85,6 +85,7 @@ async fn hash_of_a_request_without_new_fields_is_that_of_earlier_versions() {
     let mut with_defaults = bare.clone();
     with_defaults["priority"] = json!("normal");
     with_defaults["max_wait_seconds"] = json!(3_600);
+    with_defaults["outside_calling_hours"] = json!("refuse");
     with_defaults["scheduled_at"] = Value::Null;
     let mut scheduled = bare.clone();
     scheduled["scheduled_at"] = json!(in_minutes(60).to_rfc3339());
@@ -98,6 +99,34 @@ async fn hash_of_a_request_without_new_fields_is_that_of_earlier_versions() {
         let is_same = stored.get_str("request_hash").unwrap() == EARLIER;
         assert_eq!(is_same, is_earlier, "{body}");
     }
+}
+
+#[tokio::test]
+async fn default_that_a_client_names_is_the_same_request() {
+    let api = Api::with_queue().await;
+    let at = json!(in_minutes(60).to_rfc3339());
+    for (at, default, other) in [(Value::Null, "refuse", "wait"), (at, "wait", "refuse")] {
+        let mut body = api.body();
+        body["scheduled_at"] = at.clone();
+        let first = api.post_with_key(default, &body).await;
+        body["outside_calling_hours"] = json!(default);
+        let again = api.post_with_key(default, &body).await;
+        assert_replayed(&again, first.status.as_u16());
+        body["outside_calling_hours"] = json!(other);
+        api.post_with_key(default, &body)
+            .await
+            .assert_problem(422, "idempotency_key_reused");
+    }
+    let mut body = api.body();
+    body["retry"] = json!({});
+    let first = api.post_with_key("retry", &body).await;
+    body["retry"] = json!({
+        "max_attempts": 3,
+        "on": ["no-answer", "failed", "busy", "busy"],
+        "delays_seconds": [300, 3_600],
+    });
+    let again = api.post_with_key("retry", &body).await;
+    assert_replayed(&again, first.status.as_u16());
 }
 
 #[tokio::test]

@@ -130,6 +130,24 @@ async fn contradictions_are_named_all_at_once_and_nothing_is_done() {
 }
 
 #[tokio::test]
+async fn number_out_of_range_is_told_in_the_words_of_the_api() {
+    let api = Api::with_queue().await;
+    for (wait, message) in [
+        (json!(86_401), "must be at most 86400"),
+        (json!(99_999_999_999_u64), "must be a smaller number"),
+        (json!(-1), "must not be negative"),
+        (json!(1.5), "must be a whole number"),
+        (json!("60"), "must be a whole number"),
+    ] {
+        let mut body = api.body();
+        body["max_wait_seconds"] = wait;
+        let answer = api.post(&body).await;
+        answer.assert_problem(422, "validation_failed");
+        assert_eq!(answer.json()["errors"][0]["message"], message, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn stack_without_a_queue_refuses_what_needs_one() {
     let api = Api::new().await;
     let at = json!(in_minutes(60).to_rfc3339());
@@ -203,6 +221,16 @@ async fn scheduled_call_moves_into_the_hours_or_is_refused() {
     let answer = api.post(&body).await;
     answer.assert_problem(422, "outside_calling_hours");
     assert_eq!(text(&answer.json()["next_allowed_at"]), next);
+    let detail = answer.text();
+    assert!(detail.contains("set a later expires_at"), "{detail}");
+    assert!(!detail.contains("max_wait_seconds"), "{detail}");
+
+    // The first attempt is at the opening, and the second would be after the end.
+    body["expires_at"] = json!((opens + TimeDelta::minutes(30)).to_rfc3339());
+    body["retry"] = json!({ "max_attempts": 2, "delays_seconds": [3_600] });
+    let answer = api.post(&body).await;
+    answer.assert_problem(422, "validation_failed");
+    assert_eq!(answer.fields(), ["retry.delays_seconds"]);
     assert_eq!(api.stage.count("calls").await, 1);
 }
 

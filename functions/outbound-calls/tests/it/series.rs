@@ -53,6 +53,20 @@ async fn call_tells_how_many_attempts_were_dialled_and_whether_one_reached_a_per
 }
 
 #[tokio::test]
+async fn attempt_whose_retries_were_removed_still_counts_the_earlier_ones() {
+    let api = Api::new().await;
+    let first = attempt(&api, None, |call| call.status = CallStatus::Busy).await;
+    let last = attempt(&api, Some(&first), |call| {
+        call.status = CallStatus::NoAnswer;
+        call.retry = None;
+    })
+    .await;
+    for call in [&first, &last] {
+        assert_eq!(told(&api, call).await, (json!(2), json!(false)));
+    }
+}
+
+#[tokio::test]
 async fn unknown_answer_is_null_and_a_machine_is_no_person() {
     type Change = fn(&mut Call);
     let api = Api::new().await;

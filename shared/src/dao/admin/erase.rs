@@ -10,7 +10,10 @@ use mongodb::{
 
 use super::document::{StoredDocument, StoredDocuments};
 use crate::{
-    dao::{BLOCKED_NUMBERS, CALLS, DaoError, ERASED_AT, RECORDINGS, USERS, dial_queue},
+    dao::{
+        BLOCKED_NUMBERS, CALLS, DaoError, ERASED_AT, RECORDINGS, USERS, dial_queue,
+        stored::verbatim,
+    },
     domain::{Call, CallId, CallStatus, EventSource, StatusReason, UserId},
 };
 
@@ -88,7 +91,7 @@ pub async fn count_calls(database: &Database, user: UserId) -> Result<u64, DaoEr
 ///
 /// Any [`DaoError`].
 pub async fn cancel_calls(database: &Database, user: UserId) -> Result<(), DaoError> {
-    let calls = database.collection::<Document>(CALLS);
+    let calls = database.collection::<RawDocumentBuf>(CALLS);
     // First, so that no next attempt is made after the others are canceled.
     let mut retried = of_user(user);
     retried.insert("effects_open", true);
@@ -96,12 +99,15 @@ pub async fn cancel_calls(database: &Database, user: UserId) -> Result<(), DaoEr
     calls.update_many(retried, unwanted).await?;
     let mut waiting = of_user(user);
     waiting.extend(dial_queue::waiting());
-    let canceled = dial_queue::end(
-        CallStatus::Canceled,
-        EventSource::Api,
-        Some(StatusReason::Requested.as_str()),
-    )?;
-    calls.update_many(waiting, canceled).await?;
+    let status = CallStatus::Canceled;
+    let reason = StatusReason::Requested.as_str();
+    let canceled = dial_queue::end(status, EventSource::Api, Some(reason))?;
+    let mut found = calls.find(waiting).projection(doc! { "_id": 1 }).await?;
+    let mut ids = Vec::new();
+    while found.advance().await? {
+        ids.extend(verbatim(found.current())?.remove("_id"));
+    }
+    dial_queue::end_these(&calls, ids, &doc! {}, status, &canceled).await?;
     Ok(())
 }
 

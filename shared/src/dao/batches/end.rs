@@ -92,9 +92,10 @@ impl Dao {
     /// Any [`DaoError`].
     pub async fn cancel_batch_page(&self, id: BatchId) -> Result<bool, DaoError> {
         let reason = StatusReason::BatchCanceled.as_str();
-        let stages = dial_queue::end(CallStatus::Canceled, EventSource::Api, Some(reason))?;
-        self.end_page(in_lane_of(id), dial_queue::in_lane_order(), &stages, None)
-            .await?;
+        let status = CallStatus::Canceled;
+        let stages = dial_queue::end(status, EventSource::Api, Some(reason))?;
+        let (these, order) = (in_lane_of(id), dial_queue::in_lane_order());
+        self.end_page(these, order, status, &stages, None).await?;
         self.with_timeout(|| self.has_call(waiting_of(id))).await
     }
 

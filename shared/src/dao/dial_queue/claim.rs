@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::{DueCall, waiting, without_lease};
 use crate::{
-    dao::{Dao, DaoError, updates::server_now},
+    dao::{
+        Dao, DaoError,
+        updates::{by_id, server_now},
+    },
     domain::CallId,
 };
 
@@ -39,15 +42,17 @@ impl Dao {
         Ok(())
     }
 
-    /// Sets a call aside that cannot be read as a whole.
+    /// Sets a waiting call aside that cannot be dialled, because a document cannot be read. Does nothing if it is not under this
+    /// lease.
     ///
     /// # Errors
     ///
     /// Any [`DaoError`].
-    pub async fn set_aside_call(&self, id: CallId) -> Result<(), DaoError> {
+    pub async fn set_aside_call(&self, id: CallId, lease_id: &str) -> Result<(), DaoError> {
         let now = DateTime::now();
         self.with_timeout(|| async {
-            let mut this = super::super::updates::by_id(id);
+            let mut this = by_id(id);
+            this.insert("lease_id", lease_id);
             this.extend(waiting());
             let later = doc! {
                 "$set": { "due_at": now.saturating_add_duration(SET_ASIDE) },

@@ -1,8 +1,11 @@
 //! The ends of calls that wait: canceled by a client or a rule, or expired.
 
-use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, bson, doc};
+use mongodb::{
+    Collection,
+    bson::{Bson, DateTime, Document, RawDocumentBuf, bson, doc},
+};
 
-use super::waiting;
+use super::{waiting, without_lease};
 use crate::{
     dao::{
         Dao, DaoError,
@@ -11,6 +14,7 @@ use crate::{
         updates::{if_else, server_now, sid_is_absent},
     },
     domain::{Call, CallEvent, CallStatus, DialOutcome, EventSource, StatusReason},
+    telemetry::metrics::{self, Count},
 };
 
 /// Maximum number of calls that one operation ends.
@@ -125,11 +129,12 @@ impl Dao {
     pub async fn expire_calls(&self) -> Result<u64, DaoError> {
         let mut expired = doc! { "expires_at": { "$lte": DateTime::now() } };
         expired.extend(waiting());
-        let stages = end(CallStatus::Expired, EventSource::Queue, None)?;
+        let status = CallStatus::Expired;
+        let stages = end(status, EventSource::Queue, None)?;
         let still = bson!({ "$lte": ["$expires_at", server_now()] });
         let by_end = doc! { "expires_at": 1, "_id": 1 };
-        self.end_page(expired, by_end, &stages, Some(doc! { "$expr": still }))
-            .await
+        let still = Some(doc! { "$expr": still });
+        self.end_page(expired, by_end, status, &stages, still).await
     }
 
     /// Ends a page of the waiting calls that match a filter, in this order. `also` is checked again when each one is changed.
@@ -137,6 +142,7 @@ impl Dao {
         &self,
         filter: Document,
         order: Document,
+        status: CallStatus,
         stages: &[Document],
         also: Option<Document>,
     ) -> Result<u64, DaoError> {
@@ -152,17 +158,60 @@ impl Dao {
             while found.advance().await? {
                 ids.extend(verbatim(found.current())?.remove("_id"));
             }
-            if ids.is_empty() {
-                return Ok(0);
-            }
-            let mut these = doc! { "_id": { "$in": ids } };
-            these.extend(waiting());
-            these.extend(also.clone().unwrap_or_default());
-            Ok(calls
-                .update_many(these, stages.to_vec())
-                .await?
-                .modified_count)
+            let still = also.clone().unwrap_or_default();
+            end_these(&calls, ids, &still, status, stages).await
         })
         .await
+    }
+}
+
+/// Ends those of the documents that still wait and match the filter `still`. Returns their number, without those that ended in
+/// the same command before one with an odd field.
+///
+/// `stages` are those of [`end`] with this status. A document with an odd field, for which they fail, is logged and counted, and
+/// ends without an event.
+pub(in crate::dao) async fn end_these<T: Send + Sync>(
+    calls: &Collection<T>,
+    ids: Vec<Bson>,
+    still: &Document,
+    status: CallStatus,
+    stages: &[Document],
+) -> Result<u64, DaoError> {
+    let mut ended = 0;
+    let mut parts = vec![ids];
+    while let Some(mut part) = parts.pop().filter(|part| !part.is_empty()) {
+        let mut these = doc! { "_id": { "$in": &part } };
+        these.extend(waiting());
+        these.extend(still.clone());
+        let updated = calls.update_many(these.clone(), stages.to_vec()).await;
+        match updated.map_err(DaoError::from) {
+            Ok(updated) => ended += updated.modified_count,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) if part.len() == 1 => {
+                tracing::error!(%error, "waiting call has odd fields, ended without an event");
+                metrics::count(Count::UnreadableDocument);
+                let updated = calls.update_many(these, without_event(status)).await?;
+                ended += updated.modified_count;
+            }
+            Err(_) => {
+                let rest = part.split_off(part.len() / 2);
+                parts.extend([rest, part]);
+            }
+        }
+    }
+    Ok(ended)
+}
+
+/// The update that ends a waiting call whatever its other fields are.
+fn without_event(status: CallStatus) -> Document {
+    let mut removed = without_lease();
+    removed.insert("waiting_for", "");
+    doc! {
+        "$set": {
+            "status": status.as_str(),
+            "status_rank": status.rank(),
+            "updated_at": DateTime::now(),
+        },
+        "$unset": removed,
     }
 }

@@ -10,7 +10,7 @@ mod look;
 pub use callee::{BatchState, QueuedCallee};
 pub use change::ReadCall;
 pub use claim::Claim;
-pub(super) use end::end;
+pub(super) use end::{end, end_these};
 pub(super) use look::in_lane_order;
 pub use look::{DueCall, LaneHead, Look, LookRequest};
 

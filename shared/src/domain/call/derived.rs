@@ -18,6 +18,12 @@ impl Call {
         self.first_call_id.unwrap_or(self.call_id)
     }
 
+    /// Returns true if the call is one of several attempts, or may become one.
+    #[must_use]
+    pub fn is_in_a_series(&self) -> bool {
+        self.retry.is_some() || self.attempt() > 1
+    }
+
     /// Returns true if Twilio was asked to dial the call, or is about to be. False for a call that waits, or has only waited.
     #[must_use]
     pub fn was_dialled(&self) -> bool {

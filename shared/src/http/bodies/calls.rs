@@ -157,7 +157,7 @@ pub struct CallBody {
 impl From<Call> for CallBody {
     fn from(call: Call) -> Self {
         // The only attempt of a call without retries.
-        let attempts = call.retry.is_none().then(|| Attempts::of([&call]));
+        let attempts = (!call.is_in_a_series()).then(|| Attempts::of([&call]));
         Self {
             answers: call
                 .answers_in_order()

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::{
     CallPlacer, ChangeCallError, PlaceCallError,
     admit::Admission,
+    error::no_faults,
     schedule::{default_life, too_late, waits_for},
 };
 use crate::{
@@ -122,7 +123,10 @@ impl Admission {
             _ => series_ends,
         };
         if opens > times.from && opens >= expires_at {
-            return Err(too_late(opens).into());
+            return Err(too_late(opens, true).into());
+        }
+        if opens > times.from {
+            no_faults(timing(&changed, update, &times).fault_of_delays(opens))?;
         }
         let (due_at, waiting_for) = match call.due_at {
             Some(due_at) if !times.moves => (due_at, call.waiting_for),
@@ -183,17 +187,12 @@ fn with_content(call: &Call, update: &CallUpdate) -> Call {
     }
 }
 
-/// Checks the times and the retries, as far as the change concerns them.
-fn check_times(
-    changed: &Call,
-    update: &CallUpdate,
-    times: &Times,
-    now: DateTime,
-) -> Result<(), PlaceCallError> {
+/// The times and the retries, as far as the change concerns them.
+fn timing<'a>(changed: &'a Call, update: &CallUpdate, times: &Times) -> Timing<'a> {
     let concerns_times = times.moves || times.moves_end || update.retry.0.is_some();
     let concerns_retry = concerns_times || update.machine_detection.0.is_some();
     let scheduled_at = update.scheduled_at.0.as_ref().map(RequestedTime::at);
-    let timing = Timing {
+    Timing {
         scheduled_at: scheduled_at.or(Some(times.from).filter(|_| concerns_times)),
         expires_at: times.ends,
         default_life: default_life(changed),
@@ -201,8 +200,17 @@ fn check_times(
         retry: changed.retry.as_ref().filter(|_| concerns_retry),
         attempt: changed.attempt(),
         detects_machines: changed.machine_detection.is_some(),
-    };
-    let mut faults = timing.faults(now);
+    }
+}
+
+/// Checks the times and the retries.
+fn check_times(
+    changed: &Call,
+    update: &CallUpdate,
+    times: &Times,
+    now: DateTime,
+) -> Result<(), PlaceCallError> {
+    let mut faults = timing(changed, update, times).faults(now);
     let is_over = changed.expires_at.is_some_and(|end| times.from >= end);
     if times.moves
         && !times.moves_end
@@ -215,9 +223,5 @@ fn check_times(
                 .to_owned(),
         });
     }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(PlaceCallError::Invalid(faults))
-    }
+    no_faults(faults)
 }

@@ -35,6 +35,22 @@ pub enum PlaceCallError {
     Database(DaoError),
 }
 
+/// Passes if there are no faults.
+///
+/// # Errors
+///
+/// [`PlaceCallError::Invalid`] with all of them.
+pub(super) fn no_faults(
+    faults: impl IntoIterator<Item = FieldFault>,
+) -> Result<(), PlaceCallError> {
+    let faults: Vec<_> = faults.into_iter().collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(PlaceCallError::Invalid(faults))
+    }
+}
+
 impl From<DaoError> for PlaceCallError {
     fn from(error: DaoError) -> Self {
         Self::Database(error)

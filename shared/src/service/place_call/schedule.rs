@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bson::DateTime;
 use chrono::Utc;
 
-use super::error::PlaceCallError;
+use super::error::{PlaceCallError, no_faults};
 use crate::{
     dao::Callee,
     domain::{
@@ -60,10 +60,9 @@ impl Scheduler {
         self.check_queue(request)?;
         let now = DateTime::now();
         let wanted = request.scheduled_at.as_ref().map(|time| time.at().max(now));
-        let waits = match request.outside_calling_hours {
-            Some(outside) => outside == OutsideCallingHours::Wait,
-            None => wanted.is_some(),
-        };
+        let outside = request.outside_calling_hours;
+        let outside = outside.unwrap_or_else(|| request.default_outside_calling_hours());
+        let waits = outside == OutsideCallingHours::Wait;
         self.rules.check_permanent(line, callee)?;
         let from = wanted.unwrap_or(now);
         let zone = callee.user.time_zone.as_ref();
@@ -78,7 +77,11 @@ impl Scheduler {
             None => series_ends.min(now.saturating_add_duration(longest_wait(request))),
         };
         if due_at > from && due_at >= expires_at {
-            return Err(too_late(due_at).into());
+            return Err(too_late(due_at, due_at >= series_ends).into());
+        }
+        let retry = request.retry.as_ref().map(|retry| retry.until(series_ends));
+        if due_at > from {
+            no_faults(timing(request, retry.as_ref()).fault_of_delays(due_at))?;
         }
         Ok(Schedule {
             is_now: wanted.is_none() && due_at <= now,
@@ -86,7 +89,7 @@ impl Scheduler {
             may_wait: self.has_queue && request.max_wait_seconds != Some(0),
             expires_at,
             waiting_for: waits_for(from, due_at),
-            retry: request.retry.as_ref().map(|retry| retry.until(series_ends)),
+            retry,
         })
     }
 
@@ -103,7 +106,7 @@ impl Scheduler {
             (false, Some((field, _))) => Err(CallRefusal::of_field(
                 RefusalCode::SchedulingUnavailable,
                 *field,
-                "needs the dial queue, which this stack does not have",
+                "needs the dial queue, which this stack does not have: leave the field out, or have an operator add the queue",
             )),
             _ => Ok(()),
         }
@@ -163,20 +166,18 @@ impl Scheduler {
 pub(super) fn check_timing(request: &OutboundCallRequest) -> Result<(), PlaceCallError> {
     let retry = request.retry.as_ref();
     let retry = retry.map(|retry| retry.until(DateTime::MAX));
-    let timing = Timing {
+    no_faults(timing(request, retry.as_ref()).faults(DateTime::now()))
+}
+
+fn timing<'a>(request: &OutboundCallRequest, retry: Option<&'a Retry>) -> Timing<'a> {
+    Timing {
         scheduled_at: request.scheduled_at.as_ref().map(RequestedTime::at),
         expires_at: request.expires_at.as_ref().map(RequestedTime::at),
         default_life: DEFAULT_LIFE,
         max_wait_seconds: request.max_wait_seconds,
-        retry: retry.as_ref(),
+        retry,
         attempt: 1,
         detects_machines: request.machine_detection.is_some(),
-    };
-    let faults = timing.faults(DateTime::now());
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(PlaceCallError::Invalid(faults))
     }
 }
 
@@ -197,10 +198,16 @@ pub(super) fn waits_for(from: DateTime, due_at: DateTime) -> WaitingFor {
     }
 }
 
-/// The refusal of a call that the hours allow only after it expires.
-pub(super) fn too_late(opens: DateTime) -> CallRefusal {
-    let message = "may be called within the calling hours only after the call expires: set a later expires_at, or a larger max_wait_seconds";
-    outside("to_number", message, opens)
+/// The refusal of a call that the hours allow only after it expires: by its `expires_at`, or else by its `max_wait_seconds`.
+pub(super) fn too_late(opens: DateTime, by_expires_at: bool) -> CallRefusal {
+    let remedy = if by_expires_at {
+        "set a later expires_at"
+    } else {
+        "set a larger max_wait_seconds, or scheduled_at"
+    };
+    let message =
+        format!("may be called within the calling hours only after the call expires: {remedy}");
+    outside("to_number", &message, opens)
 }
 
 fn outside(field: &'static str, message: &str, opens: DateTime) -> CallRefusal {

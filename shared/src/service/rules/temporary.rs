@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -14,6 +16,9 @@ use crate::{
 };
 
 impl Rules {
+    /// Longest time between the check of the rules and the dial.
+    pub const DIALLED_WITHIN: Duration = Duration::from_secs(2);
+
     /// Checks what may change by itself: the kill switch, then the calling hours. `zone` is the person's time zone: the
     /// recipient's own, or the user's.
     ///
@@ -37,6 +42,23 @@ impl Rules {
             Some(hours) => hours.check(&hours.zones(zone, number_zones(line), now)?, now),
             None => Ok(()),
         }
+    }
+
+    /// As [`Rules::check_temporary`], for a call that is dialled at `now` or up to two seconds later ([`Rules::DIALLED_WITHIN`]).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Rules::check_temporary`]. If the hours close in less than two seconds, the next allowed time is after that.
+    pub fn check_temporary_for_a_dial(
+        &self,
+        line: &Line,
+        callee: &Callee,
+        zone: Option<&TimeZone>,
+        now: DateTime<Utc>,
+    ) -> Result<(), RuleError> {
+        let last = now + Self::DIALLED_WITHIN;
+        self.check_temporary(line, callee, zone, now)?;
+        self.check_temporary(line, callee, zone, last)
     }
 
     /// Returns the first time from `from` on at which the hours allow a call: `from`, or a whole minute. `None` if the next 366

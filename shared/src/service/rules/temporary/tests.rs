@@ -66,6 +66,26 @@ fn next_allowed_time_is_open_in_all_zones_of_the_number() {
 }
 
 #[test]
+fn dial_must_be_over_when_the_hours_close() {
+    let rules = week();
+    let check = |at| rules.check_temporary_for_a_dial(&line(NEW_YORK), &callee(None), None, at);
+    assert_eq!(check(utc("2026-12-02T01:59:57.999Z")), Ok(()));
+    for at in ["2026-12-02T01:59:58Z", "2026-12-02T01:59:59.999Z"] {
+        let Err(RuleError::Refused(CallRefusal::Field {
+            next_allowed_at: Some(next),
+            ..
+        })) = check(utc(at))
+        else {
+            panic!("refused at {at}");
+        };
+        assert_eq!(next, utc("2026-12-02T13:00:00Z"));
+    }
+    // It must not begin early either.
+    assert!(check(utc("2026-12-02T12:59:59Z")).is_err());
+    assert_eq!(check(utc("2026-12-02T13:00:00Z")), Ok(()));
+}
+
+#[test]
 fn next_allowed_time_passes_over_weekends_and_holidays() {
     let rules = week();
     // From Saturday evening to Monday, and from Christmas Eve over Friday to Saturday.

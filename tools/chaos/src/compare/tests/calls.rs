@@ -139,3 +139,9 @@ fn key_without_response_and_wrong_response_are_found() {
         assert_eq!(after(|it| it.keys[0].answers.push(twilio)), []);
     }
 }
+
+#[test]
+fn panic_of_a_function_is_found() {
+    let found = after(|it| it.panics.push("src/run.rs:1:2".to_owned()));
+    assert_eq!(found, [Kind::Panicked]);
+}
