@@ -12,7 +12,7 @@ use crate::{
     apology::VoiceRequest,
     app::App,
     found::{GOODBYE, call_to_play, hears_notice, speech_of},
-    steps::{self, StepRequest},
+    steps::{self, StepRequest, failed_at},
 };
 
 /// Answer a voice request
@@ -37,16 +37,19 @@ use crate::{
 pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response {
     let call_sid = parse_voice(&form.body);
     let step = StepRequest::of(&form);
+    let failed_at = failed_at(&form);
+    let is_at_end = matches!(failed_at, Some(Place::End(_)));
     let request = VoiceRequest {
         call_id: form.call_id,
         call_sid: call_sid.as_ref().ok().cloned(),
         request_id: form.request_id,
-        hangs_up: step.as_ref().is_some_and(StepRequest::is_end),
+        hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::is_end),
     };
     let response = async {
         match (&call_sid, &step) {
             (Ok(sid), Some(step)) => steps::play(&app, &request, step, sid).await,
-            (Ok(sid), None) => look_up(&app, &request, sid, &form.url).await,
+            (Ok(_), None) if is_at_end => twiml(twilio::hangup()),
+            (Ok(sid), None) => look_up(&app, &request, sid, &form.url, failed_at).await,
             (Err(error), _) => {
                 tracing::error!(%error, "malformed voice request");
                 app.apologize(&request).await
@@ -56,9 +59,19 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
     app.guarded(&request, response).await
 }
 
-async fn look_up(app: &App, request: &VoiceRequest, sid: &CallSid, url: &str) -> Response {
+async fn look_up(
+    app: &App,
+    request: &VoiceRequest,
+    sid: &CallSid,
+    url: &str,
+    failed_at: Option<Place>,
+) -> Response {
     match app.dao.look_up_for_voice(request.call_id, sid).await {
         Ok(found) => match call_to_play(app, found, sid) {
+            Ok(call) if has_begun(&call, failed_at) => {
+                tracing::error!(call_sid = %sid, "steps failed, apologized");
+                app.apologize(request).await
+            }
             Ok(call) => instructions(app, &call, url),
             Err(response) => response,
         },
@@ -73,6 +86,15 @@ async fn look_up(app: &App, request: &VoiceRequest, sid: &CallSid, url: &str) ->
             app.apologize(request).await
         }
     }
+}
+
+/// Returns true if a request after the start of the steps failed. Otherwise the person would hear them again, perhaps for ever.
+fn has_begun(call: &Call, failed_at: Option<Place>) -> bool {
+    call.steps.is_some()
+        && match failed_at {
+            Some(place) => place != Place::Start,
+            None => call.delivery.is_some(),
+        }
 }
 
 /// Returns the TwiML of a call from its start: it speaks the recording notice and the script or the first steps, or hangs up if

@@ -26,8 +26,7 @@ pub(crate) struct StepRequest {
 impl StepRequest {
     /// Returns the request if its URL has a place. Such a URL has a `call_id`.
     pub(crate) fn of(form: &SignedForm) -> Option<Self> {
-        let (_, query) = form.url.split_once('?')?;
-        let pairs: Vec<(String, String)> = form_pairs(query.as_bytes()).into_owned().collect();
+        let pairs = query_pairs(&form.url);
         let digits = form_pairs(&form.body).find(|(name, _)| name == "Digits");
         let pressed = pairs.iter().find(|(name, _)| name == PRESSED);
         let keys = digits
@@ -45,6 +44,18 @@ impl StepRequest {
     pub(crate) fn is_end(&self) -> bool {
         matches!(self.place, Place::End(_))
     }
+}
+
+/// Returns the place in the steps at which a request failed, if this one is for the fallback URL and Twilio names the other.
+pub(crate) fn failed_at(form: &SignedForm) -> Option<Place> {
+    let (_, url) = form_pairs(&form.body).find(|(name, _)| name == "ErrorUrl")?;
+    Place::of_pairs(&query_pairs(&url))
+}
+
+fn query_pairs(url: &str) -> Vec<(String, String)> {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let query = query.split('#').next().unwrap_or_default();
+    form_pairs(query.as_bytes()).into_owned().collect()
 }
 
 /// Answers a request at a place of the steps.

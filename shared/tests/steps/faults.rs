@@ -138,7 +138,7 @@ fn steps_are_few_and_short() {
     assert_eq!(paths(json!({})), [""]);
     assert_eq!(paths(json!(vec![json!({ "say": "A." }); 21])), [""]);
     assert!(read(json!(vec![json!({ "say": "A." }); 20])).is_ok());
-    let long = |text: &str| json!(vec![json!({ "say": text.repeat(2_500) }); 16]);
+    let long = |text: &str| json!(vec![json!({ "say": text.repeat(2_300) }); 10]);
     assert!(read(long("a")).is_ok());
     assert_eq!(paths(long("é")), [""]);
     assert_eq!(paths(long("&")), [""]);

@@ -222,6 +222,34 @@ async fn fallback_plays_the_steps_from_their_start() {
 }
 
 #[tokio::test]
+async fn fallback_never_plays_the_steps_again() {
+    let stage = Stage::new().await;
+    let ask = format!("{FIRST}&keys=1");
+    for (failed, expected) in [
+        ("step=end&end=1", "<Hangup></Hangup>".to_owned()),
+        (&ask, say(APOLOGY)),
+        ("", say(APOLOGY)),
+    ] {
+        let scene = scene(&stage, confirm()).await;
+        scene.says("step=start", None).await;
+        let url = format!(
+            "{BASE_URL}/twilio/voice?call_id={}&{failed}#rc=1",
+            scene.call.call_id
+        );
+        let mut params = params(scene.sid());
+        params.push(("ErrorUrl", url));
+        let path = format!("/twilio/voice?call_id={}&fallback=1", scene.call.call_id);
+        let request = Request::webhook(&path, &pairs(&params));
+        let document = twiml(&request.send(&router(&stage)).await);
+        assert_eq!(document, expected, "{failed}");
+        assert_eq!(
+            scene.stored().await.get_str("delivery").ok(),
+            Some("started")
+        );
+    }
+}
+
+#[tokio::test]
 async fn keys_survive_the_redirects_of_an_outage() {
     let queue = Queue::new().await;
     let stage = Stage::new().await.spilling_into(&queue);

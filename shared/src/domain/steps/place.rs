@@ -84,7 +84,7 @@ impl AskPlace {
     /// Returns true if the ask is not played again.
     #[must_use]
     pub fn is_last(&self) -> bool {
-        self.nth >= self.tries || self.nth + self.repeats >= Self::MAX_PLAYS
+        self.nth >= self.tries || self.nth.saturating_add(self.repeats) >= Self::MAX_PLAYS
     }
 
     /// The option that the keys choose.

@@ -6,8 +6,9 @@ use super::{
     step::{Action, Step, Then},
 };
 
-/// The most bytes that the steps may say, each repetition included. Every document fits Twilio's 64 KB then.
-pub(super) const MAX_SPOKEN_BYTES: usize = 48_000;
+/// The most bytes that the steps may say, each repetition included. Every document fits Twilio's 64 KB then, and a page of 100
+/// calls fits a response of Lambda.
+pub(super) const MAX_SPOKEN_BYTES: usize = 24_000;
 /// The bytes of the element around a part.
 const ELEMENT_BYTES: usize = 100;
 
