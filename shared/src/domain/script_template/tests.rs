@@ -71,10 +71,9 @@ fn variable_that_no_recipient_can_have_is_refused() {
         said.contains("line 1, column 6): a variable's name has at most 64"),
         "{said}"
     );
-    let many = |count: usize| -> String {
-        (0..count)
-            .map(|nth| format!("{{{{ v{nth} }}}}{{{{ v{nth} }}}}"))
-            .collect()
+    let many = |count: usize| {
+        let variables: Vec<_> = (0..count).map(|nth| format!("{{{{ v{nth} }}}}")).collect();
+        variables.concat().repeat(2)
     };
     template(&many(64));
     let said = refusal(&many(65));
