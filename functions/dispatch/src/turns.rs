@@ -108,8 +108,10 @@ impl Turns {
         &self.all[position]
     }
 
-    /// Sets the batches that run now. Keeps what is known of them.
-    pub(crate) fn set_running(&mut self, running: Vec<RunningBatch>) {
+    /// Sets the batches that run now. Keeps what is known of them. Returns whether lanes have other positions now, so that those
+    /// in an earlier look are wrong.
+    pub(crate) fn set_running(&mut self, running: Vec<RunningBatch>) -> bool {
+        let before = self.batch_ids();
         let known = self.all.split_off(1).into_iter();
         let mut known: HashMap<BatchId, Turn> = known
             .filter_map(|turn| Some((turn.batch?.id, turn)))
@@ -128,6 +130,13 @@ impl Turns {
             let id = turn.batch.map(|batch| *batch.id.as_bytes());
             u128::from_be_bytes(id.unwrap_or_default()) ^ seed
         });
+        self.batch_ids() != before
+    }
+
+    /// The batches in the order of their positions.
+    fn batch_ids(&self) -> Vec<BatchId> {
+        let batches = self.all.iter().filter_map(|turn| turn.batch);
+        batches.map(|batch| batch.id).collect()
     }
 
     /// Removes a batch that has ended.

@@ -41,6 +41,20 @@ fn ids(turns: &Turns, positions: &[usize]) -> Vec<BatchId> {
 }
 
 #[test]
+fn positions_change_with_the_running_batches_only() {
+    let running = batches(3, None);
+    let mut turns = turns(&running);
+    assert!(!turns.set_running(running.clone()));
+    let mut reversed = running.clone();
+    reversed.reverse();
+    assert!(!turns.set_running(reversed));
+    assert!(turns.set_running(running[1..].to_vec()));
+    assert!(turns.set_running(running));
+    assert!(turns.set_running(Vec::new()));
+    assert!(!turns.set_running(Vec::new()));
+}
+
+#[test]
 fn look_reads_at_most_twenty_batches_and_later_looks_the_others() {
     let running = batches(60, None);
     let mut turns = turns(&running);

@@ -126,6 +126,38 @@ async fn batch_that_starts_during_a_run_is_found_after_a_wake_up() {
 }
 
 #[tokio::test]
+async fn batch_that_is_paused_during_a_run_is_left_out_and_the_others_go_on() {
+    let scene = Scene::new().await;
+    let (paused, calls) = scene.batch(40, None).await;
+    let mut batch_of: HashMap<_, _> = calls
+        .iter()
+        .map(|call| (call.call_id.to_string(), 0))
+        .collect();
+    let (_, calls) = scene.batch(40, None).await;
+    batch_of.extend(calls.iter().map(|call| (call.call_id.to_string(), 1)));
+    let run = scene.run(Trigger::Schedule, LONG);
+    let (report, dialled) = tokio::join!(run, async {
+        let begun = Instant::now();
+        while scene.dial_sent().await.is_empty() {
+            assert!(begun.elapsed() < MAY_TAKE);
+        }
+        let change = doc! { "$set": { "status": "paused" } };
+        let batches = scene.stage.database().collection::<Document>("batches");
+        let this = doc! { "_id": paused.to_string() };
+        batches.update_one(this, change).await.unwrap();
+        assert!(scene.dao.wake_dispatch("waker").await.unwrap().is_none());
+        // Those that were dialled before are not counted.
+        dial_until(&scene, &batch_of, |dialled| {
+            dialled.get(&1).is_some_and(|calls| *calls >= 25)
+        })
+        .await
+    });
+    assert!(report.superseded);
+    let of_paused = dialled.get(&0).copied().unwrap_or_default();
+    assert!(of_paused < 15, "{dialled:?}");
+}
+
+#[tokio::test]
 async fn call_that_cannot_be_ended_does_not_stop_the_others() {
     let scene = Scene::new().await;
     let due = scene.due(2, Priority::Normal).await;
