@@ -122,10 +122,7 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
         });
     }
     let api = Api::open(connection)?;
-    let user = match &options.user {
-        Some(id) => id.clone(),
-        None => user::only(&api).await?,
-    };
+    let user = user::choose(&api, options.user.as_deref()).await?;
     if !arguments.yes {
         let question = format!(
             "Call {} recipients, {}?",

@@ -1,4 +1,4 @@
-//! The user whom a batch is for, if the command line names none.
+//! The user whom a batch is for.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -20,12 +20,15 @@ struct User {
     id: String,
 }
 
-/// Returns the id of the service's only user.
+/// Returns the id of the user whom the command line names or, without one, of the service's only user.
 ///
 /// # Errors
 ///
 /// If there are none or several, the key may not read users, or the service does not respond.
-pub async fn only(api: &Api) -> Result<String> {
+pub async fn choose(api: &Api, named: Option<&str>) -> Result<String> {
+    if let Some(id) = named {
+        return Ok(id.to_owned());
+    }
     // A second one is enough to know that there are several.
     let request = api.request(Method::GET, "/users?page_size=2");
     let page: Page = api
