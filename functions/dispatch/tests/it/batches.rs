@@ -167,32 +167,3 @@ async fn call_that_cannot_be_ended_does_not_stop_the_others() {
     assert!(report.claimed >= 1, "{report:?}");
     assert!(scene.sent().await.contains(&due[1].call_id.to_string()));
 }
-
-#[tokio::test]
-async fn call_that_cannot_be_ended_does_not_keep_the_others_waiting() {
-    let scene = Scene::new().await;
-    let due = scene.due(3, Priority::Normal).await;
-    for (call, seconds) in due.iter().zip([9, 8, 7]) {
-        let expired = doc! { "expires_at": ago(Duration::from_secs(seconds)) };
-        scene.set(call, expired).await;
-    }
-    let (canceled, calls) = scene.batch(3, None).await;
-    let oldest = doc! { "due_at": ago(Duration::from_hours(1)) };
-    scene.set(&calls[0], oldest).await;
-    for odd in [&due[0], &calls[0]] {
-        scene.set(odd, doc! { "events": "odd" }).await;
-    }
-    let canceling = doc! { "$set": { "status": "canceling" } };
-    let batches = scene.stage.database().collection::<Document>("batches");
-    let this = doc! { "_id": canceled.to_string() };
-    batches.update_one(this, canceling).await.unwrap();
-    let report = scene.look().await;
-    assert_eq!(report.expired, 2);
-    for call in &due[1..] {
-        assert_eq!(scene.read(call).await.status, CallStatus::Expired);
-    }
-    for call in &calls[1..] {
-        assert_eq!(scene.read(call).await.status, CallStatus::Canceled);
-    }
-    assert_eq!(scene.batch_status(canceled).await, "canceling");
-}

@@ -133,10 +133,6 @@ impl Dao {
     }
 
     /// Ends a page of the waiting calls that match a filter, in this order. `also` is checked again when each one is changed.
-    ///
-    /// # Errors
-    ///
-    /// Any [`DaoError`]. A malformed call does not stop the others: it is an error only once no other one ends.
     pub(in crate::dao) async fn end_page(
         &self,
         filter: Document,
@@ -159,28 +155,13 @@ impl Dao {
             if ids.is_empty() {
                 return Ok(0);
             }
-            let change = async |these: Bson| {
-                let mut these = doc! { "_id": these };
-                these.extend(waiting());
-                these.extend(also.clone().unwrap_or_default());
-                let changed = calls.update_many(these, stages.to_vec()).await;
-                changed
-                    .map(|changed| changed.modified_count)
-                    .map_err(DaoError::from)
-            };
-            let error = match change(bson!({ "$in": ids.clone() })).await {
-                Err(error) if !error.is_transient() => error,
-                done => return done,
-            };
-            // A malformed call stops an update of many.
-            let mut ended = 0;
-            for id in ids {
-                match change(id).await {
-                    Err(error) if error.is_transient() => return Err(error),
-                    changed => ended += changed.unwrap_or_default(),
-                }
-            }
-            if ended > 0 { Ok(ended) } else { Err(error) }
+            let mut these = doc! { "_id": { "$in": ids } };
+            these.extend(waiting());
+            these.extend(also.clone().unwrap_or_default());
+            Ok(calls
+                .update_many(these, stages.to_vec())
+                .await?
+                .modified_count)
         })
         .await
     }
