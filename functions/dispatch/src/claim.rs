@@ -10,11 +10,12 @@ use serde_json::json;
 
 use crate::lanes::{Found, Lanes, leased_max};
 
-/// Chooses the calls to claim: the most urgent lanes first, at most as many as may be leased at a time. Bulk lanes take turns.
+/// Chooses the calls to claim: the most urgent lanes first, at most as many as may be leased at a time. Bulk lanes take turns. A
+/// batch that runs no longer gets none.
 pub(crate) fn choose(lanes: &mut Lanes, found: &Found, pace: Pace) -> Vec<DueCall> {
     let mut leased = found.look.leased;
     let mut chosen = Vec::new();
-    for lane in found.lanes.iter().filter(|lane| lane.turn.is_none()) {
+    for lane in found.lanes.iter().filter(|lane| lane.bulk.is_none()) {
         let left = leased_max(pace, lane.priority).saturating_sub(leased);
         for call in lane.calls.iter().take(left as usize) {
             chosen.push(*call);
@@ -25,16 +26,16 @@ pub(crate) fn choose(lanes: &mut Lanes, found: &Found, pace: Pace) -> Vec<DueCal
     let bulk = found.lanes.iter();
     let mut bulk: Vec<_> = bulk
         .filter_map(|lane| {
-            let turn = lane.turn?;
-            let allowed = lanes.turns.at(turn).allowed();
-            Some((turn, lane.calls.iter().take(allowed), 0_u32))
+            let turn = lanes.turns.get(lane.bulk?)?;
+            let calls = lane.calls.iter().take(turn.allowed());
+            Some((turn.served(), lane.bulk?, calls, 0_u32))
         })
         .collect();
-    bulk.sort_by_key(|(turn, ..)| lanes.turns.at(*turn).served());
+    bulk.sort_by_key(|(served, ..)| *served);
     let mut is_taken = true;
     while is_taken && leased < most {
         is_taken = false;
-        for (_, calls, claimed) in &mut bulk {
+        for (.., calls, claimed) in &mut bulk {
             if leased < most
                 && let Some(call) = calls.next()
             {
@@ -45,8 +46,8 @@ pub(crate) fn choose(lanes: &mut Lanes, found: &Found, pace: Pace) -> Vec<DueCal
             }
         }
     }
-    for (turn, _, claimed) in bulk {
-        lanes.turns.note_claimed(turn, lanes.looks, claimed);
+    for (_, lane, _, claimed) in bulk {
+        lanes.turns.note_claimed(lane, lanes.looks, claimed);
     }
     chosen
 }

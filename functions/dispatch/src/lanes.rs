@@ -6,7 +6,7 @@ use outdial::{
     domain::{Lane, Pace, Priority},
 };
 
-use crate::turns::Turns;
+use crate::turns::{BulkLane, Turns};
 
 /// Seconds of the pace that may be leased at a time: as long as `dial` waits for a permit. Urgent calls may overtake the others, so
 /// more of them are.
@@ -37,8 +37,8 @@ pub(crate) struct Lanes {
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     priority: Priority,
-    /// The position among the bulk lanes, which take turns.
-    turn: Option<usize>,
+    /// The bulk lane, which takes turns with others.
+    bulk: Option<BulkLane>,
     calls: u32,
 }
 
@@ -46,7 +46,8 @@ struct Reading {
 #[derive(Debug)]
 pub(crate) struct LaneCalls {
     pub(crate) priority: Priority,
-    pub(crate) turn: Option<usize>,
+    /// The bulk lane, which takes turns with others.
+    pub(crate) bulk: Option<BulkLane>,
     pub(crate) calls: Vec<DueCall>,
 }
 
@@ -75,8 +76,8 @@ impl Lanes {
     pub(crate) async fn look(&mut self, dao: &Dao, with_batches: bool) -> Result<Found, DaoError> {
         let now = DateTime::now();
         let readings = self.readings(now);
-        let lane = |reading: &Reading| match reading.turn {
-            Some(turn) => self.turns.at(turn).lane(),
+        let lane = |reading: &Reading| match reading.bulk {
+            Some(bulk) => Lane::from(bulk),
             None => Lane::of(reading.priority, None),
         };
         let lanes: Vec<_> = readings
@@ -98,8 +99,8 @@ impl Lanes {
             next_due_at: None,
         };
         for (reading, head) in readings.into_iter().zip(heads) {
-            if let Some(turn) = reading.turn {
-                self.turns.note_read(turn, self.looks, &head);
+            if let Some(bulk) = reading.bulk {
+                self.turns.note_read(bulk, self.looks, &head);
             } else {
                 let next = found.next_due_at.into_iter().chain(head.next_due_at).min();
                 found.next_due_at = next;
@@ -107,7 +108,7 @@ impl Lanes {
             if !head.due.is_empty() {
                 found.lanes.push(LaneCalls {
                     priority: reading.priority,
-                    turn: reading.turn,
+                    bulk: reading.bulk,
                     calls: head.due,
                 });
             }
@@ -118,20 +119,24 @@ impl Lanes {
     fn readings(&mut self, now: DateTime) -> Vec<Reading> {
         let single = |priority| Reading {
             priority,
-            turn: None,
+            bulk: None,
             calls: leased_max(self.pace, priority) + 1,
         };
         let mut readings: Vec<_> = [Priority::Urgent, Priority::Normal].map(single).into();
         let most = leased_max(self.pace, Priority::Bulk);
-        let turns = self.turns.next_lanes(now);
-        let is_idle = |turn: usize| turn > 0 && self.turns.at(turn).is_known_idle(now);
-        let sharing = turns.iter().filter(|turn| !is_idle(**turn)).count();
+        let bulk = self.turns.next_lanes(now);
+        let is_known_idle = |lane| {
+            let turn = self.turns.get(lane);
+            turn.is_some_and(|turn| turn.is_known_idle(now))
+        };
+        let is_idle = |lane| lane != BulkLane::NoBatch && is_known_idle(lane);
+        let sharing = bulk.iter().filter(|lane| !is_idle(**lane)).count();
         // Twice its share, because other lanes may have fewer calls.
         let share = u32::try_from(sharing.max(1)).map_or(1, |lanes| (2 * most).div_ceil(lanes));
-        readings.extend(turns.into_iter().map(|turn| Reading {
+        readings.extend(bulk.into_iter().map(|lane| Reading {
             priority: Priority::Bulk,
-            turn: Some(turn),
-            calls: if is_idle(turn) {
+            bulk: Some(lane),
+            calls: if is_idle(lane) {
                 IDLE_CALLS
             } else {
                 share.min(most) + 1

@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
             is_kept &= !ended.is_partial;
         }
         if let Some(batches) = found.look.batches.take() {
-            is_changed |= self.lanes.turns.set_running(batches.running);
+            self.lanes.turns.set_running(batches.running);
             is_changed |= self.lanes.turns.has_unread();
             let is_canceled = housekeeping::cancel(dao, batches.canceling).await?;
             self.kept_house_at = is_canceled.then(Instant::now);

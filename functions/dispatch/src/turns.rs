@@ -5,18 +5,28 @@ use std::collections::HashMap;
 use bson::DateTime;
 use outdial::{
     dao::{LaneHead, RunningBatch},
-    domain::{BatchId, Lane, Priority},
+    domain::{BatchId, Lane, Pace, Priority},
 };
 use tokio::time::Instant;
 
 /// The most batches of which one look reads calls.
 pub(crate) const BATCHES_MAX: usize = 20;
 
+/// A bulk lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BulkLane {
+    /// The calls without a batch.
+    NoBatch,
+    /// The calls of a batch.
+    Batch(BatchId),
+}
+
 /// A bulk lane, and what this run knows of it.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    /// The batch; `None` for the calls without one.
-    pub(crate) batch: Option<RunningBatch>,
+    lane: BulkLane,
+    /// The pace of the batch's own.
+    pace: Option<Pace>,
     /// Number of the look that last read the lane. 0 if none has.
     read: u32,
     /// Number of the look that last claimed one of its calls. 0 if none has.
@@ -39,10 +49,26 @@ pub(crate) struct Turns {
     seed: u128,
 }
 
+impl From<BulkLane> for Lane {
+    fn from(lane: BulkLane) -> Self {
+        Self::of(Priority::Bulk, lane.batch())
+    }
+}
+
+impl BulkLane {
+    fn batch(self) -> Option<BatchId> {
+        match self {
+            Self::NoBatch => None,
+            Self::Batch(id) => Some(id),
+        }
+    }
+}
+
 impl Turn {
-    fn new(batch: Option<RunningBatch>) -> Self {
+    fn new(lane: BulkLane) -> Self {
         Self {
-            batch,
+            lane,
+            pace: None,
             read: 0,
             served: 0,
             due_at: None,
@@ -50,10 +76,6 @@ impl Turn {
             earned_at: Instant::now(),
             checked_at: None,
         }
-    }
-
-    pub(crate) fn lane(&self) -> Lane {
-        Lane::of(Priority::Bulk, self.batch.map(|batch| batch.id))
     }
 
     /// True if the last look has found that nothing is due.
@@ -70,11 +92,6 @@ impl Turn {
         self.due_at.is_some_and(|due_at| due_at <= now)
     }
 
-    fn own_pace(&self) -> Option<f64> {
-        let pace = self.batch.and_then(|batch| batch.pace)?;
-        Some(pace.dials_per_second())
-    }
-
     /// The number of calls that the lane may claim, by its batch's own pace.
     pub(crate) fn allowed(&self) -> usize {
         #[expect(
@@ -83,11 +100,11 @@ impl Turn {
             reason = "it is between 0 and a thousand"
         )]
         let calls = self.allowance.max(0.0) as usize;
-        self.own_pace().map_or(usize::MAX, |_| calls)
+        self.pace.map_or(usize::MAX, |_| calls)
     }
 
     fn earn(&mut self, now: Instant) {
-        if let Some(pace) = self.own_pace() {
+        if let Some(pace) = self.pace.map(Pace::dials_per_second) {
             let earned = (now - self.earned_at).as_secs_f64() * pace;
             self.allowance = (self.allowance + earned).min(pace.max(1.0));
         }
@@ -98,82 +115,76 @@ impl Turn {
 impl Turns {
     pub(crate) fn new(seed: u128) -> Self {
         Self {
-            all: vec![Turn::new(None)],
+            all: vec![Turn::new(BulkLane::NoBatch)],
             seed,
         }
     }
 
-    /// The lane at this position, as `next_lanes` returned it.
-    pub(crate) fn at(&self, position: usize) -> &Turn {
-        &self.all[position]
+    /// What this run knows of a lane. `None`: its batch runs no longer.
+    pub(crate) fn get(&self, lane: BulkLane) -> Option<&Turn> {
+        self.all.iter().find(|turn| turn.lane == lane)
     }
 
-    /// Sets the batches that run now. Keeps what is known of them. Returns whether lanes have other positions now, so that those
-    /// in an earlier look are wrong.
-    pub(crate) fn set_running(&mut self, running: Vec<RunningBatch>) -> bool {
-        let before = self.batch_ids();
+    fn get_mut(&mut self, lane: BulkLane) -> Option<&mut Turn> {
+        self.all.iter_mut().find(|turn| turn.lane == lane)
+    }
+
+    /// Sets the batches that run now. Keeps what is known of them.
+    pub(crate) fn set_running(&mut self, mut running: Vec<RunningBatch>) {
         let known = self.all.split_off(1).into_iter();
         let mut known: HashMap<BatchId, Turn> = known
-            .filter_map(|turn| Some((turn.batch?.id, turn)))
+            .filter_map(|turn| Some((turn.lane.batch()?, turn)))
             .collect();
-        let turns = running.into_iter().map(|batch| {
+        let seed = self.seed;
+        running.sort_by_key(|batch| u128::from_be_bytes(*batch.id.as_bytes()) ^ seed);
+        self.all.extend(running.into_iter().map(|batch| {
             let known = known.remove(&batch.id);
-            let turn = known.unwrap_or_else(|| Turn::new(None));
+            let turn = known.unwrap_or_else(|| Turn::new(BulkLane::Batch(batch.id)));
             Turn {
-                batch: Some(batch),
+                pace: batch.pace,
                 ..turn
             }
-        });
-        self.all.extend(turns);
-        let seed = self.seed;
-        self.all[1..].sort_by_key(|turn| {
-            let id = turn.batch.map(|batch| *batch.id.as_bytes());
-            u128::from_be_bytes(id.unwrap_or_default()) ^ seed
-        });
-        self.batch_ids() != before
-    }
-
-    /// The batches in the order of their positions.
-    fn batch_ids(&self) -> Vec<BatchId> {
-        let batches = self.all.iter().filter_map(|turn| turn.batch);
-        batches.map(|batch| batch.id).collect()
+        }));
     }
 
     /// Removes a batch that has ended.
     pub(crate) fn remove(&mut self, id: BatchId) {
-        self.all
-            .retain(|turn| turn.batch.is_none_or(|batch| batch.id != id));
+        self.all.retain(|turn| turn.lane != BulkLane::Batch(id));
     }
 
-    /// Returns the positions of the lanes to read now: that without a batch, and at most [`BATCHES_MAX`] others. Lanes with due
+    /// Returns the lanes to read now: that without a batch, and at most [`BATCHES_MAX`] others. Lanes with due
     /// calls get at least half of the places, those that were served the longest ago first. The others go by their last reading.
-    pub(crate) fn next_lanes(&mut self, now: DateTime) -> Vec<usize> {
+    pub(crate) fn next_lanes(&mut self, now: DateTime) -> Vec<BulkLane> {
         let instant = Instant::now();
         for turn in &mut self.all {
             turn.earn(instant);
         }
-        let (mut due, mut others): (Vec<_>, Vec<_>) =
-            (1..self.all.len()).partition(|at| self.all[*at].is_due(now));
-        due.retain(|at| self.all[*at].allowed() > 0);
-        due.sort_by_key(|at| self.all[*at].served);
-        others.sort_by_key(|at| self.all[*at].read);
+        let batches = self.all.iter().skip(1);
+        let (mut due, mut others): (Vec<_>, Vec<_>) = batches.partition(|turn| turn.is_due(now));
+        due.retain(|turn| turn.allowed() > 0);
+        due.sort_by_key(|turn| turn.served);
+        others.sort_by_key(|turn| turn.read);
         others.truncate(BATCHES_MAX - due.len().min(BATCHES_MAX / 2));
         due.truncate(BATCHES_MAX - others.len());
-        [0].into_iter().chain(due).chain(others).collect()
+        let batches = due.into_iter().chain(others);
+        [BulkLane::NoBatch]
+            .into_iter()
+            .chain(batches.map(|turn| turn.lane))
+            .collect()
     }
 
     /// Notes what a look has read of a lane.
-    pub(crate) fn note_read(&mut self, position: usize, look: u32, head: &LaneHead) {
-        let turn = &mut self.all[position];
-        turn.read = look;
-        turn.due_at = head.due.first().map(|call| call.due_at);
-        turn.due_at = turn.due_at.or(head.next_due_at);
+    pub(crate) fn note_read(&mut self, lane: BulkLane, look: u32, head: &LaneHead) {
+        if let Some(turn) = self.get_mut(lane) {
+            turn.read = look;
+            turn.due_at = head.due.first().map(|call| call.due_at);
+            turn.due_at = turn.due_at.or(head.next_due_at);
+        }
     }
 
     /// Notes the number of calls that were claimed of a lane.
-    pub(crate) fn note_claimed(&mut self, position: usize, look: u32, calls: u32) {
-        let turn = &mut self.all[position];
-        if calls > 0 {
+    pub(crate) fn note_claimed(&mut self, lane: BulkLane, look: u32, calls: u32) {
+        if let Some(turn) = self.get_mut(lane).filter(|_| calls > 0) {
             turn.served = look;
             turn.allowance -= f64::from(calls);
         }
@@ -181,7 +192,7 @@ impl Turns {
 
     /// True if this run has not read all lanes yet.
     pub(crate) fn has_unread(&self) -> bool {
-        self.all[1..].iter().any(|turn| turn.read == 0)
+        self.all.iter().skip(1).any(|turn| turn.read == 0)
     }
 
     /// True if a call of any lane is due by this time, as last read.
@@ -196,9 +207,10 @@ impl Turns {
         let mut ids = Vec::new();
         for turn in &mut self.all {
             let is_empty = turn.read == look && turn.due_at.is_none();
-            if let Some(batch) = turn.batch.filter(|_| is_empty && turn.checked_at <= before) {
+            let batch = turn.lane.batch();
+            if let Some(id) = batch.filter(|_| is_empty && turn.checked_at <= before) {
                 turn.checked_at = Some(now);
-                ids.push(batch.id);
+                ids.push(id);
             }
         }
         ids

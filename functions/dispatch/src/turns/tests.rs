@@ -35,23 +35,8 @@ fn due() -> LaneHead {
     }
 }
 
-fn ids(turns: &Turns, positions: &[usize]) -> Vec<BatchId> {
-    let batches = positions.iter().filter_map(|at| turns.at(*at).batch);
-    batches.map(|batch| batch.id).collect()
-}
-
-#[test]
-fn positions_change_with_the_running_batches_only() {
-    let running = batches(3, None);
-    let mut turns = turns(&running);
-    assert!(!turns.set_running(running.clone()));
-    let mut reversed = running.clone();
-    reversed.reverse();
-    assert!(!turns.set_running(reversed));
-    assert!(turns.set_running(running[1..].to_vec()));
-    assert!(turns.set_running(running));
-    assert!(turns.set_running(Vec::new()));
-    assert!(!turns.set_running(Vec::new()));
+fn ids(lanes: &[BulkLane]) -> Vec<BatchId> {
+    lanes.iter().filter_map(|lane| lane.batch()).collect()
 }
 
 #[test]
@@ -62,10 +47,10 @@ fn look_reads_at_most_twenty_batches_and_later_looks_the_others() {
     for look in 1..=3 {
         assert!(turns.has_unread());
         let read = turns.next_lanes(DateTime::now());
-        assert_eq!((read.len(), read[0]), (1 + BATCHES_MAX, 0));
-        seen.extend(ids(&turns, &read));
-        for position in read {
-            turns.note_read(position, look, &LaneHead::default());
+        assert_eq!((read.len(), read[0]), (1 + BATCHES_MAX, BulkLane::NoBatch));
+        seen.extend(ids(&read));
+        for lane in read {
+            turns.note_read(lane, look, &LaneHead::default());
         }
     }
     assert_eq!((seen.len(), turns.has_unread()), (60, false));
@@ -78,15 +63,15 @@ fn batches_with_due_calls_are_served_equally_often() {
     let mut served = HashMap::new();
     for look in 1..=24 {
         let read = turns.next_lanes(DateTime::now());
-        for position in &read {
-            turns.note_read(*position, look, &due());
+        for lane in &read {
+            turns.note_read(*lane, look, &due());
         }
         // Five calls a look, to those that were served the longest ago.
         let mut bulk = read[1..].to_vec();
-        bulk.sort_by_key(|at| turns.at(*at).served());
-        for position in &bulk[..5] {
-            turns.note_claimed(*position, look, 1);
-            let id = turns.at(*position).batch.unwrap().id;
+        bulk.sort_by_key(|lane| turns.get(*lane).unwrap().served());
+        for lane in &bulk[..5] {
+            turns.note_claimed(*lane, look, 1);
+            let id = lane.batch().unwrap();
             *served.entry(id).or_insert(0) += 1;
         }
     }
@@ -101,10 +86,10 @@ fn batch_with_due_calls_is_read_at_each_look_while_others_have_none() {
     let busy = running[30].id;
     let mut reads = 0;
     for look in 1..=13 {
-        for position in turns.next_lanes(DateTime::now()) {
-            let is_busy = turns.at(position).batch.is_some_and(|it| it.id == busy);
+        for lane in turns.next_lanes(DateTime::now()) {
+            let is_busy = lane == BulkLane::Batch(busy);
             let head = if is_busy { due() } else { LaneHead::default() };
-            turns.note_read(position, look, &head);
+            turns.note_read(lane, look, &head);
             reads += u32::from(is_busy);
         }
     }
@@ -115,10 +100,12 @@ fn batch_with_due_calls_is_read_at_each_look_while_others_have_none() {
 fn batch_that_has_used_up_its_own_pace_takes_no_place() {
     let running = batches(1, Some(0.1));
     let mut turns = turns(&running);
-    turns.note_read(1, 1, &due());
-    assert_eq!(turns.next_lanes(DateTime::now()), [0, 1]);
-    turns.note_claimed(1, 1, 1);
-    assert_eq!(turns.next_lanes(DateTime::now()), [0]);
+    let lane = BulkLane::Batch(running[0].id);
+    turns.note_read(lane, 1, &due());
+    let none = BulkLane::NoBatch;
+    assert_eq!(turns.next_lanes(DateTime::now()), [none, lane]);
+    turns.note_claimed(lane, 1, 1);
+    assert_eq!(turns.next_lanes(DateTime::now()), [none]);
     assert!(turns.is_any_due(DateTime::now()), "the run goes on");
 }
 
@@ -130,9 +117,10 @@ fn batches_are_checked_once_in_a_while_if_no_call_of_theirs_waits() {
         next_due_at: Some(DateTime::MAX),
         ..LaneHead::default()
     };
-    turns.note_read(1, 1, &LaneHead::default());
-    turns.note_read(2, 1, &later);
-    let empty = ids(&turns, &[1]);
+    let [empty, waiting] = [running[0].id, running[1].id];
+    turns.note_read(BulkLane::Batch(empty), 1, &LaneHead::default());
+    turns.note_read(BulkLane::Batch(waiting), 1, &later);
+    let empty = [empty];
     let ago = |time| Instant::now().checked_sub(time);
     assert_eq!(turns.unchecked(1, ago(Duration::from_secs(5))), empty);
     assert!(turns.unchecked(1, ago(Duration::from_secs(5))).is_empty());
@@ -149,6 +137,25 @@ fn runs_begin_with_different_batches() {
     for turns in [&mut first, &mut second] {
         turns.set_running(running.clone());
     }
-    assert_ne!(ids(&first, &[1]), ids(&second, &[1]));
-    assert_eq!(ids(&first, &[1]), ids(&second, &[60]));
+    let [first, second] = [first, second].map(|mut turns| ids(&turns.next_lanes(DateTime::now())));
+    assert_eq!((first.len(), second.len()), (BATCHES_MAX, BATCHES_MAX));
+    assert!(first.iter().all(|id| !second.contains(id)));
+}
+
+#[test]
+fn batch_that_runs_no_longer_is_forgotten_and_the_others_keep_what_is_known() {
+    let running = batches(3, None);
+    let mut turns = turns(&running);
+    let [paused, busy, _] = [0, 1, 2].map(|at| BulkLane::Batch(running[at].id));
+    for lane in [paused, busy] {
+        turns.note_read(lane, 1, &due());
+        turns.note_claimed(lane, 1, 1);
+    }
+    turns.set_running(running[1..].to_vec());
+    assert!(turns.get(paused).is_none());
+    assert_eq!(turns.get(busy).unwrap().served(), 1);
+    // What was read before changes nothing.
+    turns.note_read(paused, 2, &due());
+    turns.note_claimed(paused, 2, 1);
+    assert_eq!(turns.next_lanes(DateTime::now()).len(), 3);
 }

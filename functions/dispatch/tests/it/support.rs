@@ -78,6 +78,15 @@ impl Scene {
         (id, calls)
     }
 
+    pub async fn pause_batch(&self, id: BatchId) {
+        let batches = self.stage.database().collection::<Document>("batches");
+        let paused = doc! { "$set": { "status": "paused" } };
+        let updated = batches
+            .update_one(doc! { "_id": id.to_string() }, paused)
+            .await;
+        assert_eq!(updated.unwrap().matched_count, 1);
+    }
+
     pub async fn batch_status(&self, id: BatchId) -> String {
         let batches = self.stage.database().collection::<Document>("batches");
         let batch = batches.find_one(doc! { "_id": id.to_string() }).await;

@@ -37,10 +37,11 @@ pub(super) fn violations(queue: &Queue<'_>) -> Vec<Violation> {
         };
         let day = counted_day(dial, record);
         let fields = &record.queue;
-        for (what, owner, cap) in [
-            ("number", &fields.to_number, caps.per_number),
-            ("user", &fields.user_id, caps.per_user),
-        ] {
+        let of_number = ("number", &fields.to_number, caps.per_number);
+        let of_user = ("user", &fields.user_id, caps.per_user);
+        // The calls of a batch do not count for its user.
+        let of_user = fields.batch_id.is_none().then_some(of_user);
+        for (what, owner, cap) in [Some(of_number), of_user].into_iter().flatten() {
             let count = counts.entry((owner, day)).or_default();
             *count += 1;
             if *count > cap {
@@ -79,12 +80,14 @@ fn counted_day(dial: &Dial, record: &StoredCall) -> i64 {
     }
 }
 
-/// Returns whether a call waits for the next day, because a cap is used up.
+/// Returns whether a call waits for the next day, or for its end if that comes first, because a cap is used up.
 pub(super) fn waits_for_next_day(queue: &Queue<'_>, record: &StoredCall) -> bool {
     let fields = &record.queue;
     let reason = fields.waiting_for.as_deref().unwrap_or_default();
     let next_day: Moment = (day(queue.seen.at) + 1) * DAY;
-    let due_at = fields.due_at.map(bson::DateTime::timestamp_millis);
-    let is_capped = queue.seen.caps.is_some() && CAPS.contains(&reason);
-    is_capped && due_at.is_some_and(|at| at >= next_day)
+    let time = |at: Option<bson::DateTime>| at.map(bson::DateTime::timestamp_millis);
+    let due_at = time(fields.due_at);
+    let waits = due_at.is_some_and(|at| at >= next_day)
+        || due_at > Some(queue.seen.at) && due_at == time(fields.expires_at);
+    queue.seen.caps.is_some() && CAPS.contains(&reason) && waits
 }

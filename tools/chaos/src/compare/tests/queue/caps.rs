@@ -13,6 +13,11 @@ fn midnight() -> Moment {
     (day(DUE) + 1) * DAY
 }
 
+/// The end of the healthy call, before midnight.
+fn end() -> Moment {
+    DUE + 3_600_000
+}
+
 /// Gives the healthy call these caps, and dials it again at these moments.
 fn again(
     per_number: usize,
@@ -49,6 +54,16 @@ fn dial_over_a_cap_is_found() {
 }
 
 #[test]
+fn call_of_a_batch_counts_for_its_number_and_not_for_its_user() {
+    let of_batch = |it: &mut Evidence, _: &mut QueueEvidence| {
+        it.stored_calls[0].queue.batch_id = Some("batch".into());
+    };
+    let later = [DUE + 600];
+    assert_eq!(again(9, 1, &later, of_batch), []);
+    assert_eq!(again(1, 9, &later, of_batch), [Kind::DialledOverCap]);
+}
+
+#[test]
 fn dial_on_the_next_day_counts_for_that_day() {
     assert_eq!(again(1, 1, &[midnight()], |_, _| ()), []);
     let twice = [midnight() + 5_000, midnight() + 6_000];
@@ -81,10 +96,12 @@ fn call_that_waits_for_the_next_day_is_not_forgotten() {
             record.recording_url = None;
             record.queue.due_at = Some(DateTime::from_millis(due_at));
             record.queue.waiting_for = Some(reason.into());
+            record.queue.expires_at = Some(DateTime::from_millis(end()));
         })
     };
     assert_eq!(waiting(midnight(), "number_daily_cap"), []);
     assert_eq!(waiting(midnight(), "user_daily_cap"), []);
     assert_eq!(waiting(DUE, "user_daily_cap"), [Kind::Forgotten]);
+    assert_eq!(waiting(end(), "user_daily_cap"), []);
     assert_eq!(waiting(midnight(), "permit"), [Kind::Forgotten]);
 }
