@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, bson, doc};
 
-use super::waiting;
+use super::{still_waits, waiting};
 use crate::{
     dao::{
         Dao, DaoError,
@@ -22,8 +22,7 @@ pub(in crate::dao) fn end(
     source: EventSource,
     reason: Option<&str>,
 ) -> Result<Vec<Document>, DaoError> {
-    let waits = bson!({ "$eq": ["$status", CallStatus::Scheduled.as_str()] });
-    end_if(waits, status, source, reason, doc! {})
+    end_if(still_waits(), status, source, reason, doc! {})
 }
 
 /// The stages that end a call for which `condition` holds, and then also make these changes.
@@ -128,18 +127,19 @@ impl Dao {
         let stages = end(CallStatus::Expired, EventSource::Queue, None)?;
         let still = bson!({ "$lte": ["$expires_at", server_now()] });
         let by_end = doc! { "expires_at": 1, "_id": 1 };
-        self.end_page(expired, by_end, &stages, Some(doc! { "$expr": still }))
-            .await
+        self.end_page(expired, by_end, &stages, Some(still)).await
     }
 
-    /// Ends a page of the waiting calls that match a filter, in this order. `also` is checked again when each one is changed.
+    /// Ends a page of the waiting calls that match a filter, in this order. The expression `also` is evaluated when each one is
+    /// changed.
     pub(in crate::dao) async fn end_page(
         &self,
         filter: Document,
         order: Document,
         stages: &[Document],
-        also: Option<Document>,
+        also: Option<Bson>,
     ) -> Result<u64, DaoError> {
+        let still: Vec<_> = [still_waits()].into_iter().chain(also).collect();
         self.with_timeout(|| async {
             let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
             let mut found = calls
@@ -155,9 +155,7 @@ impl Dao {
             if ids.is_empty() {
                 return Ok(0);
             }
-            let mut these = doc! { "_id": { "$in": ids } };
-            these.extend(waiting());
-            these.extend(also.clone().unwrap_or_default());
+            let these = doc! { "_id": { "$in": ids }, "$expr": { "$and": &still } };
             Ok(calls
                 .update_many(these, stages.to_vec())
                 .await?
