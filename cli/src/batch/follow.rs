@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// Recipients for each second of the pause.
 const RECIPIENTS_PER_SECOND: u64 = 5_000;
+/// The pause between two lines of text, which show the progress where no bar can.
+const LINE_PAUSE: Duration = Duration::from_secs(10);
 /// The time for which the service may fail to respond.
 const PATIENCE: Duration = Duration::from_mins(15);
 
@@ -54,6 +56,7 @@ pub async fn to_the_end(api: &Api, batch: &Batch, format: Format) -> Result<Batc
     let path = format!("/batches/{}", batch.id);
     let mut responded = Instant::now();
     let mut last = None;
+    let mut lines = Lines::default();
     loop {
         let current = match api.json::<Value>(api.request(Method::GET, &path)).await {
             Ok(document) => Batch::of(&document)?,
@@ -69,6 +72,9 @@ pub async fn to_the_end(api: &Api, batch: &Batch, format: Format) -> Result<Batc
         show(&bar, &current, &progress);
         let state = Some((current.status.clone(), progress));
         if state != last {
+            if bar.is_hidden() && format == Format::Text {
+                lines.add(&current);
+            }
             if let Some((status, progress)) = &state {
                 format.document(&Line {
                     event: "progress",
@@ -87,6 +93,30 @@ pub async fn to_the_end(api: &Api, batch: &Batch, format: Format) -> Result<Batc
         let recipients = last.as_ref().map_or(0, |(_, progress)| progress.recipients);
         let pause = Duration::from_secs(recipients / RECIPIENTS_PER_SECOND);
         sleep(pause.clamp(PAUSE, PAUSE_MAX)).await;
+    }
+}
+
+/// The progress as lines of text, on standard error.
+#[derive(Default)]
+struct Lines {
+    /// The status in the last line, and its time.
+    last: Option<(String, Instant)>,
+}
+
+impl Lines {
+    /// Prints a line, unless the last one is recent and has the same status.
+    fn add(&mut self, batch: &Batch) {
+        let is_recent = self
+            .last
+            .as_ref()
+            .is_some_and(|(status, at)| *status == batch.status && at.elapsed() < LINE_PAUSE);
+        if is_recent {
+            return;
+        }
+        if let Some(progress) = &batch.progress {
+            message(format_args!("{}: {progress}", batch.status));
+        }
+        self.last = Some((batch.status.clone(), Instant::now()));
     }
 }
 

@@ -3,6 +3,7 @@
 mod options;
 mod recipients;
 mod upload;
+mod user;
 
 use std::fmt;
 
@@ -32,6 +33,8 @@ CSV: the header names to_number and, optionally, external_id, time_zone and meta
 column is a variable of the script. The command checks the whole file before it stores anything, and
 names each fault by its line. Then the service checks each number by the calling rules. If it refuses
 one, the command cancels the batch, and nothing is dialled.
+
+Without --user, the calls are for the service's only user. To find it, the key needs the scope users:read.
 
 A run that was interrupted can be repeated with the same arguments: the name and the file identify the
 batch. So nobody is called twice. To call the same file again later, pass another --name.
@@ -102,7 +105,9 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
         ..
     } = &arguments;
     let script = input::text(&options.script_file, "a script")?;
-    let template: ScriptTemplate = script.trim_end().parse().map_err(|error| {
+    // Editors on Windows begin a file with a byte order mark.
+    let script = script.trim_start_matches('\u{feff}').trim_end();
+    let template: ScriptTemplate = script.parse().map_err(|error| {
         let file = options.script_file.display();
         format!("{file}: the script {error}")
     })?;
@@ -117,6 +122,7 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
         });
     }
     let api = Api::open(connection)?;
+    let user = user::choose(&api, options.user.as_deref()).await?;
     if !arguments.yes {
         let question = format!(
             "Call {} recipients, {}?",
@@ -127,7 +133,7 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
             return Err("nothing was sent".into());
         }
     }
-    let body = options.body(&name, &template);
+    let body = options.body(&name, &user, &template);
     let key = idempotency_key(&name, &recipients.digest);
     let (batch, is_repeat) = create(&api, &body, &key).await?;
     let mut farewell = Farewell::new(&batch.id, connection.options());

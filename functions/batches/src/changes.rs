@@ -107,11 +107,14 @@ pub(crate) async fn cancel(
     Id(id): Id<BatchId>,
     _: NoParameters,
 ) -> Result<(StatusCode, axum::Json<BatchBody>), Problem> {
-    let batch = app.batch(id).await?;
-    if batch.status == BatchStatus::Canceled {
-        return Ok((StatusCode::ACCEPTED, axum::Json(batch.into())));
-    }
-    let axum::Json(mut batch) = app.change(id, Change::Cancel).await?;
+    let axum::Json(mut batch) = match app.change(id, Change::Cancel).await {
+        // A repeat of the request, or another one was faster.
+        Err(problem) if problem.code() == wrong_state(BatchStatus::Canceled).code() => {
+            let batch = app.batch(id).await?;
+            return Ok((StatusCode::ACCEPTED, axum::Json(batch.into())));
+        }
+        changed => changed?,
+    };
     // The batch is canceled, whatever becomes of this: `dispatch` goes on.
     match app.cancel_calls(id).await {
         Ok(true) => batch.status = BatchStatus::Canceled,

@@ -77,7 +77,8 @@ fn problem(error: RecipientsError) -> Problem {
         RecipientsError::Full => Problem::unprocessable(
             "batch_full",
             format!(
-                "A batch has at most {} recipients, and this one has too few places left. Create another batch.",
+                "A batch has at most {} recipients, and this one has too few places left. Create another batch. If a request to add \
+                 recipients has just failed, repeat this one after 15 seconds: its places are free again then.",
                 Batch::RECIPIENTS_MAX
             ),
         ),

@@ -35,7 +35,7 @@ const WAITS = {
   number_daily_cap: "Waits because the daily limit of the number is reached",
   daily_cap: "Waits because the daily limit is reached",
   dialing_off: "Waits because dialling is off",
-  batch: "Waits until its batch runs",
+  batch: "Waits for its turn in its batch, which must run",
   twilio: "Waits because Twilio did not take the call yet",
 };
 

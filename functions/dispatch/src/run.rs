@@ -36,6 +36,9 @@ pub(crate) struct Run<'a> {
     lanes: Lanes,
     kept_house_at: Option<Instant>,
     noted: Option<Priority>,
+    /// The most seconds for which a call has been due at a look. Recorded once: a process keeps only a hundred values until it
+    /// reports them, and a run may look more often.
+    oldest_due: Option<u32>,
 }
 
 impl<'a> Run<'a> {
@@ -48,17 +51,26 @@ impl<'a> Run<'a> {
             lanes: Lanes::new(app.pace, id.as_u128()),
             kept_house_at: None,
             noted: None,
+            oldest_due: None,
         }
     }
 
     /// Looks for due calls until none is left or becomes due soon, another run takes over, or the time is up.
     pub(crate) async fn until_idle(mut self, first: Dispatcher) -> Result<Report, DaoError> {
+        let ended = self.look_again(first).await;
+        if let Some(seconds) = self.oldest_due {
+            metrics::oldest_due(seconds);
+        }
+        ended.map(|()| self.report)
+    }
+
+    async fn look_again(&mut self, first: Dispatcher) -> Result<(), DaoError> {
         let mut lease = Some(first);
         let mut failures = 0;
         loop {
             let is_last = Instant::now() >= self.ends_at;
             let next = match self.step(lease.take()).await {
-                Ok(None) => return Ok(self.report),
+                Ok(None) => return Ok(()),
                 Ok(Some(next)) => {
                     failures = 0;
                     next
@@ -77,7 +89,7 @@ impl<'a> Run<'a> {
             };
             if is_last {
                 self.app.dao.end_dispatch(&self.holder).await?;
-                return Ok(self.report);
+                return Ok(());
             }
             sleep_until(next).await;
         }
@@ -129,7 +141,7 @@ impl<'a> Run<'a> {
         let Some(queue) = self.app.queue.as_ref().filter(|_| found.look.dialing.on) else {
             return Ok(false);
         };
-        metrics::oldest_due(found.oldest_seconds());
+        self.oldest_due = self.oldest_due.max(Some(found.oldest_seconds()));
         self.note(found.most_urgent()).await?;
         if dispatcher.stop.is_some() {
             metrics::count(Count::DispatchStopped);

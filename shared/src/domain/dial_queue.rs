@@ -128,7 +128,7 @@ pub enum WaitingFor {
     DailyCap,
     /// An operator who switches dialling on.
     DialingOff,
-    /// Its batch, which is not started or is paused.
+    /// Its turn in its batch, which may not be started, or may be paused.
     Batch,
     /// Twilio, which did not take the call yet.
     Twilio,

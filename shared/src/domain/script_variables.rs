@@ -16,12 +16,13 @@ use super::{InvalidValue, is_xml_char, string_map};
 #[serde(transparent)]
 pub struct ScriptVariables(BTreeMap<String, String>);
 
-const NAME_MAX: usize = 64;
 const VALUE_MAX_CHARACTERS: usize = 1_000;
 
 impl ScriptVariables {
     /// The most variables of one call.
     pub const COUNT_MAX: usize = 64;
+    /// The longest name of a variable, in letters.
+    pub const NAME_MAX: usize = 64;
 
     /// The values by their names.
     #[must_use]
@@ -43,7 +44,8 @@ impl ScriptVariables {
     pub fn insert(&mut self, name: String, value: String) -> Result<(), InvalidValue> {
         if !Self::is_name(&name) {
             return Err(InvalidValue::new(format!(
-                "must have a name of 1 to {NAME_MAX} ASCII letters, digits and _, which does not begin with a digit"
+                "must have a name of 1 to {} ASCII letters, digits and _, which does not begin with a digit",
+                Self::NAME_MAX
             )));
         }
         if value.chars().count() > VALUE_MAX_CHARACTERS {
@@ -70,7 +72,7 @@ impl ScriptVariables {
     /// Returns whether a variable may have this name.
     #[must_use]
     pub fn is_name(text: &str) -> bool {
-        (1..=NAME_MAX).contains(&text.len())
+        (1..=Self::NAME_MAX).contains(&text.len())
             && !text.starts_with(|c: char| c.is_ascii_digit())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     }

@@ -37,7 +37,7 @@ impl TwilioRefusal {
     /// Returns whether Twilio refuses the account, its caller ID or its URLs: then it refuses all calls, until an operator acts.
     #[must_use]
     pub fn is_of_account(&self) -> bool {
-        let is_of_account = matches!(self.http_status, Some(401 | 403))
+        let is_of_account = matches!(self.http_status, Some(401 | 403 | 404))
             || self.code.is_some_and(|code| OF_ACCOUNT.contains(&code));
         is_of_account && !self.is_of_called_number()
     }
@@ -50,12 +50,13 @@ const OF_LOAD: [i32; 2] = [
 ];
 
 /// Twilio's error codes about the account, its caller ID and its URLs.
-const OF_ACCOUNT: [i32; 13] = [
+const OF_ACCOUNT: [i32; 14] = [
     10001, // the account is not active
     20003, // the credentials
     20005, // the account is not active
     20008, // test credentials
     20403, // forbidden
+    20404, // no such account
     21205, // a URL
     21210, // the caller ID is not verified
     21212, // the caller ID is not valid
@@ -141,6 +142,18 @@ mod tests {
         };
         assert!(!refusal(Some(21216)).is_of_account());
         assert!(refusal(Some(20005)).is_of_account() && refusal(None).is_of_account());
+    }
+
+    #[test]
+    fn unknown_account_is_a_refusal_of_the_account() {
+        let refusal = |http_status, code| TwilioRefusal {
+            http_status,
+            code,
+            message: String::new(),
+        };
+        assert!(refusal(Some(404), None).is_of_account());
+        assert!(refusal(None, Some(20404)).is_of_account());
+        assert!(!refusal(Some(400), None).is_of_account());
     }
 
     #[test]

@@ -205,17 +205,21 @@ fn shown(key: &str) -> &str {
 }
 
 fn kinds(accepted: &[ValueKind]) -> String {
-    let words: Vec<_> = accepted
+    // deserr names each kind of number for itself, in any order.
+    let is_any_number = accepted.contains(&ValueKind::Float);
+    let mut words: Vec<_> = accepted
         .iter()
         .map(|kind| match kind {
             ValueKind::Null => "null",
             ValueKind::Boolean => "true or false",
-            ValueKind::Integer | ValueKind::NegativeInteger => "a whole number",
             ValueKind::Float => "a number",
+            ValueKind::Integer | ValueKind::NegativeInteger if is_any_number => "a number",
+            ValueKind::Integer | ValueKind::NegativeInteger => "a whole number",
             ValueKind::String => "a string",
             ValueKind::Sequence => "an array",
             ValueKind::Map => "an object",
         })
         .collect();
+    words.dedup();
     words.join(" or ")
 }

@@ -15,9 +15,9 @@ use crate::error::Result;
 pub struct Options {
     /// A CSV file of recipients, with a header
     pub file: PathBuf,
-    /// The `id` of the user whom the calls are for
+    /// The `id` of the user whom the calls are for; default: the only user of the service
     #[arg(long, value_name = "ID")]
-    user: String,
+    pub user: Option<String>,
     /// Read the script from this file: text with `{{ variables }}`
     #[arg(long, value_name = "FILE")]
     pub script_file: PathBuf,
@@ -84,8 +84,8 @@ impl Options {
     }
 
     /// The body of `POST /batches`. It has the options that are set, so that the service's defaults apply to the others.
-    pub fn body(&self, name: &str, script: &ScriptTemplate) -> Value {
-        let mut body = json!({ "name": name, "user_id": self.user, "script": script });
+    pub fn body(&self, name: &str, user: &str, script: &ScriptTemplate) -> Value {
+        let mut body = json!({ "name": name, "user_id": user, "script": script });
         let mut set = |field: &str, value: Option<Value>| {
             if let Some(value) = value {
                 body[field] = value;

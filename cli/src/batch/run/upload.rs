@@ -63,12 +63,18 @@ pub async fn all(
     })
 }
 
-/// Adds the recipients of one request. Repeats it if the service fails: each time it has fewer left to store.
+/// Adds the recipients of one request. Repeats it if the service fails: each time it has fewer left to store. A file has at most as
+/// many recipients as a batch, so a full batch keeps places for a request that has failed.
 async fn add(api: &Api, batch_id: &str, chunk: &Chunk) -> Result<(), ApiError> {
     let begun = Instant::now();
     loop {
         match add_once(api, batch_id, chunk).await {
-            Err(error) if error.is_transient() && begun.elapsed() < PATIENCE => sleep(PAUSE).await,
+            Err(error)
+                if (error.is_transient() || error.code() == Some("batch_full"))
+                    && begun.elapsed() < PATIENCE =>
+            {
+                sleep(PAUSE).await;
+            }
             done => return done,
         }
     }

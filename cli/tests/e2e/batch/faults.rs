@@ -135,6 +135,19 @@ fn dry_run_needs_no_service() {
 }
 
 #[test]
+fn script_may_begin_with_a_mark_and_name_columns_in_their_case() {
+    let folder = Folder::new();
+    let csv = "Phone;First Name;City\n+12125550123;Ada;Rome\n";
+    let script = "\u{feff}Hello {{ First_Name }} in {{ City }}.";
+    let (code, stdout, stderr) = run(&folder, csv, script, &["--dry-run"]);
+    assert_eq!((code, &*stderr), (Some(0), ""), "{stdout}");
+    assert!(
+        stdout.ends_with("the first script:\nHello Ada in Rome.\n"),
+        "{stdout}"
+    );
+}
+
+#[test]
 fn start_needs_a_confirmation() {
     let folder = Folder::new();
     let (code, _, stderr) = run(&folder, "to_number\n+12125550123\n", "Hello.", &[]);

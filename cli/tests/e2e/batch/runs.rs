@@ -1,10 +1,11 @@
 //! Runs from the file to the summary.
 
+use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 use super::service::{Service, many};
 use crate::streams::closed_pipe;
-use crate::succeed;
+use crate::{fail, succeed};
 
 /// Special numbers of the simulator: answered, busy, no answer, a machine.
 const PEOPLE: &str = "\
@@ -133,4 +134,101 @@ async fn large_file_is_sent_in_several_requests() {
         serde_json::from_str(&succeed(&mut service.batch(&["list", "--output", "json"])))
             .expect("JSON");
     assert_eq!(listed[0]["status"], "running");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_without_a_user_is_for_the_only_one_and_shows_progress_as_lines() {
+    let service = Service::start().await;
+    let (people, script) = (
+        service.folder.file("people.csv"),
+        service.folder.file("script.txt"),
+    );
+    std::fs::write(&people, "to_number,Name\n+14155552671,Ada\n").expect("it can be written");
+    std::fs::write(&script, "Hello {{ Name }}!").expect("it can be written");
+    let run = ["run", &people, "--script-file", &script, "--yes"];
+    let ran = service.batch(&run).output().expect("outdial runs");
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&ran.stdout),
+        String::from_utf8_lossy(&ran.stderr),
+    );
+    assert!(ran.status.success(), "{stderr}");
+    assert!(
+        stdout.contains("completed: 1 recipients, 1 reached"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains("\ncompleted: 1 of 1 recipients ended, 1 completed"),
+        "{stderr}"
+    );
+    let id = stdout
+        .split_whitespace()
+        .nth(1)
+        .expect("an id")
+        .trim_end_matches(':');
+    let shown = succeed(&mut service.batch(&["status", id, "--output", "json"]));
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["user_id"], service.user.as_str());
+
+    service.stage.user().await;
+    let (_, stderr) = fail(&mut service.batch(&[&run[..], &["--name", "again"]].concat()));
+    assert!(
+        stderr.contains("the service has several users: pass --user"),
+        "{stderr}"
+    );
+    let users = service.stage.database().collection::<Document>("users");
+    users
+        .delete_many(doc! {})
+        .await
+        .expect("the database answers");
+    let (_, stderr) = fail(&mut service.batch(&[&run[..], &["--name", "again"]].concat()));
+    assert!(
+        stderr.contains("the service has no user: create one"),
+        "{stderr}"
+    );
+    assert_eq!(service.stage.count("batches").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_waits_for_the_places_of_a_request_that_failed() {
+    let service = Service::start().await;
+    let csv = many(3);
+    let soon = chrono::Utc::now() + chrono::TimeDelta::seconds(100);
+    let soon = soon.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let options = [
+        "--yes",
+        "--per-second",
+        "0.1",
+        "--expires",
+        &soon,
+        "--name",
+        "full",
+    ];
+    // Thirty seconds of dials do not fit before this time.
+    let at = before(&soon);
+    let options = [&options[..], &["--at", &at]].concat();
+    let (_, stderr) = fail(&mut service.run(&csv, &options));
+    assert!(stderr.contains("(batch_cannot_finish)"), "{stderr}");
+    let database = service.stage.database();
+    let calls = database.collection::<Document>("calls");
+    calls
+        .delete_many(doc! {})
+        .await
+        .expect("the database answers");
+    let adding = DateTime::from_millis(DateTime::now().timestamp_millis() + 3_000);
+    let failed = doc! { "$set": { "reserved": 100_000_i64, "adding_until": adding } };
+    let batches = database.collection::<Document>("batches");
+    batches
+        .update_one(doc! {}, failed)
+        .await
+        .expect("the database answers");
+    let (_, stderr) = fail(&mut service.run(&csv, &options));
+    assert!(stderr.contains("(batch_cannot_finish)"), "{stderr}");
+    assert_eq!(service.stage.count("calls").await, 3);
+}
+
+/// Twenty seconds before this time.
+fn before(time: &str) -> String {
+    let time: chrono::DateTime<chrono::Utc> = time.parse().expect("a time");
+    let before = time - chrono::TimeDelta::seconds(20);
+    before.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

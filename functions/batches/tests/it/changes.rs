@@ -139,6 +139,20 @@ async fn concurrent_changes_agree() {
 }
 
 #[tokio::test]
+async fn concurrent_cancels_all_succeed() {
+    let api = Api::new().await;
+    for _ in 0..5 {
+        let id = api.filled(2).await;
+        let cancel = || api.change(&id, "cancel");
+        let (first, second, third, fourth) = tokio::join!(cancel(), cancel(), cancel(), cancel());
+        for answer in [first, second, third, fourth] {
+            assert_eq!(answer.status, 202, "{}", answer.text());
+        }
+        assert_eq!(api.read(&id).await["status"], "canceled");
+    }
+}
+
+#[tokio::test]
 async fn dispatch_is_woken_when_calls_can_be_dialled() {
     let wake = Queue::new().await;
     let api = Api::with(|stage| stage.set("WAKE_QUEUE_URL", wake.url())).await;

@@ -143,6 +143,15 @@ async fn invalid_fields_are_named_all_at_once() {
             assert_eq!(answer.fields(), [field], "{value}");
         }
     }
+    let mut body = api.body();
+    body["calls_per_second"] = json!("1");
+    let answer = api.send(&Request::post("/batches", &body)).await;
+    assert_eq!(
+        answer.json()["errors"][0]["message"],
+        "must be a number",
+        "{}",
+        answer.text()
+    );
     let body = json!({
         "name": 1, "user_id": api.user, "script": "Hello.",
         "retry": { "max_attempts": 11, "on": [], "delays_seconds": [] },

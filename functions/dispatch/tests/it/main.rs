@@ -5,5 +5,6 @@
 mod batches;
 mod claims;
 mod lease;
+mod measured;
 mod steps;
 mod support;

@@ -225,6 +225,10 @@ async fn call_of_a_batch_stays_in_its_lane() {
     api.change_stored(&id, doc! { "$set": of_batch }).await;
     let change = json!({ "scheduled_at": in_minutes(90).to_rfc3339(), "priority": "urgent" });
     let answer = api.patch(&id, &change).await;
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert_eq!(answer.json()["errors"][0]["field"], "priority");
+    let change = json!({ "scheduled_at": in_minutes(90).to_rfc3339(), "priority": "bulk" });
+    let answer = api.patch(&id, &change).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["waiting_for"], "batch");
     let stored = api.stage.stored(&id).await;

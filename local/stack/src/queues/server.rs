@@ -20,6 +20,9 @@ const START_TIME: Duration = Duration::from_secs(30);
 const SERVER: &str = "import logging; logging.getLogger('werkzeug').setLevel(logging.ERROR); \
     import moto.server; moto.server.main()";
 
+/// The server's setting by which a queue may be purged more than once a minute.
+const MANY_PURGES: (&str, &str) = ("MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR", "false");
+
 /// Timeout for one response. A read of a queue waits up to 20 seconds for messages.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -35,6 +38,7 @@ pub async fn serve(venv: &Venv, output: &Output) -> Result<String> {
     let port = free_port()?;
     let mut command = processes::command(venv.program("python"));
     command.args(["-c", SERVER, "-H", "127.0.0.1", "-p", &port.to_string()]);
+    command.env(MANY_PURGES.0, MANY_PURGES.1);
     output.spawn("sqs", &mut command)?;
     let endpoint = format!("http://127.0.0.1:{port}");
     let client = client(&endpoint)?;

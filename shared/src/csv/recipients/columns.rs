@@ -102,7 +102,7 @@ pub fn read(names: &[String]) -> Result<Vec<Column>, CsvError> {
         };
         if !seen.insert(column.clone()) {
             return refused(format!(
-                "column {number} of the header has the same name as an earlier one, apart from case and punctuation"
+                "column {number} of the header has the same meaning as an earlier one: case and punctuation do not count"
             ));
         }
         columns.push(column);
@@ -174,7 +174,7 @@ mod tests {
             (&["to_number", "metadata."], "column 2 of the header is not"),
             (
                 &["to_number", "phone"],
-                "column 2 of the header has the same",
+                "column 2 of the header has the same meaning as an earlier one",
             ),
             (
                 &["First Name", "phone", "first-name"],

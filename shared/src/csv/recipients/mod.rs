@@ -125,7 +125,8 @@ struct RowReader<'a> {
 impl RowReader<'_> {
     /// Returns the recipient as far as it can be read, and adds the row's faults.
     fn read(&mut self, columns: &[Column]) -> RecipientParts {
-        let recipient = match self.record.misshapen() {
+        let misshapen = self.record.misshapen();
+        let recipient = match misshapen.or_else(|| self.swallowed(columns)) {
             Some(message) => {
                 self.refuse(None, message);
                 RecipientParts::UNREADABLE
@@ -138,6 +139,21 @@ impl RowReader<'_> {
             self.refuse(None, message);
         }
         recipient
+    }
+
+    /// Says which line in quotes is a row itself, because a quote is closed too late. Otherwise that recipient would not be
+    /// called, and its number would be spoken to another one.
+    fn swallowed(&self, columns: &[Column]) -> Option<String> {
+        let is_row = |cells: &[String]| {
+            let mut cells = columns.iter().zip(cells);
+            let number = cells.find(|(column, _)| **column == Column::ToNumber);
+            number.is_some_and(|(_, cell)| phone_number(cell).is_ok())
+        };
+        let mut inner = self.record.inner_rows.iter();
+        let (line, _) = inner.find(|(_, cells)| is_row(cells))?;
+        Some(format!(
+            "continues in quotes over line {line}, which is a row itself: close the quote before it"
+        ))
     }
 
     fn recipient(&mut self, columns: &[Column]) -> RecipientParts {

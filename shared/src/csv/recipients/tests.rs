@@ -100,6 +100,31 @@ fn every_fault_of_every_row_is_located_without_its_value() {
 }
 
 #[test]
+fn row_that_swallows_others_in_quotes_is_refused() {
+    for text in [
+        "phone,name\n+12125550101,\"Ada\n+12125550102,Bob\n+12125550103,Eve\"\n+12125550104,Joe\n",
+        "name;phone;city\n\"Ada;+12125550101;A\n'Bob;+12125550102;B\nEve\";+12125550103;C\n",
+        "phone,name\n+12125550101,\"Ada\n+12125550102,\"\"Bob\"\"\"\n",
+    ] {
+        let said = faults(text);
+        let wanted = "line 2: the row continues in quotes over line 3, which is a row itself: close the quote before it";
+        assert_eq!(said[0], wanted, "{text}");
+        assert!(
+            said[1].starts_with("line 2: the row continues to line "),
+            "{said:?}"
+        );
+        assert_eq!(said.len(), 2, "{said:?}");
+    }
+    for text in [
+        "phone,note\n+12125550101,\"Call back:\n+12125550102\nor write, please\"\n",
+        "phone,note\n+12125550101,\"a\n12125550102,b\n\"\n",
+        "phone\n\"+12125550101\n\"\n",
+    ] {
+        assert_eq!(read(text).unwrap().len(), 1, "{text}");
+    }
+}
+
+#[test]
 fn scientific_ids_are_refused_only_if_excel_rounded_them() {
     for id in ["4E11", "1e5", "12345", "1.5", "E+5"] {
         assert!(

@@ -24,6 +24,8 @@ pub struct Record {
     pub last: u64,
     /// The cells, trimmed. There are as many as the header has columns, unless the row is misshapen.
     pub cells: Vec<String>,
+    /// The lines after the first one, each with its cells, that would be rows as wide as the header if no quote were open.
+    pub inner_rows: Vec<(u64, Vec<String>)>,
     is_malformed: bool,
     columns: usize,
 }
@@ -57,7 +59,7 @@ impl<R: Read> Table<R> {
             }
         };
         let delimiter = hint.unwrap_or_else(|| delimiter::delimiter_of(&first, is_known));
-        let mut names = record(&mut lines, delimiter, first)?.cells;
+        let mut names = record(&mut lines, delimiter, first, 0)?.cells;
         names.truncate(used_width(&names));
         Ok(Self {
             lines,
@@ -81,11 +83,10 @@ impl<R: Read> Table<R> {
         let Some(first) = self.lines.next_line()? else {
             return Ok(None);
         };
-        let mut record = record(&mut self.lines, self.delimiter, first)?;
+        let mut record = record(&mut self.lines, self.delimiter, first, self.names.len())?;
         // Spreadsheets add empty cells at the end.
         let width = used_width(&record.cells);
         record.cells.truncate(width.max(self.names.len()));
-        record.columns = self.names.len();
         Ok(Some(record))
     }
 }
@@ -133,8 +134,14 @@ fn used_width(cells: &[String]) -> usize {
         .map_or(0, |last| last + 1)
 }
 
-/// Reads the row that begins with this line.
-fn record<R: Read>(lines: &mut Lines<R>, delimiter: char, first: Line) -> Result<Record, CsvError> {
+/// Reads the row that begins with this line, in a table of so many columns.
+fn record<R: Read>(
+    lines: &mut Lines<R>,
+    delimiter: char,
+    first: Line,
+    columns: usize,
+) -> Result<Record, CsvError> {
+    let mut inner_rows = Vec::new();
     let mut splitter = Splitter::new(delimiter);
     let mut length = first.text.len();
     let (first, mut line) = (first.number, first);
@@ -154,13 +161,19 @@ fn record<R: Read>(lines: &mut Lines<R>, delimiter: char, first: Line) -> Result
             });
         };
         line = next;
+        let mut alone = Splitter::new(delimiter);
+        alone.take(line.number, &line.text);
+        if columns > 1 && alone.cells().len() == columns {
+            inner_rows.push((line.number, alone.into_cells()));
+        }
     }
     Ok(Record {
         first,
         last: line.number,
         is_malformed: splitter.is_malformed(),
         cells: splitter.into_cells(),
-        columns: 0,
+        inner_rows,
+        columns,
     })
 }
 

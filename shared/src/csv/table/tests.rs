@@ -60,7 +60,7 @@ proptest! {
         prop_assert_eq!(table.delimiter, delimiter);
         for wanted in &cells {
             let first = table.lines.next_line().unwrap().unwrap();
-            let record = record(&mut table.lines, delimiter, first).unwrap();
+            let record = record(&mut table.lines, delimiter, first, 0).unwrap();
             prop_assert!(!record.is_malformed);
             let wanted: Vec<_> = wanted.iter().map(|cell| cell.trim_matches(is_blank)).collect();
             prop_assert_eq!(record.cells, wanted);

@@ -107,7 +107,7 @@ pub async fn cancel_calls(database: &Database, user: UserId) -> Result<(), DaoEr
     while found.advance().await? {
         ids.extend(verbatim(found.current())?.remove("_id"));
     }
-    dial_queue::end_these(&calls, ids, &doc! {}, status, &canceled).await?;
+    dial_queue::end_these(&calls, ids, None, status, &canceled).await?;
     Ok(())
 }
 

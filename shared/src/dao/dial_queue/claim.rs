@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, bson, doc};
+use mongodb::bson::{Bson, DateTime, RawDocumentBuf, bson, doc};
 use uuid::Uuid;
 
-use super::{DueCall, waiting, without_lease};
+use super::{DueCall, still_waits, waiting, without_lease};
 use crate::{
     dao::{
         Dao, DaoError,
@@ -73,8 +73,7 @@ impl Dao {
         let lease_id = Uuid::new_v4().simple().to_string();
         let ids: Vec<_> = calls.iter().map(|call| call.id).collect();
         let is_free = bson!({ "$lte": [{ "$ifNull": ["$lease_until", DateTime::from_millis(0)] }, server_now()] });
-        let mut free: Document = doc! { "_id": { "$in": &ids }, "$expr": is_free };
-        free.extend(waiting());
+        let free = doc! { "_id": { "$in": &ids }, "$expr": { "$and": [still_waits(), is_free] } };
         let lease_ms = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
         let lease = vec![doc! { "$set": {
             "lease_id": &lease_id,
@@ -114,8 +113,7 @@ impl Dao {
     /// Any [`DaoError`]; the lease ends by itself then.
     pub async fn end_lease(&self, lease_id: &str, calls: &[CallId]) -> Result<(), DaoError> {
         let ids: Vec<_> = calls.iter().map(|call| call.object_id()).collect();
-        let mut leased = doc! { "_id": { "$in": ids }, "lease_id": lease_id };
-        leased.extend(waiting());
+        let leased = doc! { "_id": { "$in": ids }, "lease_id": lease_id, "$expr": still_waits() };
         let ended = doc! { "$unset": without_lease() };
         self.with_timeout(|| async {
             let calls = self.calls().await?;

@@ -5,7 +5,7 @@ use mongodb::{
     bson::{Bson, DateTime, Document, RawDocumentBuf, bson, doc},
 };
 
-use super::{waiting, without_lease};
+use super::{still_waits, waiting, without_lease};
 use crate::{
     dao::{
         Dao, DaoError,
@@ -26,8 +26,7 @@ pub(in crate::dao) fn end(
     source: EventSource,
     reason: Option<&str>,
 ) -> Result<Vec<Document>, DaoError> {
-    let waits = bson!({ "$eq": ["$status", CallStatus::Scheduled.as_str()] });
-    end_if(waits, status, source, reason, doc! {})
+    end_if(still_waits(), status, source, reason, doc! {})
 }
 
 /// The stages that end a call for which `condition` holds, and then also make these changes.
@@ -133,18 +132,19 @@ impl Dao {
         let stages = end(status, EventSource::Queue, None)?;
         let still = bson!({ "$lte": ["$expires_at", server_now()] });
         let by_end = doc! { "expires_at": 1, "_id": 1 };
-        let still = Some(doc! { "$expr": still });
-        self.end_page(expired, by_end, status, &stages, still).await
+        self.end_page(expired, by_end, status, &stages, Some(still))
+            .await
     }
 
-    /// Ends a page of the waiting calls that match a filter, in this order. `also` is checked again when each one is changed.
+    /// Ends a page of the waiting calls that match a filter, in this order. The expression `also` is evaluated when each one is
+    /// changed.
     pub(in crate::dao) async fn end_page(
         &self,
         filter: Document,
         order: Document,
         status: CallStatus,
         stages: &[Document],
-        also: Option<Document>,
+        also: Option<Bson>,
     ) -> Result<u64, DaoError> {
         self.with_timeout(|| async {
             let calls = self.calls().await?.clone_with_type::<RawDocumentBuf>();
@@ -158,14 +158,13 @@ impl Dao {
             while found.advance().await? {
                 ids.extend(verbatim(found.current())?.remove("_id"));
             }
-            let still = also.clone().unwrap_or_default();
-            end_these(&calls, ids, &still, status, stages).await
+            end_these(&calls, ids, also.as_ref(), status, stages).await
         })
         .await
     }
 }
 
-/// Ends those of the documents that still wait and match the filter `still`. Returns their number, without those that ended in
+/// Ends those of the documents that still wait, and for which the expression `also` holds. Returns their number, without those that ended in
 /// the same command before one with an odd field.
 ///
 /// `stages` are those of [`end`] with this status. A document with an odd field, for which they fail, is logged and counted, and
@@ -173,16 +172,15 @@ impl Dao {
 pub(in crate::dao) async fn end_these<T: Send + Sync>(
     calls: &Collection<T>,
     ids: Vec<Bson>,
-    still: &Document,
+    also: Option<&Bson>,
     status: CallStatus,
     stages: &[Document],
 ) -> Result<u64, DaoError> {
+    let still: Vec<_> = [still_waits()].into_iter().chain(also.cloned()).collect();
     let mut ended = 0;
     let mut parts = vec![ids];
     while let Some(mut part) = parts.pop().filter(|part| !part.is_empty()) {
-        let mut these = doc! { "_id": { "$in": &part } };
-        these.extend(waiting());
-        these.extend(still.clone());
+        let these = doc! { "_id": { "$in": &part }, "$expr": { "$and": &still } };
         let updated = calls.update_many(these.clone(), stages.to_vec()).await;
         match updated.map_err(DaoError::from) {
             Ok(updated) => ended += updated.modified_count,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use minijinja::machinery::{Token, Tokenizer};
 use minijinja::{Environment, filters, syntax::SyntaxConfig};
 
-use crate::domain::InvalidValue;
+use crate::domain::{InvalidValue, ScriptVariables};
 
 /// The only filter that takes an argument, and the only one that accepts a missing variable.
 const DEFAULT: &str = "default";
@@ -68,6 +68,21 @@ impl Grammar {
             Some(Token::Ident(name)) if !RESERVED.contains(&name) => name,
             _ => return Err(tokens.refused(ONLY)),
         };
+        if name.len() > ScriptVariables::NAME_MAX {
+            let message = format!(
+                "a variable's name has at most {} letters",
+                ScriptVariables::NAME_MAX
+            );
+            return Err(tokens.refused(&message));
+        }
+        self.named.insert(name.to_owned());
+        if self.named.len() > ScriptVariables::COUNT_MAX {
+            let message = format!(
+                "a script has at most {} variables",
+                ScriptVariables::COUNT_MAX
+            );
+            return Err(tokens.refused(&message));
+        }
         let mut has_default = false;
         for count in 0.. {
             match tokens.next()? {
@@ -87,7 +102,6 @@ impl Grammar {
         if !has_default {
             self.required.insert(name.to_owned());
         }
-        self.named.insert(name.to_owned());
         Ok(())
     }
 }

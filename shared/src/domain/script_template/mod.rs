@@ -63,7 +63,8 @@ impl ScriptTemplate {
     }
 
     /// Renders the script with these values. Values that the template does not name are ignored. A value is inserted as it is:
-    /// `{{` in it has no meaning, and XML is not escaped.
+    /// `{{` in it has no meaning, and XML is not escaped. A name without a value has that of the same name in lower case:
+    /// variables from a table have such names, whatever the case of the column's.
     ///
     /// # Errors
     ///
@@ -71,7 +72,7 @@ impl ScriptTemplate {
     pub fn render(&self, variables: &BTreeMap<String, String>) -> Result<Script, RenderError> {
         let missing = self.grammar.required.iter();
         let missing: Vec<_> = missing
-            .filter(|name| !variables.contains_key(*name))
+            .filter(|name| value_of(variables, name).is_none())
             .cloned()
             .collect();
         if !missing.is_empty() {
@@ -79,8 +80,8 @@ impl ScriptTemplate {
         }
         let named = self.grammar.named.iter();
         let named = named.filter_map(|name| {
-            let value = variables.get(name)?;
-            Some((name.as_str(), Value::from(value.as_str())))
+            let value = value_of(variables, name)?;
+            Some((name.as_str(), Value::from(value)))
         });
         let rendered = self
             .environment
@@ -95,6 +96,12 @@ impl ScriptTemplate {
             .and_then(|text| text.parse())
             .map_err(RenderError::Invalid)
     }
+}
+
+fn value_of<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    let value = variables.get(name);
+    let value = value.or_else(|| variables.get(&name.to_ascii_lowercase()))?;
+    Some(value)
 }
 
 impl FromStr for ScriptTemplate {

@@ -48,6 +48,39 @@ fn variables_are_replaced_and_filtered() {
 }
 
 #[test]
+fn name_in_capitals_finds_the_variable_of_a_column() {
+    let given = [("firstname", "Ada"), ("name", "Eve"), ("Name", "Bob")];
+    for (text, wanted) in [
+        ("{{ FirstName }} {{ FIRSTNAME | upper }}", "Ada ADA"),
+        ("{{ Name }} {{ name }} {{ NAME }}", "Bob Eve Eve"),
+        ("{{ FirstName | default('you') }}", "Ada"),
+    ] {
+        assert_eq!(render(text, &given).as_deref(), Ok(wanted), "{text}");
+    }
+    // The variables of a column are in lower case. No other variable is found.
+    let missing = RenderError::Missing(vec!["name".to_owned()]);
+    assert_eq!(render("{{ name }}", &[("Name", "Bob")]), Err(missing));
+}
+
+#[test]
+fn variable_that_no_recipient_can_have_is_refused() {
+    let longest = "a".repeat(64);
+    template(&format!("{{{{ {longest} }}}}"));
+    let said = refusal(&format!("b {{{{ {longest}a }}}}"));
+    assert!(
+        said.contains("line 1, column 6): a variable's name has at most 64"),
+        "{said}"
+    );
+    let many = |count: usize| {
+        let variables: Vec<_> = (0..count).map(|nth| format!("{{{{ v{nth} }}}}")).collect();
+        variables.concat().repeat(2)
+    };
+    template(&many(64));
+    let said = refusal(&many(65));
+    assert!(said.contains("a script has at most 64 variables"), "{said}");
+}
+
+#[test]
 fn text_without_variables_stays_as_it_is() {
     for text in [
         "Your code is {1}.",

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     dao::{self, Callee, within},
     domain::{
-        Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, OutsideCallingHours, RequestedTime,
-        Retry, Timing, UserId, WaitingFor,
+        Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, OutsideCallingHours, Priority,
+        RequestedTime, Retry, Timing, UserId, WaitingFor,
     },
     service::rules::Line,
 };
@@ -203,7 +203,7 @@ fn timing<'a>(changed: &'a Call, update: &CallUpdate, times: &Times) -> Timing<'
     }
 }
 
-/// Checks the times and the retries.
+/// Checks the times, the retries and the priority.
 fn check_times(
     changed: &Call,
     update: &CallUpdate,
@@ -211,6 +211,13 @@ fn check_times(
     now: DateTime,
 ) -> Result<(), PlaceCallError> {
     let mut faults = timing(changed, update, times).faults(now);
+    let is_of_batch = changed.batch_id.is_some();
+    if is_of_batch && update.priority.0.is_some_and(|it| it != Priority::Bulk) {
+        faults.push(FieldFault {
+            field: "priority",
+            message: "must be bulk, because the call belongs to a batch".to_owned(),
+        });
+    }
     let is_over = changed.expires_at.is_some_and(|end| times.from >= end);
     if times.moves
         && !times.moves_end

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lambda::scheduled_event;
@@ -22,6 +23,8 @@ use crate::queue::running::{start_queues, variables};
 use crate::queue::waiting::{DUE_SECONDS, ago, explained, many, store_bulk};
 use crate::statistics::f64_of;
 
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
 const FUNCTION: &str = "dispatch";
 /// Dials a second: the fastest pace. A claim takes as many calls.
 const PACE: u32 = 1_000;
@@ -29,10 +32,12 @@ const PACE: u32 = 1_000;
 const EMBEDDED_PACE: u32 = 250;
 /// The most time of a call, in ms: 500 calls a second.
 const CALL_MS: f64 = 2.0;
+/// Why the target is missed if SQS alone needs more.
+const SLOW_SQS: &str = "the local SQS, one Python process, needs as long for a message by itself";
 /// The number of messages in a request to SQS, and of concurrent requests, as in the functions.
 const MESSAGES: usize = 10;
 const CONCURRENCY: usize = 8;
-/// The pause after which claimed calls leave the queue, as if `dial` dialled them.
+/// The pause after which claimed calls and their messages leave the queues, as if `dial` dialled them.
 const DIAL_TIME: Duration = Duration::from_millis(100);
 
 /// Claims and sends the same number of calls: by `dispatch`, by the DAO without sending, and by SQS alone.
@@ -73,6 +78,11 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
         CALL_MS,
         each,
     );
+    let target = if sent.as_secs_f64() * 1_000.0 / f64_of(calls) > CALL_MS {
+        target.bound_by(SLOW_SQS)
+    } else {
+        explained(bench, target)
+    };
     Ok(Finding {
         title: format!(
             "Claims and sends: {calls} due calls at {pace} dials a second, with SQS on this machine"
@@ -83,7 +93,7 @@ pub async fn measure(bench: &Bench) -> Result<Finding> {
             "claims_alone_seconds": claimed.as_secs_f64(), "sends_alone_seconds": sent.as_secs_f64(),
         }),
         targets: vec![
-            explained(bench, target),
+            target,
             // SQS that doesn't respond in time: `dispatch` ends the leases of these calls.
             Target::new(
                 format!("{calls} scheduled calls: not sent by dispatch"),
@@ -112,6 +122,7 @@ async fn dispatch(
         let answer = tokio::select! {
             answer = environment.handle(event.into()) => answer?,
             failed = dial_claimed(&stage) => return Err(failed),
+            failed = take_messages(queues) => return Err(failed),
         };
         answer.expect(FUNCTION, None)?;
         let report: Value = serde_json::from_slice(&answer.body)?;
@@ -125,13 +136,33 @@ async fn dispatch(
 }
 
 /// Takes claimed calls out of the queue, one command for all, until this is dropped. Returns only an error.
-async fn dial_claimed(stage: &Stage) -> Box<dyn std::error::Error + Send + Sync> {
+async fn dial_claimed(stage: &Stage) -> Error {
     loop {
         sleep(DIAL_TIME).await;
         if let Err(error) = take_claimed(stage).await {
             return error;
         }
     }
+}
+
+/// Empties the dial queue again and again, until this is dropped: the local SQS counts all its messages for each new one. Returns
+/// only an error.
+async fn take_messages(queues: &Queues) -> Error {
+    loop {
+        sleep(DIAL_TIME).await;
+        let taken = match dial_queue(queues) {
+            Ok(url) => queues.client().purge_queue().queue_url(url).send().await,
+            Err(error) => return error,
+        };
+        if let Err(error) = taken {
+            return DisplayErrorContext(error).to_string().into();
+        }
+    }
+}
+
+fn dial_queue(queues: &Queues) -> Result<String> {
+    let url = queues.variables().remove("DIAL_QUEUE_URL");
+    Ok(url.ok_or("there is no dial queue")?)
 }
 
 async fn take_claimed(stage: &Stage) -> Result<()> {
@@ -170,18 +201,19 @@ async fn claim_alone(bench: &Bench, calls: usize, pace: u32) -> Result<Duration>
 
 /// Sends as many messages as there are calls. Returns the time.
 async fn send_alone(queues: &Queues, calls: usize) -> Result<Duration> {
-    let client = queues.client();
-    let url = queues.variables().remove("DIAL_QUEUE_URL");
-    let url = url.ok_or("there is no dial queue")?;
+    let (client, url) = (queues.client(), dial_queue(queues)?);
     let body =
         json!({ "call_id": uuid::Uuid::new_v4(), "lease_id": uuid::Uuid::new_v4().simple() });
     let body = body.to_string();
     let begun = Instant::now();
-    stream::iter((0..calls).step_by(MESSAGES))
+    let sent = stream::iter((0..calls).step_by(MESSAGES))
         .map(|first| send(&client, &url, &body, MESSAGES.min(calls - first)))
         .buffer_unordered(CONCURRENCY)
-        .try_collect::<Vec<()>>()
-        .await?;
+        .try_collect::<Vec<()>>();
+    tokio::select! {
+        sent = sent => sent?,
+        failed = take_messages(queues) => return Err(failed),
+    };
     Ok(begun.elapsed())
 }
 
@@ -193,6 +225,7 @@ async fn send(client: &Client, url: &str, body: &str, count: usize) -> Result<()
         })
         .collect();
     let request = client.send_message_batch().queue_url(url);
-    request.set_entries(Some(entries?)).send().await?;
+    let sent = request.set_entries(Some(entries?)).send().await;
+    sent.map_err(|error| DisplayErrorContext(error).to_string())?;
     Ok(())
 }
