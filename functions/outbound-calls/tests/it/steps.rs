@@ -302,11 +302,11 @@ async fn script_and_steps_of_a_waiting_call_replace_each_other() {
         (&back["script"], &back["steps"]),
         (&json!("Hello."), &Value::Null)
     );
-    let both = api
-        .patch(&id, &json!({ "script": "Hello.", "steps": confirm() }))
-        .await;
+    let past = "2020-01-01T00:00:00Z";
+    let both = json!({ "script": "Hello.", "steps": confirm(), "expires_at": past });
+    let both = api.patch(&id, &both).await;
     both.assert_problem(422, "validation_failed");
-    assert_eq!(both.fields(), ["steps"]);
+    assert_eq!(both.fields(), ["expires_at", "steps"]);
     let wrong = api.patch(&id, &json!({ "steps": [{}] })).await;
     assert_eq!(wrong.fields(), ["steps[0]"]);
 }

@@ -92,12 +92,6 @@ impl Admission {
         callee: &Callee,
     ) -> Result<Call, PlaceCallError> {
         let now = DateTime::now();
-        if update.script.0.is_some() && update.steps.0.is_some() {
-            return Err(PlaceCallError::Invalid(vec![FieldFault {
-                field: "steps",
-                message: "can't be combined with script".to_owned(),
-            }]));
-        }
         let changed = with_content(call, update);
         let times = Times::of(call, update, now);
         check_times(&changed, update, &times, now)?;
@@ -203,7 +197,7 @@ fn timing<'a>(changed: &'a Call, update: &CallUpdate, times: &Times) -> Timing<'
     }
 }
 
-/// Checks the times, the retries and the priority.
+/// Checks the fields that depend on others: the times, the retries, the priority and the steps.
 fn check_times(
     changed: &Call,
     update: &CallUpdate,
@@ -211,6 +205,12 @@ fn check_times(
     now: DateTime,
 ) -> Result<(), PlaceCallError> {
     let mut faults = timing(changed, update, times).faults(now);
+    if update.script.0.is_some() && update.steps.0.is_some() {
+        faults.push(FieldFault {
+            field: "steps",
+            message: "can't be combined with script".to_owned(),
+        });
+    }
     let is_of_batch = changed.batch_id.is_some();
     if is_of_batch && update.priority.0.is_some_and(|it| it != Priority::Bulk) {
         faults.push(FieldFault {
