@@ -164,8 +164,8 @@ impl Dao {
     }
 }
 
-/// Ends those of the documents that still wait, and for which the expression `also` holds. Returns their number, without those that ended in
-/// the same command before one with an odd field.
+/// Ends those of the documents that still wait, and for which the expression `also` holds. Returns their number, without those
+/// that ended in the same command before one with an odd field.
 ///
 /// `stages` are those of [`end`] with this status. A document with an odd field, for which they fail, is logged and counted, and
 /// ends without an event.
