@@ -120,7 +120,7 @@ impl Turns {
         }
     }
 
-    /// What this run knows of a lane. `None`: its batch runs no longer.
+    /// Returns the turn of a lane. `None`: its batch runs no longer.
     pub(crate) fn get(&self, lane: BulkLane) -> Option<&Turn> {
         self.all.iter().find(|turn| turn.lane == lane)
     }

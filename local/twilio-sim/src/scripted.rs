@@ -13,7 +13,7 @@ use crate::presses::Presses;
 #[derive(Clone, Debug, Default)]
 pub struct Scripted(BTreeMap<String, Script>);
 
-/// What a called party does. Without a field, it does what the number means otherwise.
+/// The behaviour of one called party. A missing field keeps the behaviour that the number has by itself.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Script {

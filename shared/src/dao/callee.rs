@@ -21,7 +21,7 @@ pub struct Callee {
     pub dialing: DialingSwitch,
 }
 
-/// What the database returns for [`callee_stages`].
+/// The row that [`callee_stages`] gives.
 #[derive(Deserialize)]
 pub(super) struct FoundCallee {
     user: RawDocumentBuf,

@@ -154,7 +154,7 @@ fn batch_that_runs_no_longer_is_forgotten_and_the_others_keep_what_is_known() {
     turns.set_running(running[1..].to_vec());
     assert!(turns.get(paused).is_none());
     assert_eq!(turns.get(busy).unwrap().served(), 1);
-    // What was read before changes nothing.
+    // Notes of an earlier look about the paused batch change nothing.
     turns.note_read(paused, 2, &due());
     turns.note_claimed(paused, 2, 1);
     assert_eq!(turns.next_lanes(DateTime::now()).len(), 3);

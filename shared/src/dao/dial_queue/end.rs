@@ -167,8 +167,8 @@ impl Dao {
 /// Ends those of the documents that still wait, and for which the expression `also` holds. Returns their number, without those
 /// that ended in the same command before one with an odd field.
 ///
-/// `stages` are those of [`end`] with this status. A document with an odd field, for which they fail, is logged and counted, and
-/// ends without an event.
+/// `stages` are those of [`end`] with this status. If an odd field makes them fail, the document ends without an event. It is
+/// logged and counted.
 pub(in crate::dao) async fn end_these<T: Send + Sync>(
     calls: &Collection<T>,
     ids: Vec<Bson>,

@@ -6,7 +6,7 @@ impl Call {
     /// The result of a call with steps that has ended: an outcome from the request, or the word of an [`OwnResult`]. `None` before
     /// the end, and for a call with a script.
     ///
-    /// It depends on what is stored and not on the order in which it was stored. The last outcome in the order of the steps counts.
+    /// The last outcome in the order of the steps counts, whatever the order in which webhooks arrived.
     #[must_use]
     pub fn result(&self) -> Option<&str> {
         let steps = self.steps.as_ref().filter(|_| self.status.is_terminal())?;

@@ -9,7 +9,7 @@ pub enum OwnResult {
     NoInput,
     /// The person hung up first.
     HungUp,
-    /// The person wants no more calls.
+    /// The person asked for no further calls.
     OptedOut,
     /// A machine has recorded the message.
     VoicemailLeft,
