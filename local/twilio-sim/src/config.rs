@@ -45,6 +45,8 @@ pub struct Config {
     pub max_concurrent_calls: Option<usize>,
     /// Refuse URLs that Twilio's servers couldn't reach.
     pub strict_urls: bool,
+    /// Request the action of a Gather that an update cuts off, with the keys so far. Twilio does not document whether it does.
+    pub report_cut_gathers: bool,
     /// The data file, which keeps calls and recordings for the next run.
     pub data: Option<PathBuf>,
 }
@@ -66,6 +68,7 @@ impl Default for Config {
             max_calls_per_second: None,
             max_concurrent_calls: None,
             strict_urls: false,
+            report_cut_gathers: false,
             data: None,
         }
     }

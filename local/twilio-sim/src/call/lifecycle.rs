@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::form::{self, Form};
 use super::player::{BUSY, Ending, FAILED, NO_ANSWER, Player, Stop};
 use super::recorder::PROCESSING;
+use crate::answerer::Answerer;
 use crate::callee::Outcome;
-use crate::model::{EndedBy, Status};
+use crate::model::{EndedBy, Machine, Status};
 
 const DIALLING: Duration = Duration::from_millis(300);
 const BUSY_TONE: Duration = Duration::from_secs(1);
@@ -40,6 +41,12 @@ impl Player {
                 self.wait(self.callee.rings).await?;
                 self.answered = Some(self.clock.passed());
                 self.enter_status(Status::InProgress, "answered", Form::new());
+                if self.callee.answerer == Answerer::Machine {
+                    let machine = Machine::with(self.callee.greeting);
+                    self.sim
+                        .store
+                        .update_call(&self.sid, |call| call.machine = Some(machine));
+                }
                 Ok(())
             }
             _ => {

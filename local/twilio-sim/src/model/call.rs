@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{CallRequest, Callback, Command, Status, new_sid};
+use super::{CallRequest, Callback, Command, Heard, Machine, Status, new_sid};
 use crate::webhook::WebhookTarget;
 
 /// The cause of the end of an answered call.
@@ -75,6 +75,12 @@ pub struct Call {
     pub spoken: Vec<String>,
     /// The sentences that were cut off.
     pub interrupted: Vec<String>,
+    /// All sentences in order, with their times.
+    #[serde(default)]
+    pub heard: Vec<Heard>,
+    /// The answering machine that picked up.
+    #[serde(default)]
+    pub machine: Option<Machine>,
     /// Callbacks sent; retries are not counted.
     pub callbacks_sent: u64,
     /// Callbacks answered with 2xx.
@@ -119,6 +125,8 @@ impl Call {
             ended_by: None,
             spoken: Vec::new(),
             interrupted: Vec::new(),
+            heard: Vec::new(),
+            machine: None,
             callbacks_sent: 0,
             callbacks_delivered: 0,
             unanswered: Vec::new(),
