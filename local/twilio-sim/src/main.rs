@@ -40,6 +40,9 @@ struct Args {
     /// Verified number of another owner; repeatable
     #[arg(long = "caller-id", value_name = "E.164", value_parser = number)]
     caller_ids: Vec<String>,
+    /// Call from any valid number, also one that the account doesn't have (21210)
+    #[arg(long)]
+    any_from: bool,
     /// Speed factor: seconds of call time per second, 0.01 to 100000
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = Speed::parse)]
     speed: Speed,
@@ -91,6 +94,7 @@ async fn run(args: Args) -> Result<(), String> {
         api_keys: args.api_keys,
         numbers: args.numbers,
         caller_ids: args.caller_ids,
+        any_from: args.any_from,
         speed: args.speed,
         seed: args.seed,
         faults,

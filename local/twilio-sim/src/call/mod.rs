@@ -7,6 +7,7 @@ mod form;
 mod gather;
 mod lifecycle;
 mod machine_detection;
+mod notify;
 mod outbox;
 mod playback;
 mod player;
@@ -26,6 +27,7 @@ use crate::dial_queue::PlaceInQueue;
 use crate::model::{Call, CallRequest};
 use crate::sim::Sim;
 use crate::webhook::WebhookTarget;
+pub use notify::warn;
 use player::Player;
 pub use resume::resume;
 

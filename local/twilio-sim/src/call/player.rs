@@ -14,6 +14,7 @@ use crate::clock::CallClock;
 use crate::dial_queue::PlaceInQueue;
 use crate::model::{CallRequest, Callback, Command, EndedBy, Status, TwimlSource};
 use crate::sim::Sim;
+use crate::wav::Voice;
 
 /// Plays one call. The other files of this folder add its methods.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Player {
     /// The place in the account's queue, if its dialling rate is limited. `None` once the call is dialled.
     pub(super) place_in_queue: Option<PlaceInQueue>,
     pub(super) recordings: Vec<ActiveRecording>,
+    /// The latest sound, and the age of the call at its end.
+    pub(super) sounding: Option<(Voice, Duration)>,
     /// The number of Gathers for keys so far.
     pub(super) gathers: usize,
     /// The number of documents so far.
@@ -108,6 +111,7 @@ impl Player {
             clock: CallClock::starting(created),
             place_in_queue: None,
             recordings: Vec::new(),
+            sounding: None,
             gathers: 0,
             documents: 0,
             voice_requests: 0,

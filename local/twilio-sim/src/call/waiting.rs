@@ -124,6 +124,16 @@ impl Player {
                 self.request.time_limit = limit;
                 None
             }
+            Update::StartRecording { sid, options } => {
+                if answered {
+                    self.start_recording(sid, options, "StartCallRecordingAPI");
+                }
+                None
+            }
+            Update::ChangeRecording { sid, change } => {
+                self.change_recording(&sid, change);
+                None
+            }
         };
         match stop {
             None => {
