@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::form::{self, Form};
+use super::leg;
 use super::outbox::{log_fault, new_token, send_webhook};
 use super::player::{Ending, Player, Stop};
 use crate::faults::{CallbackAction, CallbackContext, CallbackKind};
@@ -83,6 +84,10 @@ impl Player {
                 Err(failed) => return Ok(Err(failed)),
             },
         };
+        let read = read.and_then(|document| match &self.leg {
+            Some(_) => leg::whispered(document),
+            None => Ok(document),
+        });
         Ok(read.map(|document| {
             for warning in document.warnings {
                 self.log("warning", json!({ "code": 12200, "message": warning }));
@@ -201,7 +206,7 @@ fn interpret(response: &WebhookResponse) -> Result<Document, TwimlError> {
     }
 }
 
-fn error(code: u32, message: impl Into<String>) -> TwimlError {
+pub(super) fn error(code: u32, message: impl Into<String>) -> TwimlError {
     TwimlError {
         code,
         message: message.into(),

@@ -26,4 +26,8 @@ pub enum Update {
     Redirect(TwimlSource),
     /// Replace the time limit.
     TimeLimit(Duration),
+    /// Hang up, because the call that dialled this leg has ended.
+    OtherLegEnded,
+    /// The call that dialled this leg ends by itself when the leg has this age.
+    OtherLegEndsAt(Duration),
 }

@@ -72,14 +72,13 @@ pub(super) fn list(sim: &Sim, query: &Params) -> Result<Value, RestError> {
             .map(|text| e164(text).unwrap_or_else(|| text.to_owned()))
     };
     let (to, from) = (number("To"), number("From"));
-    let status = query.get("Status");
+    let (status, parent) = (query.get("Status"), query.get("ParentCallSid"));
     let tables = sim.store.lock();
     let matching = tables.calls().filter(|call| {
         to.as_ref().is_none_or(|to| *to == call.request.to)
             && from.as_ref().is_none_or(|from| *from == call.request.from)
             && status.is_none_or(|status| status == call.status.as_rest_str())
-            // No simulated call has a parent.
-            && query.get("ParentCallSid").is_none()
+            && parent.is_none_or(|parent| Some(parent) == call.request.origin.parent())
             && started.contains(call.started.or(Some(call.created)))
             && ended.contains(call.ended)
     });
@@ -215,14 +214,14 @@ fn document(sim: &Sim, call: &Call) -> Value {
         "caller_name": null,
         "date_created": rfc2822(call.created),
         "date_updated": rfc2822(call.updated),
-        "direction": "outbound-api",
+        "direction": call.request.origin.direction(),
         "duration": call.duration.map(|seconds| seconds.to_string()),
         "end_time": date(call.ended),
         "forwarded_from": null,
         "from": call.request.from,
         "from_formatted": formatted(&call.request.from),
         "group_sid": null,
-        "parent_call_sid": null,
+        "parent_call_sid": call.request.origin.parent(),
         "phone_number_sid": null,
         "price": price,
         "price_unit": "USD",
