@@ -45,6 +45,8 @@ pub struct Config {
     pub max_calls_per_second: Option<f64>,
     /// The most calls that have not ended; further ones are refused with 10004. No limit by default.
     pub max_concurrent_calls: Option<usize>,
+    /// Request the action of a Dial also if the call that dialled ends first.
+    pub dial_action_after_hangup: bool,
     /// Refuse URLs that Twilio's servers couldn't reach.
     pub strict_urls: bool,
     /// The data file, which keeps calls and recordings for the next run.
@@ -68,6 +70,7 @@ impl Default for Config {
             verbose: false,
             max_calls_per_second: None,
             max_concurrent_calls: None,
+            dial_action_after_hangup: true,
             strict_urls: false,
             data: None,
         }

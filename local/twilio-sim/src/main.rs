@@ -68,6 +68,9 @@ struct Args {
     /// Data file: keep calls and recordings for the next run, and load those of earlier runs
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// Don't request the action of a Dial if the call that dialled ends first; Twilio doesn't document what it does
+    #[arg(long)]
+    no_dial_action_after_hangup: bool,
     /// Refuse webhook URLs that are not https or point to this machine (21205), like Twilio
     #[arg(long)]
     strict_urls: bool,
@@ -102,6 +105,7 @@ async fn run(args: Args) -> Result<(), String> {
         verbose: args.verbose,
         max_calls_per_second: args.max_calls_per_second,
         max_concurrent_calls: args.max_concurrent_calls.map(|most| most as usize),
+        dial_action_after_hangup: !args.no_dial_action_after_hangup,
         strict_urls: args.strict_urls,
         data: args.data,
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::form::{self, Form};
+use super::leg;
 use super::notify::{Severity, notify, requested};
 use super::outbox::{log_fault, new_token, send_webhook};
 use super::player::{Ending, Player, Stop};
@@ -83,6 +84,10 @@ impl Player {
                 Err(failed) => return Ok(Err(failed)),
             },
         };
+        let read = read.and_then(|document| match &self.leg {
+            Some(_) => leg::whispered(document),
+            None => Ok(document),
+        });
         Ok(read.map(|document| {
             for warning in document.warnings {
                 let warning = (12200, warning.as_str());
@@ -212,7 +217,7 @@ fn interpret(response: &WebhookResponse) -> Result<Document, TwimlError> {
     }
 }
 
-fn error(code: u32, message: impl Into<String>) -> TwimlError {
+pub(super) fn error(code: u32, message: impl Into<String>) -> TwimlError {
     TwimlError {
         code,
         message: message.into(),

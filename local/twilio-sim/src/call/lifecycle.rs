@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::form::{self, Form};
+use super::leg::LegEvent;
 use super::player::{BUSY, Ending, FAILED, NO_ANSWER, Player, Stop};
 use super::recorder::PROCESSING;
 use crate::callee::Outcome;
@@ -65,7 +66,8 @@ impl Player {
             }
             self.acknowledge_commands();
             match self.follow(source.clone()).await {
-                Ok(()) => return Ending::completed(EndedBy::Instructions),
+                Ok(true) if self.leg.is_some() => stop = Some(self.bridge().await),
+                Ok(_) => return Ending::completed(EndedBy::Instructions),
                 Err(other) => stop = Some(other),
             }
         }
@@ -106,6 +108,10 @@ impl Player {
         } else {
             self.set_status(ending.status);
         }
+        self.tell_other_leg(LegEvent::Ended {
+            status: ending.status,
+            seconds,
+        });
         self.acknowledge_commands();
         if !recordings.is_empty() {
             tokio::time::sleep(self.sim.config.speed.wall(PROCESSING)).await;

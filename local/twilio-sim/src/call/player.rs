@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::active_recording::ActiveRecording;
+use super::leg::Leg;
 use super::outbox::Outbox;
 use crate::callee::Callee;
 use crate::clock::CallClock;
@@ -28,6 +29,8 @@ pub(super) struct Player {
     pub(super) clock: CallClock,
     /// The place in the account's queue, if its dialling rate is limited. `None` once the call is dialled.
     pub(super) place_in_queue: Option<PlaceInQueue>,
+    /// The link to the call that dialled this one, while it is a leg of that.
+    pub(super) leg: Option<Leg>,
     pub(super) recordings: Vec<ActiveRecording>,
     /// The latest sound, and the age of the call at its end.
     pub(super) sounding: Option<(Voice, Duration)>,
@@ -110,6 +113,7 @@ impl Player {
             callee,
             clock: CallClock::starting(created),
             place_in_queue: None,
+            leg: None,
             recordings: Vec::new(),
             sounding: None,
             gathers: 0,

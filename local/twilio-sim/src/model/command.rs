@@ -26,6 +26,10 @@ pub enum Update {
     Redirect(TwimlSource),
     /// Replace the time limit.
     TimeLimit(Duration),
+    /// Hang up, because the call that dialled this leg has ended.
+    OtherLegEnded,
+    /// The call that dialled this leg ends by itself when the leg has this age.
+    OtherLegEndsAt(Duration),
     /// Record the call from now on.
     StartRecording {
         /// The SID of the new recording.

@@ -10,7 +10,7 @@ mod sid;
 mod status;
 
 pub use call::{Call, EndedBy};
-pub use call_request::{CallRequest, MachineDetection, RecordingOptions, TwimlSource};
+pub use call_request::{CallRequest, MachineDetection, Origin, RecordingOptions, TwimlSource};
 pub use callback::Callback;
 pub use command::{Command, RecordingChange, Update};
 pub use notification::Notification;

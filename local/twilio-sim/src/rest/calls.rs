@@ -63,14 +63,13 @@ pub(super) fn list(sim: &Sim, query: &Params) -> Result<Value, RestError> {
             .map(|text| e164(text).unwrap_or_else(|| text.to_owned()))
     };
     let (to, from) = (number("To"), number("From"));
-    let status = query.get("Status");
+    let (status, parent) = (query.get("Status"), query.get("ParentCallSid"));
     let tables = sim.store.lock();
     let matching = tables.calls().filter(|call| {
         to.as_ref().is_none_or(|to| *to == call.request.to)
             && from.as_ref().is_none_or(|from| *from == call.request.from)
             && status.is_none_or(|status| status == call.status.as_rest_str())
-            // No simulated call has a parent.
-            && query.get("ParentCallSid").is_none()
+            && parent.is_none_or(|parent| Some(parent) == call.request.origin.parent())
             && started.contains(call.started.or(Some(call.created)))
             && ended.contains(call.ended)
     });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::RestError;
 use super::params::Params;
-use crate::model::{CallRequest, MachineDetection, RecordingOptions, TwimlSource};
+use crate::model::{CallRequest, MachineDetection, Origin, RecordingOptions, TwimlSource};
 use crate::phone_number::e164;
 use crate::sim::Sim;
 use crate::twiml::MAX_INLINE;
@@ -49,6 +49,7 @@ pub(super) fn read(
     let status_callback =
         form.webhook_target(sim, "StatusCallback", "StatusCallbackMethod", 21609)?;
     let request = CallRequest {
+        origin: Origin::Api,
         to,
         from,
         source,

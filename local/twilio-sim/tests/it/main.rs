@@ -5,6 +5,7 @@
 mod account_limits;
 mod calls;
 mod command_line;
+mod connected_calls;
 mod data_file;
 mod dials;
 mod documents;
