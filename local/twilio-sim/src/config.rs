@@ -16,6 +16,10 @@ pub const DEFAULT_NUMBER: &str = "+15005550006";
 
 /// The simulator's settings.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Config {
     /// The address to listen on. Port 0 picks a free port.
     pub listen: SocketAddr,
