@@ -24,6 +24,8 @@ pub struct Callee {
     pub detected_after: Option<Duration>,
     /// The time from the answer until the called party hangs up.
     pub hangs_up_after: Option<Duration>,
+    /// The time that the called party talks when a Dial has connected it. Then it hangs up.
+    pub talks: Duration,
     /// The keys that the called party presses at Gathers for keys.
     pub presses: Presses,
     /// The words that the called party says at a Gather for speech.
@@ -118,6 +120,7 @@ const LISTENER: Callee = Callee {
     detected_as: None,
     detected_after: None,
     hangs_up_after: None,
+    talks: Duration::from_secs(30),
     presses: Presses::NONE,
     says: None,
     silent: false,

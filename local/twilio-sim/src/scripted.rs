@@ -42,6 +42,9 @@ struct Script {
     /// Seconds from the answer to the result of machine detection.
     #[serde(default)]
     detected_after_seconds: Option<f64>,
+    /// Seconds from the connection by a Dial to the hang-up.
+    #[serde(default)]
+    talks_seconds: Option<f64>,
 }
 
 impl Scripted {
@@ -83,6 +86,7 @@ impl Scripted {
             },
             detected_as: script.detected_as.or(callee.detected_as),
             detected_after: time(script.detected_after_seconds).or(callee.detected_after),
+            talks: time(script.talks_seconds).unwrap_or(callee.talks),
             ..callee
         }
     }
@@ -93,6 +97,7 @@ impl Script {
     fn check(&self, number: &str) -> Result<(), String> {
         for (field, seconds) in [
             ("hangs_up_after_seconds", self.hangs_up_after_seconds),
+            ("talks_seconds", self.talks_seconds),
             ("greeting_seconds", self.greeting_seconds),
             ("detected_after_seconds", self.detected_after_seconds),
         ] {
@@ -126,6 +131,10 @@ mod tests {
             (
                 r#"{"+12125550123": {"answerer": "robot"}}"#,
                 "unknown variant",
+            ),
+            (
+                r#"{"+12125550123": {"talks_seconds": 86401}}"#,
+                "talks_seconds",
             ),
         ] {
             let error = Scripted::parse(json.as_bytes()).unwrap_err();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{CallRequest, Callback, Command, Heard, Machine, Status, new_sid};
+use super::{CallRequest, Callback, Command, Heard, Machine, Notification, Status, new_sid};
 use crate::webhook::WebhookTarget;
 
 /// The cause of the end of an answered call.
@@ -25,6 +25,8 @@ pub enum EndedBy {
     Callee,
     /// The time limit.
     TimeLimit,
+    /// The end of the other leg: the call whose Dial this call was made for.
+    OtherLeg,
 }
 
 impl EndedBy {
@@ -37,6 +39,7 @@ impl EndedBy {
             Self::Update => "update",
             Self::Callee => "callee",
             Self::TimeLimit => "time_limit",
+            Self::OtherLeg => "other_leg",
         }
     }
 }
@@ -81,6 +84,9 @@ pub struct Call {
     /// The answering machine that picked up.
     #[serde(default)]
     pub machine: Option<Machine>,
+    /// The whole seconds for which a leg of a Dial was connected with the call that dialled it. `None`: it was not.
+    #[serde(default)]
+    pub bridged_seconds: Option<u64>,
     /// Callbacks sent; retries are not counted.
     pub callbacks_sent: u64,
     /// Callbacks answered with 2xx.
@@ -90,6 +96,9 @@ pub struct Call {
     pub unanswered: Vec<Callback>,
     /// The entries of the Events resource.
     pub events: Vec<Value>,
+    /// The errors and warnings, oldest first.
+    #[serde(default)]
+    pub notifications: Vec<Notification>,
     /// The channel to the task that plays the call; closed after the end.
     #[serde(skip, default = "closed_channel")]
     pub commands: mpsc::UnboundedSender<Command>,
@@ -100,12 +109,12 @@ fn closed_channel() -> mpsc::UnboundedSender<Command> {
 }
 
 impl Call {
-    /// Creates a queued call that was accepted at `now`. `creation` is its first event.
+    /// Creates a queued call that was accepted at `now`. `creation` is its first event, if a request created it.
     #[must_use]
     pub fn new(
         request: CallRequest,
         status_callback: Option<WebhookTarget>,
-        creation: Value,
+        creation: Option<Value>,
         now: DateTime<Utc>,
         commands: mpsc::UnboundedSender<Command>,
     ) -> Self {
@@ -127,10 +136,12 @@ impl Call {
             interrupted: Vec::new(),
             heard: Vec::new(),
             machine: None,
+            bridged_seconds: None,
             callbacks_sent: 0,
             callbacks_delivered: 0,
             unanswered: Vec::new(),
-            events: vec![creation],
+            events: creation.into_iter().collect(),
+            notifications: Vec::new(),
             commands,
         }
     }
