@@ -56,7 +56,7 @@ fn wrong_key_repeats_everything_and_silence_only_the_ask() {
     assert_eq!(keyed(&quiet).nth, 2);
     // A wrong key after silence repeats everything too.
     let place = keyed(&quiet);
-    assert!(place.is_last());
+    assert!(place.is_last(Some("7")));
     assert_eq!(
         texts(&steps.after_keys(&place, "7").unwrap()),
         ["No matter.", "Next.", "Two?"]

@@ -89,8 +89,9 @@ fn answered(
             return None;
         }
         let has_failed = has_failed.get(call.sid.as_str()) == Some(&true);
-        let outcome = if has_keys.contains(call.sid.as_str()) {
-            // A key may cut off the first word.
+        // A key may cut off the first word.
+        let has_keys = has_keys.contains(call.sid.as_str()) || !record.answers.is_empty();
+        let outcome = if has_keys {
             ScriptOutcome::Spoken
         } else {
             outcome(call, record, ended_by, has_failed)
