@@ -122,13 +122,13 @@ async fn fault_plan_makes_detection_wrong() {
 
 #[tokio::test]
 async fn machine_records_from_the_end_of_its_greeting() {
-    let script = br#"{"+12125551234": {"answerer": "machine", "greeting_seconds": 2.5}}"#;
+    let script = br#"{"+12125559876": {"answerer": "machine", "greeting_seconds": 2.5}}"#;
     let sim = Sim::with(|config| config.callees = Scripted::parse(script).unwrap()).await;
     let document =
         "<Response><Say>One.</Say><Say>Two.</Say><Say>Three.</Say><Say>Four.</Say></Response>";
     let app = App::with_twiml(document).await;
     let sid = sim
-        .call("+12125551234", &[("Url", &app.url("/voice"))])
+        .call("+12125559876", &[("Url", &app.url("/voice"))])
         .await;
     sim.wait_for_status(&sid, "completed").await;
     let report = sim.report(&sid).await;
