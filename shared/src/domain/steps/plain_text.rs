@@ -18,9 +18,10 @@ impl Steps {
             })
         };
         let says: Vec<_> = of_kind("say").collect();
-        let all = match says.is_empty() {
-            true => of_kind("ask").next().unwrap_or_default(),
-            false => says.join(" "),
+        let all = if says.is_empty() {
+            of_kind("ask").next().unwrap_or_default()
+        } else {
+            says.join(" ")
         };
         let text: String = all.chars().take(SCRIPT_MAX).collect();
         // The words of a prompt are valid scripts. Steps that only hang up have no words.
