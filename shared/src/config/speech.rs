@@ -71,8 +71,8 @@ impl Settings {
 
     /// Parses `NOTICES`.
     fn notices(&self) -> Result<Notices, ConfigError> {
-        let text = self.values.get("NOTICES")?.unwrap_or("{}");
-        text.parse()
+        let text = self.values.get("NOTICES")?;
+        text.map_or(Ok(Notices::default()), str::parse)
             .map_err(|fault| ConfigError::new(format!("NOTICES is malformed: {fault}")))
     }
 
