@@ -15,6 +15,7 @@ pub async fn check(settings: &Settings, http: &Client) -> Vec<Finding> {
     let kinds = [
         ("voice", WebhookKind::Voice, 200),
         ("status", WebhookKind::Status, 400),
+        ("machine", WebhookKind::Machine, 400),
         ("recording", WebhookKind::Recording, 400),
     ];
     let checks = kinds.map(|(name, kind, expected)| {

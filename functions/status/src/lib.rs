@@ -1,16 +1,19 @@
-//! `POST /twilio/status`: receives status callbacks.
+//! `POST /twilio/status`: receives status callbacks. `POST /twilio/machine`: receives the results of machine detection.
 
 use axum::{Router, extract::State, response::Response, routing::post};
 use outdial::{
     config::Settings,
-    http::Problem,
+    http::{Problem, with_common_layers},
     twilio::TwilioClient,
     webhook::{SignedForm, WebhookReceiver, WebhookTopic},
 };
 use utoipa::OpenApi;
 
 /// The function's state.
-pub struct App(WebhookReceiver);
+pub struct App {
+    status: WebhookReceiver,
+    machine: WebhookReceiver,
+}
 
 impl App {
     /// Reads the settings. Makes no connection: a request is authenticated first.
@@ -23,17 +26,22 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         // A status callback may bring the CallSid that a requested hang-up waits for.
         let twilio = TwilioClient::new(settings.reloadable(Settings::twilio)?)?;
-        WebhookReceiver::from_settings(settings, WebhookTopic::Status, Some(twilio)).map(Self)
+        let status = WebhookReceiver::from_settings(settings, WebhookTopic::Status, Some(twilio))?;
+        Ok(Self {
+            machine: status.of_topic(settings, WebhookTopic::Machine)?,
+            status,
+        })
     }
 }
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    app.0.router(post(status))
+    let routes = app.status.route(post(status));
+    with_common_layers(routes.merge(app.machine.route(post(machine))))
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(status))]
+#[openapi(paths(status, machine))]
 struct Document;
 
 /// The part of the API document that describes this function.
@@ -61,6 +69,31 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     )
 )]
 async fn status(
+    State(receiver): State<WebhookReceiver>,
+    form: SignedForm,
+) -> Result<Response, Problem> {
+    receiver.receive(form).await
+}
+
+/// Receive the result of machine detection
+///
+/// Twilio sends it while a call with `voicemail` goes on. If a machine has answered, outdial ends the call, or lets the machine record the message.
+#[utoipa::path(
+    post, path = "/twilio/machine", tag = "webhooks", operation_id = "twilio_machine",
+    params(
+        ("call_id" = Option<String>, Query, description = "The call's `call_id`"),
+        ("X-Twilio-Signature" = String, Header, description = "Twilio's signature of the URL and the form"),
+        ("I-Twilio-Idempotency-Token" = Option<String>, Header, description = "Identifies the callback: the same on each retry"),
+    ),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "Twilio's callback of `AsyncAmd`"),
+    responses(
+        (status = 200, description = "The result was applied or queued, was a duplicate, or belongs to an unknown call. The body is an empty TwiML document",
+            content_type = "text/xml", body = String),
+        (status = 400, description = "The form is not a result of machine detection (`malformed_form`)"),
+        (status = 403, description = "Twilio's signature is missing or wrong (`bad_signature`)"),
+    )
+)]
+async fn machine(
     State(receiver): State<WebhookReceiver>,
     form: SignedForm,
 ) -> Result<Response, Problem> {

@@ -3,7 +3,6 @@
 use axum::{extract::State, response::Response};
 use outdial::{
     domain::{Call, CallSid, Place},
-    service::steps::{playing, render},
     twilio::{self, voice_retry},
     webhook::{SignedForm, parse_voice, twiml},
 };
@@ -12,7 +11,7 @@ use crate::{
     apology::VoiceRequest,
     app::App,
     found::{GOODBYE, call_to_play, hears_notice, speech_of},
-    steps::{self, StepRequest, failed_at},
+    steps::{self, StepRequest, document, failed_at},
 };
 
 /// Answer a voice request
@@ -39,13 +38,13 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
     let call_sid = parse_voice(&form.body);
     let step = StepRequest::of(&form);
     let failed_at = failed_at(&form);
-    let is_at_end = matches!(failed_at, Some(Place::End(_)));
+    let is_at_end = failed_at.as_ref().is_some_and(Place::is_after_last_word);
     let request = VoiceRequest {
         call_id: form.call_id,
         call_sid: call_sid.as_ref().ok().cloned(),
         request_id: form.request_id,
         speech: app.speech_in(&form.url),
-        hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::is_end),
+        hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::is_after_last_word),
     };
     let response = async {
         match (&call_sid, &step) {
@@ -92,7 +91,7 @@ async fn look_up(
 
 /// Returns true if a request after the start of the steps failed. Otherwise the person would hear them again, perhaps for ever.
 fn has_begun(call: &Call, failed_at: Option<Place>) -> bool {
-    call.steps.is_some()
+    call.has_flow()
         && match failed_at {
             Some(place) => place != Place::Start,
             None => call.delivery.is_some(),
@@ -105,11 +104,12 @@ fn instructions(app: &App, call: &Call, url: &str) -> Response {
     if call.hangup_requested {
         return twiml(twilio::hangup());
     }
+    if call.has_flow() {
+        let document = document(app, call, &Place::Start, None, url);
+        return twiml(document.unwrap_or_else(twilio::hangup));
+    }
     let speech = speech_of(app, call);
     let notice = hears_notice(app, call, &speech);
-    if let Some(playing) = playing(call, &Place::Start, None) {
-        return twiml(render(&playing, url, &speech, notice));
-    }
     let Some(script) = call.own_script() else {
         tracing::error!("call without script and steps");
         return app.say(GOODBYE);

@@ -2,9 +2,9 @@
 
 use axum::response::Response;
 use outdial::{
-    domain::{CallId, CallSid, Place},
+    domain::{Call, CallId, CallSid, Place},
     service::steps,
-    twilio::{self, PRESSED, form_pairs, step_retry},
+    twilio::{self, PRESSED, answer_time, form_pairs, step_retry, with_answer_time},
     webhook::{SignedForm, twiml},
 };
 
@@ -32,17 +32,24 @@ impl StepRequest {
         let keys = digits
             .map(|(_, digits)| digits.into_owned())
             .or_else(|| pressed.map(|(_, digits)| digits.clone()));
+        let place = Place::of_pairs(&pairs)?;
+        let keys = keys
+            .filter(|keys| !keys.is_empty())
+            .map(|keys| match &place {
+                Place::Ask(ask) => ask.without_finishing_key(&keys).to_owned(),
+                _ => keys,
+            });
         Some(Self {
-            place: Place::of_pairs(&pairs)?,
-            keys: keys.filter(|keys| !keys.is_empty()),
+            place,
+            keys,
             call_id: form.call_id?,
             url: form.url.clone(),
         })
     }
 
-    /// Returns true if nothing is left to say: the answer is a hang-up, whatever fails.
-    pub(crate) fn is_end(&self) -> bool {
-        matches!(self.place, Place::End(_))
+    /// Returns true if nothing is left to say to a person: if something fails for good, the call ends without an apology.
+    pub(crate) fn is_after_last_word(&self) -> bool {
+        self.place.is_after_last_word()
     }
 }
 
@@ -78,7 +85,7 @@ pub(crate) async fn play(
         },
         Err(error) => {
             // The end has nothing left to say, so a later answer would not help.
-            if !step.is_end()
+            if !matches!(place, Place::End(_))
                 && error.is_transient()
                 && let Some(retry_url) = step_retry(url, keys)
             {
@@ -89,14 +96,59 @@ pub(crate) async fn play(
             return app.apologize(request).await;
         }
     };
-    if call.hangup_requested || step.is_end() {
-        return twiml(twilio::hangup());
+    match document(app, &call, place, keys, url) {
+        Some(document) => twiml(document),
+        None => {
+            tracing::error!(call_sid = %sid, "unknown step, apologized");
+            app.apologize(request).await
+        }
     }
-    let Some(playing) = steps::playing(&call, place, keys) else {
-        tracing::error!(call_sid = %sid, "unknown step, apologized");
-        return app.apologize(request).await;
+}
+
+/// Returns the document for a place of the call, or `None` if it has no such place.
+pub(crate) fn document(
+    app: &App,
+    call: &Call,
+    place: &Place,
+    keys: Option<&str>,
+    url: &str,
+) -> Option<String> {
+    if call.hangup_requested {
+        return Some(twilio::hangup());
+    }
+    let flow = call.flow();
+    let steps = flow.as_deref()?;
+    let speech = speech_of(app, call);
+    let held = match place {
+        Place::End(_) => Some(0),
+        Place::Hold(held) => Some(*held),
+        _ => None,
     };
-    let speech = speech_of(app, &call);
-    let notice = hears_notice(app, &call, &speech).filter(|_| *place == Place::Start);
-    twiml(steps::render(&playing, url, &speech, notice))
+    if let Some(held) = held {
+        if !steps::holds(call, held, answer_time(url)) {
+            return Some(twilio::hangup());
+        }
+        if !steps::plays_message(call) {
+            return Some(steps::render_hold(url, held));
+        }
+    }
+    if *place == Place::VoicemailDone {
+        return Some(twilio::hangup());
+    }
+    if let Some(playing) = steps::playing(call, steps, place, keys) {
+        let is_start = *place == Place::Start;
+        let notice = hears_notice(app, call, &speech).filter(|_| is_start);
+        let url = match call.voicemail_to_leave() {
+            Some(_) => &with_answer_time(url),
+            None => url,
+        };
+        return Some(steps::render(&playing, url, &speech, notice));
+    }
+    if held.is_none() && *place != Place::Voicemail {
+        return None;
+    }
+    Some(match steps::message(call, steps) {
+        Some(message) => steps::render_message(&message, url, &speech),
+        None => twilio::hangup(),
+    })
 }

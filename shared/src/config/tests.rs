@@ -64,6 +64,7 @@ fn values() -> Vec<(&'static str, String, String)> {
             "https://m.example/media",
             "https://m.example/me\tdia",
         ),
+        ("MACHINE_URL", "https://k.example/k", "https://k.example/ k"),
         ("MONGO_DB", "atlas", "at\nlas"),
         (
             "MONGO_URI",

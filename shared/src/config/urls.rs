@@ -11,6 +11,8 @@ pub enum WebhookKind {
     Voice,
     /// Receives status callbacks.
     Status,
+    /// Receives the results of machine detection: the function `status`.
+    Machine,
     /// Receives recording callbacks.
     Recording,
     /// Streams audio.
@@ -22,6 +24,7 @@ impl WebhookKind {
         match self {
             Self::Voice => "VOICE_URL",
             Self::Status => "STATUS_URL",
+            Self::Machine => "MACHINE_URL",
             Self::Recording => "RECORDING_URL",
             Self::Media => "MEDIA_URL",
         }
@@ -33,6 +36,7 @@ impl WebhookKind {
         match self {
             Self::Voice => "/twilio/voice",
             Self::Status => "/twilio/status",
+            Self::Machine => "/twilio/machine",
             Self::Recording => "/twilio/recording",
             Self::Media => "/media",
         }
@@ -46,6 +50,8 @@ pub struct PublicUrls {
     pub voice: String,
     /// `STATUS_URL`, or `BASE_URL/twilio/status`.
     pub status: String,
+    /// `MACHINE_URL`, or beside `STATUS_URL`, or `BASE_URL/twilio/machine`.
+    pub machine: String,
     /// `RECORDING_URL`, or `BASE_URL/twilio/recording`.
     pub recording: String,
     /// `MEDIA_URL`, or `BASE_URL/media`.
@@ -73,6 +79,7 @@ impl Settings {
         Ok(PublicUrls {
             voice: url(WebhookKind::Voice)?,
             status: url(WebhookKind::Status)?,
+            machine: url(WebhookKind::Machine)?,
             recording: url(WebhookKind::Recording)?,
             media: url(WebhookKind::Media)?,
         })
@@ -93,6 +100,13 @@ pub fn webhook_url(settings: &Settings, kind: WebhookKind) -> Result<Option<Stri
             "a full https URL without query or fragment",
         )?;
         return Ok(Some(url.to_owned()));
+    }
+    if kind == WebhookKind::Machine
+        && let Some(url) = settings.values.get(WebhookKind::Status.variable())?
+        && let Some(origin) = url.strip_suffix(WebhookKind::Status.path())
+    {
+        // The same function. Stacks of earlier versions set only STATUS_URL.
+        return Ok(Some(format!("{origin}{}", kind.path())));
     }
     let Some(origin) = settings.values.get("BASE_URL")? else {
         return Ok(None);
@@ -151,7 +165,25 @@ mod tests {
             "https://abc.lambda-url.us-east-1.on.aws/twilio/voice"
         );
         assert_eq!(urls.status, "https://calls.example.com/twilio/status");
+        assert_eq!(urls.machine, "https://calls.example.com/twilio/machine");
         assert_eq!(urls.media, "https://calls.example.com/media");
+    }
+
+    #[test]
+    fn machine_url_is_beside_the_status_url() {
+        let status = "https://status.example.com/twilio/status";
+        let settings = Settings::from_pairs([("STATUS_URL", status)]).unwrap();
+        let url = |settings: &Settings| webhook_url(settings, WebhookKind::Machine).unwrap();
+        let expected = "https://status.example.com/twilio/machine";
+        assert_eq!(url(&settings).as_deref(), Some(expected));
+        let own = "https://machine.example.com/x";
+        let pairs = [("STATUS_URL", status), ("MACHINE_URL", own)];
+        assert_eq!(
+            url(&Settings::from_pairs(pairs).unwrap()).as_deref(),
+            Some(own)
+        );
+        let odd = Settings::from_pairs([("STATUS_URL", "https://status.example.com/s")]);
+        assert_eq!(url(&odd.unwrap()), None);
     }
 
     #[test]

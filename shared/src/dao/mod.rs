@@ -37,6 +37,7 @@ mod steps;
 mod stored;
 mod updates;
 mod users;
+mod verdict;
 mod voice;
 
 pub use batches::{
@@ -64,6 +65,7 @@ pub use status::{Applied, StatusOutcome};
 pub use steps::StepEvent;
 pub use stored::ERASED_AT;
 pub use users::UserDeletion;
+pub use verdict::VerdictOutcome;
 pub use voice::VoiceLookup;
 
 use stored::{BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, RECORDINGS, USERS, insert_once};

@@ -5,12 +5,13 @@ use tokio::time::Instant;
 
 use super::{
     Dao, DaoError, DuplicateKey, VoiceLookup,
+    effects::note_end,
     stored::find_one_and_update,
     updates::{by_id, if_else, learn_sid_stage, literal},
     voice::READ_TIMEOUT,
     within,
 };
-use crate::domain::{Answer, Call, CallId, CallSid, Delivery, StepId};
+use crate::domain::{Answer, Call, CallId, CallSid, CallStatus, Delivery, StepId};
 
 /// An event of a call with steps.
 ///
@@ -30,6 +31,8 @@ pub enum StepEvent {
     Unanswered(StepId),
     /// The steps went on to their end. True if everything was certainly played to its end.
     Ended(bool),
+    /// A machine has recorded the message to its end.
+    VoicemailLeft,
 }
 
 impl Dao {
@@ -65,7 +68,10 @@ impl Dao {
 
 /// The stages that store the event in the call with this `CallSid`. They change nothing in another one.
 fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
-    let mut changes = doc! { "delivery": delivery(event) };
+    let mut changes = Document::new();
+    if *event != StepEvent::VoicemailLeft {
+        changes.insert("delivery", delivery(event));
+    }
     match event {
         StepEvent::Started => {}
         StepEvent::Answered { answer, ends_ask } => {
@@ -80,6 +86,9 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
         StepEvent::Ended(_) => {
             changes.insert("steps_ended", true);
         }
+        StepEvent::VoicemailLeft => {
+            changes.insert("voicemail_left", true);
+        }
     }
     let is_ours = bson!({ "$eq": ["$twilio_sid", sid.as_str()] });
     let is_change: Vec<_> = changes
@@ -88,13 +97,16 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
         .collect();
     let applies = bson!({ "$and": [is_ours, { "$or": is_change }] });
     changes.insert("updated_at", "$$NOW");
-    let changes: Document = changes
+    let mut changes: Document = changes
         .into_iter()
         .map(|(field, value)| {
             let stored = format!("${field}");
             (field, if_else(applies.clone(), value, stored))
         })
         .collect();
+    // The decision about a next attempt did not know of this event.
+    let has_ended = bson!({ "$eq": ["$status_rank", CallStatus::ENDED_RANK] });
+    changes.extend(note_end(bson!({ "$and": [applies, has_ended] }), "$status"));
     Ok(vec![learn_sid_stage(sid), doc! { "$set": changes }])
 }
 

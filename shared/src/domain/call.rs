@@ -1,6 +1,7 @@
 //! A call: its document in the database, and its timeline.
 
 mod derived;
+mod machines;
 mod new;
 mod result;
 
@@ -14,7 +15,7 @@ pub use new::NewCall;
 use super::{
     Answer, BatchId, CallId, CallSid, CallStatus, Delivery, DialOutcome, Effect, EventSource, Lane,
     Language, MachineDetection, Metadata, PhoneNumber, Priority, Retry, Script, StepId, Steps,
-    TimeZone, Voice, WaitingFor,
+    TimeZone, Voice, Voicemail, WaitingFor,
 };
 
 /// An entry in a call's timeline.
@@ -32,6 +33,15 @@ pub struct CallEvent {
     /// The callback's `I-Twilio-Idempotency-Token`, the same in each retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+}
+
+/// The right of one result of machine detection to end a call, or to give it other instructions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoicemailClaim {
+    /// Random id of the request that brought the result.
+    pub id: String,
+    /// Time of the claim, UTC.
+    pub at: DateTime,
 }
 
 /// A call: a document of `calls`.
@@ -79,6 +89,15 @@ pub struct Call {
     /// Answering machine detection, if it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_detection: Option<MachineDetection>,
+    /// The treatment of an answering machine, if the request asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voicemail: Option<Voicemail>,
+    /// The result of machine detection that took the call over, if one has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voicemail_claim: Option<VoicemailClaim>,
+    /// True if a machine has recorded the message to its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub voicemail_left: bool,
     /// The client's own notes.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,

@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 
 use super::{
     Changed, InvalidValue, Language, MachineDetection, Metadata, OutsideCallingHours, Priority,
-    RequestedTime, RetryRequest, Script, Steps, Voice, request::metadata, steps::StepBody,
+    RequestedTime, RetryRequest, Script, Steps, Voice, Voicemail, request::metadata,
+    steps::StepBody, voicemail::VoicemailBody,
 };
 
 /// The body of `PATCH /calls/{call_id}`. Absent fields stay unchanged. Null restores the default, where a field accepts it.
@@ -48,6 +49,10 @@ pub struct CallUpdate {
     #[deserr(default)]
     #[schema(value_type = Option<MachineDetection>, inline, required = false)]
     pub machine_detection: Changed<Option<MachineDetection>>,
+    /// New treatment of answering machines. Null: none.
+    #[deserr(default)]
+    #[schema(value_type = Option<VoicemailBody>, required = false)]
+    pub voicemail: Changed<Option<Voicemail>>,
     /// New key-value pairs, which replace all others.
     #[deserr(default)]
     #[schema(schema_with = metadata, required = false)]

@@ -169,6 +169,9 @@ pub enum RetryReason {
     Failed,
     /// A machine answered. Needs answering machine detection.
     Voicemail,
+    /// The person did not answer the last ask.
+    #[serde(rename = "no_input")]
+    NoInput,
     /// A later version of this service stored the word.
     #[serde(other)]
     Unknown,
@@ -176,7 +179,13 @@ pub enum RetryReason {
 
 impl RetryReason {
     /// Every reason that a request may name.
-    pub const ALL: [Self; 4] = [Self::Busy, Self::NoAnswer, Self::Failed, Self::Voicemail];
+    pub const ALL: [Self; 5] = [
+        Self::Busy,
+        Self::NoAnswer,
+        Self::Failed,
+        Self::Voicemail,
+        Self::NoInput,
+    ];
 
     /// The word for the value, in the database, in requests and in responses.
     #[must_use]
@@ -186,6 +195,7 @@ impl RetryReason {
             Self::NoAnswer => "no-answer",
             Self::Failed => "failed",
             Self::Voicemail => "voicemail",
+            Self::NoInput => "no_input",
             Self::Unknown => "unknown",
         }
     }
@@ -207,7 +217,9 @@ impl std::str::FromStr for RetryReason {
         Self::ALL
             .into_iter()
             .find(|reason| reason.as_str() == text)
-            .ok_or_else(|| InvalidValue::new("must be busy, no-answer, failed or voicemail"))
+            .ok_or_else(|| {
+                InvalidValue::new("must be busy, no-answer, failed, voicemail or no_input")
+            })
     }
 }
 

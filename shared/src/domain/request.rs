@@ -14,7 +14,8 @@ use utoipa::{
 
 use super::{
     Email, InvalidValue, Language, Metadata, PhoneNumber, Priority, RequestedTime, RetryRequest,
-    Script, Steps, TimeZone, UserName, Voice, from_json_string, steps::StepBody,
+    Script, Steps, TimeZone, UserName, Voice, Voicemail, from_json_string, steps::StepBody,
+    voicemail::VoicemailBody,
 };
 
 /// The body of `POST /users`.
@@ -126,6 +127,10 @@ pub struct OutboundCallRequest {
     /// Answering machine detection. Default: off.
     #[schema(inline)]
     pub machine_detection: Option<MachineDetection>,
+    /// What to do if an answering machine answers. Default: nothing. It can't be combined with `machine_detection`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<VoicemailBody>)]
+    pub voicemail: Option<Voicemail>,
     /// Your own key-value pairs of strings, at most 2,048 bytes in total.
     #[schema(schema_with = metadata, required = false)]
     pub metadata: Metadata,

@@ -16,9 +16,10 @@ pub struct RetryRequest {
     #[deserr(default = 3, try_from(u32) = attempts -> InvalidValue)]
     #[schema(required = false, minimum = 1, maximum = 10, example = 3)]
     pub max_attempts: u32,
-    /// Ends after which the call is tried again: `busy`, `no-answer`, `failed`, `voicemail`. The last one needs `machine_detection`.
+    /// Ends after which the call is tried again: `busy`, `no-answer`, `failed`, `voicemail`, `no_input`. `voicemail` needs
+    /// `machine_detection` or `voicemail`, and `no_input` needs `steps`.
     #[deserr(default = default_reasons(), try_from(Vec<RetryReason>) = reasons -> InvalidValue)]
-    #[schema(required = false, min_items = 1, max_items = 4, example = json!(["busy", "no-answer"]))]
+    #[schema(required = false, min_items = 1, max_items = 5, example = json!(["busy", "no-answer"]))]
     pub on: Vec<RetryReason>,
     /// Seconds between the end of an attempt and the next one. The last delay repeats.
     #[deserr(default = default_delays(), try_from(Vec<u32>) = delays -> InvalidValue)]
@@ -64,7 +65,7 @@ fn default_reasons() -> Vec<RetryReason> {
 fn reasons(mut on: Vec<RetryReason>) -> Result<Vec<RetryReason>, InvalidValue> {
     if on.is_empty() {
         return Err(InvalidValue::new(
-            "must name at least one of busy, no-answer, failed and voicemail",
+            "must name at least one of busy, no-answer, failed, voicemail and no_input",
         ));
     }
     on.sort();

@@ -32,6 +32,8 @@ pub struct Timing<'a> {
     pub attempt: u32,
     /// True if answering machines are detected.
     pub detects_machines: bool,
+    /// True if the call may ask something.
+    pub asks: bool,
 }
 
 /// How far ahead a call may be scheduled.
@@ -87,7 +89,12 @@ impl Timing<'_> {
             faults.add(
                 retry.on.contains(&RetryReason::Voicemail) && !self.detects_machines,
                 "retry.on",
-                "must not have voicemail without machine_detection",
+                "must not have voicemail without machine_detection or voicemail.action",
+            );
+            faults.add(
+                retry.on.contains(&RetryReason::NoInput) && !self.asks,
+                "retry.on",
+                "must not have no_input without steps",
             );
         }
         faults.0

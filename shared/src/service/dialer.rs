@@ -58,6 +58,7 @@ impl Dialer {
     }
 
     fn request<'a>(&'a self, call: &'a Call, language: &'a Language) -> OutboundCall<'a> {
+        let (machine_detection, is_in_background) = call.detection().unzip();
         OutboundCall {
             call_id: call.call_id,
             to: &call.to_number,
@@ -68,7 +69,10 @@ impl Dialer {
             language,
             has_steps: call.steps.is_some(),
             record: call.recording_enabled,
-            machine_detection: call.machine_detection,
+            machine_detection,
+            machine_url: is_in_background
+                .unwrap_or_default()
+                .then_some(self.urls.machine.as_str()),
             ring_timeout_seconds: self.ring_timeout_seconds,
             time_limit_seconds: self.time_limit_seconds,
         }

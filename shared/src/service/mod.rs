@@ -7,6 +7,7 @@ pub mod dialer;
 pub mod double_dial;
 pub mod effects;
 pub mod hang_up;
+pub mod machines;
 pub mod place_call;
 pub mod retries;
 pub mod rules;

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     TwilioClient, TwilioError,
-    attempt::{UNREADABLE, parse},
+    attempt::{Failure, RetryPolicy, UNREADABLE, parse},
 };
 use crate::domain::{CallSid, CallStatus, EventSource, PhoneNumber, StatusUpdate, parse_rfc2822};
 
@@ -86,6 +86,25 @@ impl TwilioClient {
             }
             result => result,
         }
+    }
+
+    /// Gives a live call other instructions: Twilio cuts off what it is doing, and requests this URL.
+    ///
+    /// Repeats the request only if Twilio certainly did not take it, because a repeat would cut off the new instructions.
+    ///
+    /// # Errors
+    ///
+    /// Any [`TwilioError`]. Twilio refuses with code 21220 if the call has ended.
+    pub async fn redirect_call(&self, sid: &CallSid, url: &str) -> Result<(), TwilioError> {
+        let policy = RetryPolicy {
+            is_retryable: |failure| matches!(failure, Failure::NotTaken(_)),
+            ..self.read_policy()
+        };
+        let form = [("Url", url.to_owned()), ("Method", "POST".to_owned())];
+        self.rest
+            .send(policy, Method::POST, &self.call_url(sid), &form)
+            .await?;
+        Ok(())
     }
 
     /// Ends a queued or ringing call. An answered call continues.

@@ -34,6 +34,8 @@ pub struct OutboundCall<'a> {
     pub record: bool,
     /// Answering machine detection, or `None` for off.
     pub machine_detection: Option<MachineDetection>,
+    /// The URL for the result of a detection in the background. `None`: the voice URL is requested after the detection.
+    pub machine_url: Option<&'a str>,
     /// The longest ringing time, in seconds.
     pub ring_timeout_seconds: u32,
     /// The longest duration of the call, in seconds.
@@ -78,6 +80,9 @@ impl TwilioClient {
     }
 }
 
+/// How long a detection in the background waits for the end of a greeting, in seconds: as long as Twilio allows.
+const GREETING_SECONDS: u32 = 59;
+
 /// The form of the request. Each event is a separate parameter, because Twilio ignores a list in one.
 fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
     let mut form = vec![
@@ -109,6 +114,14 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
     }
     if let Some(detection) = call.machine_detection {
         form.push(("MachineDetection", detection.as_str().to_owned()));
+        if let Some(url) = call.machine_url {
+            form.push(("AsyncAmd", "true".to_owned()));
+            form.push(("AsyncAmdStatusCallback", callback(url, call.call_id)));
+            form.push(("AsyncAmdStatusCallbackMethod", "POST".to_owned()));
+            if detection == MachineDetection::DetectMessageEnd {
+                form.push(("MachineDetectionTimeout", GREETING_SECONDS.to_string()));
+            }
+        }
     }
     form
 }

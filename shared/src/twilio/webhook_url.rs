@@ -1,5 +1,7 @@
 //! The webhook URLs that Twilio gets with a call: with its `call_id`, marks for retries, and connection overrides.
 
+use bson::DateTime;
+
 use crate::domain::{CallId, Language, Place};
 
 /// Connection overrides in the fragment, which Twilio does not sign: two retries after any failure, each within 6.5 s, all within
@@ -13,6 +15,8 @@ const STEP_OVERRIDES: &str = "#rc=1&ct=1500&rt=4000&tt=9000";
 const FALLBACK: &str = "fallback";
 /// The query parameter that counts a voice request's redirects to its own URL.
 const RETRY: &str = "retry";
+/// The query parameter with the time of the answer: seconds since 1970, UTC.
+const ANSWERED: &str = "answered_at";
 /// The query parameter with the keys of the request before a redirect, which does not repeat them.
 pub const PRESSED: &str = "pressed";
 
@@ -39,6 +43,43 @@ pub(super) fn first_step(voice_url: &str, call_id: CallId, language: &Language) 
 fn of_call(call_id: CallId, language: &Language) -> String {
     // A language has no character that a query escapes.
     format!("call_id={call_id}&{LANGUAGE}={}", language.as_str())
+}
+
+/// Returns the URL of a place in a call, for a change of the live call.
+#[must_use]
+pub fn live_step(
+    voice_url: &str,
+    call_id: CallId,
+    language: Option<&Language>,
+    place: &Place,
+) -> String {
+    let url = match language {
+        Some(language) => voice(voice_url, call_id, language),
+        None => callback(voice_url, call_id),
+    };
+    let url = url.split_once('#').map_or(url.as_str(), |(url, _)| url);
+    step_url(url, place)
+}
+
+/// Returns the signed URL with the time of the answer, if it has none. The URLs of later steps keep it.
+#[must_use]
+pub fn with_answer_time(signed_url: &str) -> String {
+    if answer_time(signed_url).is_some() {
+        return signed_url.to_owned();
+    }
+    let separator = if signed_url.contains('?') { '&' } else { '?' };
+    let at = DateTime::now().timestamp_millis() / 1_000;
+    format!("{signed_url}{separator}{ANSWERED}={at}")
+}
+
+/// The time of the answer in a signed URL, in whole seconds.
+#[must_use]
+pub fn answer_time(signed_url: &str) -> Option<DateTime> {
+    let (_, query) = signed_url.split_once('?')?;
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, seconds) = pairs.into_iter().find(|(name, _)| *name == ANSWERED)?;
+    let seconds: i64 = seconds.parse().ok()?;
+    Some(DateTime::from_millis(seconds.checked_mul(1_000)?))
 }
 
 /// Returns the URL of another place in the steps, from the signed URL of a voice request.

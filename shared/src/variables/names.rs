@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 48] = [
+pub const VARIABLES: [&str; 49] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -24,6 +24,7 @@ pub const VARIABLES: [&str; 48] = [
     "HOLIDAYS",
     "LANGUAGE",
     "LOG_LEVEL",
+    "MACHINE_URL",
     "MAX_CALLS_PER_DAY",
     "MAX_CALLS_PER_NUMBER_PER_DAY",
     "MAX_CALLS_PER_USER_PER_DAY",

@@ -19,14 +19,15 @@ use super::{
     queue::{QueuedWebhook, WebhookQueue},
 };
 use crate::{
-    config::Settings,
-    dao::{Applied, Dao, DaoError},
-    domain::{CallId, CallSid},
+    config::{Settings, WebhookKind, webhook_url},
+    dao::{Applied, Dao, DaoError, VerdictOutcome},
+    domain::{CallId, CallSid, MachineVerdict},
     http::{Problem, with_common_layers},
     service::{
         double_dial::{DoubleDial, report_double_dial},
         effects::EffectsQueue,
         hang_up::hang_up_as_requested,
+        machines::redirect_machine,
     },
     telemetry::metrics::{self, Count},
     twilio::TwilioClient,
@@ -56,10 +57,12 @@ impl WebhookReceiver {
         Ok(Self {
             topic,
             check: SignatureCheck::from_settings(settings, topic.kind())?,
-            // Only a status ends a call.
+            // Only these may have effects.
             applier: match topic {
                 WebhookTopic::Status => applier.announcing(EffectsQueue::from_settings(settings)?),
-                WebhookTopic::Recording | WebhookTopic::Undelivered => applier,
+                WebhookTopic::Recording | WebhookTopic::Machine | WebhookTopic::Undelivered => {
+                    applier
+                }
             },
             queue: WebhookQueue::from_settings(settings)?,
         })
@@ -67,8 +70,37 @@ impl WebhookReceiver {
 
     /// Returns the function's router: the handler at the topic's path.
     pub fn router(self, handler: MethodRouter<Self>) -> Router {
+        with_common_layers(self.route(handler))
+    }
+
+    /// Returns the handler at the topic's path, without the layers of a function.
+    pub fn route(self, handler: MethodRouter<Self>) -> Router {
         let path = self.topic.kind().path();
-        with_common_layers(Router::new().route(path, handler).with_state(self))
+        Router::new().route(path, handler).with_state(self)
+    }
+
+    /// Returns a receiver of another topic in the same function, with the same clients.
+    ///
+    /// # Errors
+    ///
+    /// If a variable is missing or malformed.
+    pub fn of_topic(
+        &self,
+        settings: &Settings,
+        topic: WebhookTopic,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let applier = self.applier.clone();
+        Ok(Self {
+            topic,
+            check: SignatureCheck::from_settings(settings, topic.kind())?,
+            applier: match topic {
+                WebhookTopic::Machine => {
+                    applier.changing_live_calls(webhook_url(settings, WebhookKind::Voice)?)
+                }
+                _ => applier,
+            },
+            queue: self.queue.clone(),
+        })
     }
 
     /// Applies a webhook, or queues it if the database can't take it. Either way, Twilio gets an empty TwiML document.
@@ -118,6 +150,14 @@ pub struct WebhookApplier {
     dao: Dao,
     twilio: Option<Arc<TwilioClient>>,
     effects: EffectsQueue,
+    /// The voice URL for live calls. `None`: live calls are left alone.
+    live: Option<LiveCalls>,
+}
+
+/// The permission to change live calls.
+#[derive(Clone)]
+struct LiveCalls {
+    voice_url: Option<Arc<str>>,
 }
 
 impl WebhookApplier {
@@ -128,6 +168,7 @@ impl WebhookApplier {
             dao,
             twilio: twilio.map(Arc::new),
             effects: EffectsQueue::default(),
+            live: None,
         }
     }
 
@@ -135,6 +176,13 @@ impl WebhookApplier {
     #[must_use]
     pub fn announcing(self, effects: EffectsQueue) -> Self {
         Self { effects, ..self }
+    }
+
+    /// Changes a live call if an event says that a machine has answered. Otherwise such an event is only stored.
+    fn changing_live_calls(self, voice_url: Option<String>) -> Self {
+        let voice_url = voice_url.map(Arc::from);
+        let live = Some(LiveCalls { voice_url });
+        Self { live, ..self }
     }
 
     /// Applies an event to the call with this `call_id`. If there is none, applies it to the call with the event's `CallSid`. Ignores an event of an
@@ -156,6 +204,11 @@ impl WebhookApplier {
                 (outcome.applied, outcome.hangup_waits)
             }
             WebhookEvent::Recording(update) => (self.dao.apply_recording(id, update).await?, false),
+            WebhookEvent::Machine(verdict) => {
+                let outcome = self.apply_verdict(id, verdict).await?;
+                has_effects = outcome.has_effects;
+                (outcome.applied, false)
+            }
             WebhookEvent::Undelivered(sid) => {
                 (self.dao.record_undelivered(id, sid.as_ref()).await?, false)
             }
@@ -173,6 +226,24 @@ impl WebhookApplier {
             self.effects.announce(id).await;
         }
         Ok(())
+    }
+
+    /// Stores a result of machine detection. If it takes a live call over, does what follows.
+    async fn apply_verdict(
+        &self,
+        id: Option<CallId>,
+        verdict: &MachineVerdict,
+    ) -> Result<VerdictOutcome, DaoError> {
+        let Some(id) = id else {
+            return Ok(VerdictOutcome::nothing(Applied::UnknownCall));
+        };
+        let live = self.live.as_ref().zip(self.twilio.as_ref());
+        let outcome = self.dao.record_verdict(id, verdict, live.is_some()).await?;
+        if let (Some((live, twilio)), Some(call)) = (live, &outcome.claimed) {
+            let voice_url = live.voice_url.as_deref();
+            redirect_machine(twilio, voice_url, call, verdict, LIVE_CHANGE_TIMEOUT).await;
+        }
+        Ok(outcome)
     }
 
     /// Logs a webhook of an unknown call. Counts it as an orphan, unless the call was erased.
@@ -196,6 +267,9 @@ impl WebhookApplier {
 
 /// The time limit of a requested hang-up, within the time that Twilio waits for the response.
 const HANG_UP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The time limit of a change of a live call, within the time that Twilio waits for the response.
+const LIVE_CHANGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {

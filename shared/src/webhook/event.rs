@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::WebhookKind,
     domain::{
-        CallSid, CallStatus, EventSource, InvalidValue, RecordingStatus, RecordingUpdate,
-        StatusUpdate, parse_rfc2822,
+        CallSid, CallStatus, EventSource, InvalidValue, MachineVerdict, RecordingStatus,
+        RecordingUpdate, StatusUpdate, parse_rfc2822,
     },
     twilio::form_pairs,
 };
@@ -22,6 +22,8 @@ pub enum WebhookTopic {
     Status,
     /// A recording.
     Recording,
+    /// The result of machine detection in the background.
+    Machine,
     /// An apology that a person heard instead of the script. `voice` sends this, not Twilio.
     Undelivered,
 }
@@ -32,6 +34,7 @@ impl WebhookTopic {
         match self {
             Self::Status => WebhookKind::Status,
             Self::Recording => WebhookKind::Recording,
+            Self::Machine => WebhookKind::Machine,
             Self::Undelivered => WebhookKind::Voice,
         }
     }
@@ -44,6 +47,8 @@ pub enum WebhookEvent {
     Status(StatusUpdate),
     /// A recording callback.
     Recording(RecordingUpdate),
+    /// The result of machine detection in the background.
+    Machine(MachineVerdict),
     /// An apology that a person heard instead of the script, with the `CallSid` if it is known.
     Undelivered(Option<CallSid>),
 }
@@ -63,6 +68,7 @@ impl WebhookEvent {
         Ok(match topic {
             WebhookTopic::Status => Self::Status(parse_status(form, token, received_at)?),
             WebhookTopic::Recording => Self::Recording(parse_recording(form)?),
+            WebhookTopic::Machine => Self::Machine(parse_machine(form)?),
             WebhookTopic::Undelivered => Self::Undelivered(parse_voice(form).ok()),
         })
     }
@@ -73,6 +79,7 @@ impl WebhookEvent {
         match self {
             Self::Status(update) => Some(&update.call_sid),
             Self::Recording(update) => Some(&update.call_sid),
+            Self::Machine(verdict) => Some(&verdict.call_sid),
             Self::Undelivered(sid) => sid.as_ref(),
         }
     }
@@ -148,6 +155,26 @@ pub fn parse_recording(body: &[u8]) -> Result<RecordingUpdate, InvalidForm> {
             .filter(|&count| count > 0),
         error_code: form.error_code(),
         started_at: form.time("RecordingStartTime"),
+    })
+}
+
+/// Parses the callback of machine detection in the background.
+///
+/// # Errors
+///
+/// If the `CallSid` or `AnsweredBy` is missing or malformed.
+pub fn parse_machine(body: &[u8]) -> Result<MachineVerdict, InvalidForm> {
+    const LONGEST: usize = 64;
+    let form = Form::parse(body);
+    let answered_by: String = form.required("AnsweredBy")?;
+    let is_word = |b: u8| b.is_ascii_lowercase() || b == b'_';
+    if answered_by.len() > LONGEST || !answered_by.bytes().all(is_word) {
+        let expected = "must have only lower-case letters and underscores, at most 64";
+        return Err(invalid("AnsweredBy", expected));
+    }
+    Ok(MachineVerdict {
+        call_sid: form.required("CallSid")?,
+        answered_by,
     })
 }
 

@@ -9,7 +9,8 @@ mod queue;
 pub use crate::aws::sqs::{QueueError, SEND_TIMEOUT};
 pub use apply::{WebhookApplier, WebhookReceiver, twiml};
 pub use event::{
-    InvalidForm, WebhookEvent, WebhookTopic, parse_recording, parse_status, parse_voice,
+    InvalidForm, WebhookEvent, WebhookTopic, parse_machine, parse_recording, parse_status,
+    parse_voice,
 };
 pub use extractor::{SignatureCheck, SignedForm};
 pub use queue::{QueuedWebhook, WebhookQueue};

@@ -9,8 +9,8 @@ use outdial::{
         ScanPosition, StepEvent, Wish,
     },
     domain::{
-        BatchId, BlockedNumber, Call, CallId, CallStatus, Changed, PhoneNumber, RecordingStatus,
-        RecordingUpdate, RefusalCode, TimeRange, User, UserUpdate, WaitingFor,
+        BatchId, BlockedNumber, Call, CallId, CallStatus, Changed, MachineVerdict, PhoneNumber,
+        RecordingStatus, RecordingUpdate, RefusalCode, TimeRange, User, UserUpdate, WaitingFor,
     },
     service::place_call::store_and_count,
 };
@@ -104,6 +104,11 @@ async fn of_calls(dao: &Dao, call: &Call) {
     dao.look_up_for_voice(Some(id), &sid).await.unwrap();
     dao.record_undelivered(Some(id), Some(&sid)).await.unwrap();
     dao.record_undelivered(None, Some(&sid)).await.unwrap();
+    let verdict = MachineVerdict {
+        call_sid: sid.clone(),
+        answered_by: "machine_end_beep".to_owned(),
+    };
+    dao.record_verdict(id, &verdict, true).await.unwrap();
     dao.record_step(id, &sid, &StepEvent::Ended(true))
         .await
         .unwrap();

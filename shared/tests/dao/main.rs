@@ -37,4 +37,5 @@ mod support;
 mod unreadable;
 mod unreadable_lists;
 mod users;
+mod verdict;
 mod webhooks;

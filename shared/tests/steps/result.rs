@@ -1,7 +1,7 @@
 //! Tests the result of calls with steps.
 
 use bson::DateTime;
-use outdial::domain::{Answer, Call, CallStatus, Delivery};
+use outdial::domain::{Answer, Call, CallStatus, Delivery, Voicemail, VoicemailAction};
 use serde_json::{Value, json};
 
 use crate::support::steps;
@@ -59,6 +59,39 @@ fn last_outcome_in_the_order_of_the_steps_counts() {
         call.answers.reverse();
         assert_eq!(call.result(), Some(result), "in any order");
     }
+}
+
+#[test]
+fn silence_of_a_machine_is_no_answer() {
+    let mut call = two_asks();
+    call.unanswered = ["one", "two"].map(|id| id.parse().unwrap()).into();
+    assert_eq!(call.result(), Some("silent"));
+    call.answered_by = Some("machine_end_silence".to_owned());
+    assert_eq!(call.result(), Some("hung_up"), "without voicemail");
+    call.voicemail = Some(Voicemail {
+        action: VoicemailAction::HangUp,
+        message: None,
+    });
+    assert_eq!(call.result(), Some("voicemail_missed"));
+    call.voicemail_left = true;
+    assert_eq!(call.result(), Some("voicemail_left"));
+    // A person was taken for a machine.
+    call.answers = vec![answer("one", 1, "1")];
+    assert_eq!(call.result(), Some("first"));
+}
+
+#[test]
+fn script_with_voicemail_has_a_result() {
+    let mut call = testkit::new_call();
+    call.status = CallStatus::Completed;
+    assert_eq!(call.result(), None);
+    call.voicemail = Some(Voicemail {
+        action: VoicemailAction::HangUp,
+        message: None,
+    });
+    assert_eq!(call.result(), Some("hung_up"));
+    call.steps_ended = true;
+    assert_eq!(call.result(), Some("completed"));
 }
 
 #[test]

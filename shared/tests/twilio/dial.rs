@@ -37,6 +37,7 @@ pub async fn dial_as(
         has_steps: false,
         record: false,
         machine_detection: None,
+        machine_url: None,
         ring_timeout_seconds: 30,
         time_limit_seconds: 600,
     };
@@ -119,6 +120,36 @@ async fn request_has_all_parameters() {
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value));
     assert_eq!(form(&request), expected);
+}
+
+#[tokio::test]
+async fn detection_in_the_background_has_its_own_callback() {
+    for (mode, timeout) in [
+        (MachineDetection::DetectMessageEnd, &["59"][..]),
+        (MachineDetection::Enable, &[]),
+    ] {
+        let server = Server::start([accepted()]).await;
+        let id = CallId::generate();
+        let client = server.client();
+        let result = dial_as(&client, id, |call| {
+            call.machine_detection = Some(mode);
+            call.machine_url = Some("https://example.com/twilio/machine");
+        });
+        assert_eq!(result.await, accepted_call());
+        let form = form(&server.request());
+        let all = |name: &str| {
+            let values = form.iter().filter(|(field, _)| field == name);
+            values.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(all("MachineDetection"), [mode.as_str()]);
+        assert_eq!(all("AsyncAmd"), ["true"]);
+        let callback = format!(
+            "https://example.com/twilio/machine?call_id={id}#rc=3&rp=all&ct=2000&rt=6500&tt=15000"
+        );
+        assert_eq!(all("AsyncAmdStatusCallback"), [callback]);
+        assert_eq!(all("AsyncAmdStatusCallbackMethod"), ["POST"]);
+        assert_eq!(all("MachineDetectionTimeout"), timeout);
+    }
 }
 
 #[tokio::test]

@@ -119,6 +119,7 @@ async fn running_stack_passes_and_each_fault_is_named() {
                 ("Twilio account", "does not accept TWILIO_AUTH_TOKEN"),
                 ("webhook voice", "does not accept what"),
                 ("webhook status", "does not accept what"),
+                ("webhook machine", "does not accept what"),
                 ("webhook recording", "does not accept what"),
             ][..],
         ),

@@ -30,4 +30,5 @@ mod steps;
 mod support;
 mod switch;
 mod twilio_load;
+mod voicemail;
 mod voices;

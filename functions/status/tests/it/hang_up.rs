@@ -30,6 +30,7 @@ async fn waiting(stage: &Stage, twilio: &Twilio) -> (Call, String) {
         has_steps: false,
         record: false,
         machine_detection: None,
+        machine_url: None,
         ring_timeout_seconds: 30,
         time_limit_seconds: 600,
     };

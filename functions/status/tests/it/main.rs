@@ -6,5 +6,6 @@ mod call_lookup;
 mod callbacks;
 mod effects;
 mod hang_up;
+mod machine;
 mod rejected;
 mod support;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The fields that an erased call keeps, if they can be read. All others go, also those that later versions add.
-const KEPT: [&str; 18] = [
+const KEPT: [&str; 19] = [
     "from_number",
     "status",
     "status_rank",
@@ -37,6 +37,7 @@ const KEPT: [&str; 18] = [
     "batch_id",
     "attempt",
     "status_reason",
+    "voicemail_left",
 ];
 
 /// Returns the stored user, or `None` if the user doesn't exist.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The fields that a client changes, and those that follow from them.
-const CHANGED: [&str; 17] = [
+const CHANGED: [&str; 18] = [
     "due_at",
     "effects_open",
     "expires_at",
@@ -26,6 +26,7 @@ const CHANGED: [&str; 17] = [
     "steps",
     "updated_at",
     "voice",
+    "voicemail",
     "waiting_for",
 ];
 

@@ -1,6 +1,9 @@
 //! What follows from the fields of a call: its place in a series, whether it was dialled and answered, its timeline in order.
 
-use crate::domain::{Call, CallEvent, CallId, CallStatus, DialOutcome, PhoneNumber, Script, Steps};
+use crate::domain::{
+    Call, CallEvent, CallId, CallStatus, DialOutcome, PhoneNumber, Script, Steps,
+    machine_verdict::answered_by_machine,
+};
 
 impl Call {
     /// Maximum number of events in a timeline. `events_dropped` counts the others.
@@ -53,7 +56,7 @@ impl Call {
             return Some(false);
         }
         if self.was_answered() {
-            let is_known = self.machine_detection.is_none() || self.answered_by.is_some();
+            let is_known = !self.detects_machines() || self.answered_by.is_some();
             return is_known.then_some(true);
         }
         (self.status_rank == CallStatus::ENDED_RANK).then_some(false)
@@ -68,8 +71,8 @@ impl Call {
     /// Returns true if answering machine detection has found a machine: `machine_start`, `machine_end_beep`, …, or `fax`.
     #[must_use]
     pub fn is_answered_by_machine(&self) -> bool {
-        let answered_by = self.answered_by.as_deref().unwrap_or_default();
-        answered_by.starts_with("machine_") || answered_by == "fax"
+        let answered_by = self.answered_by.as_deref();
+        answered_by.is_some_and(answered_by_machine)
     }
 
     /// The number that the daily cap counts: the same for all spellings of a line.

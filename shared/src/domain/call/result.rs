@@ -1,17 +1,19 @@
 //! The result of a call with steps.
 
-use crate::domain::{Action, Answer, Call, Delivery, OwnResult, Step, StepId, Then};
+use crate::domain::{Action, Answer, Call, Delivery, OwnResult, Step, StepId, Steps, Then};
 
 impl Call {
-    /// The result of a call with steps that has ended: an outcome from the request, or the word of an [`OwnResult`]. `None` before
-    /// the end, and for a call with a script.
+    /// The result of a call with steps or `voicemail` that has ended: an outcome from the request, or the word of an [`OwnResult`]. `None` before
+    /// the end, and for a call with a script alone.
     ///
     /// The last outcome in the order of the steps counts, whatever the order in which webhooks arrived.
     #[must_use]
     pub fn result(&self) -> Option<&str> {
-        let steps = self.steps.as_ref().filter(|_| self.status.is_terminal())?;
+        if !self.has_flow() || !self.status.is_terminal() {
+            return None;
+        }
         let (mut outcome, mut is_silent) = (None, false);
-        for step in steps.iter() {
+        for step in self.steps.iter().flat_map(Steps::iter) {
             let Some(then) = self.followed(step) else {
                 continue;
             };
@@ -20,6 +22,10 @@ impl Call {
         }
         let own = match outcome {
             Some(outcome) => return Some(outcome.as_str()),
+            None if self.voicemail_left => OwnResult::VoicemailLeft,
+            None if self.voicemail.is_some() && self.is_answered_by_machine() => {
+                OwnResult::VoicemailMissed
+            }
             None if is_silent => OwnResult::NoInput,
             None if self.steps_ended => OwnResult::Completed,
             None if self.delivery == Some(Delivery::None) => OwnResult::Error,
@@ -68,6 +74,9 @@ impl Call {
 
     fn is_unanswered(&self, step: &Step) -> bool {
         let id = step.id.as_ref();
-        id.is_some_and(|id| self.unanswered.contains(id)) && self.accepted(step).is_none()
+        // The silence of a machine is no answer.
+        !self.is_answered_by_machine()
+            && id.is_some_and(|id| self.unanswered.contains(id))
+            && self.accepted(step).is_none()
     }
 }

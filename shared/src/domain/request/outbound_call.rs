@@ -3,7 +3,7 @@
 use deserr::{DeserializeError, Deserr, IntoValue, MergeWithError, Value, ValuePointerRef};
 
 use super::OutboundCallRequest;
-use crate::domain::{InvalidValue, fields::Fields};
+use crate::domain::{InvalidValue, Voicemail, fields::Fields};
 
 impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundCallRequest {
     fn deserialize_from_value<V: IntoValue>(
@@ -26,6 +26,10 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundC
             fields.optional("language"),
             fields.optional("machine_detection"),
         );
+        let voicemail = fields.optional("voicemail").flatten();
+        if detection.as_ref().is_some_and(Option::is_some) && voicemail.is_some() {
+            fields.refuse("voicemail", Voicemail::NOT_WITH_DETECTION);
+        }
         let metadata = fields.optional("metadata");
         let (scheduled_at, expires_at) = (
             fields.optional("scheduled_at"),
@@ -44,6 +48,7 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundC
             voice: voice.flatten(),
             language: language.flatten(),
             machine_detection: detection.flatten(),
+            voicemail: voicemail.and_then(Voicemail::unless_ignored),
             metadata: metadata.unwrap_or_default(),
             scheduled_at: scheduled_at.flatten(),
             expires_at: expires_at.flatten(),

@@ -26,11 +26,12 @@ pub use next::{Asking, Playing};
 pub use place::{AskPlace, Place};
 pub use prompt::{Part, Prompt, Words};
 pub use result::OwnResult;
-pub(crate) use schema::StepBody;
+pub(super) use rules::message_faults;
+pub(crate) use schema::{PromptBody, StepBody};
 pub use step::{Action, Ask, Keys, Step, Then, Transfer};
 pub use stretch::Stretch;
 
-use super::{InvalidValue, fields::wrong_kind};
+use super::{InvalidValue, Script, fields::wrong_kind};
 use read::Faults;
 use rules::StepFault;
 
@@ -46,6 +47,13 @@ impl Steps {
     pub const END: &str = "end";
     /// The ids that no step may have: they name places of their own.
     pub const RESERVED_IDS: [&str; 5] = ["start", Self::END, "hold", "voicemail", "voicemail_done"];
+
+    /// The single step that says this script.
+    #[must_use]
+    pub fn of_script(script: Script) -> Self {
+        let action = Action::Say(Prompt::of_text(script));
+        Self(vec![Step { id: None, action }])
+    }
 
     /// The step at this place.
     #[must_use]

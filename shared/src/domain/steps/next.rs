@@ -1,6 +1,6 @@
 //! The next document of a call with steps: at its start, after keys, after silence.
 
-use super::{Ask, AskPlace, Keys, Place, Prompt, StepId, Steps, Stretch, Then};
+use super::{Answer, Ask, AskPlace, Keys, Place, Prompt, StepId, Steps, Stretch, Then};
 
 /// The content of one document of TwiML.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,26 @@ impl Steps {
             ..place.clone()
         };
         Some(repeat(says.collect(), ask, next, None))
+    }
+
+    /// Returns the first play of the first ask, or `None` without asks.
+    #[must_use]
+    pub fn first_ask(&self) -> Option<Asking<'_>> {
+        self.iter().enumerate().find_map(|(index, step)| {
+            let (id, ask) = step.as_ask()?;
+            let place = first_play(id, ask, self.stretch_start(index));
+            Some(Asking { ask, place })
+        })
+    }
+
+    /// Returns the place of the play of an ask at which this answer was given.
+    #[must_use]
+    pub fn place_of(&self, answer: &Answer) -> Option<AskPlace> {
+        let (index, ask) = self.ask(answer.step.as_str())?;
+        Some(AskPlace {
+            nth: answer.nth,
+            ..first_play(&answer.step, ask, self.stretch_start(index))
+        })
     }
 
     /// Returns the document after silence at an ask, or `None` if there is no such ask.

@@ -11,6 +11,12 @@ pub enum Place {
     Ask(AskPlace),
     /// Nothing is left to say. True if everything before was certainly played to its end.
     End(bool),
+    /// Everything was said, and it is not known yet whether a machine answered. The number of such requests before this one.
+    Hold(u32),
+    /// A machine records.
+    Voicemail,
+    /// A machine has recorded the message to its end.
+    VoicemailDone,
     /// A later version of this service wrote the URL.
     Unknown,
 }
@@ -42,10 +48,15 @@ const REPEATS: &str = "repeats";
 const FROM: &str = "from";
 const KEYS: &str = "keys";
 const PLAYED: &str = "end";
+const HELD: &str = "held";
+
+const HOLD: &str = "hold";
+const VOICEMAIL: &str = "voicemail";
+const VOICEMAIL_DONE: &str = "voicemail_done";
 
 impl Place {
     /// The names of the query parameters of a place.
-    pub const PARAMETERS: [&str; 7] = [STEP, TRY, TRIES, REPEATS, FROM, KEYS, PLAYED];
+    pub const PARAMETERS: [&str; 8] = [STEP, TRY, TRIES, REPEATS, FROM, KEYS, PLAYED, HELD];
 
     /// The query parameters.
     #[must_use]
@@ -58,7 +69,19 @@ impl Place {
                 let played = is_whole.then(|| (PLAYED, "1".to_owned()));
                 [step].into_iter().chain(played).collect()
             }
+            Self::Hold(held) => vec![(STEP, HOLD.to_owned()), (HELD, held.to_string())],
+            Self::Voicemail => vec![(STEP, VOICEMAIL.to_owned())],
+            Self::VoicemailDone => vec![(STEP, VOICEMAIL_DONE.to_owned())],
             Self::Unknown => vec![(STEP, String::new())],
+        }
+    }
+
+    /// Returns true if nothing is left to say to a person. If something fails here, the call ends without a word.
+    #[must_use]
+    pub fn is_after_last_word(&self) -> bool {
+        match self {
+            Self::End(_) | Self::Hold(_) | Self::Voicemail | Self::VoicemailDone => true,
+            Self::Start | Self::Ask(_) | Self::Unknown => false,
         }
     }
 
@@ -72,6 +95,12 @@ impl Place {
         Some(match find(STEP)? {
             "start" => Self::Start,
             Steps::END => Self::End(find(PLAYED).is_some()),
+            HOLD => {
+                let held = find(HELD).and_then(|held| held.parse().ok());
+                held.map_or(Self::Unknown, Self::Hold)
+            }
+            VOICEMAIL => Self::Voicemail,
+            VOICEMAIL_DONE => Self::VoicemailDone,
             step => AskPlace::read(step, find).map_or(Self::Unknown, Self::Ask),
         })
     }
@@ -97,6 +126,13 @@ impl AskPlace {
             .as_ref()
             .filter(|keys| is_key(keys))
             .map(|_| digits)
+    }
+
+    /// Returns the keys without the `#` that ends an answer of several digits.
+    #[must_use]
+    pub fn without_finishing_key<'a>(&self, digits: &'a str) -> &'a str {
+        let shorter = digits.strip_suffix('#').filter(|keys| !keys.is_empty());
+        shorter.filter(|_| self.keys.is_none()).unwrap_or(digits)
     }
 
     /// Returns true if the keys may be an answer, as far as the place knows.

@@ -65,6 +65,24 @@ impl Prompt {
     pub fn parts(&self) -> &[Part] {
         &self.0
     }
+
+    /// The parts with their paths: `say[2]` for the third part of `say`. A prompt of one part has no index.
+    pub fn parts_at(&self, path: &str) -> impl Iterator<Item = (String, &Part)> {
+        let is_only = self.0.len() == 1;
+        self.0.iter().enumerate().map(move |(index, part)| {
+            let place = match is_only {
+                true => path.to_owned(),
+                false => format!("{path}[{index}]"),
+            };
+            (place, part)
+        })
+    }
+
+    /// The prompt that says only this text.
+    #[must_use]
+    pub fn of_text(text: Script) -> Self {
+        Self(vec![Part::of_text(text)])
+    }
 }
 
 impl Part {

@@ -9,6 +9,8 @@ use super::{
 /// The most bytes that the steps may say, each repetition included. Every document fits Twilio's 64 KB then, and a page of 100
 /// calls fits a response of Lambda.
 pub(super) const MAX_SPOKEN_BYTES: usize = 24_000;
+/// The fault of something that this version can't do.
+const UNAVAILABLE: &str = "is not available yet";
 /// The bytes of the element around a part.
 const ELEMENT_BYTES: usize = 100;
 
@@ -48,9 +50,7 @@ pub(super) fn faults(steps: &[Option<Step>]) -> Vec<StepFault> {
         faults.push(StepFault {
             step: None,
             path: Vec::new(),
-            message: format!(
-                "must say at most {MAX_SPOKEN_BYTES} bytes in all, {ELEMENT_BYTES} for each part and each repetition included, and say {spoken}"
-            ),
+            message: format!("{}, and say {spoken}", too_long()),
         });
     }
     faults
@@ -108,7 +108,6 @@ fn check_then(
 
 /// Refuses what this version can't do.
 fn check_available(at: usize, step: &Step, faults: &mut Vec<StepFault>) {
-    const UNAVAILABLE: &str = "is not available yet";
     if matches!(step.action, Action::Transfer(_)) {
         faults.push(StepFault::of(at, &["transfer"], UNAVAILABLE));
     }
@@ -119,15 +118,43 @@ fn check_available(at: usize, step: &Step, faults: &mut Vec<StepFault>) {
         }
     }
     for (path, part) in step.parts() {
-        for (field, is_used) in [
-            ("ssml", matches!(part.words, Words::Ssml(_))),
-            ("audio_url", part.audio_url.is_some()),
-        ] {
-            if is_used {
-                faults.push(StepFault::of(at, &[&path, field], UNAVAILABLE));
-            }
+        for field in unavailable_fields(part) {
+            faults.push(StepFault::of(at, &[&path, field], UNAVAILABLE));
         }
     }
+}
+
+/// The fields of a part that this version can't speak.
+fn unavailable_fields(part: &Part) -> impl Iterator<Item = &'static str> {
+    let fields = [
+        ("ssml", matches!(part.words, Words::Ssml(_))),
+        ("audio_url", part.audio_url.is_some()),
+    ];
+    fields
+        .into_iter()
+        .filter_map(|(field, is_used)| is_used.then_some(field))
+}
+
+/// Returns the faults of a message for machines, each with its path.
+pub(in crate::domain) fn message_faults(message: &Prompt) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (path, part) in message.parts_at("message") {
+        for field in unavailable_fields(part) {
+            faults.push((format!("{path}.{field}"), UNAVAILABLE.to_owned()));
+        }
+    }
+    let spoken = prompt_bytes(message);
+    if spoken > MAX_SPOKEN_BYTES {
+        let fault = format!("{}, and says {spoken}", too_long());
+        faults.push(("message".to_owned(), fault));
+    }
+    faults
+}
+
+fn too_long() -> String {
+    format!(
+        "must say at most {MAX_SPOKEN_BYTES} bytes in all, {ELEMENT_BYTES} for each part and each repetition included"
+    )
 }
 
 /// An upper bound of the bytes that all prompts of the step take in TwiML.

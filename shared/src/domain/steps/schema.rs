@@ -103,7 +103,7 @@ struct ThenBody {
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[schema(as = Prompt, example = "Hello!")]
-enum PromptBody {
+pub(crate) enum PromptBody {
     /// A text of at most 3,000 characters.
     Text(String),
     /// A part.
@@ -116,7 +116,7 @@ enum PromptBody {
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[schema(as = TextOrPart, example = "Hello!")]
-enum TextOrPart {
+pub(crate) enum TextOrPart {
     /// A text of at most 3,000 characters.
     Text(String),
     /// A part.
@@ -126,7 +126,7 @@ enum TextOrPart {
 /// A part of a prompt. It has exactly one of `text` and `spell`.
 #[derive(ToSchema)]
 #[schema(as = Part, example = json!({"spell": "493027", "repeat": 2}))]
-struct PartBody {
+pub(crate) struct PartBody {
     /// Text to speak.
     #[schema(
         required = false,

@@ -145,6 +145,15 @@ impl Step {
         }
     }
 
+    /// The id and the ask, if the step is one.
+    #[must_use]
+    pub fn as_ask(&self) -> Option<(&StepId, &Ask)> {
+        match &self.action {
+            Action::Ask(ask) => Some((self.id.as_ref()?, ask)),
+            _ => None,
+        }
+    }
+
     /// The continuations of the step, each with its path: `["options", "1"]`.
     pub fn thens(&self) -> impl Iterator<Item = (Vec<&str>, &Then)> {
         let (options, others) = match &self.action {
@@ -186,16 +195,7 @@ impl Step {
 
     /// The parts of all prompts, with their path: `options.1.say[2]`. A prompt of one part has no index.
     pub fn parts(&self) -> impl Iterator<Item = (String, &Part)> {
-        self.prompts().flat_map(|(path, prompt)| {
-            let path = path.join(".");
-            let parts = prompt.parts();
-            parts.iter().enumerate().map(move |(index, part)| {
-                let place = match parts.len() {
-                    1 => path.clone(),
-                    _ => format!("{path}[{index}]"),
-                };
-                (place, part)
-            })
-        })
+        self.prompts()
+            .flat_map(|(path, prompt)| prompt.parts_at(&path.join(".")).collect::<Vec<_>>())
     }
 }

@@ -1,6 +1,6 @@
 //! Stretches: consecutive steps up to an ask or the end.
 
-use super::{Action, Ask, Prompt, StepId, Steps};
+use super::{Action, Ask, Prompt, Step, StepId, Steps};
 
 /// Consecutive steps that one document of TwiML plays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,13 @@ pub struct Stretch<'a> {
 }
 
 impl Steps {
+    /// The first step of the longest stretch that ends with the ask at `index`.
+    pub(super) fn stretch_start(&self, index: usize) -> usize {
+        let is_before = |step: &Step| matches!(step.action, Action::Say(_));
+        let before = self.0[..index].iter().rev();
+        index - before.take_while(|step| is_before(step)).count()
+    }
+
     /// The stretch that starts with this step. Past the last step, nothing is left to say.
     #[must_use]
     pub fn stretch(&self, from: usize) -> Stretch<'_> {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{AnswerBody, RetryBody};
 use crate::domain::{
     Attempts, Call, CallEvent, CallStatus, Delivery, DialOutcome, EventSource, MachineDetection,
-    Priority, StepBody, Steps, WaitingFor, rfc3339,
+    Priority, StepBody, Steps, Voicemail, VoicemailBody, WaitingFor, rfc3339,
 };
 
 /// An outbound call.
@@ -51,6 +51,9 @@ pub struct CallBody {
     pub language: Option<String>,
     /// Answering machine detection from the request, or null.
     pub machine_detection: Option<MachineDetection>,
+    /// Treatment of answering machines from the request, or null. The message is a list of parts.
+    #[schema(value_type = Option<VoicemailBody>, example = json!(null))]
+    pub voicemail: Option<Voicemail>,
     /// The client's own key-value pairs.
     #[schema(example = json!({"order": "A-17"}))]
     pub metadata: BTreeMap<String, String>,
@@ -80,8 +83,9 @@ pub struct CallBody {
     /// Keys that the person pressed, in the order of the steps.
     #[schema(example = json!([]))]
     pub answers: Vec<AnswerBody>,
-    /// Result of a call with steps that has ended: an `outcome` of its steps, or `completed`, `no_input`, `hung_up`, `not_reached`
-    /// or `error`. Null before the end, and for a call with a script.
+    /// Result of a call with steps that has ended: an `outcome` of its steps, or `completed`, `no_input`, `hung_up`,
+    /// `voicemail_left`, `voicemail_missed`, `not_reached` or `error`. Calls with `voicemail` have one too. Null before the end, and
+    /// for other calls.
     #[schema(example = json!(null))]
     pub result: Option<String>,
     /// Twilio's error code, if the call failed with one.
@@ -183,6 +187,7 @@ impl From<Call> for CallBody {
             voice: call.voice.map(|voice| voice.as_str().to_owned()),
             language: call.language.map(|language| language.as_str().to_owned()),
             machine_detection: call.machine_detection,
+            voicemail: call.voicemail,
             metadata: call.metadata.into_entries(),
             recording_enabled: call.recording_enabled,
             recording_url: call.recording_url,

@@ -94,6 +94,7 @@ impl Batches {
             retry: retry.as_ref(),
             attempt: 1,
             detects_machines: request.machine_detection.is_some(),
+            asks: false,
         };
         let faults = timing.faults(now);
         if !faults.is_empty() {

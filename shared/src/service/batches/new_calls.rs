@@ -123,6 +123,7 @@ impl Batches {
             voice: batch.voice.clone(),
             language: batch.language.clone(),
             machine_detection: batch.machine_detection,
+            voicemail: None,
             metadata,
             scheduled_at: None,
             expires_at: None,

@@ -13,7 +13,7 @@ use crate::{
     dao::{self, Callee, within},
     domain::{
         Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, OutsideCallingHours, Priority,
-        RequestedTime, Retry, Timing, UserId, WaitingFor,
+        RequestedTime, Retry, Timing, UserId, Voicemail, WaitingFor,
     },
     service::rules::Line,
 };
@@ -100,6 +100,10 @@ impl Admission {
         if let Some(steps) = &changed.steps {
             self.scheduler.rules.check_steps(steps, voice, language)?;
         }
+        if let Some(voicemail) = &changed.voicemail {
+            let rules = &self.scheduler.rules;
+            rules.check_voicemail(voicemail, voice, language)?;
+        }
         self.scheduler.rules.check_permanent(line, callee)?;
         let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());
         let waits = update.outside_calling_hours.0 != Some(OutsideCallingHours::Refuse);
@@ -175,6 +179,10 @@ fn with_content(call: &Call, update: &CallUpdate) -> Call {
         language: update.language.0.clone().unwrap_or(old.language),
         recording_enabled: update.recording_enabled.0.unwrap_or(old.recording_enabled),
         machine_detection: update.machine_detection.0.unwrap_or(old.machine_detection),
+        voicemail: match &update.voicemail.0 {
+            Some(voicemail) => voicemail.clone().and_then(Voicemail::unless_ignored),
+            None => old.voicemail,
+        },
         metadata: update.metadata.0.clone().unwrap_or(old.metadata),
         retry: match &update.retry.0 {
             Some(retry) => retry.as_ref().map(|retry| retry.until(DateTime::MAX)),
@@ -187,7 +195,8 @@ fn with_content(call: &Call, update: &CallUpdate) -> Call {
 /// The times and the retries, as far as the change concerns them.
 fn timing<'a>(changed: &'a Call, update: &CallUpdate, times: &Times) -> Timing<'a> {
     let concerns_times = times.moves || times.moves_end || update.retry.0.is_some();
-    let concerns_retry = concerns_times || update.machine_detection.0.is_some();
+    let concerns_machines = update.machine_detection.0.is_some() || update.voicemail.0.is_some();
+    let concerns_retry = concerns_times || concerns_machines || update.steps.0.is_some();
     let scheduled_at = update.scheduled_at.0.as_ref().map(RequestedTime::at);
     Timing {
         scheduled_at: scheduled_at.or(Some(times.from).filter(|_| concerns_times)),
@@ -196,7 +205,8 @@ fn timing<'a>(changed: &'a Call, update: &CallUpdate, times: &Times) -> Timing<'
         max_wait_seconds: None,
         retry: changed.retry.as_ref().filter(|_| concerns_retry),
         attempt: changed.attempt(),
-        detects_machines: changed.machine_detection.is_some(),
+        detects_machines: changed.detects_machines(),
+        asks: changed.steps.is_some(),
     }
 }
 
@@ -212,6 +222,12 @@ fn check_times(
         faults.push(FieldFault {
             field: "steps",
             message: "can't be combined with script".to_owned(),
+        });
+    }
+    if changed.voicemail.is_some() && changed.machine_detection.is_some() {
+        faults.push(FieldFault {
+            field: "voicemail",
+            message: Voicemail::NOT_WITH_DETECTION.to_owned(),
         });
     }
     let is_of_batch = changed.batch_id.is_some();

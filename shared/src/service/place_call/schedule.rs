@@ -177,7 +177,8 @@ fn timing<'a>(request: &OutboundCallRequest, retry: Option<&'a Retry>) -> Timing
         max_wait_seconds: request.max_wait_seconds,
         retry,
         attempt: 1,
-        detects_machines: request.machine_detection.is_some(),
+        detects_machines: request.machine_detection.is_some() || request.voicemail.is_some(),
+        asks: request.steps.is_some(),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     dao::Callee,
     domain::{
         CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError, Steps, Voice,
+        Voicemail,
     },
 };
 
@@ -143,6 +144,22 @@ impl Rules {
         language: Option<&Language>,
     ) -> Result<(), CallRefusal> {
         self.speech.check_steps(steps, voice, language)
+    }
+
+    /// Checks the voices and languages of a call's message for machines, after those of the call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rules::check_speech`].
+    pub fn check_voicemail(
+        &self,
+        voicemail: &Voicemail,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Result<(), CallRefusal> {
+        let message = voicemail.message.iter();
+        let parts = message.flat_map(|message| message.parts_at("voicemail.message"));
+        self.speech.check_parts(parts, voice, language)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {

@@ -1,6 +1,8 @@
 //! The voices and languages that a call may use.
 
-use crate::domain::{AllowedVoices, CallRefusal, Language, RefusalCode, Speech, Steps, Voice};
+use crate::domain::{
+    AllowedVoices, CallRefusal, Language, Part, RefusalCode, Speech, Steps, Voice,
+};
 
 /// The configured voices.
 pub(super) struct SpeechRules {
@@ -35,15 +37,32 @@ impl SpeechRules {
         voice: Option<&Voice>,
         language: Option<&Language>,
     ) -> Result<(), CallRefusal> {
+        for (at, step) in steps.iter().enumerate() {
+            let parts = step.parts();
+            let parts = parts.map(|(path, part)| (format!("steps[{at}].{path}"), part));
+            self.check_parts(parts, voice, language)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the voice and the language of each part, with its path, that has its own. The call's own must have passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpeechRules::check`].
+    pub(super) fn check_parts<'a>(
+        &self,
+        parts: impl Iterator<Item = (String, &'a Part)>,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Result<(), CallRefusal> {
         let Some(of_call) = self.speech.of_call(voice, language) else {
             return Ok(());
         };
-        for (at, step) in steps.iter().enumerate() {
-            for (path, part) in step.parts() {
-                let (voice, language) = (part.voice.as_ref(), part.language.as_ref());
-                if voice.is_some() || language.is_some() {
-                    self.check_at(&of_call, voice, language, &format!("steps[{at}].{path}."))?;
-                }
+        for (path, part) in parts {
+            let (voice, language) = (part.voice.as_ref(), part.language.as_ref());
+            if voice.is_some() || language.is_some() {
+                self.check_at(&of_call, voice, language, &format!("{path}."))?;
             }
         }
         Ok(())

@@ -3,16 +3,18 @@
 //! An answer is stored before it is acknowledged. The stored answer decides about the next document, so that a repeated request
 //! gets the same one.
 
+mod machines;
 mod render;
 
 use bson::DateTime;
 
 use crate::{
     dao::{Dao, DaoError, StepEvent, VoiceLookup},
-    domain::{Answer, Ask, AskPlace, Call, CallId, CallSid, Place, Playing},
+    domain::{Answer, Ask, AskPlace, Call, CallId, CallSid, Place, Playing, Steps},
 };
 
-pub use render::render;
+pub use machines::{holds, message, plays_message};
+pub use render::{Message, render, render_hold, render_message};
 
 /// Stores the event in a request at this place of a call, and returns the call.
 ///
@@ -39,7 +41,8 @@ fn event(place: &Place, keys: Option<&str>) -> Option<StepEvent> {
     let ask = match place {
         Place::Start => return Some(StepEvent::Started),
         Place::End(is_whole) => return Some(StepEvent::Ended(*is_whole)),
-        Place::Unknown => return None,
+        Place::VoicemailDone => return Some(StepEvent::VoicemailLeft),
+        Place::Hold(_) | Place::Voicemail | Place::Unknown => return None,
         Place::Ask(ask) => ask,
     };
     match keys {
@@ -58,17 +61,26 @@ fn event(place: &Place, keys: Option<&str>) -> Option<StepEvent> {
     }
 }
 
-/// Returns the next document, or `None` if the call has no steps, or not this one.
+/// Returns the next document of a call's steps, or `None` if they have no such place.
 #[must_use]
-pub fn playing<'a>(call: &'a Call, place: &Place, keys: Option<&str>) -> Option<Playing<'a>> {
-    let steps = call.steps.as_ref()?;
+pub fn playing<'a>(
+    call: &Call,
+    steps: &'a Steps,
+    place: &Place,
+    keys: Option<&str>,
+) -> Option<Playing<'a>> {
     match place {
         Place::Start => Some(steps.first()),
         Place::Ask(ask) => match keys {
             Some(keys) => steps.after_keys(ask, stored_keys(call, ask).unwrap_or(keys)),
             None => steps.after_silence(ask),
         },
-        Place::End(_) | Place::Unknown => None,
+        // A key that came just before the message for a machine: a person pressed it.
+        Place::Voicemail => {
+            let last = call.answers.iter().max_by_key(|answer| answer.at)?;
+            steps.after_keys(&steps.place_of(last)?, &last.digits)
+        }
+        Place::End(_) | Place::Hold(_) | Place::VoicemailDone | Place::Unknown => None,
     }
 }
 

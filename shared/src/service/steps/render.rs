@@ -1,7 +1,8 @@
 //! The TwiML of steps: the only place that writes it.
 
+use super::machines::HOLD_SECONDS;
 use crate::{
-    domain::{Part, Playing, Prompt, Speech, Words},
+    domain::{Asking, Part, Place, Playing, Prompt, Speech, Words},
     twilio::{Element, response, say, step_url},
 };
 
@@ -21,12 +22,7 @@ pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<
     let mut verbs: Vec<_> = notice.chain(prompts).collect();
     if let Some(asking) = &playing.asking {
         let most_digits = asking.ask.most_digits();
-        let gather = Element::new("Gather")
-            .attribute("action", step_url(url, &asking.with_keys()))
-            .attribute("input", "dtmf")
-            .attribute("method", "POST")
-            .attribute("numDigits", most_digits.to_string())
-            .attribute("timeout", asking.ask.timeout_seconds.to_string());
+        let gather = gather(asking, url, most_digits);
         // Otherwise a bare `#` would count as no key, and prove nothing.
         let gather = match most_digits {
             1 => gather.attribute("finishOnKey", ""),
@@ -34,10 +30,65 @@ pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<
         };
         verbs = vec![verbs.into_iter().fold(gather, Element::child)];
     }
-    let redirect = Element::new("Redirect")
+    response(verbs.into_iter().chain([redirect(url, &playing.at_end())]))
+}
+
+/// A message for a machine.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// The words.
+    pub prompt: &'a Prompt,
+    /// Seconds of silence before them.
+    pub pause_seconds: u32,
+    /// The first ask: a person who was taken for a machine can still answer it.
+    pub asking: Option<Asking<'a>>,
+}
+
+/// Returns the document that a machine records. `url` is the signed URL of the request that it answers.
+///
+/// A redirect proves that everything was said, because every key is an input.
+#[must_use]
+pub fn render_message(message: &Message<'_>, url: &str, speech: &Speech) -> String {
+    let pause = pause(message.pause_seconds);
+    let words = spoken(message.prompt, speech);
+    let mut verbs: Vec<_> = [pause].into_iter().chain(words).collect();
+    if let Some(asking) = &message.asking {
+        let most_digits = match asking.ask.most_digits() {
+            1 => 1,
+            // The finishing key counts too.
+            most => most + 1,
+        };
+        let gather = gather(asking, url, most_digits).attribute("finishOnKey", "");
+        verbs = vec![verbs.into_iter().fold(gather, Element::child)];
+    }
+    let done = redirect(url, &Place::VoicemailDone);
+    response(verbs.into_iter().chain([done]))
+}
+
+/// Returns the document of a call that waits for the result of machine detection. `held` counts the requests before it.
+#[must_use]
+pub fn render_hold(url: &str, held: u32) -> String {
+    let next = redirect(url, &Place::Hold(held + 1));
+    response([pause(HOLD_SECONDS), next])
+}
+
+fn gather<'a>(asking: &Asking<'_>, url: &str, most_digits: u32) -> Element<'a> {
+    Element::new("Gather")
+        .attribute("action", step_url(url, &asking.with_keys()))
+        .attribute("input", "dtmf")
         .attribute("method", "POST")
-        .text(step_url(url, &playing.at_end()));
-    response(verbs.into_iter().chain([redirect]))
+        .attribute("numDigits", most_digits.to_string())
+        .attribute("timeout", asking.ask.timeout_seconds.to_string())
+}
+
+fn pause(seconds: u32) -> Element<'static> {
+    Element::new("Pause").attribute("length", seconds.to_string())
+}
+
+fn redirect(url: &str, place: &Place) -> Element<'static> {
+    Element::new("Redirect")
+        .attribute("method", "POST")
+        .text(step_url(url, place))
 }
 
 fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
