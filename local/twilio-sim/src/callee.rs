@@ -17,6 +17,8 @@ pub struct Callee {
     pub answered_by: AnsweredBy,
     /// The time from the answer until the called party hangs up.
     pub hangs_up_after: Option<Duration>,
+    /// The time that the called party talks when a Dial has connected it. Then it hangs up.
+    pub talks: Duration,
     /// The keys that the called party presses at Gathers for keys.
     pub presses: Presses,
     /// The words that the called party says at a Gather for speech.
@@ -142,6 +144,7 @@ pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
         outcome: Outcome::Answers,
         answered_by: AnsweredBy::Human,
         hangs_up_after: None,
+        talks: Duration::from_secs(30),
         presses: Presses::default(),
         says: None,
         silent: false,

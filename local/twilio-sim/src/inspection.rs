@@ -116,6 +116,8 @@ fn report(call: &Call, recordings: &[Value]) -> Value {
         "sid": call.sid,
         "to": call.request.to,
         "from": call.request.from,
+        "direction": call.request.origin.direction(),
+        "parent_call_sid": call.request.origin.parent(),
         "status": call.status.as_str(),
         "url": url,
         "created": date(call.created),
@@ -126,6 +128,7 @@ fn report(call: &Call, recordings: &[Value]) -> Value {
         "ended_by": call.ended_by.map(EndedBy::as_str),
         "spoken": call.spoken,
         "interrupted": call.interrupted,
+        "bridged_seconds": call.bridged_seconds,
         "callbacks": { "sent": call.callbacks_sent, "delivered": call.callbacks_delivered },
         "recordings": recordings,
     })

@@ -40,6 +40,9 @@ struct Args {
     /// Verified number of another owner; repeatable
     #[arg(long = "caller-id", value_name = "E.164", value_parser = number)]
     caller_ids: Vec<String>,
+    /// Call from any valid number, also one that the account doesn't have (21210)
+    #[arg(long)]
+    any_from: bool,
     /// Speed factor: seconds of call time per second, 0.01 to 100000
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = Speed::parse)]
     speed: Speed,
@@ -65,6 +68,9 @@ struct Args {
     /// Data file: keep calls and recordings for the next run, and load those of earlier runs
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// Don't request the action of a Dial if the call that dialled ends first; Twilio doesn't document what it does
+    #[arg(long)]
+    no_dial_action_after_hangup: bool,
     /// Refuse webhook URLs that are not https or point to this machine (21205), like Twilio
     #[arg(long)]
     strict_urls: bool,
@@ -91,6 +97,7 @@ async fn run(args: Args) -> Result<(), String> {
         api_keys: args.api_keys,
         numbers: args.numbers,
         caller_ids: args.caller_ids,
+        any_from: args.any_from,
         speed: args.speed,
         seed: args.seed,
         faults,
@@ -98,6 +105,7 @@ async fn run(args: Args) -> Result<(), String> {
         verbose: args.verbose,
         max_calls_per_second: args.max_calls_per_second,
         max_concurrent_calls: args.max_concurrent_calls.map(|most| most as usize),
+        dial_action_after_hangup: !args.no_dial_action_after_hangup,
         strict_urls: args.strict_urls,
         data: args.data,
     };

@@ -26,6 +26,9 @@ struct Script {
     /// Seconds from the answer to the hang-up.
     #[serde(default)]
     hangs_up_after_seconds: Option<f64>,
+    /// Seconds from the connection by a Dial to the hang-up.
+    #[serde(default)]
+    talks_seconds: Option<f64>,
 }
 
 impl Scripted {
@@ -43,11 +46,13 @@ impl Scripted {
                     "{number:?} must be in E.164 format, for example +12125550123"
                 ));
             }
-            let seconds = script.hangs_up_after_seconds.unwrap_or_default();
-            if !(0.0..=86_400.0).contains(&seconds) {
-                return Err(format!(
-                    "hangs_up_after_seconds of {number} must be between 0 and 86400"
-                ));
+            for (name, seconds) in [
+                ("hangs_up_after_seconds", script.hangs_up_after_seconds),
+                ("talks_seconds", script.talks_seconds),
+            ] {
+                if !(0.0..=86_400.0).contains(&seconds.unwrap_or_default()) {
+                    return Err(format!("{name} of {number} must be between 0 and 86400"));
+                }
             }
         }
         Ok(Self(scripts))
@@ -64,6 +69,9 @@ impl Scripted {
             presses: script.presses.clone().unwrap_or(callee.presses),
             says: script.says.clone().or(callee.says),
             hangs_up_after: hangs_up.or(callee.hangs_up_after),
+            talks: script
+                .talks_seconds
+                .map_or(callee.talks, Duration::from_secs_f64),
             ..callee
         }
     }
@@ -83,6 +91,10 @@ mod tests {
             (
                 r#"{"+12125550123": {"hangs_up_after_seconds": -1}}"#,
                 "between",
+            ),
+            (
+                r#"{"+12125550123": {"talks_seconds": 86401}}"#,
+                "talks_seconds",
             ),
         ] {
             let error = Scripted::parse(json.as_bytes()).unwrap_err();

@@ -9,7 +9,7 @@ use super::form::{self, Form};
 use super::outbox::new_token;
 use super::player::{Player, Stop};
 use crate::faults::CallbackKind;
-use crate::model::{Callback, RecordingOptions, TwimlSource};
+use crate::model::{Callback, RecordingOptions, TwimlSource, new_sid};
 use crate::twiml::{Action, Record, Verb};
 use crate::wav::Voice;
 use crate::webhook::{WebhookTarget, resolve};
@@ -19,7 +19,7 @@ const MESSAGE: Duration = Duration::from_secs(3);
 
 /// The next step after a verb.
 pub(super) enum Next {
-    /// The next verb.
+    /// The next verb, or the end of the document.
     Verb,
     /// The end of the call.
     End,
@@ -28,14 +28,15 @@ pub(super) enum Next {
 }
 
 impl Player {
-    /// Executes documents until one of them ends the call.
-    pub(super) async fn follow(&mut self, mut source: TwimlSource) -> Result<(), Stop> {
+    /// Executes documents until one of them ends the call. Returns true if the last one ran out of verbs, and did not hang up.
+    pub(super) async fn follow(&mut self, mut source: TwimlSource) -> Result<bool, Stop> {
         let mut extra = Form::new();
         loop {
             let loaded = self.load(&source, &extra).await?;
             match self.execute(&loaded).await? {
                 Next::Document(other, form) => (source, extra) = (other, form),
-                Next::Verb | Next::End => return Ok(()),
+                Next::Verb => return Ok(true),
+                Next::End => return Ok(false),
             }
         }
     }
@@ -48,19 +49,13 @@ impl Player {
                 Verb::Pause(length) => self.pause(*length).await.map(|()| Next::Verb)?,
                 Verb::Record(record) => self.record(record, loaded).await?,
                 Verb::Gather(gather) => self.gather(gather, loaded).await?,
+                Verb::Dial(dial) => self.connect(dial, loaded).await?,
                 Verb::Redirect(action) => {
                     self.log_verb("Redirect", json!({ "url": action.url }));
                     self.go(action, loaded, Form::new())
                 }
                 Verb::Hangup | Verb::Reject => {
-                    self.log_verb(
-                        if matches!(verb, Verb::Hangup) {
-                            "Hangup"
-                        } else {
-                            "Reject"
-                        },
-                        json!({}),
-                    );
+                    self.log_verb(verb.name(), json!({}));
                     Next::End
                 }
             };
@@ -68,7 +63,7 @@ impl Player {
                 return Ok(next);
             }
         }
-        Ok(Next::End)
+        Ok(Next::Verb)
     }
 
     pub(super) async fn pause(&mut self, length: Duration) -> Result<(), Stop> {
@@ -95,7 +90,8 @@ impl Player {
             }),
             events: record.callback_events.clone(),
         };
-        let sid = self.start_recording(options, "RecordVerb");
+        let sid = new_sid("RE");
+        self.start_recording(sid.clone(), options, "RecordVerb");
         let spoken = if self.callee.silent {
             Duration::ZERO
         } else {
@@ -107,7 +103,7 @@ impl Player {
         let waited = self.wait(spoken + silence).await;
         let index = self.recordings.iter().position(|active| active.sid == sid);
         let Some(mut active) = index.map(|index| self.recordings.remove(index)) else {
-            return Ok(Next::Verb);
+            return waited.map(|()| Next::Verb);
         };
         self.stop_recording(&mut active, Some(spoken.min(self.clock.since(began))));
         let recorded = self.recorded_form(&sid);
@@ -131,7 +127,7 @@ impl Player {
     }
 
     /// Requests the action of a verb during which the call ended. The response has no effect.
-    fn send_action_after_hangup(&self, target: WebhookTarget, extra: Form) {
+    pub(super) fn send_action_after_hangup(&self, target: WebhookTarget, extra: Form) {
         let mut form = self.form();
         form.retain(|(name, _)| name != "CallStatus");
         form.extend(form::pairs([("CallStatus", "completed")]));

@@ -3,27 +3,28 @@
 use chrono::{DateTime, Utc};
 
 use crate::clock::rfc2822;
-use crate::model::Recording;
+use crate::model::{CallRequest, Recording};
 use crate::sim::Sim;
 
 /// The parameters of a webhook: names and values.
 pub(super) type Form = Vec<(String, String)>;
 
 /// Returns the parameters that all webhooks of a call have in common.
-pub(super) fn call(sim: &Sim, sid: &str, to: &str, from: &str, status: &str) -> Form {
+pub(super) fn call(sim: &Sim, sid: &str, request: &CallRequest, status: &str) -> Form {
+    let (to, from) = (request.to.as_str(), request.from.as_str());
     let mut form = pairs([
         ("AccountSid", sim.config.account_sid.as_str()),
         ("ApiVersion", "2010-04-01"),
         ("CallSid", sid),
         ("CallStatus", status),
-        ("Direction", "outbound-api"),
+        ("Direction", request.origin.direction()),
         ("From", from),
         ("To", to),
         ("Caller", from),
         ("Called", to),
         ("ForwardedFrom", ""),
         ("CallerName", ""),
-        ("ParentCallSid", ""),
+        ("ParentCallSid", request.origin.parent().unwrap_or_default()),
     ]);
     for (party, number) in [("From", from), ("To", to), ("Caller", from), ("Called", to)] {
         let country = if number.starts_with("+1") { "US" } else { "" };

@@ -1,12 +1,15 @@
 //! Playing calls: dialling, TwiML, recordings and callbacks.
 
 mod active_recording;
+mod connect;
 mod document;
 mod execute;
 mod form;
 mod gather;
+mod leg;
 mod lifecycle;
 mod machine_detection;
+mod notify;
 mod outbox;
 mod playback;
 mod player;
@@ -26,6 +29,7 @@ use crate::dial_queue::PlaceInQueue;
 use crate::model::{Call, CallRequest};
 use crate::sim::Sim;
 use crate::webhook::WebhookTarget;
+pub use notify::warn;
 use player::Player;
 pub use resume::resume;
 
@@ -53,7 +57,13 @@ pub fn place(
 ) -> Result<String, PlaceError> {
     let (commands, receiver) = mpsc::unbounded_channel();
     let now = Utc::now();
-    let mut call = Call::new(request.clone(), status_callback, creation, now, commands);
+    let mut call = Call::new(
+        request.clone(),
+        status_callback,
+        Some(creation),
+        now,
+        commands,
+    );
     let sid = call.sid.clone();
     let mut tables = sim.store.lock();
     let is_open = |call: &&Call| !call.status.has_ended();

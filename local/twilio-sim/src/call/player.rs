@@ -8,12 +8,14 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::active_recording::ActiveRecording;
+use super::leg::Leg;
 use super::outbox::Outbox;
 use crate::callee::Callee;
 use crate::clock::CallClock;
 use crate::dial_queue::PlaceInQueue;
 use crate::model::{CallRequest, Callback, Command, EndedBy, Status, TwimlSource};
 use crate::sim::Sim;
+use crate::wav::Voice;
 
 /// Plays one call. The other files of this folder add its methods.
 #[derive(Debug)]
@@ -27,7 +29,11 @@ pub(super) struct Player {
     pub(super) clock: CallClock,
     /// The place in the account's queue, if its dialling rate is limited. `None` once the call is dialled.
     pub(super) place_in_queue: Option<PlaceInQueue>,
+    /// The link to the call that dialled this one, while it is a leg of that.
+    pub(super) leg: Option<Leg>,
     pub(super) recordings: Vec<ActiveRecording>,
+    /// The latest sound, and the age of the call at its end.
+    pub(super) sounding: Option<(Voice, Duration)>,
     /// The number of Gathers for keys so far.
     pub(super) gathers: usize,
     /// The number of documents so far.
@@ -107,7 +113,9 @@ impl Player {
             callee,
             clock: CallClock::starting(created),
             place_in_queue: None,
+            leg: None,
             recordings: Vec::new(),
+            sounding: None,
             gathers: 0,
             documents: 0,
             voice_requests: 0,

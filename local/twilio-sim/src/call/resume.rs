@@ -55,8 +55,8 @@ fn end_callback(sim: &Sim, call: &Call) -> Option<Callback> {
     if !requested.iter().any(|event| event == "completed") {
         return None;
     }
-    let (to, from, status) = (&call.request.to, &call.request.from, call.status.as_str());
-    let mut form = form::call(sim, &call.sid, to, from, status);
+    let status = call.status.as_str();
+    let mut form = form::call(sim, &call.sid, &call.request, status);
     // The count includes other callbacks, so this number is higher than those of all earlier status callbacks.
     let sequence = call
         .callbacks_sent

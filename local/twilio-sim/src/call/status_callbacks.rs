@@ -61,13 +61,7 @@ impl Player {
 
     /// Returns the parameters that all webhooks of this call have in common.
     pub(super) fn form(&self) -> Form {
-        let mut form = form::call(
-            &self.sim,
-            &self.sid,
-            &self.request.to,
-            &self.request.from,
-            self.status.as_str(),
-        );
+        let mut form = form::call(&self.sim, &self.sid, &self.request, self.status.as_str());
         if let Some(answered_by) = self
             .sim
             .store

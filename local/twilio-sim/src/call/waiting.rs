@@ -84,44 +84,73 @@ impl Player {
         }
     }
 
-    /// Stops when the time limit is reached or the called party hangs up.
-    fn check_time(&self) -> Result<(), Stop> {
-        if !self.time_left().is_zero() {
-            return Ok(());
+    /// Stops when the time limit is reached, the called party hangs up, or the other leg ends.
+    pub(super) fn check_time(&self) -> Result<(), Stop> {
+        match self.own_end() {
+            Some((end, by)) if end <= self.clock.passed() => Err(self.ending(by)),
+            _ => Ok(()),
         }
-        let hangs_up = self.callee.hangs_up_after;
-        let by = if hangs_up.is_some_and(|after| after <= self.request.time_limit) {
-            EndedBy::Callee
-        } else {
-            EndedBy::TimeLimit
-        };
-        Err(Stop::End(Ending::completed(by)))
     }
 
-    /// The call time until the time limit or until the called party hangs up.
-    fn time_left(&self) -> Duration {
-        let Some(answered) = self.answered else {
-            return Duration::MAX;
-        };
-        let longest = self
-            .callee
-            .hangs_up_after
-            .map_or(self.request.time_limit, |d| d.min(self.request.time_limit));
-        answered
-            .saturating_add(longest)
-            .saturating_sub(self.clock.passed())
+    /// The end of the call, depending on whether it was answered.
+    fn ending(&self, by: EndedBy) -> Stop {
+        Stop::End(match self.answered {
+            Some(_) => Ending::completed(by),
+            None => CANCELED,
+        })
     }
 
-    fn apply(&mut self, command: Command) -> Result<(), Stop> {
+    /// The call time until the call ends by itself.
+    pub(super) fn time_left(&self) -> Duration {
+        self.own_end().map_or(Duration::MAX, |(end, _)| {
+            end.saturating_sub(self.clock.passed())
+        })
+    }
+
+    /// The age at which the call ends by itself, and the cause: the called party, the time limit, or the other leg.
+    pub(super) fn own_end(&self) -> Option<(Duration, EndedBy)> {
+        let hangs_up = self.callee.hangs_up_after.map(|it| (it, EndedBy::Callee));
+        let own = hangs_up
+            .into_iter()
+            .chain([(self.request.time_limit, EndedBy::TimeLimit)]);
+        let own = self.answered.into_iter().flat_map(|answered| {
+            own.clone()
+                .map(move |(after, by)| (answered.saturating_add(after), by))
+        });
+        let other = self
+            .leg
+            .as_ref()
+            .map(|leg| (leg.other_ends_at, EndedBy::OtherLeg));
+        own.chain(other).min_by_key(|(end, _)| *end)
+    }
+
+    pub(super) fn apply(&mut self, command: Command) -> Result<(), Stop> {
         let answered = self.status == Status::InProgress;
         let stop = match command.update {
             Update::Cancel if answered => None,
             Update::Complete if answered => Some(Stop::End(Ending::completed(EndedBy::Update))),
             Update::Cancel | Update::Complete => Some(Stop::End(CANCELED)),
             Update::Redirect(source) if answered => Some(Stop::Redirect(source)),
-            Update::Redirect(_) => None,
+            Update::OtherLegEnded if self.leg.is_some() => Some(self.ending(EndedBy::OtherLeg)),
+            Update::Redirect(_) | Update::OtherLegEnded => None,
             Update::TimeLimit(limit) => {
                 self.request.time_limit = limit;
+                None
+            }
+            Update::StartRecording { sid, options } => {
+                if answered {
+                    self.start_recording(sid, options, "StartCallRecordingAPI");
+                }
+                None
+            }
+            Update::ChangeRecording { sid, change } => {
+                self.change_recording(&sid, change);
+                None
+            }
+            Update::OtherLegEndsAt(age) => {
+                if let Some(leg) = &mut self.leg {
+                    leg.other_ends_at = age;
+                }
                 None
             }
         };

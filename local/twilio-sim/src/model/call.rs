@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{CallRequest, Callback, Command, Status, new_sid};
+use super::{CallRequest, Callback, Command, Notification, Status, new_sid};
 use crate::webhook::WebhookTarget;
 
 /// The cause of the end of an answered call.
@@ -25,6 +25,8 @@ pub enum EndedBy {
     Callee,
     /// The time limit.
     TimeLimit,
+    /// The end of the other leg: the call whose Dial this call was made for.
+    OtherLeg,
 }
 
 impl EndedBy {
@@ -37,6 +39,7 @@ impl EndedBy {
             Self::Update => "update",
             Self::Callee => "callee",
             Self::TimeLimit => "time_limit",
+            Self::OtherLeg => "other_leg",
         }
     }
 }
@@ -75,6 +78,9 @@ pub struct Call {
     pub spoken: Vec<String>,
     /// The sentences that were cut off.
     pub interrupted: Vec<String>,
+    /// The whole seconds for which a leg of a Dial was connected with the call that dialled it. `None`: it was not.
+    #[serde(default)]
+    pub bridged_seconds: Option<u64>,
     /// Callbacks sent; retries are not counted.
     pub callbacks_sent: u64,
     /// Callbacks answered with 2xx.
@@ -84,6 +90,9 @@ pub struct Call {
     pub unanswered: Vec<Callback>,
     /// The entries of the Events resource.
     pub events: Vec<Value>,
+    /// The errors and warnings, oldest first.
+    #[serde(default)]
+    pub notifications: Vec<Notification>,
     /// The channel to the task that plays the call; closed after the end.
     #[serde(skip, default = "closed_channel")]
     pub commands: mpsc::UnboundedSender<Command>,
@@ -94,12 +103,12 @@ fn closed_channel() -> mpsc::UnboundedSender<Command> {
 }
 
 impl Call {
-    /// Creates a queued call that was accepted at `now`. `creation` is its first event.
+    /// Creates a queued call that was accepted at `now`. `creation` is its first event, if a request created it.
     #[must_use]
     pub fn new(
         request: CallRequest,
         status_callback: Option<WebhookTarget>,
-        creation: Value,
+        creation: Option<Value>,
         now: DateTime<Utc>,
         commands: mpsc::UnboundedSender<Command>,
     ) -> Self {
@@ -119,10 +128,12 @@ impl Call {
             ended_by: None,
             spoken: Vec::new(),
             interrupted: Vec::new(),
+            bridged_seconds: None,
             callbacks_sent: 0,
             callbacks_delivered: 0,
             unanswered: Vec::new(),
-            events: vec![creation],
+            events: creation.into_iter().collect(),
+            notifications: Vec::new(),
             commands,
         }
     }

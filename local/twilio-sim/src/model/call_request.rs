@@ -16,9 +16,43 @@ pub enum TwimlSource {
     Inline(String),
 }
 
+/// The cause of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A request to the REST API.
+    #[default]
+    Api,
+    /// A Dial in the call with this SID.
+    Dial(String),
+}
+
+impl Origin {
+    /// The `Direction`.
+    #[must_use]
+    pub fn direction(&self) -> &'static str {
+        match self {
+            Self::Api => "outbound-api",
+            Self::Dial(_) => "outbound-dial",
+        }
+    }
+
+    /// The SID of the call whose Dial it was.
+    #[must_use]
+    pub fn parent(&self) -> Option<&str> {
+        match self {
+            Self::Api => None,
+            Self::Dial(parent) => Some(parent),
+        }
+    }
+}
+
 /// The parameters of a new call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CallRequest {
+    /// The cause.
+    #[serde(default)]
+    pub origin: Origin,
     /// The called number.
     pub to: String,
     /// The calling number.

@@ -1,6 +1,7 @@
 //! TwiML: from the text of a document to the verbs that a call executes.
 
 mod attributes;
+mod dial;
 mod error;
 mod reader;
 mod say;
@@ -11,7 +12,7 @@ mod xml;
 mod xml_parser;
 
 pub use error::TwimlError;
-pub use verb::{Action, Gather, Play, Prompt, Record, Say, Verb};
+pub use verb::{Action, Dial, Gather, Play, Prompt, Record, Say, Verb};
 pub use xml::{Element, Node};
 pub use xml_parser::MAX_DEPTH;
 

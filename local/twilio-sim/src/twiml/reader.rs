@@ -1,6 +1,7 @@
 //! From XML elements to verbs.
 
 use super::attributes::Attributes;
+use super::dial::dial;
 use super::error::TwimlError;
 use super::say::say;
 use super::schema;
@@ -36,7 +37,7 @@ fn verb(element: &Element, warnings: &mut Vec<String>) -> Result<Option<Verb>, T
         )));
     };
     schema::check_attributes(element, known, warnings);
-    if !matches!(name, "Say" | "Gather")
+    if !matches!(name, "Say" | "Gather" | "Dial")
         && element
             .children
             .iter()
@@ -56,6 +57,7 @@ fn verb(element: &Element, warnings: &mut Vec<String>) -> Result<Option<Verb>, T
         "Pause" => Verb::Pause(attrs.seconds("length", 1)),
         "Record" => Verb::Record(record(&mut attrs)),
         "Gather" => Verb::Gather(gather(&mut attrs)?),
+        "Dial" => Verb::Dial(dial(&mut attrs)?),
         "Redirect" => {
             let url = Some(element.text().trim().to_owned()).filter(|url| !url.is_empty());
             Verb::Redirect(Action {

@@ -15,12 +15,32 @@ pub enum Verb {
     Record(Record),
     /// Waits for keys or speech.
     Gather(Gather),
+    /// Connects the called party with another number.
+    Dial(Dial),
     /// Continues with another document. Without a URL, this is the current one.
     Redirect(Action),
     /// Ends the call.
     Hangup,
     /// Ends the call, because an outbound call has already been answered.
     Reject,
+}
+
+impl Verb {
+    /// The name of the element.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Say(_) => "Say",
+            Self::Pause(_) => "Pause",
+            Self::Play(_) => "Play",
+            Self::Record(_) => "Record",
+            Self::Gather(_) => "Gather",
+            Self::Dial(_) => "Dial",
+            Self::Redirect(_) => "Redirect",
+            Self::Hangup => "Hangup",
+            Self::Reject => "Reject",
+        }
+    }
 }
 
 /// The URL and method in a verb.
@@ -99,4 +119,27 @@ pub struct Gather {
     pub speech: bool,
     /// True if it requests `action` also without input.
     pub even_if_empty: bool,
+}
+
+/// The content of a [`Verb::Dial`].
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// The number to call, as written.
+    pub number: String,
+    /// The caller ID. `None`: that of the call.
+    pub caller_id: Option<String>,
+    /// The longest time of ringing, without the five seconds that Twilio adds.
+    pub timeout: Duration,
+    /// The longest duration of the other leg.
+    pub time_limit: Duration,
+    /// The document to request at the end. Without a URL, the next verb follows.
+    pub action: Action,
+    /// The document that the other party hears before the connection. Without a URL, there is none.
+    pub whisper: Action,
+    /// Keys to send to the other party when it answers.
+    pub send_digits: Option<String>,
+    /// The status callback of the other leg.
+    pub callback: Action,
+    /// The events to report: `initiated`, `ringing`, `answered`, `completed`.
+    pub callback_events: Vec<String>,
 }
