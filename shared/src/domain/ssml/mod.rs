@@ -58,6 +58,12 @@ impl Ssml {
             .unwrap_or_else(|_| vec![SsmlNode::Text(self.as_str().to_owned())])
     }
 
+    /// The words without the elements.
+    #[must_use]
+    pub fn plain_text(&self) -> String {
+        self.nodes().iter().map(SsmlNode::plain_text).collect()
+    }
+
     /// Checks that a voice supports every element.
     ///
     /// # Errors
@@ -103,6 +109,16 @@ impl SsmlNode {
             Self::Element(element) => {
                 element.alias().is_some() || element.content.iter().any(Self::has_words)
             }
+        }
+    }
+
+    fn plain_text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Element(element) => match element.alias() {
+                Some(alias) => alias.to_owned(),
+                None => element.content.iter().map(Self::plain_text).collect(),
+            },
         }
     }
 

@@ -149,7 +149,6 @@ fn other_markup_is_refused_with_its_place() {
 #[test]
 fn other_attributes_and_values_are_refused_with_their_place() {
     assert_refused(&[
-        ("a<break/ >b", "line 1, column 2", "<break>"),
         (
             "a<break tme='1s'/>",
             "line 1, column 2",
@@ -271,6 +270,12 @@ fn voices_support_the_elements_of_their_class() {
         error.unwrap_err().to_string(),
         "must not have <emphasis> (line 2, column 6) with the voice Polly.Joanna-Neural, which does not support it"
     );
+}
+
+#[test]
+fn plain_text_is_the_words_alone() {
+    let text = "<p>Fish &amp; <emphasis level='strong'>chips</emphasis></p><break/>, <sub alias='three'>3</sub>";
+    assert_eq!(ssml(text).plain_text(), "Fish & chips, three");
 }
 
 #[test]
