@@ -21,6 +21,10 @@ use twilio_sim::{Config, Simulator};
 /// auth token below.
 #[derive(Debug, Parser)]
 #[command(version, after_help = numbers_help())]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 struct Args {
     /// Address to listen on; port 0 picks a free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
