@@ -88,6 +88,14 @@ impl Steps {
         }
     }
 
+    /// The parts of all steps, with their paths: `steps[0].say[1]`.
+    pub fn parts(&self) -> impl Iterator<Item = (String, &Part)> {
+        self.iter().enumerate().flat_map(|(at, step)| {
+            step.parts()
+                .map(move |(path, part)| (format!("steps[{at}].{path}"), part))
+        })
+    }
+
     /// The steps in order.
     pub fn iter(&self) -> impl Iterator<Item = &Step> {
         self.0.iter()

@@ -20,8 +20,8 @@ use crate::{
     config::{CallConfig, ConfigError},
     dao::Callee,
     domain::{
-        CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError, Steps, Voice,
-        Voicemail,
+        CallRefusal, CallingCalendar, FieldFault, Language, Part, PhoneNumber, RefusalCode,
+        RuleError, Voice,
     },
 };
 
@@ -132,34 +132,29 @@ impl Rules {
         self.speech.check(voice, language)
     }
 
-    /// Checks the voices and languages of a call's steps, after those of the call.
+    /// Checks the voices and languages of parts, each with its path, after those of the call.
     ///
     /// # Errors
     ///
     /// As [`Rules::check_speech`].
-    pub fn check_steps(
+    pub fn check_parts<'a>(
         &self,
-        steps: &Steps,
+        parts: impl Iterator<Item = (String, &'a Part)>,
         voice: Option<&Voice>,
         language: Option<&Language>,
     ) -> Result<(), CallRefusal> {
-        self.speech.check_steps(steps, voice, language)
+        self.speech.check_parts(parts, voice, language)
     }
 
-    /// Checks the voices and languages of a call's message for machines, after those of the call.
-    ///
-    /// # Errors
-    ///
-    /// As [`Rules::check_speech`].
-    pub fn check_voicemail(
+    /// Returns the SSML in parts that its voice does not support. [`Rules::check_parts`] comes first.
+    #[must_use]
+    pub fn ssml_faults<'a>(
         &self,
-        voicemail: &Voicemail,
+        parts: impl Iterator<Item = (String, &'a Part)>,
         voice: Option<&Voice>,
         language: Option<&Language>,
-    ) -> Result<(), CallRefusal> {
-        let message = voicemail.message.iter();
-        let parts = message.flat_map(|message| message.parts_at("voicemail.message"));
-        self.speech.check_parts(parts, voice, language)
+    ) -> Vec<FieldFault> {
+        self.speech.ssml_faults(parts, voice, language)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {

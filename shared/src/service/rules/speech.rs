@@ -1,7 +1,7 @@
 //! The voices and languages that a call may use.
 
 use crate::domain::{
-    AllowedVoices, CallRefusal, Language, Part, RefusalCode, Speech, Steps, Voice,
+    AllowedVoices, CallRefusal, FieldFault, Language, Part, RefusalCode, Speech, Voice, Words,
 };
 
 /// The configured voices.
@@ -26,25 +26,6 @@ impl SpeechRules {
         self.check_at(&self.speech, voice, language, "")
     }
 
-    /// Checks the voice and the language of each part that has its own. The call's own must have passed.
-    ///
-    /// # Errors
-    ///
-    /// As [`SpeechRules::check`].
-    pub(super) fn check_steps(
-        &self,
-        steps: &Steps,
-        voice: Option<&Voice>,
-        language: Option<&Language>,
-    ) -> Result<(), CallRefusal> {
-        for (at, step) in steps.iter().enumerate() {
-            let parts = step.parts();
-            let parts = parts.map(|(path, part)| (format!("steps[{at}].{path}"), part));
-            self.check_parts(parts, voice, language)?;
-        }
-        Ok(())
-    }
-
     /// Checks the voice and the language of each part, with its path, that has its own. The call's own must have passed.
     ///
     /// # Errors
@@ -66,6 +47,28 @@ impl SpeechRules {
             }
         }
         Ok(())
+    }
+
+    /// Returns the SSML that its voice does not support. The voices must have passed.
+    pub(super) fn ssml_faults<'a>(
+        &self,
+        parts: impl Iterator<Item = (String, &'a Part)>,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Vec<FieldFault> {
+        let of_call = self.speech.of_call(voice, language);
+        let of_call = of_call.unwrap_or_else(|| self.speech.clone());
+        let fault = |(path, part): (String, &Part)| {
+            let Words::Ssml(ssml) = &part.words else {
+                return None;
+            };
+            let error = ssml.check_for(&of_call.of_part(part).voice).err()?;
+            Some(FieldFault {
+                field: format!("{path}.ssml").into(),
+                message: error.to_string(),
+            })
+        };
+        parts.filter_map(fault).collect()
     }
 
     fn check_at(
