@@ -6,9 +6,10 @@ use mongodb::bson::DateTime;
 use outdial::{
     dao::BatchState,
     domain::{
-        Call, CallEvent, CallStatus, DialOutcome, Effect, EffectKind, EventSource, Retry,
-        RetryReason,
+        Answer, Call, CallEvent, CallStatus, Delivery, DialOutcome, Effect, EffectKind,
+        EventSource, Retry, RetryReason, Voicemail, VoicemailAction,
     },
+    http::FieldErrors,
     service::retries::{self, NextAttempt, NoAttempt},
 };
 
@@ -138,6 +139,113 @@ fn machine_is_a_reason_only_if_the_client_names_voicemail() {
         due(&call);
         call.retry.as_mut().unwrap().on = vec![RetryReason::Busy];
         assert_never(&call, NoAttempt::Answered);
+    }
+}
+
+/// An answered call with one question, which ended.
+fn asked() -> Call {
+    let steps = serde_json::json!([
+        { "id": "confirm", "ask": "Press 1.", "options": { "1": { "outcome": "yes" } } },
+    ]);
+    let steps = deserr::deserialize::<_, _, FieldErrors>(steps).unwrap();
+    let mut call = Call {
+        script: None,
+        steps: Some(steps),
+        delivery: Some(Delivery::Started),
+        ..ended(CallStatus::Completed)
+    };
+    call.retry.as_mut().unwrap().on = vec![
+        RetryReason::Failed,
+        RetryReason::Voicemail,
+        RetryReason::NoInput,
+    ];
+    call
+}
+
+#[test]
+fn result_decides_whether_an_answered_call_is_tried_again() {
+    let silent = || Call {
+        unanswered: vec!["confirm".parse().unwrap()],
+        ..asked()
+    };
+    due(&silent());
+    let mut unwanted = silent();
+    unwanted.retry.as_mut().unwrap().on = vec![RetryReason::Failed];
+    assert_never(&unwanted, NoAttempt::Answered);
+    let mut answered = silent();
+    answered.answers.push(Answer {
+        step: "confirm".parse().unwrap(),
+        nth: 1,
+        digits: "1".to_owned(),
+        option: Some("1".to_owned()),
+        at: second(15),
+    });
+    assert_never(&answered, NoAttempt::Answered);
+    assert_never(&asked(), NoAttempt::Answered);
+    due(&Call {
+        delivery: Some(Delivery::None),
+        ..asked()
+    });
+    let machine = || Call {
+        voicemail: Some(Voicemail {
+            action: VoicemailAction::HangUp,
+            message: None,
+        }),
+        answered_by: Some("machine_start".to_owned()),
+        ..silent()
+    };
+    due(&machine());
+    assert_never(
+        &Call {
+            voicemail_left: true,
+            ..machine()
+        },
+        NoAttempt::Answered,
+    );
+}
+
+#[test]
+fn waiting_attempt_after_silence_stays_until_an_answer_is_known() {
+    let followed = Call {
+        unanswered: vec!["confirm".parse().unwrap()],
+        next_call_id: Some(outdial::domain::CallId::generate()),
+        ..asked()
+    };
+    due(&followed);
+    let mut answered = followed.clone();
+    answered.answers.push(Answer {
+        step: "confirm".parse().unwrap(),
+        nth: 1,
+        digits: "1".to_owned(),
+        option: Some("1".to_owned()),
+        at: second(15),
+    });
+    assert_never(&answered, NoAttempt::Answered);
+}
+
+#[test]
+fn attempts_before_the_last_one_hang_up_on_machines() {
+    let message = Voicemail {
+        action: VoicemailAction::LeaveMessage,
+        message: None,
+    };
+    for (attempt, on, action) in [
+        (1, RetryReason::Voicemail, VoicemailAction::HangUp),
+        (3, RetryReason::Voicemail, VoicemailAction::LeaveMessage),
+        (1, RetryReason::Busy, VoicemailAction::LeaveMessage),
+    ] {
+        let mut call = Call {
+            attempt: Some(attempt),
+            voicemail: Some(message.clone()),
+            dial_begun_at: Some(second(1)),
+            ..asked()
+        };
+        let retry = call.retry.as_mut().unwrap();
+        (retry.on, retry.max_attempts) = (vec![on], 3);
+        assert_eq!(call.on_machine(), action, "{attempt} {on:?}");
+        // No other attempt begins in time.
+        call.retry.as_mut().unwrap().expires_at = second(2);
+        assert_eq!(call.on_machine(), VoicemailAction::LeaveMessage);
     }
 }
 

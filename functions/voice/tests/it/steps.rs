@@ -175,7 +175,6 @@ async fn odd_keys_and_places_are_no_answers() {
     assert!(scene.digits().await.iter().all(|digits| digits.len() <= 20));
     for place in [
         "step=",
-        "step=hold",
         "step=confirm",
         "step=gone&try=1&tries=1&repeats=0&from=99",
     ] {

@@ -37,6 +37,12 @@ impl OwnResult {
         Self::Error,
     ];
 
+    /// Returns the result with this word. `None`: an outcome of the client.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|own| own.as_str() == word)
+    }
+
     /// The word for the result, which no outcome may be.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -9,8 +9,8 @@ use bson::DateTime;
 use crate::{
     dao::BatchState,
     domain::{
-        Call, CallEvent, CallId, CallStatus, DialOutcome, EffectKind, EventSource, Retry,
-        RetryReason, StatusReason, TwilioRefusal,
+        Call, CallEvent, CallId, CallStatus, DialOutcome, EffectKind, EventSource, OwnResult,
+        Retry, RetryReason, StatusReason, TwilioRefusal,
     },
 };
 
@@ -99,7 +99,7 @@ pub fn next_attempt(call: &Call, batch: BatchState, now: DateTime) -> NextAttemp
         return NextAttempt::Never(NoAttempt::Stopped);
     }
     // The next attempt must not be dialled meanwhile.
-    if call.next_call_id.is_some() && call.reached() == Some(true) {
+    if call.next_call_id.is_some() && is_certainly_reached(call) {
         return NextAttempt::Never(NoAttempt::Answered);
     }
     let may_change = awaits_callback(call) || awaits_detection(call);
@@ -131,6 +131,7 @@ fn delay(call: &Call) -> Option<(&Retry, Duration)> {
 
 fn may_try_again(call: &Call, retry: &Retry, batch: BatchState) -> Result<(), NoAttempt> {
     let reason = match call.status {
+        _ if call.was_answered() && call.has_flow() => reason_after_answer(call)?,
         _ if call.was_answered() && call.is_answered_by_machine() => RetryReason::Voicemail,
         _ if call.was_answered() => return Err(NoAttempt::Answered),
         CallStatus::Busy => RetryReason::Busy,
@@ -141,7 +142,7 @@ fn may_try_again(call: &Call, retry: &Retry, batch: BatchState) -> Result<(), No
     };
     if !retry.on.contains(&reason) {
         return Err(match reason {
-            RetryReason::Voicemail => NoAttempt::Answered,
+            RetryReason::Voicemail | RetryReason::NoInput => NoAttempt::Answered,
             _ => NoAttempt::NotWanted,
         });
     }
@@ -149,6 +150,28 @@ fn may_try_again(call: &Call, retry: &Retry, batch: BatchState) -> Result<(), No
         BatchState::Canceled => Err(NoAttempt::BatchCanceled),
         BatchState::Runs | BatchState::Waits => Ok(()),
     }
+}
+
+/// The reason to try a call with a result again, although somebody or something answered.
+///
+/// An outcome, a message left and a person who heard something end the attempts.
+fn reason_after_answer(call: &Call) -> Result<RetryReason, NoAttempt> {
+    let own = call.result().and_then(OwnResult::of_word);
+    match own {
+        Some(OwnResult::VoicemailMissed) => Ok(RetryReason::Voicemail),
+        Some(OwnResult::Completed | OwnResult::HungUp) if call.is_answered_by_machine() => {
+            Ok(RetryReason::Voicemail)
+        }
+        Some(OwnResult::NoInput) => Ok(RetryReason::NoInput),
+        // The person heard an apology, and certainly nothing else.
+        Some(OwnResult::Error) => Ok(RetryReason::Failed),
+        _ => Err(NoAttempt::Answered),
+    }
+}
+
+/// Returns true if a person answered, and nothing in the call is a reason to try it again.
+fn is_certainly_reached(call: &Call) -> bool {
+    call.reached() == Some(true) && (!call.has_flow() || reason_after_answer(call).is_err())
 }
 
 fn is_of_called_number(call: &Call) -> bool {
