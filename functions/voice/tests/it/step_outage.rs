@@ -50,7 +50,7 @@ async fn followed(
         let (path, overrides) = url.split_once('#').unwrap();
         assert!(overrides.starts_with("rc=1&ct=1500&rt=4000&tt=9000<"));
         let (_, query) = path.split_once(&scene.call.call_id.to_string()).unwrap();
-        place = query[1..].to_owned();
+        query[1..].clone_into(&mut place);
         digits = None;
     }
 }
