@@ -33,6 +33,8 @@ pub enum StepEvent {
     Ended(bool),
     /// A machine has recorded the message to its end.
     VoicemailLeft,
+    /// A failure ended the steps early.
+    CutOff,
 }
 
 impl Dao {
@@ -89,6 +91,9 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
         StepEvent::VoicemailLeft => {
             changes.insert("voicemail_left", true);
         }
+        StepEvent::CutOff => {
+            changes.insert("cut_off", true);
+        }
     }
     let is_ours = bson!({ "$eq": ["$twilio_sid", sid.as_str()] });
     let is_change: Vec<_> = changes
@@ -114,6 +119,10 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
 fn delivery(event: &StepEvent) -> Bson {
     if *event == StepEvent::Ended(true) {
         return Delivery::Full.as_str().into();
+    }
+    if *event == StepEvent::CutOff {
+        // Otherwise the first words were stored before.
+        return bson!({ "$ifNull": ["$delivery", Delivery::None.as_str()] });
     }
     let full = Delivery::Full.as_str();
     if_else(

@@ -56,7 +56,6 @@ impl Voicemail {
 pub(crate) struct VoicemailBody {
     /// `leave_message`: the machine records `message` after its greeting. `hang_up`: the call ends. `ignore`: machines are not
     /// detected.
-    #[schema(inline)]
     action: VoicemailAction,
     /// Message for the machine, as the words of a step. Required for `leave_message`, and refused otherwise.
     #[schema(required = false, nullable = false)]

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::{Settings, WebhookKind, webhook_url},
-    dao::{Applied, Dao, DaoError, VerdictOutcome},
+    dao::{Applied, Dao, DaoError, StepEvent, VerdictOutcome, VoiceLookup},
     domain::{CallId, CallSid, MachineVerdict},
     http::{Problem, with_common_layers},
     service::{
@@ -60,9 +60,10 @@ impl WebhookReceiver {
             // Only these may have effects.
             applier: match topic {
                 WebhookTopic::Status => applier.announcing(EffectsQueue::from_settings(settings)?),
-                WebhookTopic::Recording | WebhookTopic::Machine | WebhookTopic::Undelivered => {
-                    applier
-                }
+                WebhookTopic::Recording
+                | WebhookTopic::Machine
+                | WebhookTopic::Undelivered
+                | WebhookTopic::Step => applier,
             },
             queue: WebhookQueue::from_settings(settings)?,
         })
@@ -212,6 +213,7 @@ impl WebhookApplier {
             WebhookEvent::Undelivered(sid) => {
                 (self.dao.record_undelivered(id, sid.as_ref()).await?, false)
             }
+            WebhookEvent::Step(sid, events) => (self.apply_steps(id, sid, events).await?, false),
         };
         match applied {
             Applied::Changed => {}
@@ -244,6 +246,26 @@ impl WebhookApplier {
             redirect_machine(twilio, voice_url, call, verdict, LIVE_CHANGE_TIMEOUT).await;
         }
         Ok(outcome)
+    }
+
+    /// Applies events of steps, which name their call by its `call_id`.
+    async fn apply_steps(
+        &self,
+        id: Option<CallId>,
+        sid: &CallSid,
+        events: &[StepEvent],
+    ) -> Result<Applied, DaoError> {
+        let Some(id) = id else {
+            return Ok(Applied::UnknownCall);
+        };
+        for event in events {
+            match self.dao.record_step(id, sid, event).await? {
+                VoiceLookup::Call(..) => {}
+                VoiceLookup::OtherCall => return Ok(Applied::OtherCall),
+                VoiceLookup::UnknownCall => return Ok(Applied::UnknownCall),
+            }
+        }
+        Ok(Applied::Changed)
     }
 
     /// Logs a webhook of an unknown call. Counts it as an orphan, unless the call was erased.

@@ -9,7 +9,6 @@ use outdial::{
         Answer, Call, CallEvent, CallStatus, Delivery, DialOutcome, Effect, EffectKind,
         EventSource, Retry, RetryReason, Voicemail, VoicemailAction,
     },
-    http::FieldErrors,
     service::retries::{self, NextAttempt, NoAttempt},
 };
 
@@ -145,9 +144,9 @@ fn machine_is_a_reason_only_if_the_client_names_voicemail() {
 /// An answered call with one question, which ended.
 fn asked() -> Call {
     let steps = serde_json::json!([
-        { "id": "confirm", "ask": "Press 1.", "options": { "1": { "outcome": "yes" } } },
+        { "id": "confirm", "ask": [{ "text": "Press 1." }], "options": { "1": { "outcome": "yes" } } },
     ]);
-    let steps = deserr::deserialize::<_, _, FieldErrors>(steps).unwrap();
+    let steps = serde_json::from_value(steps).unwrap();
     let mut call = Call {
         script: None,
         steps: Some(steps),

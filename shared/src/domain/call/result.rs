@@ -1,6 +1,6 @@
 //! The result of a call with steps.
 
-use crate::domain::{Action, Answer, Call, Delivery, OwnResult, Step, StepId, Steps, Then};
+use crate::domain::{Action, Answer, Call, Delivery, OwnResult, Step, StepId, Then};
 
 impl Call {
     /// The result of a call with steps or `voicemail` that has ended: an outcome from the request, or the word of an [`OwnResult`]. `None` before
@@ -12,13 +12,19 @@ impl Call {
         if !self.has_flow() || !self.status.is_terminal() {
             return None;
         }
-        let (mut outcome, mut is_silent) = (None, false);
-        for step in self.steps.iter().flat_map(Steps::iter) {
+        let (mut outcome, mut is_silent, mut says_no_more) = (None, false, false);
+        let steps = self.steps.as_ref();
+        let numbered = steps.into_iter().flat_map(|steps| {
+            let numbered = steps.iter().enumerate();
+            numbered.map(move |(index, step)| (steps, index, step))
+        });
+        for (steps, index, step) in numbered {
             let Some(then) = self.followed(step) else {
                 continue;
             };
             outcome = then.outcome.as_ref().or(outcome);
             is_silent = self.is_unanswered(step);
+            says_no_more = then.say.is_none() && steps.at(steps.after(index, then)).is_none();
         }
         let own = match outcome {
             Some(outcome) => return Some(outcome.as_str()),
@@ -27,8 +33,8 @@ impl Call {
                 OwnResult::VoicemailMissed
             }
             None if is_silent => OwnResult::NoInput,
-            None if self.steps_ended => OwnResult::Completed,
-            None if self.delivery == Some(Delivery::None) => OwnResult::Error,
+            None if self.steps_ended || (self.cut_off && says_no_more) => OwnResult::Completed,
+            None if self.cut_off || self.delivery == Some(Delivery::None) => OwnResult::Error,
             None if self.was_answered() => OwnResult::HungUp,
             None => OwnResult::NotReached,
         };
