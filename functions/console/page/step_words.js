@@ -15,6 +15,7 @@ function partFields(label, remove) {
     control: choice([
       ["text", "as a text"],
       ["spell", "letter by letter"],
+      ["ssml", "with SSML"],
     ]),
   });
   const language = field({ name: "", label: "Language", control: text({ placeholder: "the call's" }), optional: true });
@@ -28,7 +29,7 @@ function partFields(label, remove) {
     ]),
   });
   const triple = h("div", { class: "triple" }, kind.element, language.element, repeat.element);
-  const more = section("Language, spelling, repetition", triple);
+  const more = section("Language, spelling, SSML, repetition", triple);
   const drop = h("button", { class: "button quiet icon-only", type: "button", "aria-label": `Remove: ${label}`, title: "Remove" }, icon("close"));
   drop.addEventListener("click", remove);
   return {
@@ -39,6 +40,9 @@ function partFields(label, remove) {
     named: (path) => [
       [`${path}.language`, language],
       [`${path}.repeat`, repeat],
+      [`${path}.text`, words],
+      [`${path}.ssml`, words],
+      [`${path}.spell`, words],
       [path, words],
     ],
     isPlain: () => kind.control.value === "text" && !language.control.value.trim() && repeat.control.value === "1",
