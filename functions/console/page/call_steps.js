@@ -11,7 +11,7 @@ const LANGUAGES = new Intl.DisplayNames("en", { type: "language", fallback: "non
 /** What a transfer without a connection came to, or does now. */
 const LEGS = {
   dialing: "The other phone is called",
-  answered: "The other party was asked to take the call",
+  answered: "The other party hears the question whether to take the call",
   accepted: "The other party took the call",
   completed: "Answered, but not taken",
 };
@@ -39,7 +39,7 @@ function promptView(prompt) {
     "blockquote",
     { class: "spoken" },
     prompt.map((part) => {
-      const notes = [part.spell && "letter by letter", part.language && languageName(part.language), part.voice, part.repeat > 1 && `${part.repeat} times`];
+      const notes = [part.spell && "letter by letter", part.ssml && "SSML", part.language && languageName(part.language), part.voice, part.repeat > 1 && `${part.repeat} times`];
       const words = notes.filter(Boolean).join(", ");
       return h("p", { lang: part.language }, partText(part), words && h("span", { class: "hint", lang: "en" }, ` (${words})`));
     }),
