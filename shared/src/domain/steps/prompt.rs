@@ -70,9 +70,10 @@ impl Prompt {
     pub fn parts_at(&self, path: &str) -> impl Iterator<Item = (String, &Part)> {
         let is_only = self.0.len() == 1;
         self.0.iter().enumerate().map(move |(index, part)| {
-            let place = match is_only {
-                true => path.to_owned(),
-                false => format!("{path}[{index}]"),
+            let place = if is_only {
+                path.to_owned()
+            } else {
+                format!("{path}[{index}]")
             };
             (place, part)
         })
