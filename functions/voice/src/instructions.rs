@@ -43,7 +43,7 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
         call_id: form.call_id,
         call_sid: call_sid.as_ref().ok().cloned(),
         request_id: form.request_id,
-        hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::is_end),
+        hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::hangs_up),
     };
     let response = async {
         match (&call_sid, &step) {

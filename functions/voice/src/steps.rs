@@ -12,15 +12,18 @@ use crate::{
     apology::VoiceRequest,
     app::App,
     found::{call_to_play, hears_notice, speech_of},
+    transfer::{self, LegForm},
 };
 
 /// A request at a place of a call's steps.
 pub(crate) struct StepRequest {
-    place: Place,
+    pub(crate) place: Place,
     /// The keys, which a redirect to the same place carries in its URL.
-    keys: Option<String>,
-    call_id: CallId,
-    url: String,
+    pub(crate) keys: Option<String>,
+    pub(crate) call_id: CallId,
+    pub(crate) url: String,
+    /// What the request says about a transfer.
+    pub(crate) leg: LegForm,
 }
 
 impl StepRequest {
@@ -37,12 +40,21 @@ impl StepRequest {
             keys: keys.filter(|keys| !keys.is_empty()),
             call_id: form.call_id?,
             url: form.url.clone(),
+            leg: LegForm::of(form, &pairs),
         })
     }
 
-    /// Returns true if nothing is left to say: the answer is a hang-up, whatever fails.
+    /// Returns true if nothing is left to say.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self.place, Place::End(_))
+    }
+
+    /// Returns true if the answer is a hang-up, whatever fails: nothing is left to say, or the other party of a transfer hears it.
+    pub(crate) fn hangs_up(&self) -> bool {
+        match &self.place {
+            Place::Transfer(place) => place.moment.is_of_leg(),
+            place => matches!(place, Place::End(_)),
+        }
     }
 }
 
@@ -68,6 +80,9 @@ pub(crate) async fn play(
     let StepRequest {
         place, keys, url, ..
     } = step;
+    if let Place::Transfer(place) = place {
+        return transfer::play(app, request, step, place, sid).await;
+    }
     let keys = keys.as_deref();
     let recorded = steps::record(&app.dao, step.call_id, sid, place, keys).await;
     let call = match recorded {

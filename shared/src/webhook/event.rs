@@ -97,6 +97,12 @@ pub fn parse_voice(body: &[u8]) -> Result<CallSid, InvalidForm> {
     Form::parse(body).required("CallSid")
 }
 
+/// Returns true if a form is about the leg of a transfer: a call that one of our calls dialled.
+#[must_use]
+pub fn is_of_leg(body: &[u8]) -> bool {
+    Form::parse(body).0.contains_key("ParentCallSid")
+}
+
 /// Parses a status callback. `token` is the header `I-Twilio-Idempotency-Token`. `now` replaces a `Timestamp` that is missing or not
 /// in RFC 2822 format. `Duration`, which is in minutes, is not read.
 ///

@@ -153,10 +153,6 @@ fn steps_are_few_and_short() {
 fn what_is_not_available_yet_is_refused() {
     for (step, path) in [
         (
-            json!({ "id": "a", "transfer": { "to": "+12125550123" } }),
-            "[0].transfer",
-        ),
-        (
             json!({ "say": ["A.", { "ssml": "<break/>" }] }),
             "[0].say[1].ssml",
         ),

@@ -8,3 +8,4 @@ mod requests;
 mod speech;
 mod steps;
 mod support;
+mod transfer;

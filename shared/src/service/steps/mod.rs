@@ -4,6 +4,7 @@
 //! gets the same one.
 
 mod render;
+mod transfer;
 
 use bson::DateTime;
 
@@ -13,6 +14,7 @@ use crate::{
 };
 
 pub use render::render;
+pub use transfer::{connect, dial, whisper};
 
 /// Stores the event in a request at this place of a call, and returns the call.
 ///
@@ -39,7 +41,7 @@ fn event(place: &Place, keys: Option<&str>) -> Option<StepEvent> {
     let ask = match place {
         Place::Start => return Some(StepEvent::Started),
         Place::End(is_whole) => return Some(StepEvent::Ended(*is_whole)),
-        Place::Unknown => return None,
+        Place::Unknown | Place::Transfer(_) => return None,
         Place::Ask(ask) => ask,
     };
     match keys {
@@ -68,7 +70,7 @@ pub fn playing<'a>(call: &'a Call, place: &Place, keys: Option<&str>) -> Option<
             Some(keys) => steps.after_keys(ask, stored_keys(call, ask).unwrap_or(keys)),
             None => steps.after_silence(ask),
         },
-        Place::End(_) | Place::Unknown => None,
+        Place::End(_) | Place::Unknown | Place::Transfer(_) => None,
     }
 }
 

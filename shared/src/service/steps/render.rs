@@ -40,7 +40,7 @@ pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<
     response(verbs.into_iter().chain([redirect]))
 }
 
-fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
+pub(super) fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
     prompt
         .parts()
         .iter()
@@ -69,7 +69,7 @@ fn of_part(part: &Part, speech: &Speech) -> Speech {
     own.unwrap_or_else(|| speech.clone())
 }
 
-fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {
+pub(super) fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {
     let (voice, language) = (speech.voice.as_str(), speech.language.as_str());
     say(text, voice, language)
 }
