@@ -40,6 +40,13 @@ pub const OPENAPI: Pinned = Pinned {
     source: "tests/openapi",
 };
 
+/// Twilio's SDK and a web server, which the simulator's tests use.
+pub const TWILIO_SDK: Pinned = Pinned {
+    name: "the simulator's tests with Twilio's SDK for Node",
+    folder: "npm-sdk",
+    source: "local/twilio-sim/tests/node",
+};
+
 impl Pinned {
     /// Installs the packages unless they are installed, and returns the folder of their `node_modules`.
     ///

@@ -50,6 +50,23 @@ pub async fn start_kept(
     launch(command, output).await
 }
 
+/// Like [`start`], with called parties that do what `file` says.
+///
+/// # Errors
+///
+/// As [`start`].
+pub async fn start_with_callees(
+    workspace: &Workspace,
+    output: &Output,
+    account: &Credentials,
+    speed: u32,
+    file: &Path,
+) -> Result<String> {
+    let mut command = command(workspace, account, speed);
+    command.arg("--callees").arg(file);
+    launch(command, output).await
+}
+
 fn command(workspace: &Workspace, account: &Credentials, speed: u32) -> Command {
     let mut command = processes::command(workspace.binary(SIMULATOR));
     hide_callers_settings(&mut command);

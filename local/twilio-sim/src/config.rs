@@ -16,6 +16,10 @@ pub const DEFAULT_NUMBER: &str = "+15005550006";
 
 /// The simulator's settings.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Config {
     /// The address to listen on. Port 0 picks a free port.
     pub listen: SocketAddr,
@@ -29,6 +33,8 @@ pub struct Config {
     pub numbers: Vec<String>,
     /// Verified numbers of other owners, in E.164 format.
     pub caller_ids: Vec<String>,
+    /// Call from any valid number. Otherwise a number that the account doesn't have is refused with 21210.
+    pub any_from: bool,
     /// The speed of calls.
     pub speed: Speed,
     /// The random seed for a fault plan without its own.
@@ -60,6 +66,7 @@ impl Default for Config {
             api_keys: Vec::new(),
             numbers: vec![DEFAULT_NUMBER.to_owned()],
             caller_ids: Vec::new(),
+            any_from: false,
             speed: Speed::REAL_TIME,
             seed: 0,
             faults: FaultPlan::default(),

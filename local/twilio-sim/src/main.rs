@@ -21,6 +21,10 @@ use twilio_sim::{Config, Simulator};
 /// auth token below.
 #[derive(Debug, Parser)]
 #[command(version, after_help = numbers_help())]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 struct Args {
     /// Address to listen on; port 0 picks a free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
@@ -40,6 +44,9 @@ struct Args {
     /// Verified number of another owner; repeatable
     #[arg(long = "caller-id", value_name = "E.164", value_parser = number)]
     caller_ids: Vec<String>,
+    /// Call from any valid number, also one that the account doesn't have (21210)
+    #[arg(long)]
+    any_from: bool,
     /// Speed factor: seconds of call time per second, 0.01 to 100000
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = Speed::parse)]
     speed: Speed,
@@ -94,6 +101,7 @@ async fn run(args: Args) -> Result<(), String> {
         api_keys: args.api_keys,
         numbers: args.numbers,
         caller_ids: args.caller_ids,
+        any_from: args.any_from,
         speed: args.speed,
         seed: args.seed,
         faults,

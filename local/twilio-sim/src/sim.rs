@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::dial_queue::DialQueue;
 use crate::faults::Faults;
 use crate::log::Log;
-use crate::model::new_sid;
+use crate::model::sid_of;
 use crate::store::Store;
 use crate::webhook::WebhookSender;
 
@@ -25,9 +25,10 @@ pub struct PhoneNumber {
 }
 
 impl PhoneNumber {
-    fn all(numbers: &[String]) -> Vec<Self> {
+    /// The same numbers have the same SIDs in every run.
+    fn all(numbers: &[String], account_sid: &str) -> Vec<Self> {
         let with_sid = |number: &String| Self {
-            sid: new_sid("PN"),
+            sid: sid_of("PN", &format!("{account_sid} {number}")),
             number: number.clone(),
         };
         numbers.iter().map(with_sid).collect()
@@ -78,8 +79,8 @@ impl Sim {
         Ok(Self {
             origin: format!("http://{address}"),
             started: Utc::now(),
-            numbers: PhoneNumber::all(&config.numbers),
-            caller_ids: PhoneNumber::all(&config.caller_ids),
+            numbers: PhoneNumber::all(&config.numbers, &config.account_sid),
+            caller_ids: PhoneNumber::all(&config.caller_ids, &config.account_sid),
             store,
             faults: Faults::new(config.faults.clone(), config.seed),
             webhooks: WebhookSender::new(config.auth_token.clone(), Arc::clone(&log))
@@ -89,6 +90,13 @@ impl Sim {
             dial_queue,
             config,
         })
+    }
+
+    /// Returns the own or verified number, if the account has it.
+    #[must_use]
+    pub fn number(&self, number: &str) -> Option<&PhoneNumber> {
+        let mut all = self.numbers.iter().chain(&self.caller_ids);
+        all.find(|known| known.number == number)
     }
 
     /// Returns the path of a resource: `/2010-04-01/Accounts/AC…` followed by `rest`.

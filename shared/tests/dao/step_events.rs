@@ -147,7 +147,10 @@ async fn leg_never_goes_back_and_keeps_what_it_knows() {
         let leg = &read.transfers[..];
         assert_eq!(leg.len(), 1);
         assert_eq!(leg[0].status, LegStatus::Completed);
-        assert_eq!((leg[0].connected, leg[0].duration_seconds), (Some(true), Some(5)));
+        assert_eq!(
+            (leg[0].connected, leg[0].duration_seconds),
+            (Some(true), Some(5))
+        );
         assert!(leg[0].call_sid.is_some());
         assert_eq!(leg[0].at, DateTime::from_millis(7));
     })

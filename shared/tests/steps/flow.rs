@@ -56,7 +56,7 @@ fn wrong_key_repeats_everything_and_silence_only_the_ask() {
     assert_eq!(keyed(&quiet).nth, 2);
     // A wrong key after silence repeats everything too.
     let place = keyed(&quiet);
-    assert!(place.is_last());
+    assert!(place.is_last(Some("7")));
     assert_eq!(
         texts(&steps.after_keys(&place, "7").unwrap()),
         ["No matter.", "Next.", "Two?"]
@@ -69,18 +69,30 @@ fn star_repeats_without_using_up_a_try_but_not_for_ever() {
     let mut playing = steps.first();
     for repeats in 1..=4 {
         let place = keyed(&playing);
-        assert!(!place.is_last());
+        assert!(!place.is_last(Some("*")));
         playing = steps.after_keys(&place, "*").unwrap();
         assert_eq!(texts(&playing), ["Hello.", "One?"]);
         let place = keyed(&playing);
         assert_eq!((place.nth, place.repeats), (1, repeats));
     }
     let place = keyed(&playing);
-    assert!(place.is_last(), "it was played five times");
+    assert!(place.is_last(Some("*")), "it was played five times");
     assert_eq!(
         texts(&steps.after_keys(&place, "*").unwrap()),
         ["No matter.", "Next.", "Two?"]
     );
+}
+
+#[test]
+fn star_repeats_the_last_try() {
+    let steps = steps(json!([{ "id": "a", "ask": "A?", "max_digits": 4, "tries": 1 }]));
+    let place = keyed(&steps.first());
+    assert!(place.is_last(None) && place.is_last(Some("12345")));
+    let playing = steps.after_keys(&place, "*").unwrap();
+    assert_eq!(texts(&playing), ["A?"]);
+    let place = keyed(&playing);
+    assert_eq!((place.nth, place.repeats), (1, 1));
+    assert!(texts(&steps.after_silence(&place).unwrap()).is_empty());
 }
 
 #[test]

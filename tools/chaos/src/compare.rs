@@ -1,5 +1,6 @@
 //! Compares the simulator's calls with the database and with the responses to clients.
 
+mod answers;
 mod calls;
 mod delivery;
 mod queue;
@@ -17,6 +18,7 @@ pub use delivery::script_outcomes;
 pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     let mut found = calls::violations(evidence);
     found.extend(delivery::violations(evidence));
+    found.extend(answers::violations(evidence));
     found.extend(recordings::violations(evidence));
     found.extend(webhooks::violations(evidence));
     found.extend(queue::violations(evidence));

@@ -7,6 +7,8 @@ mod twilio_call;
 
 use std::collections::BTreeMap;
 
+use url::Url;
+
 use crate::moment::Moment;
 
 pub use queue::{BatchHistory, Dial, QueueEvidence, RequestedEnd, RequestedMove};
@@ -61,6 +63,37 @@ pub struct Webhook {
     pub sequence: Option<i64>,
     /// The `RecordingSid` of a recording callback.
     pub recording_sid: Option<String>,
+    /// The keys of a voice request.
+    pub keys: Option<Keys>,
+}
+
+/// The keys that a person pressed, as a voice request reports them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// The ask.
+    pub step: String,
+    /// Number of the try, from 1.
+    pub nth: u32,
+    /// The keys.
+    pub digits: String,
+}
+
+impl Keys {
+    /// Reads them from the URL and the form's `Digits`. `None`: the request reports no keys of an ask.
+    pub fn read(url: &str, digits: Option<&str>) -> Option<Self> {
+        let url = Url::parse(url).ok()?;
+        let find = |name: &str| {
+            let mut pairs = url.query_pairs();
+            pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+        };
+        // A redirect of the request carries them in its URL.
+        let digits = digits.map(str::to_owned).or_else(|| find("pressed"))?;
+        Some(Self {
+            step: find("step")?,
+            nth: find("try")?.parse().ok()?,
+            digits: Some(digits).filter(|digits| !digits.is_empty())?,
+        })
+    }
 }
 
 /// A change of a status to an earlier one.

@@ -1,6 +1,7 @@
 //! The plan of a run, which follows from the seed alone: the calls, the repeated requests, and the database faults.
 
 mod batch;
+mod listening;
 mod queue;
 mod queueing;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 pub use batch::{BatchOrder, RetryOrder};
+pub use listening::{Listening, callees};
 pub use queue::{DailyCaps, QueuePlan};
 pub use queueing::{CancelAt, Person, Queueing};
 
@@ -73,6 +75,8 @@ pub struct Order {
     pub again_after: Option<Duration>,
     /// Pause after the response until the client hangs up.
     pub hang_up_after: Option<Duration>,
+    /// What the call asks, if it listens. Then it has steps instead of the text.
+    pub listening: Option<Listening>,
     /// How the call uses the dial queue, in a run that does.
     pub queueing: Option<Queueing>,
 }
@@ -94,6 +98,8 @@ impl Plan {
             let to = plan.number(&mut rng);
             plan.orders.push(order(&mut rng, seed, index, to));
         }
+        // Numbers of its own: the other orders stay those of the seed.
+        listening::listen(&mut Rng::with_seed(seed.rotate_left(32)), &mut plan.orders);
         // One client floods its key.
         if let Some(order) = plan.orders.get_mut(calls / 2) {
             order.at_once = STAMPEDE;
@@ -164,10 +170,7 @@ fn order(rng: &mut Rng, seed: u64, index: usize, to: String) -> Order {
         index,
         key: format!("chaos-{seed}-{index}"),
         to,
-        script: (0..rng.usize(2..14))
-            .map(|_| WORDS[rng.usize(..WORDS.len())])
-            .collect::<Vec<_>>()
-            .join(" "),
+        script: words(rng),
         recorded: rng.u32(..100) < 80,
         at_once: if rng.u32(..100) < 15 {
             rng.usize(2..5)
@@ -176,8 +179,15 @@ fn order(rng: &mut Rng, seed: u64, index: usize, to: String) -> Order {
         },
         again_after: (rng.u32(..100) < 15).then(|| milliseconds(rng, 0, 6_000)),
         hang_up_after: (rng.u32(..100) < 10).then(|| milliseconds(rng, 0, 500)),
+        listening: None,
         queueing: None,
     }
+}
+
+/// Returns a random text.
+fn words(rng: &mut Rng) -> String {
+    let words = (0..rng.usize(2..14)).map(|_| WORDS[rng.usize(..WORDS.len())]);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn numbers(rng: &mut Rng, count: usize) -> Vec<String> {

@@ -55,6 +55,8 @@ pub struct Events {
     pub recordings: BTreeMap<String, usize>,
     /// Answered calls, by what happened to their script.
     pub scripts: BTreeMap<String, usize>,
+    /// Calls that listen, by result.
+    pub results: BTreeMap<String, usize>,
     /// Attempts to deliver a webhook, by kind and response.
     pub webhooks: BTreeMap<String, usize>,
     /// Responses to clients.
@@ -109,6 +111,12 @@ impl Events {
                     .map(|one| one.status.clone()),
             ),
             scripts: script_outcomes(evidence),
+            results: count(
+                evidence
+                    .stored_calls
+                    .iter()
+                    .filter_map(|record| record.result.clone()),
+            ),
             webhooks: count(
                 evidence
                     .webhooks
@@ -172,6 +180,7 @@ impl Display for Report {
             ("dial outcomes", listed(&events.outcomes)),
             ("recordings", listed(&events.recordings)),
             ("scripts", listed(&events.scripts)),
+            ("results", listed(&events.results)),
             ("responses to clients", listed(&events.tally.answers)),
             ("repeated requests", repeated),
             ("hang-ups", listed(&events.tally.hang_ups)),

@@ -27,7 +27,7 @@ use crate::evidence::{Evidence, QueueEvidence, StoredCall};
 use crate::hours::Hours;
 use crate::known::Known;
 use crate::moment::now;
-use crate::plan::{DailyCaps, Plan};
+use crate::plan::{self, DailyCaps, Plan};
 use crate::simulator::Simulator;
 
 pub use settings::DIAL_QUEUE;
@@ -85,7 +85,10 @@ impl Services {
         let url = gateway.url().to_owned();
         let mut environment = Environment::new(&uri, &database_name, &url);
         let account = environment.invent_twilio_account();
-        let simulator = simulator::start(workspace, &output, &account, SPEED).await?;
+        let callees = folder.join(format!("callees-{}.json", plan.seed));
+        std::fs::write(&callees, plan::callees(&plan.orders).to_string())?;
+        let simulator =
+            simulator::start_with_callees(workspace, &output, &account, SPEED, &callees).await?;
         environment.set("TWILIO_API_BASE_URL", &simulator);
         let client = http::client()?;
         let queues = Queues::start(aws_venv, &output, queue_options(plan.seed)).await?;

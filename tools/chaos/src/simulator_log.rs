@@ -8,7 +8,7 @@ use serde_json::Value;
 use stack::Result;
 use tokio::sync::watch;
 
-use crate::evidence::{Webhook, call_id_in};
+use crate::evidence::{Keys, Webhook, call_id_in};
 use crate::stop::stopped_within;
 
 /// The interval of reading the log.
@@ -104,6 +104,10 @@ fn webhook(entry: Entry) -> Webhook {
         answer,
         sequence: param("SequenceNumber").and_then(|number| number.parse().ok()),
         recording_sid: param("RecordingSid"),
+        keys: Keys::read(
+            entry.url.as_deref().unwrap_or_default(),
+            params["Digits"].as_str(),
+        ),
     }
 }
 

@@ -26,6 +26,12 @@ pub enum Kind {
     ScriptNotSpoken,
     /// The database says that the script wasn't spoken, but it was.
     DeliveryDenied,
+    /// A person's answer was acknowledged, but it isn't in the database.
+    AnswerLost,
+    /// The database has an answer that the person didn't give.
+    AnswerInvented,
+    /// The database says that everything was spoken, but it wasn't.
+    FullUnproven,
     /// A webhook was answered 2xx, but it isn't in the database.
     WebhookNotApplied,
     /// `replay` has given up a webhook.
@@ -74,7 +80,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds of every run, in the order of the table.
-    pub const USUAL: [Self; 15] = [
+    pub const USUAL: [Self; 18] = [
         Self::CallWithoutRecord,
         Self::DialledTwice,
         Self::StatusDiffers,
@@ -84,6 +90,9 @@ impl Kind {
         Self::RecordingDoubled,
         Self::ScriptNotSpoken,
         Self::DeliveryDenied,
+        Self::AnswerLost,
+        Self::AnswerInvented,
+        Self::FullUnproven,
         Self::WebhookNotApplied,
         Self::DeadLetter,
         Self::StillQueued,
@@ -115,7 +124,13 @@ impl Kind {
     /// Returns whether such a violation may end by waiting. A wrong dial or response stays, and a panic.
     pub fn may_settle(self) -> bool {
         let of_queue = [Self::NextAttemptMissing, Self::Forgotten];
-        let stays = [Self::DialledTwice, Self::WrongAnswer, Self::Panicked];
+        let stays = [
+            Self::DialledTwice,
+            Self::AnswerInvented,
+            Self::FullUnproven,
+            Self::WrongAnswer,
+            Self::Panicked,
+        ];
         let is_usual = Self::USUAL.contains(&self) && !stays.contains(&self);
         is_usual || of_queue.contains(&self)
     }
@@ -132,6 +147,9 @@ impl Kind {
             Self::RecordingDoubled => "duplicate recordings",
             Self::ScriptNotSpoken => "scripts not spoken and not reported",
             Self::DeliveryDenied => "spoken scripts reported as not spoken",
+            Self::AnswerLost => "answers acknowledged and not stored",
+            Self::AnswerInvented => "answers that nobody gave",
+            Self::FullUnproven => "full deliveries that were cut short",
             Self::WebhookNotApplied => "webhooks answered 2xx and not applied",
             Self::DeadLetter => "dead letters",
             Self::StillQueued => "webhooks left in the queue",

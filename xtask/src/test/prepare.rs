@@ -57,9 +57,7 @@ pub async fn prepare(workspace: &Workspace, step: Step) -> Result<Task> {
             Err(error) => return Ok(Task::Skip(error.to_string())),
         },
         Step::SamTemplate => pytest(workspace, venv::TEMPLATE_TESTS, "tests/template").await?,
-        Step::SimulatorAndTwiliosSdk => {
-            pytest(workspace, venv::SDK_TESTS, "local/twilio-sim/tests/sdk").await?
-        }
+        Step::SimulatorAndTwiliosSdk => return twilio_sdks(workspace).await,
         Step::RustTests => return rust::prepare(workspace, &Selection::All).await,
     };
     Ok(command.into())
@@ -97,6 +95,28 @@ fn xtask_command(arguments: &str) -> Command {
     let mut command = processes::command(processes::this_program());
     command.args(arguments.split(' '));
     command
+}
+
+/// The tests with Twilio's SDK for Python and, if Node is installed, with the one for Node.
+async fn twilio_sdks(workspace: &Workspace) -> Result<Task> {
+    let mut python = pytest(workspace, venv::SDK_TESTS, "local/twilio-sim/tests/sdk").await?;
+    let mut commands = Vec::new();
+    match npm::TWILIO_SDK.ensure(workspace).await {
+        Ok(packages) => {
+            python.env("TWILIO_SIM_PACKAGES", &packages);
+            let mut node = processes::command("node");
+            node.arg("local/twilio-sim/tests/node/all.mjs")
+                .env("TWILIO_SIM", workspace.binary("twilio-sim"))
+                .env("TWILIO_SIM_PACKAGES", packages);
+            commands.push(node);
+        }
+        Err(error) => eprintln!("SKIPPED: {error}"),
+    }
+    commands.insert(0, python);
+    Ok(Task::Run {
+        commands,
+        database: None,
+    })
 }
 
 /// The command of a Python test suite, in a Python environment of its own.

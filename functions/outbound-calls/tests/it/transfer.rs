@@ -79,7 +79,10 @@ async fn acknowledged_page_is_connected_and_keeps_its_outcome() {
     assert_eq!(legs.len(), 1);
     let leg = &legs[0];
     assert_eq!(leg["parent_call_sid"], call["twilio_sid"]);
-    assert_eq!((&leg["to"], &leg["from"]), (&json!(AGENT), &at_twilio["from"]));
+    assert_eq!(
+        (&leg["to"], &leg["from"]),
+        (&json!(AGENT), &at_twilio["from"])
+    );
     assert_eq!(leg["bridged_seconds"], 90);
     assert_eq!(leg["spoken"], json!([WHISPER]));
     let stored = &call["transfers"][0];
@@ -161,7 +164,10 @@ async fn next_number_follows_after_the_first_has_failed() {
     let (call, at_twilio, legs) = played(&steps, &callees).await;
     assert_eq!(legs.len(), 2);
     let transfers = call["transfers"].as_array().unwrap();
-    let shown: Vec<_> = transfers.iter().map(|leg| (&leg["step"], &leg["status"])).collect();
+    let shown: Vec<_> = transfers
+        .iter()
+        .map(|leg| (&leg["step"], &leg["status"]))
+        .collect();
     assert_eq!(
         shown,
         [
@@ -196,12 +202,22 @@ async fn number_that_was_blocked_meanwhile_is_not_dialled() {
         })
         .await;
         let leg = &call["transfers"][0];
-        let reason = if is_switch { "dialing_off" } else { "number_blocked" };
-        assert_eq!((&leg["status"], &leg["reason"]), (&json!("refused"), &json!(reason)));
+        let reason = if is_switch {
+            "dialing_off"
+        } else {
+            "number_blocked"
+        };
+        assert_eq!(
+            (&leg["status"], &leg["reason"]),
+            (&json!("refused"), &json!(reason))
+        );
         assert_eq!(leg["connected"], false);
         let calls = api.twilio.calls().await;
         assert_eq!(calls.len(), 1, "no leg: {calls:?}");
-        assert_eq!(calls[0]["spoken"], json!(["Connecting.", "Nobody answers."]));
+        assert_eq!(
+            calls[0]["spoken"],
+            json!(["Connecting.", "Nobody answers."])
+        );
         assert_eq!(call["result"], "ack");
     }
 }
@@ -257,7 +273,10 @@ async fn number_of_a_transfer_must_keep_the_rules_for_called_numbers() {
         assert_eq!(answer.status, 422, "{to}: {}", answer.text());
         let problem = answer.json();
         assert_eq!(problem["code"], code, "{to}: {problem}");
-        assert_eq!(problem["errors"][0]["field"], "steps[1].transfer.to", "{problem}");
+        assert_eq!(
+            problem["errors"][0]["field"], "steps[1].transfer.to",
+            "{problem}"
+        );
     }
     api.assert_untouched().await;
 }
@@ -267,7 +286,9 @@ async fn changed_steps_are_checked_as_well() {
     let api = Api::with_queue().await;
     let id = api.schedule(in_minutes(60), &json!({})).await;
     let mut steps = direct();
-    let change = api.patch(&id, &json!({ "steps": steps, "script": null })).await;
+    let change = api
+        .patch(&id, &json!({ "steps": steps, "script": null }))
+        .await;
     assert_eq!(change.status, 200, "{}", change.text());
     steps[1]["transfer"]["to"] = json!("+19005550123");
     let change = api.patch(&id, &json!({ "steps": steps })).await;
@@ -286,7 +307,10 @@ async fn whisper_is_needed_unless_the_call_is_in_english() {
     let body = |steps: &Value| json!({ "user_id": api.user, "to_number": TO, "steps": steps, "language": "es-MX" });
     let answer = api.post(&body(&steps)).await;
     assert_eq!(answer.status, 422, "{}", answer.text());
-    assert_eq!(answer.json()["errors"][0]["field"], "steps[1].transfer.whisper");
+    assert_eq!(
+        answer.json()["errors"][0]["field"],
+        "steps[1].transfer.whisper"
+    );
     steps[1]["transfer"]["whisper"] = json!("Una llamada. Oprima 1.");
     let answer = api.post(&body(&steps)).await;
     assert_eq!(answer.status, 201, "{}", answer.text());

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use testkit::FROM_NUMBER;
 
 use crate::support::{
-    ANSWERS, QUEUED, ago, answering, change, dial, has_ended, listener, lose, read, run, scene, slow_scene,
-    tell, unknown, until, voice_url,
+    ANSWERS, QUEUED, ago, answering, change, dial, has_ended, listener, lose, read, run, scene,
+    slow_scene, tell, unknown, until, voice_url,
 };
 
 /// Faults that keep webhooks out of the list at Twilio.

@@ -168,7 +168,10 @@ async fn status_of_a_transfers_leg_changes_nothing() {
     let call = stage.call(|_| {}).await;
     let before = stored(&stage, &call).await;
     let leg = testkit::new_sid();
-    let parent = [("ParentCallSid", sid(&call)), ("Direction", "outbound-dial")];
+    let parent = [
+        ("ParentCallSid", sid(&call)),
+        ("Direction", "outbound-dial"),
+    ];
     let request = callback(&path(&call), leg.as_str(), "completed", 3, &parent);
     assert_accepted(&request.send(&router(&stage)).await);
     assert_eq!(stored(&stage, &call).await, before);

@@ -116,7 +116,9 @@ async fn number_is_dialled_with_a_whisper_and_without_a_recording() {
     let document = twiml(&scene.own(DIAL, &[]).await);
     let base = format!("{BASE_URL}/twilio/voice?call_id={}", scene.call.call_id);
     let url = |moment: &str| {
-        format!("{base}&amp;step=agent&amp;leg={moment}&amp;end=2#rc=1&amp;ct=1500&amp;rt=4000&amp;tt=9000")
+        format!(
+            "{base}&amp;step=agent&amp;leg={moment}&amp;end=2#rc=1&amp;ct=1500&amp;rt=4000&amp;tt=9000"
+        )
     };
     let expected = format!(
         r#"<Dial action="{}" callerId="{}" method="POST" timeLimit="120" timeout="25"><Number method="POST" url="{}">{AGENT}</Number></Dial>"#,
@@ -149,10 +151,19 @@ async fn only_the_key_1_of_the_other_party_connects() {
             whisper.ends_with(">A call. Press 1.</Say></Gather><Hangup></Hangup>"),
             "{whisper}"
         );
-        assert_eq!(place(&whisper).split_once('"').map_or(place(&whisper), |it| it.0), "agent&amp;leg=accept&amp;end=2");
+        assert_eq!(
+            place(&whisper)
+                .split_once('"')
+                .map_or(place(&whisper), |it| it.0),
+            "agent&amp;leg=accept&amp;end=2"
+        );
         let keys: Vec<_> = keys.iter().map(|&keys| ("Digits", keys)).collect();
         assert_eq!(scene.of_leg(ACCEPT, &keys).await, expected, "{keys:?}");
-        let status = if expected.is_empty() { "accepted" } else { "answered" };
+        let status = if expected.is_empty() {
+            "accepted"
+        } else {
+            "answered"
+        };
         let (stored, sid, connected) = scene.stored().await;
         assert_eq!((stored.as_str(), connected), (status, None));
         assert_eq!(sid.as_deref(), Some(scene.leg.as_str()));
@@ -181,14 +192,25 @@ async fn connection_ends_the_call_and_anything_else_goes_on() {
         }
         let stored = scene.stored().await;
         let is_connected = bridged == "true";
-        assert_eq!(stored, (status.to_owned(), Some(scene.leg.clone()), Some(is_connected)));
+        assert_eq!(
+            stored,
+            (
+                status.to_owned(),
+                Some(scene.leg.clone()),
+                Some(is_connected)
+            )
+        );
     }
 }
 
 #[tokio::test]
 async fn ended_transfer_is_never_dialled_again() {
     let stage = Stage::new().await;
-    for (moment, expected) in [("whisper", HANGUP), ("failed", "Sorry."), ("bridged", "step=end")] {
+    for (moment, expected) in [
+        ("whisper", HANGUP),
+        ("failed", "Sorry."),
+        ("bridged", "step=end"),
+    ] {
         let scene = scene(&stage).await;
         scene.own(DIAL, &[]).await;
         match moment {
@@ -264,14 +286,19 @@ async fn end_of_a_leg_survives_the_redirects_of_an_outage() {
     Proxy::cut(&line);
     let document = scene.ends("no-answer", "false").await.replace("&amp;", "&");
     assert!(document.starts_with("<Pause length=\"1\">"), "{document}");
-    let (_, url) = document.split_once(&scene.call.call_id.to_string()).unwrap();
+    let (_, url) = document
+        .split_once(&scene.call.call_id.to_string())
+        .unwrap();
     let (place, _) = url[1..].split_once('#').unwrap();
     assert!(place.contains("&dialled=no-answer.0.42.CA"), "{place}");
     line.restore();
     let document = twiml(&scene.own(place, &[]).await);
     assert!(document.contains(">Sorry.</Say>"), "{document}");
     let stored = scene.stored().await;
-    assert_eq!(stored, ("no-answer".to_owned(), Some(scene.leg.clone()), Some(false)));
+    assert_eq!(
+        stored,
+        ("no-answer".to_owned(), Some(scene.leg.clone()), Some(false))
+    );
 }
 
 #[tokio::test]

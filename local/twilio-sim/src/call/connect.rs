@@ -10,6 +10,7 @@ use super::document::{LoadedDocument, error};
 use super::execute::Next;
 use super::form::{self, Form};
 use super::leg::{Leg, LegEvent, LegNews};
+use super::notify::{Severity, notify};
 use super::player::{Player, Stop};
 use crate::callee::callee;
 use crate::model::{Call, CallRequest, Command, Origin, Status, TwimlSource, Update};
@@ -56,10 +57,8 @@ impl Player {
                 (ended_form(&leg), stayed)
             }
             Err(refused) => {
-                self.log(
-                    "error",
-                    json!({ "code": refused.code, "message": refused.message }),
-                );
+                let error = (refused.code, refused.message.as_str());
+                notify(&self.sim, &self.sid, Severity::Error, error, None);
                 let failed = [("DialCallStatus", "failed"), ("DialBridged", "false")];
                 (form::pairs(failed), Ok(()))
             }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::form::{self, Form};
 use super::leg;
+use super::notify::{Severity, notify, requested};
 use super::outbox::{log_fault, new_token, send_webhook};
 use super::player::{Ending, Player, Stop};
 use crate::faults::{CallbackAction, CallbackContext, CallbackKind};
@@ -46,7 +45,7 @@ impl Player {
             Ok(loaded) => return Ok(loaded),
             Err(failed) => failed,
         };
-        self.log_error(&failed);
+        self.log_error(&failed, source);
         let failed_url = match source {
             TwimlSource::Url(target) => target.url.clone(),
             TwimlSource::Inline(_) => String::new(),
@@ -58,9 +57,10 @@ impl Player {
                 ("ErrorCode", failed.code.to_string().as_str()),
                 ("ErrorUrl", &failed_url),
             ]);
-            match self.try_load(&TwimlSource::Url(fallback), &extra).await? {
+            let fallback = TwimlSource::Url(fallback);
+            match self.try_load(&fallback, &extra).await? {
                 Ok(loaded) => return Ok(loaded),
-                Err(failed) => self.log_error(&failed),
+                Err(failed) => self.log_error(&failed, &fallback),
             }
         }
         self.say(&Say {
@@ -90,7 +90,14 @@ impl Player {
         });
         Ok(read.map(|document| {
             for warning in document.warnings {
-                self.log("warning", json!({ "code": 12200, "message": warning }));
+                let warning = (12200, warning.as_str());
+                notify(
+                    &self.sim,
+                    &self.sid,
+                    Severity::Warning,
+                    warning,
+                    requested(source),
+                );
             }
             LoadedDocument {
                 verbs: document.verbs,
@@ -151,10 +158,14 @@ impl Player {
         result.await
     }
 
-    fn log_error(&self, failed: &TwimlError) {
-        self.log(
-            "error",
-            json!({ "code": failed.code, "message": failed.message }),
+    fn log_error(&self, failed: &TwimlError, source: &TwimlSource) {
+        let error = (failed.code, failed.message.as_str());
+        notify(
+            &self.sim,
+            &self.sid,
+            Severity::Error,
+            error,
+            requested(source),
         );
     }
 }

@@ -9,7 +9,7 @@ use super::form::{self, Form};
 use super::outbox::new_token;
 use super::player::{Player, Stop};
 use crate::faults::CallbackKind;
-use crate::model::{Callback, RecordingOptions, TwimlSource};
+use crate::model::{Callback, RecordingOptions, TwimlSource, new_sid};
 use crate::twiml::{Action, Record, Verb};
 use crate::wav::Voice;
 use crate::webhook::{WebhookTarget, resolve};
@@ -90,7 +90,8 @@ impl Player {
             }),
             events: record.callback_events.clone(),
         };
-        let sid = self.start_recording(options, "RecordVerb");
+        let sid = new_sid("RE");
+        self.start_recording(sid.clone(), options, "RecordVerb");
         let spoken = if self.callee.silent {
             Duration::ZERO
         } else {
@@ -102,7 +103,7 @@ impl Player {
         let waited = self.wait(spoken + silence).await;
         let index = self.recordings.iter().position(|active| active.sid == sid);
         let Some(mut active) = index.map(|index| self.recordings.remove(index)) else {
-            return Ok(Next::Verb);
+            return waited.map(|()| Next::Verb);
         };
         self.stop_recording(&mut active, Some(spoken.min(self.clock.since(began))));
         let recorded = self.recorded_form(&sid);

@@ -7,9 +7,11 @@ use super::leg::LegEvent;
 use super::player::{BUSY, Ending, FAILED, NO_ANSWER, Player, Stop};
 use super::recorder::PROCESSING;
 use crate::callee::Outcome;
-use crate::model::{EndedBy, Status};
+use crate::model::{EndedBy, Status, new_sid};
 
 const DIALLING: Duration = Duration::from_millis(300);
+/// The source of a recording of the whole call.
+const WHOLE_CALL: &str = "OutboundAPI";
 const BUSY_TONE: Duration = Duration::from_secs(1);
 
 impl Player {
@@ -52,7 +54,7 @@ impl Player {
 
     async fn talk(&mut self) -> Ending {
         if let Some(options) = self.request.recording.clone() {
-            self.start_recording(options, "OutboundAPI");
+            self.start_recording(new_sid("RE"), options, WHOLE_CALL);
         }
         let mut stop = self.before_instructions().await.err();
         let mut source = self.request.source.clone();
@@ -98,9 +100,8 @@ impl Player {
         });
         if was_dialled {
             let mut extra = form::ending(seconds, ending.sip_response);
-            if self.request.recording.is_some()
-                && let Some(of_whole_call) = recordings.first()
-            {
+            let of_whole_call = recordings.iter().find(|own| own.source == WHOLE_CALL);
+            if let Some(of_whole_call) = of_whole_call {
                 extra.extend(self.recorded_form(&of_whole_call.sid));
             }
             self.enter_status(ending.status, "completed", extra);

@@ -9,6 +9,7 @@ mod gather;
 mod leg;
 mod lifecycle;
 mod machine_detection;
+mod notify;
 mod outbox;
 mod playback;
 mod player;
@@ -28,6 +29,7 @@ use crate::dial_queue::PlaceInQueue;
 use crate::model::{Call, CallRequest};
 use crate::sim::Sim;
 use crate::webhook::WebhookTarget;
+pub use notify::warn;
 use player::Player;
 pub use resume::resume;
 

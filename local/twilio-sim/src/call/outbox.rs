@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::notify::{Severity, notify};
 use crate::call_events;
 use crate::clock::rfc2822;
 use crate::faults::{CallbackAction, CallbackContext, CallbackKind};
@@ -151,11 +152,8 @@ impl Outbox {
             self.sim.store.lock().save_call(&self.sid);
         }
         if let Some((code, message)) = warning {
-            self.sim.log.write(
-                "warning",
-                Some(&self.sid),
-                json!({ "code": code, "message": message }),
-            );
+            let (warning, target) = ((code, message.as_str()), Some(&callback.target));
+            notify(&self.sim, &self.sid, Severity::Warning, warning, target);
         }
     }
 }

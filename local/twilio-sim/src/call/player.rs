@@ -15,6 +15,7 @@ use crate::clock::CallClock;
 use crate::dial_queue::PlaceInQueue;
 use crate::model::{CallRequest, Callback, Command, EndedBy, Status, TwimlSource};
 use crate::sim::Sim;
+use crate::wav::Voice;
 
 /// Plays one call. The other files of this folder add its methods.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) struct Player {
     /// The link to the call that dialled this one, while it is a leg of that.
     pub(super) leg: Option<Leg>,
     pub(super) recordings: Vec<ActiveRecording>,
+    /// The latest sound, and the age of the call at its end.
+    pub(super) sounding: Option<(Voice, Duration)>,
     /// The number of Gathers for keys so far.
     pub(super) gathers: usize,
     /// The number of documents so far.
@@ -112,6 +115,7 @@ impl Player {
             place_in_queue: None,
             leg: None,
             recordings: Vec::new(),
+            sounding: None,
             gathers: 0,
             documents: 0,
             voice_requests: 0,

@@ -9,8 +9,8 @@ use super::form::{self, Form};
 use super::outbox::new_token;
 use super::player::Player;
 use crate::faults::CallbackKind;
-use crate::model::{Callback, Recording, RecordingOptions, new_sid};
-use crate::wav::{Sound, Voice};
+use crate::model::{Callback, Recording, RecordingChange, RecordingOptions};
+use crate::wav::Voice;
 
 /// The processing time of a stopped recording, in call time.
 pub(super) const PROCESSING: Duration = Duration::from_secs(1);
@@ -18,15 +18,16 @@ const TOO_SHORT: u32 = 16101;
 const SILENT: u32 = 16102;
 
 impl Player {
-    /// Starts a recording, sends its callback if requested, and returns its SID.
+    /// Starts a recording, and sends its callback if requested.
     pub(super) fn start_recording(
         &mut self,
+        sid: String,
         options: RecordingOptions,
         source: &'static str,
-    ) -> String {
+    ) {
         let now = self.clock.now();
         let recording = Recording {
-            sid: new_sid("RE"),
+            sid: sid.clone(),
             call_sid: self.sid.clone(),
             status: "in-progress".into(),
             created: now,
@@ -39,28 +40,59 @@ impl Player {
             error_code: None,
             sounds: Vec::new(),
         };
-        let sid = recording.sid.clone();
         self.sim.store.lock().add_recording(recording);
         self.report_recording(&sid, &options);
-        self.recordings.push(ActiveRecording {
-            sid: sid.clone(),
-            options,
-            began: self.clock.passed(),
-            sounds: Vec::new(),
+        let now = self.clock.passed();
+        let mut active = ActiveRecording::new(sid, options, source, now);
+        if let Some((voice, end)) = self.sounding {
+            active.hear(voice, now, end.saturating_sub(now));
+        }
+        self.recordings.push(active);
+    }
+
+    /// Applies a change from the REST API to a recording, unless it has ended.
+    pub(super) fn change_recording(&mut self, sid: &str, change: RecordingChange) {
+        let now = self.clock.passed();
+        let Some(index) = self.recordings.iter().position(|own| own.sid == sid) else {
+            return;
+        };
+        let active = &mut self.recordings[index];
+        let status = match change {
+            RecordingChange::Pause { skip } => {
+                active.pause(now, skip);
+                "paused"
+            }
+            RecordingChange::Resume => {
+                active.resume(now);
+                if let Some((voice, end)) = self.sounding {
+                    active.hear(voice, now, end.saturating_sub(now));
+                }
+                "in-progress"
+            }
+            RecordingChange::Stop => {
+                let mut active = self.recordings.remove(index);
+                self.stop_recording(&mut active, None);
+                self.finish_recording(&active);
+                return;
+            }
+        };
+        let at = self.clock.now();
+        self.sim.store.update_recording(sid, |stored| {
+            stored.status = status.into();
+            stored.updated = at;
         });
-        sid
+        self.sim.store.lock().save_recording(sid);
+        let detail = json!({ "recording_sid": sid, "status": status });
+        self.log("recording", detail);
     }
 
     /// Adds a sound of this length, from now on, to all recordings in progress.
     pub(super) fn sound(&mut self, voice: Voice, length: Duration) {
-        let clock = self.clock;
+        let now = self.clock.passed();
         for recording in &mut self.recordings {
-            let at = clock.since(recording.began);
-            recording.sounds.push(Sound {
-                voice,
-                at: at..at.saturating_add(length),
-            });
+            recording.hear(voice, now, length);
         }
+        self.sounding = Some((voice, now.saturating_add(length)));
     }
 
     /// Stops a recording now, or cuts it to `length`, and stores its sounds.
@@ -69,7 +101,7 @@ impl Player {
         recording: &mut ActiveRecording,
         length: Option<Duration>,
     ) {
-        let length = length.unwrap_or(self.clock.since(recording.began));
+        let length = length.unwrap_or(recording.length(self.clock.passed()));
         let seconds = u32::try_from(length.as_secs()).unwrap_or(u32::MAX);
         let error_code = match seconds {
             0 => Some(TOO_SHORT),

@@ -137,6 +137,16 @@ impl Player {
                 self.request.time_limit = limit;
                 None
             }
+            Update::StartRecording { sid, options } => {
+                if answered {
+                    self.start_recording(sid, options, "StartCallRecordingAPI");
+                }
+                None
+            }
+            Update::ChangeRecording { sid, change } => {
+                self.change_recording(&sid, change);
+                None
+            }
             Update::OtherLegEndsAt(age) => {
                 if let Some(leg) = &mut self.leg {
                     leg.other_ends_at = age;

@@ -157,7 +157,7 @@ pub enum RestOperation {
     Media,
     /// The account and its numbers.
     Account,
-    /// A call's events.
+    /// The events and notifications of calls.
     Events,
 }
 

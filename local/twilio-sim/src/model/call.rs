@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{CallRequest, Callback, Command, Status, new_sid};
+use super::{CallRequest, Callback, Command, Notification, Status, new_sid};
 use crate::webhook::WebhookTarget;
 
 /// The cause of the end of an answered call.
@@ -90,6 +90,9 @@ pub struct Call {
     pub unanswered: Vec<Callback>,
     /// The entries of the Events resource.
     pub events: Vec<Value>,
+    /// The errors and warnings, oldest first.
+    #[serde(default)]
+    pub notifications: Vec<Notification>,
     /// The channel to the task that plays the call; closed after the end.
     #[serde(skip, default = "closed_channel")]
     pub commands: mpsc::UnboundedSender<Command>,
@@ -130,6 +133,7 @@ impl Call {
             callbacks_delivered: 0,
             unanswered: Vec::new(),
             events: creation.into_iter().collect(),
+            notifications: Vec::new(),
             commands,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::TwimlSource;
+use super::{RecordingOptions, TwimlSource};
 
 /// An update of a call, sent from the REST API to the task that plays the call.
 #[derive(Debug)]
@@ -30,4 +30,32 @@ pub enum Update {
     OtherLegEnded,
     /// The call that dialled this leg ends by itself when the leg has this age.
     OtherLegEndsAt(Duration),
+    /// Record the call from now on.
+    StartRecording {
+        /// The SID of the new recording.
+        sid: String,
+        /// How to record.
+        options: RecordingOptions,
+    },
+    /// Change a recording in progress.
+    ChangeRecording {
+        /// The recording.
+        sid: String,
+        /// The change.
+        change: RecordingChange,
+    },
+}
+
+/// A change to a recording in progress.
+#[derive(Clone, Copy, Debug)]
+pub enum RecordingChange {
+    /// Pause it.
+    Pause {
+        /// Leave the pause out, instead of recording silence.
+        skip: bool,
+    },
+    /// Go on after a pause.
+    Resume,
+    /// End it.
+    Stop,
 }

@@ -14,7 +14,7 @@ pub struct Recording {
     pub sid: String,
     /// The recorded call.
     pub call_sid: String,
-    /// `in-progress`, `processing`, `completed` or `absent`.
+    /// `in-progress`, `paused`, `processing`, `completed` or `absent`.
     pub status: Cow<'static, str>,
     /// When it was created.
     pub created: DateTime<Utc>,
@@ -26,7 +26,7 @@ pub struct Recording {
     pub seconds: Option<u32>,
     /// 1 or 2.
     pub channels: u16,
-    /// `OutboundAPI` or `RecordVerb`.
+    /// `OutboundAPI`, `RecordVerb` or `StartCallRecordingAPI`.
     pub source: Cow<'static, str>,
     /// `both`, `inbound` or `outbound`.
     pub track: String,
@@ -37,6 +37,12 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Returns true until it is stopped.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(&*self.status, "in-progress" | "paused")
+    }
+
     /// Sets the final status of a stopped recording: `completed`, or `absent` if it has an error code.
     pub fn finish(&mut self) {
         let is_absent = self.error_code.is_some();
@@ -49,7 +55,7 @@ impl Recording {
     pub fn end_interrupted(&mut self) -> bool {
         match &*self.status {
             "processing" => self.finish(),
-            "in-progress" => self.status = "absent".into(),
+            "in-progress" | "paused" => self.status = "absent".into(),
             _ => return false,
         }
         true

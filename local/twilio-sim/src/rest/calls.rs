@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
 
+use super::call_document;
 use super::date_filter::DateFilter;
 use super::error::RestError;
 use super::new_call;
@@ -16,35 +17,25 @@ use crate::call::{self, PlaceError};
 use crate::call_events;
 use crate::clock::rfc2822;
 use crate::model::{Call, Command, Status, TwimlSource, Update};
-use crate::phone_number::{e164, formatted};
+use crate::phone_number::e164;
 use crate::sim::Sim;
 use crate::store::Tables;
 use crate::twiml::MAX_INLINE;
 
 /// The longest time that an update waits for the call to apply it.
 const UPDATE_TIMEOUT: Duration = Duration::from_secs(5);
-const SUBRESOURCES: &[(&str, &str)] = &[
-    ("notifications", "Notifications"),
-    ("recordings", "Recordings"),
-    ("payments", "Payments"),
-    ("events", "Events"),
-    ("siprec", "Siprec"),
-    ("streams", "Streams"),
-    ("transcriptions", "Transcriptions"),
-    (
-        "user_defined_message_subscriptions",
-        "UserDefinedMessageSubscriptions",
-    ),
-    ("user_defined_messages", "UserDefinedMessages"),
-];
 
 /// Creates a call.
 pub(super) fn create(sim: &Arc<Sim>, form: &Params) -> Result<Value, RestError> {
     let (request, status_callback) = new_call::read(sim, form)?;
     let url = format!("{}{}", sim.origin, sim.path("/Calls.json"));
     let creation = call_events::creation(&url, &form.0, &rfc2822(Utc::now()));
+    let is_ambiguous = form.get("Url").is_some() && form.get("Twiml").is_some();
     let sid = call::place(sim, request, status_callback, creation).map_err(refusal)?;
-    fetch(sim, &sid)
+    if is_ambiguous {
+        call::warn(sim, &sid, 32019, "Twiml and Url are both set. Using Url.");
+    }
+    known(sim, sim.store.lock().call(&sid), &sid).map(|call| call_document::created(sim, call))
 }
 
 fn refusal(error: PlaceError) -> RestError {
@@ -56,7 +47,7 @@ fn refusal(error: PlaceError) -> RestError {
 
 /// Returns a call.
 pub(super) fn fetch(sim: &Sim, sid: &str) -> Result<Value, RestError> {
-    known(sim, sim.store.lock().call(sid), sid).map(|call| document(sim, call))
+    known(sim, sim.store.lock().call(sid), sid).map(|call| call_document::document(sim, call))
 }
 
 /// Lists calls, newest first.
@@ -85,7 +76,7 @@ pub(super) fn list(sim: &Sim, query: &Params) -> Result<Value, RestError> {
     let items = matching.map(|call| (call.sid.as_str(), call));
     Ok(
         page.document(&sim.path("/Calls.json"), query, "calls", items, |call| {
-            document(sim, call)
+            call_document::document(sim, call)
         }),
     )
 }
@@ -127,13 +118,17 @@ pub(super) async fn update(sim: &Arc<Sim>, sid: &str, form: &Params) -> Result<V
                 "Call is not in-progress. Cannot redirect.",
             ));
         }
-        let (done, applied) = oneshot::channel();
-        // If the call has just ended, sending fails. The response then shows the final status.
-        if commands.send(Command { update, done }).is_ok() {
-            let _ = tokio::time::timeout(UPDATE_TIMEOUT, applied).await;
-        }
+        apply(&commands, update).await;
     }
     fetch(sim, sid)
+}
+
+/// Passes an update to a call, and waits until it has taken effect. A call that has just ended ignores it.
+pub(super) async fn apply(commands: &mpsc::UnboundedSender<Command>, update: Update) {
+    let (done, applied) = oneshot::channel();
+    if commands.send(Command { update, done }).is_ok() {
+        let _ = tokio::time::timeout(UPDATE_TIMEOUT, applied).await;
+    }
 }
 
 /// Deletes an ended call and its events, but not its recordings.
@@ -166,7 +161,7 @@ fn read_update(sim: &Sim, form: &Params) -> Result<Option<Update>, RestError> {
     };
     if twiml.chars().count() > MAX_INLINE {
         return Err(RestError::bad(
-            20001,
+            32018,
             format!("Twiml is longer than {MAX_INLINE} characters"),
         ));
     }
@@ -191,52 +186,4 @@ pub(super) fn check_exists(sim: &Sim, tables: &Tables, sid: &str) -> Result<(), 
 
 fn missing(sim: &Sim, sid: &str) -> RestError {
     RestError::not_found(&sim.path(&format!("/Calls/{sid}.json")))
-}
-
-fn document(sim: &Sim, call: &Call) -> Value {
-    let date = |at: Option<chrono::DateTime<Utc>>| at.map(rfc2822);
-    let base = sim.path(&format!("/Calls/{}", call.sid));
-    let price = match (call.status, call.duration) {
-        (Status::Completed, Some(seconds)) => {
-            Some(format!("-{:.5}", 0.014 * f64::from(minutes(seconds))))
-        }
-        _ => None,
-    };
-    let subresources: serde_json::Map<String, Value> = SUBRESOURCES
-        .iter()
-        .map(|(key, name)| ((*key).to_owned(), format!("{base}/{name}.json").into()))
-        .collect();
-    json!({
-        "account_sid": sim.config.account_sid,
-        "annotation": null,
-        "answered_by": call.answered_by,
-        "api_version": "2010-04-01",
-        "caller_name": null,
-        "date_created": rfc2822(call.created),
-        "date_updated": rfc2822(call.updated),
-        "direction": call.request.origin.direction(),
-        "duration": call.duration.map(|seconds| seconds.to_string()),
-        "end_time": date(call.ended),
-        "forwarded_from": null,
-        "from": call.request.from,
-        "from_formatted": formatted(&call.request.from),
-        "group_sid": null,
-        "parent_call_sid": call.request.origin.parent(),
-        "phone_number_sid": null,
-        "price": price,
-        "price_unit": "USD",
-        "queue_time": call.queue_time_ms.to_string(),
-        "sid": call.sid,
-        "start_time": date(call.started),
-        "status": call.status.as_rest_str(),
-        "subresource_uris": subresources,
-        "to": call.request.to,
-        "to_formatted": formatted(&call.request.to),
-        "trunk_sid": null,
-        "uri": format!("{base}.json"),
-    })
-}
-
-fn minutes(seconds: u64) -> u32 {
-    u32::try_from(seconds.div_ceil(60)).unwrap_or(u32::MAX)
 }

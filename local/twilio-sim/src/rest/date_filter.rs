@@ -13,9 +13,9 @@ pub(super) struct DateFilter {
 }
 
 impl DateFilter {
-    /// Parses the filters for `name`: on a day or at a time, not before it (`>`), not after it (`<`).
+    /// Parses the filters for `name`: on a day (`=`), not before a time (`>`), not after a time (`<`).
     ///
-    /// A day starts at midnight UTC.
+    /// A day starts at midnight UTC. A time with `=` stands for its day.
     ///
     /// # Errors
     ///
@@ -23,15 +23,17 @@ impl DateFilter {
     pub(super) fn from_query(query: &Params, name: &str) -> Result<Self, RestError> {
         let mut filter = Self::default();
         if let Some(text) = query.get(name) {
-            let (start, is_day) = parse_time(name, text)?;
-            filter.from = Some(start);
-            filter.to = Some(if is_day { start + Days::new(1) } else { start });
+            let start = parse_time(name, text)?
+                .date_naive()
+                .and_time(NaiveTime::MIN);
+            filter.from = Some(start.and_utc());
+            filter.to = Some(start.and_utc() + Days::new(1));
         }
         if let Some(text) = query.get(&format!("{name}>")) {
-            filter.from = Some(parse_time(name, text)?.0);
+            filter.from = Some(parse_time(name, text)?);
         }
         if let Some(text) = query.get(&format!("{name}<")) {
-            filter.to = Some(parse_time(name, text)?.0);
+            filter.to = Some(parse_time(name, text)?);
         }
         Ok(filter)
     }
@@ -47,14 +49,14 @@ impl DateFilter {
     }
 }
 
-/// Parses a date or a time. The second value is true for a date without a time.
-fn parse_time(name: &str, text: &str) -> Result<(DateTime<Utc>, bool), RestError> {
+/// Parses a time, or a date, which stands for its midnight.
+fn parse_time(name: &str, text: &str) -> Result<DateTime<Utc>, RestError> {
     if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Ok((day.and_time(NaiveTime::MIN).and_utc(), true));
+        return Ok(day.and_time(NaiveTime::MIN).and_utc());
     }
     let parsed = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text));
     match parsed {
-        Ok(at) => Ok((at.to_utc(), false)),
+        Ok(at) => Ok(at.to_utc()),
         Err(_) => Err(RestError::bad(
             20001,
             format!("{name} is not a date: {text}"),

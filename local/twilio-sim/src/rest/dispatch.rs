@@ -14,7 +14,7 @@ use super::error::RestError;
 use super::params::Params;
 use super::request::RestRequest;
 use super::route::{self, Route};
-use super::{account, calls, phone_numbers, recordings};
+use super::{account, call_recordings, calls, notifications, phone_numbers, recordings};
 use crate::sim::Sim;
 
 /// A response extension with the SID of the created call. The log entry uses it.
@@ -58,6 +58,19 @@ pub(super) async fn dispatch(
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         (Route::Events(sid), &Method::GET) => calls::events(sim, &sid, &query)?,
+        (Route::Notifications(call), &Method::GET) => {
+            notifications::list(sim, call.as_deref(), &query)?
+        }
+        (Route::Notification(call, sid), &Method::GET) => {
+            notifications::fetch(sim, call.as_deref(), &sid)?
+        }
+        (Route::Recordings(Some(call)), &Method::POST) => {
+            let recording = call_recordings::create(sim, &call, &request.form).await?;
+            return Ok(json_response(StatusCode::CREATED, &recording));
+        }
+        (Route::Recording(Some(call), sid), &Method::POST) => {
+            call_recordings::update(sim, &call, &sid, &request.form).await?
+        }
         (Route::Recordings(call), &Method::GET) => recordings::list(sim, call.as_deref(), &query)?,
         (Route::Recording(call, sid), &Method::GET) => {
             recordings::fetch(sim, call.as_deref(), &sid)?

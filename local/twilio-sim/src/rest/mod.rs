@@ -3,6 +3,8 @@
 mod account;
 mod authentication;
 mod byte_range;
+mod call_document;
+mod call_recordings;
 mod calls;
 mod date_filter;
 mod dial_record;
@@ -10,6 +12,7 @@ mod dispatch;
 mod error;
 mod fault_injection;
 mod new_call;
+mod notifications;
 mod page;
 mod params;
 mod phone_numbers;

@@ -27,13 +27,13 @@ pub(super) fn read(
     form: &Params,
 ) -> Result<(CallRequest, Option<WebhookTarget>), RestError> {
     let to = read_to(form)?;
-    let from = read_from(form)?;
+    let from = read_from(sim, form)?;
     let url = form.webhook_target(sim, "Url", "Method", 21205)?;
     let source = match (url, form.get("Twiml"), form.get("ApplicationSid")) {
         (Some(target), ..) => TwimlSource::Url(target),
         (None, Some(twiml), _) if twiml.chars().count() > MAX_INLINE => {
             return Err(RestError::bad(
-                20001,
+                32018,
                 format!("Twiml is longer than {MAX_INLINE} characters"),
             ));
         }
@@ -55,7 +55,10 @@ pub(super) fn read(
         source,
         fallback: form.webhook_target(sim, "FallbackUrl", "FallbackMethod", 21205)?,
         status_events: events(form.all("StatusCallbackEvent"), STATUS_EVENTS),
-        recording: recording(sim, form)?,
+        recording: {
+            let options = recording_options(sim, form)?;
+            form.flag("Record")?.then_some(options)
+        },
         timeout: form
             .seconds("Timeout", 1..=600, 21208)?
             .unwrap_or(RING_TIMEOUT),
@@ -95,17 +98,23 @@ fn read_to(form: &Params) -> Result<String, RestError> {
     Err(RestError::bad(refusal.0, refusal.1))
 }
 
-fn read_from(form: &Params) -> Result<String, RestError> {
+fn read_from(sim: &Sim, form: &Params) -> Result<String, RestError> {
     let Some(text) = form.get("From") else {
         return Err(RestError::bad(21213, "No 'From' number is specified"));
     };
-    match parse_party(text) {
-        Some(from) if from != INVALID_FROM => Ok(from),
-        _ => Err(RestError::bad(
-            21212,
-            format!("The 'From' phone number provided ({text}) is not a valid phone number."),
-        )),
+    let Some(from) = parse_party(text).filter(|from| from != INVALID_FROM) else {
+        let message =
+            format!("The 'From' phone number provided ({text}) is not a valid phone number.");
+        return Err(RestError::bad(21212, message));
+    };
+    if from.starts_with('+') && sim.number(&from).is_none() && !sim.config.any_from {
+        let message = format!(
+            "The source phone number provided, {from}, is not yet verified for your account. \
+             You may only make calls from phone numbers that you've verified or purchased from Twilio."
+        );
+        return Err(RestError::bad(21210, message));
     }
+    Ok(from)
 }
 
 /// Parses a phone number, a SIP address or a client.
@@ -130,7 +139,12 @@ fn events(given: Vec<String>, known: &[&str]) -> Vec<String> {
     }
 }
 
-fn recording(sim: &Sim, form: &Params) -> Result<Option<RecordingOptions>, RestError> {
+/// Reads the parameters that say how to record.
+///
+/// # Errors
+///
+/// Twilio's error for the first invalid parameter.
+pub(super) fn recording_options(sim: &Sim, form: &Params) -> Result<RecordingOptions, RestError> {
     let callback = form.webhook_target(
         sim,
         "RecordingStatusCallback",
@@ -152,13 +166,12 @@ fn recording(sim: &Sim, form: &Params) -> Result<Option<RecordingOptions>, RestE
         .flat_map(|value| value.split_whitespace())
         .map(str::to_owned)
         .collect();
-    let options = RecordingOptions {
+    Ok(RecordingOptions {
         channels,
         track,
         callback,
         events: events(requested, RECORDING_EVENTS),
-    };
-    Ok(form.flag("Record")?.then_some(options))
+    })
 }
 
 fn send_digits(form: &Params) -> Result<Option<String>, RestError> {

@@ -123,7 +123,8 @@ fn body(wav: Wav, part: std::ops::Range<u64>) -> Body {
     }))
 }
 
-fn missing(sim: &Sim, sid: &str, extension: &str) -> RestError {
+/// Returns a 404 for this recording or its audio.
+pub(super) fn missing(sim: &Sim, sid: &str, extension: &str) -> RestError {
     RestError::not_found(&sim.path(&format!("/Recordings/{sid}{extension}")))
 }
 

@@ -15,6 +15,9 @@ pub(super) enum Route {
     Calls,
     Call(String),
     Events(String),
+    /// The notifications about a call or, with `None`, about all calls.
+    Notifications(Option<String>),
+    Notification(Option<String>, String),
     /// The recordings of a call or, with `None`, of the account.
     Recordings(Option<String>),
     Recording(Option<String>, String),
@@ -38,6 +41,15 @@ pub(super) fn parse(path: &str) -> Option<(String, Route)> {
         ["Calls", call, "Events.json"] => Route::Events((*call).to_owned()),
         ["Calls", call, "Recordings.json"] => Route::Recordings(Some((*call).to_owned())),
         ["Calls", call, "Recordings", file] => recording(Some((*call).to_owned()), file),
+        ["Calls", call, "Notifications.json"] => Route::Notifications(Some((*call).to_owned())),
+        ["Calls", call, "Notifications", file] => {
+            let sid = file.strip_suffix(".json")?.to_owned();
+            Route::Notification(Some((*call).to_owned()), sid)
+        }
+        ["Notifications.json"] => Route::Notifications(None),
+        ["Notifications", file] => {
+            Route::Notification(None, file.strip_suffix(".json")?.to_owned())
+        }
         ["Recordings.json"] => Route::Recordings(None),
         ["Recordings", file] => recording(None, file),
         _ => return None,
@@ -46,7 +58,8 @@ pub(super) fn parse(path: &str) -> Option<(String, Route)> {
 }
 
 fn recording(call: Option<String>, file: &str) -> Route {
-    let (sid, extension) = file.split_once('.').unwrap_or((file, ""));
+    // `Twilio.CURRENT` is a SID too.
+    let (sid, extension) = file.rsplit_once('.').unwrap_or((file, ""));
     match extension {
         "json" => Route::Recording(call, sid.to_owned()),
         extension => Route::Media(call, sid.to_owned(), extension.to_owned()),
@@ -65,7 +78,9 @@ impl Route {
                 RestOperation::Delete
             }
             (Self::Call(_), _) => RestOperation::Fetch,
-            (Self::Events(_), _) => RestOperation::Events,
+            (Self::Events(_) | Self::Notifications(_) | Self::Notification(..), _) => {
+                RestOperation::Events
+            }
             (Self::Recordings(_) | Self::Recording(..), _) => RestOperation::Recordings,
             (Self::Media(..), _) => RestOperation::Media,
         }

@@ -150,9 +150,14 @@ async fn new_call_is_queued_and_has_all_fields() {
         (call["to"].as_str(), call["to_formatted"].as_str()),
         (Some(LISTENER), Some("(212) 555-1234"))
     );
+    assert_eq!(call["duration"], Value::Null);
+    for date in ["date_created", "date_updated", "start_time", "end_time"] {
+        assert_eq!(call[date], Value::Null, "{date}");
+    }
+    let (_, numbers) = sim.get("/IncomingPhoneNumbers.json").await;
     assert_eq!(
-        (call["duration"].clone(), call["end_time"].clone()),
-        (Value::Null, Value::Null)
+        call["phone_number_sid"],
+        numbers["incoming_phone_numbers"][0]["sid"]
     );
     assert_eq!(call["direction"], "outbound-api");
     let sid = call["sid"].as_str().unwrap();

@@ -125,5 +125,11 @@ async fn filters_select_calls() {
         .unwrap()
         .format("%Y-%m-%d");
     assert!(listed(&format!("StartTime={day}")).await.contains(&done));
+    // Twilio's SDKs send a time for a date.
+    assert!(
+        listed(&format!("StartTime={day}T23:59:59Z"))
+            .await
+            .contains(&done)
+    );
     assert_eq!(sim.get("/Calls.json?StartTime=yesterday").await.0, 400);
 }

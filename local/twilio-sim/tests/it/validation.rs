@@ -83,9 +83,23 @@ async fn call_needs_instructions_from_a_valid_url() {
     refused(
         &sim,
         &[ends[0], ends[1], ("Twiml", &"x".repeat(4_001))],
-        20001,
+        32018,
     )
     .await;
+}
+
+#[tokio::test]
+async fn number_that_the_account_does_not_have_is_refused_unless_any_is_allowed() {
+    const UNOWNED: &str = "+14155550100";
+    let form = [("To", LISTENER), ("From", UNOWNED), ("Url", VOICE)];
+    refused(&Sim::start().await, &form, 21210).await;
+    let verified = Sim::with(|config| config.caller_ids = vec![UNOWNED.to_owned()]).await;
+    let any = Sim::with(|config| config.any_from = true).await;
+    for (sim, has_sid) in [(verified, true), (any, false)] {
+        let (status, call) = sim.post("/Calls.json", &form).await;
+        assert_eq!(status, 201, "{call}");
+        assert_eq!(call["phone_number_sid"].is_string(), has_sid);
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ import pytest
 from contract import Contract
 from receiver import Receiver
 from simulator import API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN, Simulator, binary
-from caller import Caller
+from caller import FROM, OTHER_FROM, Caller
 
 CONTRACT = pytest.StashKey()
 
@@ -63,7 +63,7 @@ def launch():
 
 @pytest.fixture(scope="session")
 def simulator(launch):
-    return launch("--api-key", f"{API_KEY_SID}:{API_KEY_SECRET}")
+    return launch("--api-key", f"{API_KEY_SID}:{API_KEY_SECRET}", "--number", FROM, "--number", OTHER_FROM)
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """The Calls resource through the official SDK."""
 
 import contextlib
+import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
 
 from simulator import ACCOUNT_SID, API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN
-from caller import FROM, HELLO, HUMAN, NO_ANSWER, STAYS_QUEUED, Caller, eventually, twiml
+from caller import FROM, OTHER_FROM, HELLO, HUMAN, NO_ANSWER, STAYS_QUEUED, Caller, eventually, twiml
 
 UNKNOWN_CALL = "CA" + "0" * 32
 VALID = {"to": HUMAN, "from_": FROM, "url": "https://example.com/voice"}
@@ -21,6 +22,8 @@ def test_created_call_is_queued_and_has_its_parameters(caller, number):
     assert (call.to, call._from, call.account_sid) == (number, FROM, ACCOUNT_SID)
     assert (call.direction, call.api_version) == ("outbound-api", "2010-04-01")
     assert (call.start_time, call.end_time, call.duration, call.answered_by) == (None, None, None, None)
+    assert (call.date_created, call.date_updated) == (None, None)
+    assert re.fullmatch("PN[0-9a-f]{32}", call.phone_number_sid)
     assert call.uri == f"/2010-04-01/Accounts/{ACCOUNT_SID}/Calls/{call.sid}.json"
     assert call.subresource_uris["recordings"].endswith(f"/Calls/{call.sid}/Recordings.json")
 
@@ -82,6 +85,7 @@ def test_account_is_active(client):
         (21211, {"to": "not-a-number"}),
         (21211, {"to": "+1212"}),
         (21212, {"from_": "not-a-number"}),
+        (21210, {"from_": "+14155550100"}),
         (21205, {"url": None}),
         (21205, {"url": "not a url"}),
         (21205, {"url": "ftp://example.com/voice"}),
@@ -205,7 +209,7 @@ def test_new_call_between_two_pages_shifts_nothing(client, caller, number):
 
 def test_filters_select_calls(client, caller, number):
     ended = caller.wait_for_end(caller.call(number))
-    live = caller.call(number, twiml('<Pause length="600"/>'), from_="+15005550007")
+    live = caller.call(number, twiml('<Pause length="600"/>'), from_=OTHER_FROM)
     caller.wait_for_status(live, "in-progress")
     now = datetime.now(timezone.utc)
 
@@ -217,6 +221,8 @@ def test_filters_select_calls(client, caller, number):
     assert listed(status="in-progress") == {live.sid}
     assert listed(from_=FROM) == {ended.sid}
     assert listed(parent_call_sid=UNKNOWN_CALL) == set()
+    assert listed(start_time=now) == {ended.sid, live.sid}
+    assert listed(start_time=now.date()) == {ended.sid, live.sid}
     assert listed(start_time_after=now - timedelta(days=2)) == {ended.sid, live.sid}
     assert listed(start_time_after=now + timedelta(days=2)) == set()
     assert listed(start_time_before=now - timedelta(days=2)) == set()

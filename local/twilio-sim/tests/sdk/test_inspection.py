@@ -49,7 +49,7 @@ def test_calls_over_the_rate_limit_stay_queued(launch, contract, mailbox):
     slow = launch("--max-calls-per-second", "0.05")
     caller = Caller(slow.client(contract), mailbox, slow)
     calls = [caller.call(HUMAN) for _ in range(3)]
-    waits = [parsedate_to_datetime(caller.status_callbacks(call)[0]["Timestamp"]) - call.date_created for call in calls]
+    waits = [parsedate_to_datetime(caller.status_callbacks(call)[0]["Timestamp"]) - call.fetch().date_created for call in calls]
     assert waits[0].total_seconds() <= 2
     assert 20 < waits[2].total_seconds() <= 42
 
@@ -63,3 +63,13 @@ def test_verbose_prints_readable_log_entries(launch, mailbox):
     assert any("Good morning." in line for line in printed)
     assert any(caller.mailbox.url("voice") in line for line in printed)
     assert AUTH_TOKEN not in "".join(printed)
+
+
+def test_malformed_twiml_is_a_notification(simulator, caller, number):
+    call = caller.call(number, twiml="<Response><Say>")
+    caller.wait_for_end(call)
+    # Twilio's OpenAPI document in TWILIO_OPENAPI may lack this resource.
+    notifications = simulator.client().calls(call.sid).notifications
+    (error,) = notifications.list()
+    assert (error.error_code, error.log, error.call_sid) == ("12100", "0", call.sid)
+    assert notifications(error.sid).fetch().message_text == error.message_text

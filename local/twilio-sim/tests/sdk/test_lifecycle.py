@@ -116,7 +116,7 @@ def test_queued_call_is_dialled_later(caller):
     call = caller.call(STAYS_QUEUED)
     callbacks = caller.status_callbacks(call)
     assert statuses(callbacks) == ["initiated", "ringing", "in-progress", "completed"]
-    assert (parsedate_to_datetime(callbacks[0]["Timestamp"]) - call.date_created).total_seconds() >= 29
+    assert (parsedate_to_datetime(callbacks[0]["Timestamp"]) - call.fetch().date_created).total_seconds() >= 29
 
 
 @pytest.mark.parametrize(("to", "by"), [(MACHINE, "machine_start"), (HUMAN, "human")], ids=["machine", "human"])

@@ -220,3 +220,22 @@ def test_recordings_can_be_deleted_during_listing(caller, number):
             recording.delete()
             sids.remove(recording.sid)
     assert sids == set()
+
+
+def test_recording_of_a_live_call_is_started_paused_and_stopped(caller, number):
+    call = caller.call(number, twiml('<Pause length="600"/>'))
+    caller.wait_for_status(call, "in-progress")
+    recording = call.recordings.create(
+        recording_status_callback=caller.mailbox.url("recording"), recording_status_callback_event=["in-progress"]
+    )
+    assert (recording.status, recording.source) == ("in-progress", "StartCallRecordingAPI")
+    own = caller.client.calls(call.sid).recordings
+    assert own(recording.sid).update(status="paused", pause_behavior="skip").status == "paused"
+    assert own("Twilio.CURRENT").update(status="in-progress").status == "in-progress"
+    assert own("Twilio.CURRENT").update(status="stopped").sid == recording.sid
+    webhook = caller.mailbox.wait("recording")[0]
+    assert webhook["RecordingSid"] == recording.sid
+    call.update(status="completed")
+    with pytest.raises(TwilioRestException) as refused:
+        call.recordings.create()
+    assert (refused.value.status, refused.value.code) == (400, 21220)

@@ -95,7 +95,7 @@ impl Steps {
                 None => self.play(None, index + 1, false),
             });
         }
-        if place.is_last() {
+        if place.is_last(Some(digits)) {
             return Some(self.follow(index, &ask.no_input, false));
         }
         let repeats = u32::from(digits == Ask::REPEAT_KEY);
@@ -116,7 +116,7 @@ impl Steps {
     #[must_use]
     pub fn after_silence(&self, place: &AskPlace) -> Option<Playing<'_>> {
         let (index, ask) = self.ask(place.step.as_str())?;
-        if place.is_last() {
+        if place.is_last(None) {
             return Some(self.follow(index, &ask.no_input, place.played.is_some()));
         }
         let next = AskPlace {

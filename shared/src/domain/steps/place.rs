@@ -1,7 +1,7 @@
 //! The place of a call in its steps. The URLs that Twilio requests carry it, so that `voice` knows it without the database.
 
 use super::{
-    Steps,
+    Ask, Steps,
     leg_place::{DIALLED, LEG, LegMoment, TransferPlace},
     names::StepId,
 };
@@ -98,10 +98,12 @@ impl AskPlace {
     /// The most plays of an ask: tries and repeats together.
     const MAX_PLAYS: u32 = 5;
 
-    /// Returns true if the ask is not played again.
+    /// Returns true if the ask is not played again without an answer. The key that repeats it uses up no try.
     #[must_use]
-    pub fn is_last(&self) -> bool {
-        self.nth >= self.tries || self.nth.saturating_add(self.repeats) >= Self::MAX_PLAYS
+    pub fn is_last(&self, keys: Option<&str>) -> bool {
+        let uses_try = keys != Some(Ask::REPEAT_KEY);
+        let plays = self.nth.saturating_add(self.repeats);
+        (uses_try && self.nth >= self.tries) || plays >= Self::MAX_PLAYS
     }
 
     /// The option that the keys choose.

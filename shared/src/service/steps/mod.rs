@@ -53,9 +53,9 @@ fn event(place: &Place, keys: Option<&str>) -> Option<StepEvent> {
                 option: ask.option(keys).map(str::to_owned),
                 at: DateTime::now(),
             },
-            ends_ask: ask.is_last() && !ask.accepts(keys),
+            ends_ask: ask.is_last(Some(keys)) && !ask.accepts(keys),
         }),
-        _ if ask.is_last() => Some(StepEvent::Unanswered(ask.step.clone())),
+        _ if ask.is_last(keys) => Some(StepEvent::Unanswered(ask.step.clone())),
         _ => None,
     }
 }

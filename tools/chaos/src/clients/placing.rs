@@ -25,9 +25,12 @@ impl Shared {
         let mut body = json!({
             "user_id": self.user(person),
             "to_number": order.to,
-            "script": order.script,
             "recording_enabled": order.recorded,
         });
+        match &order.listening {
+            Some(listening) => body["steps"] = listening.steps.clone(),
+            None => body["script"] = order.script.as_str().into(),
+        }
         if let Some(queueing) = queueing {
             queueing.extend(&mut body, &order.key, at);
         }

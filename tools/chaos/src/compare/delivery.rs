@@ -1,6 +1,6 @@
 //! Checks answered calls: the person heard the script, or the call's document says that they heard an apology.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use outdial::config::DEFAULT_APOLOGY;
 
@@ -77,8 +77,10 @@ fn answered(
         .map(|record| (record.call_id.as_str(), record))
         .collect();
     let mut has_failed = HashMap::new();
+    let mut has_keys = HashSet::new();
     for webhook in evidence.webhooks.iter().filter(|it| it.kind == "voice") {
         has_failed.insert(webhook.call_sid.as_str(), webhook.answer != Some(200));
+        has_keys.extend(webhook.keys.is_some().then_some(webhook.call_sid.as_str()));
     }
     evidence.twilio_calls.iter().filter_map(move |call| {
         let record = records.get(call.call_id()?.as_str()).copied()?;
@@ -87,7 +89,13 @@ fn answered(
             return None;
         }
         let has_failed = has_failed.get(call.sid.as_str()) == Some(&true);
-        let outcome = outcome(call, record, ended_by, has_failed);
+        // A key may cut off the first word.
+        let has_keys = has_keys.contains(call.sid.as_str()) || !record.answers.is_empty();
+        let outcome = if has_keys {
+            ScriptOutcome::Spoken
+        } else {
+            outcome(call, record, ended_by, has_failed)
+        };
         Some((call, record, outcome))
     })
 }
@@ -99,12 +107,20 @@ fn outcome(
     ended_by: &str,
     has_failed: bool,
 ) -> ScriptOutcome {
-    let script = record.script.as_str();
     let is_reported = record.delivery.as_deref() == Some("none");
-    if is_reported && is_partly_spoken(call, script) {
+    let is_begun = record
+        .texts()
+        .iter()
+        .any(|text| is_partly_spoken(call, text));
+    if is_reported && is_begun {
         return ScriptOutcome::Denied;
     }
-    if is_spoken(&call.spoken, script) {
+    // What follows the first words of a call that listens depends on the person.
+    let is_heard = match &record.steps {
+        Some(_) => is_begun,
+        None => is_spoken(&call.spoken, &record.script),
+    };
+    if is_heard {
         return ScriptOutcome::Spoken;
     }
     match ended_by {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mongodb::bson::{self, DateTime, Document};
-use outdial::domain::Retry;
+use outdial::domain::{Action, Answer, Call, Prompt, Retry, Steps, Words};
 use serde::Deserialize;
 
 /// The fields of a call's document that are compared.
@@ -40,6 +40,15 @@ pub struct StoredCall {
     /// The number of events that didn't fit into the timeline.
     #[serde(default)]
     pub events_dropped: i64,
+    /// The steps of a call that listens.
+    #[serde(default)]
+    pub steps: Option<Steps>,
+    /// The answers of such a call.
+    #[serde(default)]
+    pub answers: Vec<Answer>,
+    /// Its result, once it has ended.
+    #[serde(skip)]
+    pub result: Option<String>,
     /// The fields of the dial queue.
     #[serde(skip)]
     pub queue: QueueFields,
@@ -101,8 +110,32 @@ impl StoredCall {
     /// If a field is missing, or has another type.
     pub fn read(document: Document) -> bson::error::Result<Self> {
         let queue = bson::deserialize_from_document(document.clone())?;
+        let whole: Call = bson::deserialize_from_document(document.clone())?;
         let call = bson::deserialize_from_document(document)?;
-        Ok(Self { queue, ..call })
+        Ok(Self {
+            queue,
+            result: whole.result().map(str::to_owned),
+            ..call
+        })
+    }
+
+    /// The texts that a call says if no key cuts it short. A call that listens says nothing else before an answer.
+    pub fn texts(&self) -> Vec<String> {
+        let Some(steps) = &self.steps else {
+            return vec![self.script.clone()];
+        };
+        let prompts = steps.iter().filter_map(|step| match &step.action {
+            Action::Say(prompt) => Some(prompt),
+            Action::Ask(ask) => Some(&ask.prompt),
+            Action::Transfer(_) | Action::HangUp => None,
+        });
+        let parts = prompts.flat_map(Prompt::parts);
+        parts
+            .filter_map(|part| match &part.words {
+                Words::Text(text) => Some(text.as_str().to_owned()),
+                Words::Ssml(_) | Words::Spell(_) => None,
+            })
+            .collect()
     }
 
     /// The number of the attempt, from 1.

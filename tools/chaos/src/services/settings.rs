@@ -47,8 +47,8 @@ pub const DIAL_QUEUES: [&str; 3] = [DIAL_QUEUE, "EFFECTS_QUEUE_URL", "WAKE_QUEUE
 /// early enough for a run to see it.
 pub const VARIABLES: [(&str, &str); 7] = [
     ("CALL_RING_TIMEOUT_SECONDS", "10"),
-    // Long enough for three redirects during an outage, and for the apology.
-    ("CALL_TIME_LIMIT_SECONDS", "20"),
+    // Long enough for two asks with all their tries, for the redirects during an outage, and for the apology.
+    ("CALL_TIME_LIMIT_SECONDS", "90"),
     ("MAX_CALLS_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),

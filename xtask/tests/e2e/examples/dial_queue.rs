@@ -25,6 +25,8 @@ async fn examples_of_scheduled_calls_work() {
     in_every_language(|language| {
         page(&dev, language);
         confirm(&dev, language);
+        say_code(&dev, language);
+        ask_questions(&dev, language);
         respect_hours(&dev, language);
         schedule_and_batch(&dev, language, user_id);
     });
@@ -70,6 +72,22 @@ fn confirm(dev: &Dev, language: Language) {
     let presses_1 = [("PATIENT", "+12125550106")];
     let run = program.run(&dev.url(), dev.api_key(), &presses_1);
     assert_eq!(run.told, "result: confirmed, keys: 1\n", "{language:?}");
+}
+
+fn say_code(dev: &Dev, language: Language) {
+    let program = Program::of_examples(language, "Say a code twice");
+    let listens = [("PHONE", "+12125550100")];
+    let run = program.run(&dev.url(), dev.api_key(), &listens);
+    let expected = "result: completed, delivery: full\n";
+    assert_eq!(run.told, expected, "{language:?}");
+}
+
+fn ask_questions(dev: &Dev, language: Language) {
+    let program = Program::of_examples(language, "Ask three questions");
+    let presses_1 = [("CUSTOMER", "+12125550106")];
+    let run = program.run(&dev.url(), dev.api_key(), &presses_1);
+    let expected = "result: good\narrived: 1\ngrade: 1\nshop: 1\n";
+    assert_eq!(run.told, expected, "{language:?}");
 }
 
 fn respect_hours(dev: &Dev, language: Language) {

@@ -21,6 +21,7 @@ pub fn healthy() -> Evidence {
         answer: Some(200),
         sequence: Some(sequence),
         recording_sid: None,
+        keys: None,
     };
     Evidence {
         twilio_calls: vec![dialled("CA1", "one", "completed")],

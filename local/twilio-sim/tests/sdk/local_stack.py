@@ -1,0 +1,78 @@
+"""Runs `cargo xtask dev`, and reads the TwiML documents of its calls."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import requests
+
+from caller import ENDED, eventually
+
+READY = "Ctrl-C stops everything"
+START_SECONDS = 300
+SPEED = 50
+
+
+class LocalStack:
+    """The whole service on this machine, with a database, queues and a simulator of its own. Nothing of it is kept."""
+
+    def __init__(self, xtask, state):
+        port = free_port()
+        environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+        command = [xtask, "dev", "--port", str(port), "--speed", str(SPEED)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        self._wait_until_ready()
+        self._url = f"http://127.0.0.1:{port}"
+        variables = json.loads(Path(state, f"outdial/dev-{port}.json").read_text())
+        self._key = variables["OUTDIAL_API_KEY"]
+        self._twilio = variables["TWILIO_API_BASE_URL"]
+        self._account = (variables["TWILIO_ACCOUNT_SID"], variables["TWILIO_AUTH_TOKEN"])
+        user = {"name": "Ada Lovelace", "email": "ada@example.com", "phone_number": "+14155552671"}
+        self._user = self.api("POST", "/users", user)["id"]
+
+    def _wait_until_ready(self):
+        timeout = threading.Timer(START_SECONDS, self._process.kill)
+        timeout.start()
+        printed = []
+        for line in self._process.stdout:
+            printed.append(line)
+            if READY in line:
+                timeout.cancel()
+                threading.Thread(target=lambda: [None for _ in self._process.stdout], daemon=True).start()
+                return
+        raise AssertionError("xtask dev ended early:\n" + "".join(printed))
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(timeout=30)
+
+    def api(self, method, path, body=None):
+        headers = {"Authorization": f"Bearer {self._key}"}
+        response = requests.request(method, self._url + path, json=body, headers=headers, timeout=30)
+        assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
+        return response.json()
+
+    def place(self, to, **call):
+        """Places a call, and returns its id."""
+        return self.api("POST", "/calls/outbound", {"user_id": self._user, "to_number": to, **call})["call_id"]
+
+    def ended(self, call_id):
+        """Waits for the end of a call, and returns it."""
+        return eventually(lambda: self.api("GET", f"/calls/{call_id}"), lambda call: call["status"] in ENDED)
+
+    def documents(self, call):
+        """Returns the TwiML documents of an ended call, in order."""
+        sid, token = self._account
+        path = f"/2010-04-01/Accounts/{sid}/Calls/{call['twilio_sid']}/Events.json?PageSize=200"
+        events = requests.get(self._twilio + path, auth=(sid, token), timeout=30).json()["events"]
+        bodies = [event["response"]["response_body"] for event in events]
+        return [body for body in bodies if body and body.startswith("<?xml")]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

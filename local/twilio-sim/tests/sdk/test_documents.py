@@ -1,0 +1,62 @@
+"""The TwiML documents that outdial writes are those that Twilio's SDKs would write."""
+
+import os
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from caller import HUMAN, PRESSES_ONE, STAYS_SILENT
+from local_stack import LocalStack
+from rebuild import canonical, has_node, with_node, with_python
+
+NASTY = 'Grüße & <b>"Ada"</b>\t你好 🎉 \'x\' ]]> &amp; 1 < 2'
+ASK = {"id": "confirm", "ask": "Press 1 to confirm.", "options": {"1": {"outcome": "confirmed", "say": NASTY}}}
+
+# The called number, and what the call plays.
+CALLS = [
+    (HUMAN, {"script": "Hello!"}),
+    (HUMAN, {"script": NASTY, "language": "de-DE", "voice": "Polly.Vicki"}),
+    (HUMAN, {"script": "A long script. " * 200}),
+    (HUMAN, {"steps": [{"say": NASTY}, {"hang_up": True}]}),
+    (HUMAN, {"steps": [{"say": ["Hello.", {"text": "Hola.", "language": "es-MX"}, {"spell": "49A027", "repeat": 3}]}]}),
+    (PRESSES_ONE, {"steps": [{"say": "Hello."}, ASK, {"say": "Bye."}]}),
+    (PRESSES_ONE, {"steps": [{"id": "pin", "ask": "Your number?", "max_digits": 4, "timeout_seconds": 3}]}),
+    (STAYS_SILENT, {"steps": [{**ASK, "tries": 2, "no_input": {"say": NASTY, "goto": "end"}}]}),
+    ("+12125550114", {"steps": [ASK]}),
+    ("+12125550115", {"steps": [ASK]}),
+    ("+12125550116", {"steps": [{"id": "pin", "ask": "Your number?", "max_digits": 20}, ASK]}),
+]
+# Every element in these documents.
+ELEMENTS = {"Response", "Say", "Gather", "Redirect", "Hangup"}
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory):
+    xtask = os.environ.get("XTASK")
+    if not xtask:
+        pytest.fail("XTASK is not set; set it to the path of the xtask binary")
+    stack = LocalStack(xtask, tmp_path_factory.mktemp("state"))
+    try:
+        placed = [stack.place(to, **call) for to, call in CALLS]
+        ended = [stack.ended(call_id) for call_id in placed]
+        documents = [document for call in ended for document in stack.documents(call)]
+    finally:
+        stack.stop()
+    assert len(documents) >= len(CALLS), "each call has a document"
+    return sorted(set(documents))
+
+
+def test_documents_have_all_elements(documents):
+    names = {element.tag for document in documents for element in ET.fromstring(document).iter()}
+    assert names == ELEMENTS
+
+
+def test_sdk_for_python_writes_the_same_documents(documents):
+    for document in documents:
+        assert canonical(with_python(document)) == canonical(document)
+
+
+@pytest.mark.skipif(not has_node(), reason="TWILIO_SIM_PACKAGES is not set: Node is missing")
+def test_sdk_for_node_writes_the_same_documents(documents):
+    for document, rebuilt in zip(documents, with_node(documents), strict=True):
+        assert canonical(rebuilt) == canonical(document)
