@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use axum::response::Response;
 use futures_util::FutureExt;
 use outdial::{
-    domain::{CallId, CallSid},
+    domain::{CallId, CallSid, Notice, Speech},
     telemetry::metrics::{self, Count},
     twilio::hangup,
     webhook::{QueuedWebhook, twiml},
@@ -22,15 +22,17 @@ pub(crate) struct VoiceRequest {
     pub(crate) call_sid: Option<CallSid>,
     /// The request's id in the logs.
     pub(crate) request_id: String,
+    /// The speech of the call, as far as the URL knows it.
+    pub(crate) speech: Speech,
     /// True if nothing is left to say, so that a failure ends the call without an apology.
     pub(crate) hangs_up: bool,
 }
 
 impl App {
     /// Returns the apology, and counts it.
-    pub(crate) fn apology(&self) -> Response {
+    pub(crate) fn apology(&self, speech: &Speech) -> Response {
         metrics::count(Count::Apology);
-        self.say(&self.speech.apology)
+        self.say_notice(Notice::Apology, speech)
     }
 
     /// Returns the apology, counts it, and queues `delivery: none` for the call's record.
@@ -43,10 +45,10 @@ impl App {
             return twiml(hangup());
         }
         if request.call_id.is_none() && request.call_sid.is_none() {
-            return self.say(&self.speech.apology);
+            return self.say_notice(Notice::Apology, &request.speech);
         }
         self.queue_undelivered(request).await;
-        self.apology()
+        self.apology(&request.speech)
     }
 
     /// Runs the handler, and apologizes if it panics.

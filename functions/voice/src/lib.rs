@@ -29,7 +29,9 @@ pub fn router(app: App) -> Router {
 
 /// Answers a panic with the apology, even before the handler knows the call.
 fn with_apology(routes: Router, app: App) -> Router {
-    routes.layer(CatchPanicLayer::custom(move |_| app.apology()))
+    routes.layer(CatchPanicLayer::custom(move |_| {
+        app.apology(&app.speech.speech)
+    }))
 }
 
 #[derive(OpenApi)]

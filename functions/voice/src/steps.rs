@@ -64,7 +64,8 @@ pub(crate) fn failed_at(form: &SignedForm) -> Option<Place> {
     Place::of_pairs(&query_pairs(&url))
 }
 
-fn query_pairs(url: &str) -> Vec<(String, String)> {
+/// The decoded query parameters of a URL.
+pub(crate) fn query_pairs(url: &str) -> Vec<(String, String)> {
     let (_, query) = url.split_once('?').unwrap_or_default();
     let query = query.split('#').next().unwrap_or_default();
     form_pairs(query.as_bytes()).into_owned().collect()
@@ -110,7 +111,7 @@ pub(crate) async fn play(
         tracing::error!(call_sid = %sid, "unknown step, apologized");
         return app.apologize(request).await;
     };
-    let notice = hears_notice(app, &call).filter(|_| *place == Place::Start);
     let speech = speech_of(app, &call);
+    let notice = hears_notice(app, &call, &speech).filter(|_| *place == Place::Start);
     twiml(steps::render(&playing, url, &speech, notice))
 }

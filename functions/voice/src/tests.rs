@@ -37,6 +37,7 @@ async fn panic_of_a_known_call_queues_delivery_none() {
             call_id: form.call_id,
             call_sid: parse_voice(&form.body).ok(),
             request_id: form.request_id,
+            speech: app.speech_in(&form.url),
             hangs_up: false,
         };
         app.guarded(&request, async { panic!("a defect") }).await

@@ -6,7 +6,8 @@ use axum::response::Response;
 use outdial::{
     dao::{DaoError, StepEvent, VoiceLookup},
     domain::{
-        Call, CallSid, LegEnd, LegMoment, LegStatus, Speech, Transfer, TransferLeg, TransferPlace,
+        Call, CallSid, LegEnd, LegMoment, LegStatus, Notice, Speech, Transfer, TransferLeg,
+        TransferPlace,
     },
     service::steps,
     twilio::{self, form_pairs, step_retry, transfer_retry},
@@ -152,7 +153,9 @@ impl Turn<'_> {
             Ok(VoiceLookup::Call(call, _)) if !call.hangup_requested => {
                 let words = self.transfer(&call).and_then(|it| it.whisper.as_ref());
                 let speech = speech_of(self.app, &call);
-                twiml(steps::whisper(words, self.place, &speech, None, url))
+                let caller = self.app.speech.notice(Notice::Identity, &speech);
+                let caller = caller.map(|(text, _)| text);
+                twiml(steps::whisper(words, self.place, &speech, caller, url))
             }
             Ok(_) => {
                 tracing::warn!(call_sid = %self.sid, "leg of no call hung up");

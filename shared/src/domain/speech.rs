@@ -47,6 +47,16 @@ impl Speech {
         }
     }
 
+    /// The speech of a stored call with these. `self` is the configured speech.
+    #[must_use]
+    pub fn of_stored(&self, voice: Option<&Voice>, language: Option<&Language>) -> Self {
+        // Only calls of earlier versions have a language that no known voice speaks.
+        self.of_call(voice, language).unwrap_or_else(|| Self {
+            voice: self.voice.clone(),
+            language: language.unwrap_or(&self.language).clone(),
+        })
+    }
+
     fn with_voice(&self, voice: &Voice) -> Self {
         let speaks = same(voice.as_str(), self.voice.as_str()) || voice.speaks(&self.language);
         let own = voice.own_language().filter(|_| !speaks);

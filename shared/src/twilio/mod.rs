@@ -22,4 +22,4 @@ pub use signature::{Signed, form_pairs, sign};
 pub use twiml::{
     Element, generate_twiml_response, hangup, response, say, say_and_hang_up, wait_and_redirect,
 };
-pub use webhook_url::{PRESSED, step_retry, step_url, transfer_retry, voice_retry};
+pub use webhook_url::{LANGUAGE, PRESSED, step_retry, step_url, transfer_retry, voice_retry};

@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 47] = [
+pub const VARIABLES: [&str; 48] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -31,6 +31,7 @@ pub const VARIABLES: [&str; 47] = [
     "MEDIA_URL",
     "MONGO_DB",
     "MONGO_URI",
+    "NOTICES",
     "RECONCILE_PAGE",
     "RECONCILE_UNKNOWN_AFTER_SECONDS",
     "RECORDING_NOTICE",
@@ -72,7 +73,7 @@ pub(crate) const SDK_VARIABLES: [&str; 4] = [
 ];
 
 /// Spoken texts, and lists, whose entries are trimmed and checked one by one. Only these may have blanks inside.
-pub(super) const WITH_BLANKS: [&str; 8] = [
+pub(super) const WITH_BLANKS: [&str; 9] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -80,5 +81,6 @@ pub(super) const WITH_BLANKS: [&str; 8] = [
     "BLOCKED_NUMBERS",
     "CALLING_HOURS",
     "HOLIDAYS",
+    "NOTICES",
     "RECORDING_NOTICE",
 ];

@@ -188,7 +188,7 @@ fn unknown_places_lead_nowhere() {
 fn transfer_is_a_place_of_its_own_and_leads_on_only_without_a_connection() {
     let steps = steps(json!([
         { "say": "Hello." },
-        { "id": "agent", "transfer": { "to": "+12125550188", "failed": { "say": "Sorry." } } },
+        { "id": "agent", "transfer": { "to": "+12125550199", "failed": { "say": "Sorry." } } },
         { "say": "Bye." },
     ]));
     let first = steps.first();

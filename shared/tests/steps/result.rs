@@ -94,7 +94,7 @@ fn call_with_a_script_has_no_result() {
 fn transfer_decides_unless_an_option_has_an_outcome() {
     let mut call = call(json!([
         { "id": "page", "ask": "Page?", "options": { "1": { "outcome": "ack" }, "2": {} } },
-        { "id": "agent", "transfer": { "to": "+12125550188", "failed": { "outcome": "no_agent" } } },
+        { "id": "agent", "transfer": { "to": "+12125550199", "failed": { "outcome": "no_agent" } } },
     ]));
     let leg = |status, connected| TransferLeg {
         connected,
@@ -121,7 +121,7 @@ fn transfer_decides_unless_an_option_has_an_outcome() {
 
 #[test]
 fn time_limit_has_room_for_the_longest_connection() {
-    let transfer = |id: &str, seconds: u32| json!({ "id": id, "transfer": { "to": "+12125550188", "max_seconds": seconds } });
+    let transfer = |id: &str, seconds: u32| json!({ "id": id, "transfer": { "to": "+12125550199", "max_seconds": seconds } });
     assert_eq!(two_asks().time_limit(600), 600);
     let call = call(json!([transfer("a", 90), transfer("b", 3600)]));
     assert_eq!(call.time_limit(600), 4_200);

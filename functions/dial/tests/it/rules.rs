@@ -31,7 +31,7 @@ async fn number_that_was_blocked_after_the_call_was_placed_is_not_dialled() {
 #[tokio::test]
 async fn call_whose_transfer_leads_to_a_blocked_number_is_not_dialled() {
     let scene = Scene::new().await;
-    let agent = "+12125550188";
+    let agent = "+12125550199";
     let steps = serde_json::json!([{ "id": "agent", "transfer": { "to": agent } }]);
     let call = Call {
         script: None,

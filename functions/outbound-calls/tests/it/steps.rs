@@ -311,6 +311,43 @@ async fn script_and_steps_of_a_waiting_call_replace_each_other() {
     assert_eq!(wrong.fields(), ["steps[0]"]);
 }
 
+/// The shape of a call for versions without steps, as far as they need it.
+#[derive(serde::Deserialize)]
+struct EarlierCall {
+    script: String,
+}
+
+#[tokio::test]
+async fn earlier_version_reads_the_words_of_a_call_with_steps() {
+    let api = Api::with_queue().await;
+    let earlier = async |id: &str| {
+        let stored = api.stage.stored(id).await;
+        mongodb::bson::deserialize_from_document::<EarlierCall>(stored)
+            .unwrap()
+            .script
+    };
+    let body = json!({ "script": "Hello." });
+    let id = api.schedule(in_minutes(60), &body).await;
+    for (change, script) in [
+        (json!({ "steps": confirm() }), "This is your dentist."),
+        (json!({ "priority": "urgent" }), "This is your dentist."),
+        (json!({ "steps": [{ "say": "Bye." }] }), "Bye."),
+        (json!({ "script": "Hi." }), "Hi."),
+    ] {
+        let answer = api.patch(&id, &change).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(earlier(&id).await, script);
+        let has_steps = !answer.json()["steps"].is_null();
+        assert_eq!(answer.json()["script"].is_null(), has_steps);
+    }
+    let body = json!({ "user_id": api.user, "to_number": TO, "steps": confirm() });
+    let placed = api.post(&body).await.json();
+    assert_eq!(placed["script"], Value::Null);
+    let id = text(&placed["call_id"]);
+    assert_eq!(earlier(&id).await, "This is your dentist.");
+    assert_eq!(api.call(&id).await["script"], Value::Null);
+}
+
 #[tokio::test]
 async fn repeated_request_in_another_spelling_is_the_same_request() {
     let api = Api::new().await;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 const TO: &str = "+12125550123";
-const AGENT: &str = "+12125550188";
+const AGENT: &str = "+12125550199";
 const WHISPER: &str = "An alarm. Press 1 to talk.";
 
 /// An on-call page: 1 acknowledges and connects.
@@ -154,7 +154,7 @@ async fn nobody_who_takes_the_call_means_failed() {
 
 #[tokio::test]
 async fn next_number_follows_after_the_first_has_failed() {
-    let second = "+12125550189";
+    let second = "+12125550198";
     let steps = json!([
         { "id": "one", "transfer": { "to": "+12125550101" } },
         { "id": "two", "transfer": { "to": second } },
@@ -192,7 +192,7 @@ async fn number_that_was_blocked_meanwhile_is_not_dialled() {
             counters.insert_one(switch).await.unwrap();
         } else {
             // Another spelling of the same line.
-            let blocked = doc! { "number": "+112125550188", "created_at": DateTime::now() };
+            let blocked = doc! { "number": "+112125550199", "created_at": DateTime::now() };
             let numbers = api.stage.database().collection("blocked_numbers");
             numbers.insert_one(blocked).await.unwrap();
         }
@@ -214,10 +214,8 @@ async fn number_that_was_blocked_meanwhile_is_not_dialled() {
         assert_eq!(leg["connected"], false);
         let calls = api.twilio.calls().await;
         assert_eq!(calls.len(), 1, "no leg: {calls:?}");
-        assert_eq!(
-            calls[0]["spoken"],
-            json!(["Connecting.", "Nobody answers."])
-        );
+        let spoken = calls[0]["spoken"].as_array().unwrap();
+        assert!(spoken.ends_with(&[json!("Connecting."), json!("Nobody answers.")]));
         assert_eq!(call["result"], "ack");
     }
 }
@@ -258,7 +256,7 @@ async fn number_of_a_transfer_must_keep_the_rules_for_called_numbers() {
         ("+12125550100", "own_number"),
         ("+19005550123", "number_type_not_allowed"),
         ("+442079460123", "country_not_allowed"),
-        ("+12125", "number_not_valid"),
+        ("+11234567890", "number_not_valid"),
         ("+15005550006", "number_blocked"),
     ] {
         if code == "number_blocked" {
@@ -286,9 +284,7 @@ async fn changed_steps_are_checked_as_well() {
     let api = Api::with_queue().await;
     let id = api.schedule(in_minutes(60), &json!({})).await;
     let mut steps = direct();
-    let change = api
-        .patch(&id, &json!({ "steps": steps, "script": null }))
-        .await;
+    let change = api.patch(&id, &json!({ "steps": steps })).await;
     assert_eq!(change.status, 200, "{}", change.text());
     steps[1]["transfer"]["to"] = json!("+19005550123");
     let change = api.patch(&id, &json!({ "steps": steps })).await;

@@ -6,7 +6,7 @@ use testkit::{Answer, BASE_URL, Proxy, Queue, Request, Stage, new_sid};
 
 use crate::support::{APOLOGY, pairs, params, router, say, twiml};
 
-const AGENT: &str = "+12125550188";
+const AGENT: &str = "+12125550199";
 const DIAL: &str = "step=agent&leg=dial&end=2";
 const WHISPER: &str = "step=agent&leg=whisper&end=2";
 const ACCEPT: &str = "step=agent&leg=accept&end=2";

@@ -47,7 +47,7 @@ impl Call {
             from_number: new.from_number,
             status: CallStatus::Initiated,
             status_rank: CallStatus::Initiated.rank(),
-            script: request.script,
+            script: Self::stored_script(request.script, request.steps.as_ref()),
             steps: request.steps,
             voice: request.voice,
             language: request.language,

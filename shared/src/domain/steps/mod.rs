@@ -9,6 +9,7 @@ mod leg_place;
 mod names;
 mod next;
 mod place;
+mod plain_text;
 mod prompt;
 mod read;
 mod result;

@@ -104,10 +104,10 @@ struct ThenBody {
 
 /// Connection with another number.
 #[derive(ToSchema)]
-#[schema(as = Transfer, example = json!({"to": "+12125550188", "whisper": "A customer is on the line. Press 1 to talk.", "failed": {"say": "Nobody can talk now."}}))]
+#[schema(as = Transfer, example = json!({"to": "+12125550199", "whisper": "A customer is on the line. Press 1 to talk.", "failed": {"say": "Nobody can talk now."}}))]
 struct TransferBody {
     /// Number to connect with, in E.164 format. The calling rules apply to it.
-    #[schema(example = "+12125550188")]
+    #[schema(example = "+12125550199")]
     to: String,
     /// Words for the other party before the connection. They must ask it to press 1, because any other key or silence ends the
     /// transfer. Default: English words; so a call in another language needs a `whisper`.

@@ -165,7 +165,10 @@ fn with_content(call: &Call, update: &CallUpdate) -> Call {
     // Each replaces the other.
     let (script, steps) = match (&update.script.0, &update.steps.0) {
         (None, None) => (old.script, old.steps),
-        (script, steps) => (script.clone(), steps.clone()),
+        (script, steps) => {
+            let script = Call::stored_script(script.clone(), steps.as_ref());
+            (script, steps.clone())
+        }
     };
     let priority = update
         .priority
