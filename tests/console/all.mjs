@@ -9,6 +9,7 @@ after(end);
 
 await import("./sign_in.mjs");
 await import("./calls.mjs");
+await import("./steps.mjs");
 await import("./scheduled.mjs");
 await import("./attempts.mjs");
 await import("./batches.mjs");
