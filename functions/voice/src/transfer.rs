@@ -96,6 +96,9 @@ impl Turn<'_> {
             Ok(Err(response)) => return response,
             Err(error) => return self.unstored(error, step_retry(&self.step.url, None)).await,
         };
+        if call.hangup_requested {
+            return twiml(twilio::hangup());
+        }
         let Some((transfer, leg)) = self
             .transfer(&call)
             .zip(call.transfer_leg(&self.place.step))
@@ -104,7 +107,6 @@ impl Turn<'_> {
             return self.app.apologize(self.request).await;
         };
         match leg.status {
-            _ if call.hangup_requested => twiml(twilio::hangup()),
             LegStatus::Dialing => {
                 let from = &call.from_number;
                 twiml(steps::dial(transfer, self.place, from, &self.step.url))
@@ -182,7 +184,7 @@ impl Turn<'_> {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(%error, call_sid = %self.sid, "accepted leg not stored")
+                    tracing::warn!(%error, call_sid = %self.sid, "accepted leg not stored");
                 }
             }
         }

@@ -233,7 +233,7 @@ async fn hang_up_request_ends_both_legs() {
         (call["transfers"][0]["status"] == "accepted").then_some(())
     })
     .await;
-    assert_eq!(api.hang_up(&id).await.status, 200);
+    assert_eq!(api.hang_up(&id).await.status, 202);
     eventually("both legs have ended", async || {
         let calls = api.twilio.calls().await;
         let is_over = |call: &Value| call["status"] == "completed";

@@ -265,12 +265,7 @@ async fn requested_hang_up_ends_the_transfer() {
 async fn odd_requests_of_a_transfer_get_the_apology() {
     let stage = Stage::new().await;
     let scene = scene(&stage).await;
-    for place in [
-        "step=nobody&leg=dial",
-        "step=agent&leg=hold",
-        "step=start&leg=dial",
-        ENDED,
-    ] {
+    for place in ["step=nobody&leg=dial", "step=agent&leg=hold", ENDED] {
         let document = twiml(&scene.own(place, &[]).await);
         assert_eq!(document, say(APOLOGY), "{place}");
     }
