@@ -35,13 +35,32 @@ impl StepRequest {
         let keys = digits
             .map(|(_, digits)| digits.into_owned())
             .or_else(|| pressed.map(|(_, digits)| digits.clone()));
+        let leg = LegForm::of(form);
         Some(Self {
-            place: Place::of_pairs(&pairs)?,
+            place: leg.completed(Place::of_pairs(&pairs)?),
             keys: keys.filter(|keys| !keys.is_empty()),
             call_id: form.call_id?,
             url: form.url.clone(),
-            leg: LegForm::of(form, &pairs),
+            leg,
         })
+    }
+
+    /// The place.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The keys, if the person pressed some.
+    pub(crate) fn keys(&self) -> Option<&str> {
+        self.keys.as_deref()
+    }
+
+    /// Returns true if the keys are an answer, as far as the URL knows.
+    pub(crate) fn is_answer(&self) -> bool {
+        match (&self.place, &self.keys) {
+            (Place::Ask(ask), Some(keys)) => ask.accepts(keys),
+            _ => false,
+        }
     }
 
     /// Returns true if nothing is left to say.
@@ -49,10 +68,16 @@ impl StepRequest {
         matches!(self.place, Place::End(_))
     }
 
-    /// Returns true if the answer is a hang-up, whatever fails: nothing is left to say, or the other party of a transfer hears it.
+    /// Returns true if the leg of a transfer makes the request, not the call.
+    pub(crate) fn is_of_leg(&self) -> bool {
+        matches!(&self.place, Place::Transfer(place) if place.moment.is_of_leg())
+    }
+
+    /// Returns true if the answer is a hang-up, whatever fails: nothing is left to say, or nobody hears it but the other party of a
+    /// transfer.
     pub(crate) fn hangs_up(&self) -> bool {
         match &self.place {
-            Place::Transfer(place) => place.moment.is_of_leg(),
+            Place::Transfer(place) => self.is_of_leg() || place.was_connected() || self.leg.is_over,
             place => matches!(place, Place::End(_)),
         }
     }
@@ -89,6 +114,7 @@ pub(crate) async fn play(
     let call = match recorded {
         Ok(found) => match call_to_play(app, found, sid) {
             Ok(call) => call,
+            Err(_) if step.is_end() => return twiml(twilio::hangup()),
             Err(response) => return response,
         },
         Err(error) => {
@@ -98,9 +124,13 @@ pub(crate) async fn play(
                 && let Some(retry_url) = step_retry(url, keys)
             {
                 tracing::warn!(%error, call_sid = %sid, "step not stored, redirected");
-                return twiml(twilio::wait_and_redirect(&retry_url));
+                return app.one_moment(&request.speech, &retry_url);
             }
-            tracing::error!(%error, call_sid = %sid, "step not stored, apologized");
+            tracing::error!(%error, call_sid = %sid, "step not stored, call ended");
+            // The queue would not help with a call that can't be read.
+            if error.is_transient() {
+                return app.thank_or_apologize(request).await;
+            }
             return app.apologize(request).await;
         }
     };

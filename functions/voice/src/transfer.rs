@@ -6,7 +6,7 @@ use axum::response::Response;
 use outdial::{
     dao::{DaoError, StepEvent, VoiceLookup},
     domain::{
-        Call, CallSid, LegEnd, LegMoment, LegStatus, Notice, Speech, Transfer, TransferLeg,
+        Call, CallSid, LegEnd, LegMoment, LegStatus, Notice, Place, Speech, Transfer, TransferLeg,
         TransferPlace,
     },
     service::steps,
@@ -21,37 +21,39 @@ use crate::{
     steps::StepRequest,
 };
 
-/// What a request says about a transfer.
+/// What Twilio's form says about a transfer.
 pub(crate) struct LegForm {
     /// The call that dialled the leg of the request.
     parent: Option<CallSid>,
     /// How the leg ended.
     end: Option<LegEnd>,
     /// True if the call has ended, so that nobody hears the answer.
-    is_over: bool,
+    pub(crate) is_over: bool,
 }
 
 impl LegForm {
-    /// Reads the form, and the query of its URL.
-    pub(crate) fn of(form: &SignedForm, query: &[(String, String)]) -> Self {
+    /// Reads the form.
+    pub(crate) fn of(form: &SignedForm) -> Self {
         let fields: Vec<_> = form_pairs(&form.body).into_owned().collect();
-        let find = |pairs: &[(String, String)], name: &str| {
-            let found = pairs.iter().find(|(other, _)| other == name);
-            found.map(|(_, value)| value.clone())
+        let find = |name: &str| {
+            let found = fields.iter().find(|(other, _)| other == name);
+            found.map(|(_, value)| value.as_str())
         };
-        let values: Vec<_> = fields
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
-        let of_form = LegEnd::of_form(|name| {
-            let found = values.iter().find(|(other, _)| *other == name);
-            found.map(|(_, value)| *value)
-        });
-        let of_query = || LegEnd::of_text(&find(query, LegEnd::PARAMETER)?);
         Self {
-            parent: find(&fields, "ParentCallSid").and_then(|sid| sid.parse().ok()),
-            end: of_form.or_else(of_query),
-            is_over: find(&fields, "CallStatus").as_deref() == Some("completed"),
+            parent: find("ParentCallSid").and_then(|sid| sid.parse().ok()),
+            end: LegEnd::of_form(find),
+            is_over: find("CallStatus") == Some("completed"),
+        }
+    }
+
+    /// The place with the end of the leg from the form, if it has one.
+    pub(crate) fn completed(&self, place: Place) -> Place {
+        match (place, &self.end) {
+            (Place::Transfer(place), Some(end)) if place.moment == LegMoment::Ended => {
+                let end = Some(end.clone());
+                Place::Transfer(TransferPlace { end, ..place })
+            }
+            (place, _) => place,
         }
     }
 }
@@ -193,18 +195,19 @@ impl Turn<'_> {
 
     /// Stores the end of the leg. After a connection the call ends, otherwise it goes on.
     async fn ended(&self) -> Response {
-        let Some(end) = &self.step.leg.end else {
+        let Some(end) = &self.place.end else {
             tracing::error!(call_sid = %self.sid, "end of a transfer without a DialCallStatus");
             return self.app.apologize(self.request).await;
         };
-        let recorded = self.record(self.sid, end.to_leg(&self.place.step)).await;
-        let call = match recorded {
+        let call = match self.record(self.sid, end.to_leg(&self.place.step)).await {
             Ok(found) => match call_to_play(self.app, found, self.sid) {
                 Ok(call) => call,
                 Err(response) => return response,
             },
             Err(error) => {
                 let retry = transfer_retry(&self.step.url, end);
+                // The queue takes the end of a connection, and nobody waits for an answer.
+                let retry = retry.filter(|_| !self.request.hangs_up);
                 return self.unstored(error, retry).await;
             }
         };
@@ -238,18 +241,13 @@ impl Turn<'_> {
             .map(|(_, transfer)| transfer)
     }
 
-    /// Answers a request that could not be stored: tries again, as long as somebody listens.
+    /// Answers a request that could not be stored: tries again, or ends the call.
     async fn unstored(&self, error: DaoError, retry_url: Option<String>) -> Response {
-        let (sid, leg) = (self.sid, &self.step.leg);
-        if let Some(retry_url) = retry_url.filter(|_| error.is_transient() && !leg.is_over) {
-            tracing::warn!(%error, call_sid = %sid, "transfer not stored, redirected");
-            return twiml(twilio::wait_and_redirect(&retry_url));
+        if let Some(retry_url) = retry_url.filter(|_| error.is_transient()) {
+            tracing::warn!(%error, call_sid = %self.sid, "transfer not stored, redirected");
+            return self.app.one_moment(&self.request.speech, &retry_url);
         }
-        if leg.end.as_ref().is_some_and(|end| end.bridged) {
-            tracing::error!(%error, call_sid = %sid, "end of a transfer not stored");
-            return twiml(twilio::hangup());
-        }
-        tracing::error!(%error, call_sid = %sid, "transfer not stored, apologized");
+        tracing::error!(%error, call_sid = %self.sid, "transfer not stored, call ended");
         self.app.apologize(self.request).await
     }
 }

@@ -144,6 +144,9 @@ pub struct Call {
     /// list without the numbering plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transfer_lines: Vec<Vec<PhoneNumber>>,
+    /// True if a failure ended the steps early: the person heard an apology or general thanks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut_off: bool,
     /// The timeline, sorted by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`] entries.
     #[serde(default)]
     pub events: Vec<CallEvent>,

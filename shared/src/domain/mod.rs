@@ -28,14 +28,17 @@ mod recording;
 mod request;
 mod requested_time;
 mod retry_request;
+mod say_size;
 mod script;
 mod script_template;
 mod script_variables;
 mod speech;
 mod speech_names;
+mod ssml;
 mod status_reason;
 mod steps;
 mod string_map;
+mod text_place;
 mod time_format;
 mod time_range;
 mod time_zone;
@@ -71,11 +74,13 @@ pub use request::{
 };
 pub use requested_time::RequestedTime;
 pub use retry_request::RetryRequest;
+pub use say_size::SaySize;
 pub use script::{Script, is_xml_char};
 pub use script_template::{RenderError, ScriptTemplate};
 pub use script_variables::ScriptVariables;
 pub use speech::Speech;
 pub use speech_names::{Language, Voice};
+pub use ssml::{Ssml, SsmlElement, SsmlNode};
 pub use status_reason::StatusReason;
 pub use steps::{
     Action, Answer, Ask, AskPlace, Asking, Keys, LegEnd, LegMoment, LegStatus, Outcome, OwnResult,

@@ -32,7 +32,7 @@ pub(super) fn voice(url: &str, call_id: CallId, language: &Language) -> String {
 /// Returns the voice URL of a call with steps: [`voice`], at their start.
 pub(super) fn first_step(voice_url: &str, call_id: CallId, language: &Language) -> String {
     let (call, place) = (of_call(call_id, language), encoded(&Place::Start));
-    with_pair(voice_url, &format!("{call}&{place}"))
+    in_steps(&with_pair(voice_url, &format!("{call}&{place}")))
 }
 
 /// The parameters that no later URL of the call changes.
@@ -73,7 +73,7 @@ pub fn transfer_retry(signed_url: &str, end: &LegEnd) -> Option<String> {
 
 /// [`voice_retry`] with another parameter, if the URL does not have it yet.
 fn retry_with(signed_url: &str, name: &str, value: Option<&str>) -> Option<String> {
-    let retry = voice_retry(signed_url)?;
+    let retry = in_steps(&voice_retry(signed_url)?);
     let value = value.filter(|_| !retry.contains(&format!("&{name}=")));
     let Some((value, (url, overrides))) = value.zip(retry.split_once('#')) else {
         return Some(retry);
@@ -82,6 +82,12 @@ fn retry_with(signed_url: &str, name: &str, value: Option<&str>) -> Option<Strin
         .append_pair(name, value)
         .finish();
     Some(format!("{url}&{pair}#{overrides}"))
+}
+
+/// The URL with the overrides of URLs in steps.
+fn in_steps(url: &str) -> String {
+    let url = url.split('#').next().unwrap_or_default();
+    format!("{url}{STEP_OVERRIDES}")
 }
 
 fn encoded(place: &Place) -> String {
@@ -160,7 +166,7 @@ mod tests {
         let url = first_step(URL, id, &spanish());
         assert_eq!(
             url,
-            format!("{URL}?call_id={id}&lang=es-MX&step=start{OVERRIDES}")
+            format!("{URL}?call_id={id}&lang=es-MX&step=start{STEP_OVERRIDES}")
         );
     }
 

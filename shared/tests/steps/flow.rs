@@ -197,6 +197,7 @@ fn transfer_is_a_place_of_its_own_and_leads_on_only_without_a_connection() {
         step: "agent".parse().unwrap(),
         moment: LegMoment::Dial,
         played: Some(2),
+        end: None,
     };
     assert_eq!(carried(&first.at_end()), Place::Transfer(place.clone()));
     let leg = |connected| TransferLeg {

@@ -6,6 +6,7 @@ mod calls;
 mod outage;
 mod requests;
 mod speech;
+mod step_outage;
 mod steps;
 mod support;
 mod transfer;

@@ -1,6 +1,13 @@
 //! Tests the requests of transfers: what each stores and plays, twice, out of order, and without the database.
 
-use outdial::{domain::Call, http::FieldErrors};
+use mongodb::bson::DateTime;
+use outdial::{
+    config::Settings,
+    dao::Dao,
+    domain::Call,
+    http::FieldErrors,
+    webhook::{WebhookApplier, WebhookEvent, WebhookTopic},
+};
 use serde_json::json;
 use testkit::{Answer, BASE_URL, Proxy, Queue, Request, Stage, new_sid};
 
@@ -71,14 +78,18 @@ impl Scene {
         twiml(&request.send(&router(&self.stage)).await)
     }
 
-    async fn ends(&self, status: &str, bridged: &str) -> String {
-        let end = [
+    /// What Twilio says about the end of the leg.
+    fn end<'a>(&'a self, status: &'a str, bridged: &'a str) -> [(&'static str, &'a str); 4] {
+        [
             ("DialCallStatus", status),
             ("DialBridged", bridged),
             ("DialCallSid", &self.leg),
             ("DialCallDuration", "42"),
-        ];
-        twiml(&self.own(ENDED, &end).await)
+        ]
+    }
+
+    async fn ends(&self, status: &str, bridged: &str) -> String {
+        twiml(&self.own(ENDED, &self.end(status, bridged)).await)
     }
 
     /// The stored status of the leg, its `CallSid`, and whether it was connected.
@@ -280,7 +291,7 @@ async fn end_of_a_leg_survives_the_redirects_of_an_outage() {
     scene.own(DIAL, &[]).await;
     Proxy::cut(&line);
     let document = scene.ends("no-answer", "false").await.replace("&amp;", "&");
-    assert!(document.starts_with("<Pause length=\"1\">"), "{document}");
+    assert!(document.contains("<Pause length=\"1\">"), "{document}");
     let (_, url) = document
         .split_once(&scene.call.call_id.to_string())
         .unwrap();
@@ -305,4 +316,56 @@ async fn other_party_is_asked_and_connected_in_an_outage_too() {
     let whisper = scene.of_leg(WHISPER, &[]).await;
     assert!(whisper.contains("To take it, press 1."), "{whisper}");
     assert_eq!(scene.of_leg(ACCEPT, &[("Digits", "1")]).await, "");
+}
+
+#[tokio::test]
+async fn end_of_a_leg_waits_in_the_queue_if_the_database_stays_away() {
+    for (bridged, more, document) in [
+        ("true", None, HANGUP.to_owned()),
+        ("false", Some("&retry=3"), say(APOLOGY)),
+    ] {
+        let queue = Queue::new().await;
+        let stage = Stage::new().await.spilling_into(&queue);
+        let (stage, line) = stage.behind_proxy().await;
+        let scene = scene(&stage).await;
+        scene.own(DIAL, &[]).await;
+        Proxy::cut(&line);
+        let place = format!("{ENDED}{}", more.unwrap_or_default());
+        let answer = scene.own(&place, &scene.end("completed", bridged)).await;
+        assert_eq!(twiml(&answer), document);
+        let messages = queue.messages().await;
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        assert_eq!(messages[0]["topic"], "step");
+        line.restore();
+        let form = messages[0]["form"].as_str().unwrap();
+        let event = WebhookEvent::parse(WebhookTopic::Step, form.as_bytes(), None, DateTime::now());
+        let dao = Dao::new(stage.settings().reloadable(Settings::mongo).unwrap()).unwrap();
+        let applier = WebhookApplier::new(dao, None);
+        for _ in 0..2 {
+            let id = Some(scene.call.call_id);
+            applier.apply(id, event.as_ref().unwrap()).await.unwrap();
+        }
+        let stored = scene.stored().await;
+        let is_connected = bridged == "true";
+        let expected = (
+            "completed".to_owned(),
+            Some(scene.leg.clone()),
+            Some(is_connected),
+        );
+        assert_eq!(stored, expected);
+        let call = scene.stage.stored(&scene.call.call_id.to_string()).await;
+        assert_eq!(call.get_bool("cut_off").is_ok(), !is_connected);
+    }
+}
+
+#[tokio::test]
+async fn failing_request_of_a_leg_is_not_queued() {
+    let queue = Queue::new().await;
+    let stage = Stage::new().await.spilling_into(&queue);
+    let (stage, line) = stage.behind_proxy().await;
+    let scene = scene(&stage).await;
+    Proxy::cut(&line);
+    scene.of_leg(WHISPER, &[]).await;
+    scene.of_leg(ACCEPT, &[("Digits", "1")]).await;
+    assert!(queue.messages().await.is_empty());
 }

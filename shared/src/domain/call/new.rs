@@ -73,6 +73,7 @@ impl Call {
             steps_ended: false,
             transfers: Vec::new(),
             transfer_lines: Vec::new(),
+            cut_off: false,
             events: Vec::new(),
             events_dropped: 0,
             idempotency_scope: new.idempotency.map(|key| key.scope.clone()),

@@ -8,7 +8,7 @@ use crate::domain::CallSid;
 
 /// The query parameter with the [`LegMoment`].
 pub(super) const LEG: &str = "leg";
-/// The query parameter with the [`LegEnd`] of the request before a redirect, which does not repeat it.
+/// The query parameter with the [`LegEnd`].
 pub(super) const DIALLED: &str = "dialled";
 
 /// A place in a transfer.
@@ -20,6 +20,8 @@ pub struct TransferPlace {
     pub moment: LegMoment,
     /// The number of steps that were certainly played to their end before. `None`: unknown.
     pub played: Option<usize>,
+    /// How the leg ended, at [`LegMoment::Ended`]. Twilio's form has it, and URLs after a redirect, which does not repeat the form.
+    pub end: Option<LegEnd>,
 }
 
 /// What happens in a transfer.
@@ -63,8 +65,15 @@ impl TransferPlace {
     pub fn at(&self, moment: LegMoment) -> Self {
         Self {
             moment,
+            end: None,
             ..self.clone()
         }
+    }
+
+    /// Returns true if the leg has ended after a connection.
+    #[must_use]
+    pub fn was_connected(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.bridged)
     }
 }
 

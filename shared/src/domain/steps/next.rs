@@ -61,6 +61,7 @@ impl Playing<'_> {
                 step: step.clone(),
                 moment: LegMoment::Dial,
                 played: self.played,
+                end: None,
             }),
             (None, None) => Place::End(self.played.is_some()),
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Ask, Steps,
-    leg_place::{DIALLED, LEG, LegMoment, TransferPlace},
+    leg_place::{DIALLED, LEG, LegEnd, LegMoment, TransferPlace},
     names::StepId,
 };
 
@@ -63,7 +63,9 @@ impl Place {
                 let step = (STEP, place.step.to_string());
                 let moment = (LEG, place.moment.as_str().to_owned());
                 let played = place.played.map(|steps| (PLAYED, steps.to_string()));
-                [step, moment].into_iter().chain(played).collect()
+                let end = place.end.as_ref().map(|end| (DIALLED, end.to_text()));
+                let pairs = [step, moment].into_iter().chain(played).chain(end);
+                pairs.collect()
             }
             Self::End(is_whole) => {
                 let step = (STEP, Steps::END.to_owned());
@@ -85,9 +87,7 @@ impl Place {
             "start" => Self::Start,
             Steps::END => Self::End(find(PLAYED).is_some()),
             step => match find(LEG) {
-                Some(moment) => {
-                    transfer(step, moment, find(PLAYED)).map_or(Self::Unknown, Self::Transfer)
-                }
+                Some(moment) => transfer(step, moment, find).map_or(Self::Unknown, Self::Transfer),
                 None => AskPlace::read(step, find).map_or(Self::Unknown, Self::Ask),
             },
         })
@@ -158,10 +158,15 @@ fn own_step(text: &str) -> Option<StepId> {
     (!Steps::RESERVED_IDS.contains(&step.as_str())).then_some(step)
 }
 
-fn transfer(step: &str, moment: &str, played: Option<&str>) -> Option<TransferPlace> {
+fn transfer<'a>(
+    step: &str,
+    moment: &str,
+    find: impl Fn(&str) -> Option<&'a str>,
+) -> Option<TransferPlace> {
     Some(TransferPlace {
         step: own_step(step)?,
         moment: LegMoment::of(moment)?,
-        played: played.and_then(|steps| steps.parse().ok()),
+        played: find(PLAYED).and_then(|steps| steps.parse().ok()),
+        end: find(DIALLED).and_then(LegEnd::of_text),
     })
 }

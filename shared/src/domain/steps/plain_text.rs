@@ -32,15 +32,8 @@ impl Steps {
 fn text(prompt: &Prompt) -> String {
     let words = prompt.parts().iter().map(|part| match &part.words {
         Words::Text(text) => text.as_str().to_owned(),
-        Words::Ssml(ssml) => without_tags(ssml.as_str()),
+        Words::Ssml(ssml) => ssml.plain_text(),
         Words::Spell(spelled) => spelled.to_speech(),
     });
     words.collect::<Vec<_>>().join(" ")
-}
-
-fn without_tags(ssml: &str) -> String {
-    let mut pieces = ssml.split('<');
-    let first = pieces.next().unwrap_or_default();
-    let others = pieces.map(|piece| piece.split_once('>').map_or("", |(_, text)| text));
-    std::iter::once(first).chain(others).collect()
 }

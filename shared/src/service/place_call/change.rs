@@ -8,6 +8,7 @@ use super::{
     admit::Admission,
     error::no_faults,
     schedule::{default_life, too_late, waits_for},
+    speech::check_words,
 };
 use crate::{
     dao::{self, Callee, within},
@@ -98,10 +99,8 @@ impl Admission {
         let times = Times::of(call, update, now);
         check_times(&changed, update, &times, now)?;
         let (voice, language) = (changed.voice.as_ref(), changed.language.as_ref());
-        self.scheduler.rules.check_speech(voice, language)?;
-        if let Some(steps) = &changed.steps {
-            self.scheduler.rules.check_steps(steps, voice, language)?;
-        }
+        let steps = changed.steps.as_ref();
+        check_words(&self.scheduler.rules, steps, voice, language)?;
         self.scheduler.rules.check_permanent(line, callee)?;
         let (steps, speech) = (changed.steps.as_ref(), (voice, language));
         self.scheduler
@@ -218,14 +217,14 @@ fn check_times(
     let mut faults = timing(changed, update, times).faults(now);
     if update.script.0.is_some() && update.steps.0.is_some() {
         faults.push(FieldFault {
-            field: "steps",
+            field: "steps".into(),
             message: "can't be combined with script".to_owned(),
         });
     }
     let is_of_batch = changed.batch_id.is_some();
     if is_of_batch && update.priority.0.is_some_and(|it| it != Priority::Bulk) {
         faults.push(FieldFault {
-            field: "priority",
+            field: "priority".into(),
             message: "must be bulk, because the call belongs to a batch".to_owned(),
         });
     }
@@ -236,7 +235,7 @@ fn check_times(
         && !faults.iter().any(|fault| fault.field == "expires_at")
     {
         faults.push(FieldFault {
-            field: "expires_at",
+            field: "expires_at".into(),
             message: "must be later than scheduled_at: send a later one, or null for the default"
                 .to_owned(),
         });

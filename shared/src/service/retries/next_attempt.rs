@@ -49,6 +49,7 @@ pub(super) fn after(previous: &Call, retry: &Retry, due_at: DateTime, now: DateT
         steps_ended: false,
         transfers: Vec::new(),
         transfer_lines: previous.transfer_lines.clone(),
+        cut_off: false,
         events: Vec::new(),
         events_dropped: 0,
         idempotency_scope: None,

@@ -25,7 +25,8 @@ use crate::{
     config::{CallConfig, ConfigError},
     dao::Callee,
     domain::{
-        CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError, Steps, Voice,
+        CallRefusal, CallingCalendar, FieldFault, Language, PhoneNumber, RefusalCode, RuleError,
+        Steps, Voice,
     },
 };
 
@@ -148,6 +149,17 @@ impl Rules {
         language: Option<&Language>,
     ) -> Result<(), CallRefusal> {
         self.speech.check_steps(steps, voice, language)
+    }
+
+    /// Returns the SSML in a call's steps that its voice does not support. [`Rules::check_steps`] comes first.
+    #[must_use]
+    pub fn ssml_faults(
+        &self,
+        steps: &Steps,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Vec<FieldFault> {
+        self.speech.ssml_faults(steps, voice, language)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {
