@@ -24,7 +24,7 @@ pub struct TransferLegBody {
     #[schema(example = 140)]
     pub duration_seconds: Option<i64>,
     /// Code of the rule that refused the transfer, or null.
-    #[schema(example = json!(null))]
+    #[schema(example = "number_blocked")]
     pub reason: Option<String>,
     /// Time at which it began, in RFC 3339 format.
     #[schema(format = DateTime, example = "2026-01-02T03:04:25.000Z")]
