@@ -100,6 +100,7 @@ fn stages(verdict: &MachineVerdict, claim: Option<&str>) -> Vec<Document> {
             { "$in": ["$voicemail.action", acts.map(VoicemailAction::as_str).to_vec()] },
             { "$eq": [{ "$ifNull": ["$voicemail_claim", Bson::Null] }, Bson::Null] },
             { "$eq": [{ "$size": { "$ifNull": ["$answers", []] } }, 0] },
+            { "$eq": [{ "$size": { "$ifNull": ["$transfers", []] } }, 0] },
             { "$ne": ["$hangup_requested", true] },
             { "$not": [has_ended.clone()] },
         ] });

@@ -74,7 +74,7 @@ impl Dialer {
                 .unwrap_or_default()
                 .then_some(self.urls.machine.as_str()),
             ring_timeout_seconds: self.ring_timeout_seconds,
-            time_limit_seconds: self.time_limit_seconds,
+            time_limit_seconds: call.time_limit(self.time_limit_seconds),
         }
     }
 

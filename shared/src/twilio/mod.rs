@@ -26,5 +26,6 @@ pub use twiml::{
     wait_and_redirect,
 };
 pub use webhook_url::{
-    LANGUAGE, PRESSED, answer_time, live_step, step_retry, step_url, voice_retry, with_answer_time,
+    LANGUAGE, PRESSED, answer_time, live_step, step_retry, step_url, transfer_retry, voice_retry,
+    with_answer_time,
 };

@@ -29,6 +29,7 @@ mod stats;
 mod steps;
 mod support;
 mod switch;
+mod transfer;
 mod twilio_load;
 mod voicemail;
 mod voices;

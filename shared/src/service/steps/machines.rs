@@ -22,7 +22,8 @@ const CLAIM_TAKES: Duration = Duration::from_secs(8);
 #[must_use]
 pub fn holds(call: &Call, held: u32, answered_at: Option<DateTime>) -> bool {
     let is_late = |at: DateTime| DateTime::now() >= at.saturating_add_duration(LONGEST);
-    if call.voicemail_to_leave().is_none() || call.hangup_requested || !call.answers.is_empty() {
+    let is_person = !call.answers.is_empty() || !call.transfers.is_empty();
+    if call.voicemail_to_leave().is_none() || call.hangup_requested || is_person {
         return false;
     }
     match (&call.voicemail_claim, &call.answered_by) {

@@ -5,16 +5,18 @@
 
 mod machines;
 mod render;
+mod transfer;
 
 use bson::DateTime;
 
 use crate::{
     dao::{Dao, DaoError, StepEvent, VoiceLookup},
-    domain::{Answer, Ask, AskPlace, Call, CallId, CallSid, Place, Playing, Steps},
+    domain::{Answer, Ask, AskPlace, Call, CallId, CallSid, Place, Playing, Steps, TransferLeg},
 };
 
 pub use machines::{holds, message, plays_message};
 pub use render::{Message, render, render_hold, render_message};
+pub use transfer::{connect, dial, whisper};
 
 /// Stores the event in a request at this place of a call, and returns the call.
 ///
@@ -43,6 +45,10 @@ pub fn event(place: &Place, keys: Option<&str>, at: DateTime) -> Option<StepEven
         Place::Start => return Some(StepEvent::Started),
         Place::End(is_whole) => return Some(StepEvent::Ended(*is_whole)),
         Place::VoicemailDone => return Some(StepEvent::VoicemailLeft),
+        Place::Transfer(place) => {
+            let leg = place.end.as_ref()?.to_leg(&place.step);
+            return Some(StepEvent::Transfer(TransferLeg { at, ..leg }));
+        }
         Place::Hold(_) | Place::Voicemail | Place::Unknown => return None,
         Place::Ask(ask) => ask,
     };
@@ -81,7 +87,11 @@ pub fn playing<'a>(
             let last = call.answers.iter().max_by_key(|answer| answer.at)?;
             steps.after_keys(&steps.place_of(last)?, &last.digits)
         }
-        Place::End(_) | Place::Hold(_) | Place::VoicemailDone | Place::Unknown => None,
+        Place::End(_)
+        | Place::Hold(_)
+        | Place::VoicemailDone
+        | Place::Unknown
+        | Place::Transfer(_) => None,
     }
 }
 

@@ -91,7 +91,7 @@ fn redirect(url: &str, place: &Place) -> Element<'static> {
         .text(step_url(url, place))
 }
 
-fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
+pub(super) fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
     prompt
         .parts()
         .iter()
@@ -113,7 +113,7 @@ fn part_says(part: &Part, speech: &Speech) -> Vec<Element<'static>> {
     }
 }
 
-fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {
+pub(super) fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {
     let (voice, language) = (speech.voice.as_str(), speech.language.as_str());
     say(text, voice, language)
 }
