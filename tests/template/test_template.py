@@ -68,6 +68,7 @@ OPTIONAL = {
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
     "HasNotices": "Notices",
+    "HasOptOutKey": "OptOutKey",
     "HasReservedConcurrency": "ReservedConcurrency",
     "HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency",
     "HasKmsKey": "KmsKeyArn",

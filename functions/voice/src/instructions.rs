@@ -3,7 +3,6 @@
 use axum::{extract::State, response::Response};
 use outdial::{
     domain::{Call, CallSid, Place},
-    service::steps::{playing, render},
     twilio::{self, voice_retry},
     webhook::{SignedForm, parse_voice, twiml},
 };
@@ -25,6 +24,7 @@ use crate::{
         ("lang" = Option<String>, Query, description = "The call's language, for sentences that outdial speaks if the database does not respond"),
         ("retry" = Option<u32>, Query, description = "How many times this request was redirected to its own URL because the database did not respond", minimum = 1, maximum = 3),
         ("step" = Option<String>, Query, description = "The place of a call with steps: `start`, `end` or the `id` of an ask. Further parameters describe the play of the ask"),
+        ("opt_out" = Option<String>, Query, description = "The key with which the person can ask for no further calls"),
         ("pressed" = Option<String>, Query, description = "The keys of the request before a redirect"),
         ("fallback" = Option<u32>, Query, description = "1 if Twilio requests the fallback URL. Such a request is never redirected"),
         ("X-Twilio-Signature" = String, Header, description = "Twilio's signature of the URL and the form"),
@@ -103,14 +103,14 @@ fn has_begun(call: &Call, failed_at: Option<Place>) -> bool {
 /// Returns the TwiML of a call from its start: it speaks the recording notice and the script or the first steps, or hangs up if
 /// that was requested.
 fn instructions(app: &App, call: &Call, url: &str) -> Response {
-    if call.hangup_requested {
+    if call.hangup_requested || call.opted_out {
         return twiml(twilio::hangup());
+    }
+    if call.steps.is_some() {
+        return steps::first_document(app, call, url);
     }
     let speech = speech_of(app, call);
     let notice = hears_notice(app, call, &speech);
-    if let Some(playing) = playing(call, &Place::Start, None) {
-        return twiml(render(&playing, url, &speech, notice));
-    }
     let Some(script) = call.own_script() else {
         tracing::error!("call without script and steps");
         return app.say(GOODBYE);

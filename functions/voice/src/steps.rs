@@ -2,16 +2,16 @@
 
 use axum::response::Response;
 use outdial::{
-    domain::{CallId, CallSid, Place},
+    domain::{Call, CallId, CallSid, Notice, Place},
     service::steps,
-    twilio::{self, PRESSED, form_pairs, step_retry},
+    twilio::{self, PRESSED, form_pairs, opt_out_key, step_retry, with_opt_out},
     webhook::{SignedForm, twiml},
 };
 
 use crate::{
     apology::VoiceRequest,
     app::App,
-    found::{call_to_play, hears_notice, speech_of},
+    found::{GOODBYE, call_to_play, hears_notice, speech_of},
 };
 
 /// A request at a place of a call's steps.
@@ -19,6 +19,7 @@ pub(crate) struct StepRequest {
     place: Place,
     /// The keys, which a redirect to the same place carries in its URL.
     keys: Option<String>,
+    opts_out: bool,
     call_id: CallId,
     url: String,
 }
@@ -32,9 +33,16 @@ impl StepRequest {
         let keys = digits
             .map(|(_, digits)| digits.into_owned())
             .or_else(|| pressed.map(|(_, digits)| digits.clone()));
+        let place = Place::of_pairs(&pairs)?;
+        let keys = keys.filter(|keys| !keys.is_empty());
+        let opts_out = keys.as_deref().is_some_and(|keys| {
+            let is_key = opt_out_key(&form.url).is_some_and(|key| key.is(keys));
+            is_key || matches!(&place, Place::Ask(ask) if ask.blocks(keys))
+        });
         Some(Self {
-            place: Place::of_pairs(&pairs)?,
-            keys: keys.filter(|keys| !keys.is_empty()),
+            place,
+            keys,
+            opts_out,
             call_id: form.call_id?,
             url: form.url.clone(),
         })
@@ -48,6 +56,11 @@ impl StepRequest {
     /// The keys, if the person pressed some.
     pub(crate) fn keys(&self) -> Option<&str> {
         self.keys.as_deref()
+    }
+
+    /// Returns true if the keys ask for no further calls.
+    pub(crate) fn opts_out(&self) -> bool {
+        self.opts_out
     }
 
     /// Returns true if the keys are an answer, as far as the URL knows.
@@ -85,10 +98,14 @@ pub(crate) async fn play(
     sid: &CallSid,
 ) -> Response {
     let StepRequest {
-        place, keys, url, ..
+        place,
+        keys,
+        url,
+        opts_out,
+        ..
     } = step;
     let keys = keys.as_deref();
-    let recorded = steps::record(&app.dao, step.call_id, sid, place, keys).await;
+    let recorded = steps::record(&app.dao, step.call_id, sid, place, keys, *opts_out).await;
     let call = match recorded {
         Ok(found) => match call_to_play(app, found, sid) {
             Ok(call) => call,
@@ -112,14 +129,39 @@ pub(crate) async fn play(
             return app.apologize(request).await;
         }
     };
-    if call.hangup_requested || step.is_end() {
+    if call.hangup_requested || call.opted_out || step.is_end() {
         return twiml(twilio::hangup());
     }
+    if *place == Place::Start {
+        return first_document(app, &call, url);
+    }
     let Some(playing) = steps::playing(&call, place, keys) else {
+        if matches!(place, Place::Said(_)) {
+            return twiml(twilio::hangup());
+        }
         tracing::error!(call_sid = %sid, "unknown step, apologized");
         return app.apologize(request).await;
     };
     let speech = speech_of(app, &call);
-    let notice = hears_notice(app, &call, &speech).filter(|_| *place == Place::Start);
-    twiml(steps::render(&playing, url, &speech, notice))
+    twiml(steps::render(&playing, url, &speech, None))
+}
+
+/// The first document of a call with steps. It begins with who calls, how to opt out, and that the call is recorded.
+pub(crate) fn first_document(app: &App, call: &Call, url: &str) -> Response {
+    let Some(steps) = &call.steps else {
+        tracing::error!("call without steps");
+        return app.say(GOODBYE);
+    };
+    let speech = speech_of(app, call);
+    // A key that has become an option since the call was placed must not opt out.
+    let key = app.speech.opt_out_key.filter(|key| !steps.has_option(*key));
+    let notice = |notice| app.speech.notice(notice, &speech).map(|(text, _)| text);
+    let notices = [
+        notice(Notice::Identity),
+        key.and_then(|_| notice(Notice::OptOut)),
+        hears_notice(app, call, &speech),
+    ];
+    let url = key.map_or_else(|| url.to_owned(), |key| with_opt_out(url, key));
+    let notices = notices.into_iter().flatten();
+    twiml(steps::render(&steps.first(), &url, &speech, notices))
 }

@@ -1,6 +1,6 @@
 //! Calls: who may be called, when, how often and for how long; and how `reconcile` settles open calls.
 
-use super::{ConfigError, Settings};
+use super::{ConfigError, OpeningConfig, Settings};
 use crate::{
     domain::{AllowedVoices, CallingHours, Holidays, PhoneNumber, Speech, TimeZone},
     variables::entries,
@@ -35,6 +35,8 @@ pub struct CallConfig {
     pub speech: Speech,
     /// `ALLOWED_VOICES`: the voices that a request may name.
     pub allowed_voices: AllowedVoices,
+    /// `OPT_OUT_KEY`, `NOTICES` and `RECORDING_NOTICE`: what calls with steps must begin with.
+    pub opening: OpeningConfig,
 }
 
 /// How `reconcile` settles open calls.
@@ -125,6 +127,7 @@ impl Settings {
             time_limit_seconds: self.time_limit_seconds()?,
             ring_timeout_seconds: self.ring_timeout_seconds()?,
             speech: self.default_speech()?,
+            opening: self.opening()?,
             allowed_voices: self.values.parsed(
                 "ALLOWED_VOICES",
                 "basic,standard,neural",

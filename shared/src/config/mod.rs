@@ -27,7 +27,7 @@ pub use self::{
     keys::{ApiKey, ApiKeys, Scope},
     reloadable::Reloadable,
     settings::Settings,
-    speech::{DEFAULT_APOLOGY, SpeechConfig},
+    speech::{DEFAULT_APOLOGY, OpeningConfig, SpeechConfig},
     twilio::TwilioConfig,
     urls::{PublicUrls, WebhookKind, webhook_url},
 };

@@ -70,6 +70,7 @@ fn values() -> Vec<(&'static str, String, String)> {
             "mongodb+srv://u:p@h.example.net/",
             "mongodb+srv://u:p\n@h.example.net/",
         ),
+        ("OPT_OUT_KEY", "9", "9 0"),
         ("RECONCILE_PAGE", "10", "1 0"),
         ("RECONCILE_UNKNOWN_AFTER_SECONDS", "10", "1 0"),
         (

@@ -4,7 +4,7 @@ use mongodb::bson::{Bson, Document, bson, doc, serialize_to_bson};
 use tokio::time::Instant;
 
 use super::{
-    Dao, DaoError, DuplicateKey, VoiceLookup,
+    Dao, DaoError, DuplicateKey, VoiceLookup, effects,
     stored::find_one_and_update,
     updates::{by_id, if_else, learn_sid_stage, literal},
     voice::READ_TIMEOUT,
@@ -30,6 +30,8 @@ pub enum StepEvent {
     Unanswered(StepId),
     /// The steps went on to their end. True if everything was certainly played to its end.
     Ended(bool),
+    /// The person asked for no further calls, by these keys at an ask.
+    OptedOut(Option<Answer>),
     /// A failure ended the steps early.
     CutOff,
 }
@@ -81,6 +83,13 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
         }
         StepEvent::Ended(_) => {
             changes.insert("steps_ended", true);
+        }
+        StepEvent::OptedOut(answer) => {
+            if let Some(answer) = answer {
+                changes.insert("answers", answers(answer)?);
+            }
+            changes.insert("opted_out", true);
+            changes.extend(effects::note_opt_out());
         }
         StepEvent::CutOff => {
             changes.insert("cut_off", true);

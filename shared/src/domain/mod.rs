@@ -22,6 +22,7 @@ mod invalid_value;
 mod languages;
 mod metadata;
 mod notices;
+mod opt_out_key;
 mod pace;
 mod recipient;
 mod recording;
@@ -66,6 +67,7 @@ pub use idempotency::Idempotency;
 pub use invalid_value::InvalidValue;
 pub use metadata::Metadata;
 pub use notices::{Notice, Notices};
+pub use opt_out_key::OptOutKey;
 pub use pace::Pace;
 pub use recipient::{ExternalId, InvalidField, Recipient, RecipientParts};
 pub use recording::{Recording, RecordingStatus};
@@ -84,7 +86,7 @@ pub use ssml::{Ssml, SsmlElement, SsmlNode};
 pub use status_reason::StatusReason;
 pub use steps::{
     Action, Answer, Ask, AskPlace, Asking, Keys, Outcome, OwnResult, Part, Place, Playing, Prompt,
-    Step, StepId, Steps, Stretch, Then, Transfer, Words,
+    SaidPlace, Step, StepId, Steps, Stretch, Then, Transfer, Words,
 };
 pub use time_format::rfc3339;
 pub use time_range::TimeRange;

@@ -1,6 +1,6 @@
 //! The webhook URLs that Twilio gets with a call: with its `call_id`, marks for retries, and connection overrides.
 
-use crate::domain::{CallId, Language, Place};
+use crate::domain::{CallId, Language, OptOutKey, Place};
 
 /// Connection overrides in the fragment, which Twilio does not sign: two retries after any failure, each within 6.5 s, all within
 /// Twilio's 15 s.
@@ -18,6 +18,25 @@ pub const PRESSED: &str = "pressed";
 
 /// The query parameter with the language of the call, for requests that the database does not answer.
 pub const LANGUAGE: &str = "lang";
+
+/// The query parameter with the key that asks for no further calls.
+const OPT_OUT: &str = "opt_out";
+
+/// Returns the signed URL with the key that asks for no further calls. Later URLs of the call keep it.
+#[must_use]
+pub fn with_opt_out(signed_url: &str, key: OptOutKey) -> String {
+    let separator = if signed_url.contains('?') { '&' } else { '?' };
+    format!("{signed_url}{separator}{OPT_OUT}={key}")
+}
+
+/// The key in the URL that asks for no further calls.
+#[must_use]
+pub fn opt_out_key(signed_url: &str) -> Option<OptOutKey> {
+    let (_, query) = signed_url.split_once('?')?;
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, key) = pairs.find(|(name, _)| *name == OPT_OUT)?;
+    key.parse().ok()
+}
 
 /// Returns the webhook's URL for a call. The URL itself stays verbatim, because Twilio signs it.
 pub(super) fn callback(url: &str, call_id: CallId) -> String {

@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 48] = [
+pub const VARIABLES: [&str; 49] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -32,6 +32,7 @@ pub const VARIABLES: [&str; 48] = [
     "MONGO_DB",
     "MONGO_URI",
     "NOTICES",
+    "OPT_OUT_KEY",
     "RECONCILE_PAGE",
     "RECONCILE_UNKNOWN_AFTER_SECONDS",
     "RECORDING_NOTICE",

@@ -27,6 +27,7 @@ use crate::{
         double_dial::{DoubleDial, report_double_dial},
         effects::EffectsQueue,
         hang_up::hang_up_as_requested,
+        steps::store,
     },
     telemetry::metrics::{self, Count},
     twilio::TwilioClient,
@@ -187,7 +188,7 @@ impl WebhookApplier {
             return Ok(Applied::UnknownCall);
         };
         for event in events {
-            match self.dao.record_step(id, sid, event).await? {
+            match store(&self.dao, id, sid, event).await? {
                 VoiceLookup::Call(..) => {}
                 VoiceLookup::OtherCall => return Ok(Applied::OtherCall),
                 VoiceLookup::UnknownCall => return Ok(Applied::UnknownCall),

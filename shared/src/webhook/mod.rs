@@ -12,4 +12,4 @@ pub use event::{
     InvalidForm, WebhookEvent, WebhookTopic, parse_recording, parse_status, parse_voice,
 };
 pub use extractor::{SignatureCheck, SignedForm};
-pub use queue::{QueuedWebhook, WebhookQueue};
+pub use queue::{QueuedWebhook, StepEnd, WebhookQueue};

@@ -19,6 +19,7 @@ mod idempotency;
 mod life;
 mod list;
 mod metadata;
+mod opt_out;
 mod query;
 mod read;
 mod recordings;

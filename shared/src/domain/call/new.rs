@@ -72,6 +72,7 @@ impl Call {
             unanswered: Vec::new(),
             steps_ended: false,
             cut_off: false,
+            opted_out: false,
             events: Vec::new(),
             events_dropped: 0,
             idempotency_scope: new.idempotency.map(|key| key.scope.clone()),

@@ -20,6 +20,7 @@ impl Call {
             says_no_more = then.say.is_none() && steps.at(steps.after(index, then)).is_none();
         }
         let own = match outcome {
+            _ if self.opted_out => OwnResult::OptedOut,
             Some(outcome) => return Some(outcome.as_str()),
             None if is_silent => OwnResult::NoInput,
             None if self.steps_ended || (self.cut_off && says_no_more) => OwnResult::Completed,

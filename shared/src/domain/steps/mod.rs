@@ -23,14 +23,14 @@ use serde::{Deserialize, Serialize};
 pub use answer::Answer;
 pub use names::{Outcome, StepId};
 pub use next::{Asking, Playing};
-pub use place::{AskPlace, Place};
+pub use place::{AskPlace, Place, SaidPlace};
 pub use prompt::{Part, Prompt, Words};
 pub use result::OwnResult;
 pub(crate) use schema::StepBody;
 pub use step::{Action, Ask, Keys, Step, Then, Transfer};
 pub use stretch::Stretch;
 
-use super::{InvalidValue, fields::wrong_kind};
+use super::{InvalidValue, OptOutKey, fields::wrong_kind};
 use read::Faults;
 use rules::StepFault;
 
@@ -61,6 +61,13 @@ impl Steps {
             Action::Ask(ask) => Some((index, ask)),
             _ => None,
         }
+    }
+
+    /// Returns true if this key is an option of an ask.
+    #[must_use]
+    pub fn has_option(&self, key: OptOutKey) -> bool {
+        let mut thens = self.0.iter().flat_map(Step::thens);
+        thens.any(|(path, _)| matches!(path[..], ["options", option] if key.is(option)))
     }
 
     /// The place of the step with this id.

@@ -1,6 +1,6 @@
 //! The next document of a call with steps: at its start, after keys, after silence.
 
-use super::{Ask, AskPlace, Keys, Place, Prompt, StepId, Steps, Stretch, Then};
+use super::{Ask, AskPlace, Keys, Place, Prompt, SaidPlace, StepId, Steps, Stretch, Then};
 
 /// The content of one document of TwiML.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Playing<'a> {
     /// The number of steps that have been played to their end if no key cuts this off. `None`: a key has cut something off
     /// before, or may have.
     pub played: Option<usize>,
+    /// The place if a key is pressed although nothing is asked.
+    said: SaidPlace,
 }
 
 /// One play of an ask.
@@ -26,11 +28,14 @@ impl Asking<'_> {
     /// The place if the person presses keys.
     #[must_use]
     pub fn with_keys(&self) -> Place {
+        let options = match &self.ask.keys {
+            Keys::Options(options) => Some(options),
+            Keys::Digits(_) => None,
+        };
+        let blocks = options.into_iter().flatten().filter(|(_, then)| then.block);
         Place::Ask(AskPlace {
-            keys: match &self.ask.keys {
-                Keys::Options(options) => Some(options.keys().map(String::as_str).collect()),
-                Keys::Digits(_) => None,
-            },
+            keys: options.map(|options| options.keys().map(String::as_str).collect()),
+            blocks: blocks.map(|(key, _)| key.as_str()).collect(),
             ..self.place.clone()
         })
     }
@@ -47,6 +52,15 @@ impl Asking<'_> {
 }
 
 impl Playing<'_> {
+    /// The place if the person presses a key.
+    #[must_use]
+    pub fn with_keys(&self) -> Place {
+        match &self.asking {
+            Some(asking) => asking.with_keys(),
+            None => Place::Said(self.said),
+        }
+    }
+
     /// The place after everything was said, and no key was pressed.
     #[must_use]
     pub fn at_end(&self) -> Place {
@@ -116,6 +130,25 @@ impl Steps {
         Some(repeat(vec![&ask.prompt], ask, next, place.played))
     }
 
+    /// Returns the document after a key that was pressed although nothing was asked: the same words again. `None`: they were said
+    /// often enough.
+    #[must_use]
+    pub fn after_words(&self, place: SaidPlace) -> Option<Playing<'_>> {
+        if place.is_last() {
+            return None;
+        }
+        let Stretch { says, .. } = self.stretch(place.from);
+        Some(Playing {
+            says,
+            asking: None,
+            played: None,
+            said: SaidPlace {
+                repeats: place.repeats + 1,
+                ..place
+            },
+        })
+    }
+
     fn follow<'a>(&'a self, index: usize, then: &'a Then, is_whole: bool) -> Playing<'a> {
         self.play(then.say.as_ref(), self.after(index, then), is_whole)
     }
@@ -132,6 +165,7 @@ impl Steps {
                 place: first_play(id, ask, from),
             }),
             played: is_whole.then_some(until),
+            said: SaidPlace { from, repeats: 0 },
         }
     }
 }
@@ -144,6 +178,7 @@ fn first_play(id: &StepId, ask: &Ask, from: usize) -> AskPlace {
         repeats: 0,
         from,
         keys: None,
+        blocks: String::new(),
         played: None,
     }
 }
@@ -156,12 +191,18 @@ fn repeat<'a>(
 ) -> Playing<'a> {
     let place = AskPlace {
         keys: None,
+        blocks: String::new(),
         played: None,
         ..place
+    };
+    let said = SaidPlace {
+        from: place.from,
+        repeats: place.repeats,
     };
     Playing {
         says,
         asking: Some(Asking { ask, place }),
         played,
+        said,
     }
 }

@@ -94,6 +94,12 @@ fn check_then(
             );
         }
     }
+    if then.block && path.first() != Some(&"options") {
+        refuse(
+            "block",
+            "is only for an option: the person presses it".to_owned(),
+        );
+    }
     if let Some(outcome) = &then.outcome
         && OwnResult::ALL
             .iter()
@@ -112,12 +118,6 @@ fn check_available(at: usize, step: &Step, faults: &mut Vec<StepFault>) {
     const UNAVAILABLE: &str = "is not available yet";
     if matches!(step.action, Action::Transfer(_)) {
         faults.push(StepFault::of(at, &["transfer"], UNAVAILABLE));
-    }
-    for (path, then) in step.thens() {
-        if then.block {
-            let path = [&path[..], &["block"]].concat();
-            faults.push(StepFault::of(at, &path, UNAVAILABLE));
-        }
     }
     for (path, part) in step.parts() {
         if part.audio_url.is_some() {

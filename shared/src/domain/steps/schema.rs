@@ -97,6 +97,9 @@ struct ThenBody {
         example = "end"
     )]
     goto: Option<String>,
+    /// True: the number goes on the block list, and the call ends at once. Only an option may have it.
+    #[schema(required = false, nullable = false, example = true)]
+    block: Option<bool>,
 }
 
 /// Words: a text, a part, or up to eight of them. Responses have a list of parts.

@@ -94,7 +94,13 @@ impl Admission {
         let callee = callee.ok_or(PlaceCallError::UserNotFound)?;
         let (voice, language) = (request.voice.as_ref(), request.language.as_ref());
         let steps = request.steps.as_ref();
-        check_words(&self.scheduler.rules, steps, voice, language)?;
+        check_words(
+            &self.scheduler.rules,
+            steps,
+            voice,
+            language,
+            request.recording_enabled,
+        )?;
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
         let priority = request.priority;
         let call = Call::new(NewCall {

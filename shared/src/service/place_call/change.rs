@@ -98,7 +98,13 @@ impl Admission {
         check_times(&changed, update, &times, now)?;
         let (voice, language) = (changed.voice.as_ref(), changed.language.as_ref());
         let steps = changed.steps.as_ref();
-        check_words(&self.scheduler.rules, steps, voice, language)?;
+        check_words(
+            &self.scheduler.rules,
+            steps,
+            voice,
+            language,
+            changed.recording_enabled,
+        )?;
         self.scheduler.rules.check_permanent(line, callee)?;
         let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());
         let waits = update.outside_calling_hours.0 != Some(OutsideCallingHours::Refuse);

@@ -10,17 +10,21 @@ use crate::{
 ///
 /// # Errors
 ///
-/// If a rule refuses a voice or a language, or if a voice does not support an element of SSML.
+/// If a rule refuses a voice or a language, if a voice does not support an element of SSML, if an option has the opt-out key, or
+/// if a notice is missing.
 pub(super) fn check_words(
     rules: &Rules,
     steps: Option<&Steps>,
     voice: Option<&Voice>,
     language: Option<&Language>,
+    is_recorded: bool,
 ) -> Result<(), PlaceCallError> {
     rules.check_speech(voice, language)?;
     let Some(steps) = steps else {
         return Ok(());
     };
     rules.check_steps(steps, voice, language)?;
-    no_faults(rules.ssml_faults(steps, voice, language))
+    let opening = rules.opening_faults(steps, voice, language, is_recorded);
+    let ssml = rules.ssml_faults(steps, voice, language);
+    no_faults(ssml.into_iter().chain(opening))
 }

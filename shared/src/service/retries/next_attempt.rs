@@ -48,6 +48,7 @@ pub(super) fn after(previous: &Call, retry: &Retry, due_at: DateTime, now: DateT
         unanswered: Vec::new(),
         steps_ended: false,
         cut_off: false,
+        opted_out: false,
         events: Vec::new(),
         events_dropped: 0,
         idempotency_scope: None,

@@ -4,6 +4,7 @@ mod hours;
 mod line;
 mod number_zones;
 mod numbering_plan;
+mod opening;
 mod speech;
 mod temporary;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use rlibphonenumber::Region;
 use self::{hours::Hours, numbering_plan::PlanEntry, speech::SpeechRules};
 pub use self::{line::Line, numbering_plan::country_of};
 use crate::{
-    config::{CallConfig, ConfigError},
+    config::{CallConfig, ConfigError, OpeningConfig},
     dao::Callee,
     domain::{
         CallRefusal, CallingCalendar, FieldFault, Language, PhoneNumber, RefusalCode, RuleError,
@@ -35,6 +36,7 @@ pub struct Rules {
     block_list: OnceLock<Vec<PhoneNumber>>,
     hours: Option<Hours>,
     speech: SpeechRules,
+    opening: OpeningConfig,
 }
 
 impl Rules {
@@ -71,6 +73,7 @@ impl Rules {
                 speech: config.speech.clone(),
                 allowed_voices: config.allowed_voices.clone(),
             },
+            opening: config.opening.clone(),
         })
     }
 
@@ -155,6 +158,19 @@ impl Rules {
         language: Option<&Language>,
     ) -> Vec<FieldFault> {
         self.speech.ssml_faults(steps, voice, language)
+    }
+
+    /// Returns the faults of a call's steps that come from what such calls must begin with: see [`OpeningConfig`].
+    #[must_use]
+    pub fn opening_faults(
+        &self,
+        steps: &Steps,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+        is_recorded: bool,
+    ) -> Vec<FieldFault> {
+        let speech = self.speech.speech.of_stored(voice, language);
+        self.opening.faults(steps, &speech.language, is_recorded)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {

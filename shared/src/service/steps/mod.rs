@@ -3,6 +3,7 @@
 //! An answer is stored before it is acknowledged. The stored answer decides about the next document, so that a repeated request
 //! gets the same one.
 
+mod opt_out;
 mod render;
 
 use bson::DateTime;
@@ -12,50 +13,57 @@ use crate::{
     domain::{Answer, Ask, AskPlace, Call, CallId, CallSid, Place, Playing},
 };
 
+pub use opt_out::{block, store};
 pub use render::render;
 
 /// Stores the event in a request at this place of a call, and returns the call.
 ///
-/// Only one command waits for the database.
+/// Only one command waits for the database. An opt-out takes a second one, which blocks the number before this returns.
 ///
 /// # Errors
 ///
-/// As [`Dao::record_step`].
+/// As [`store`].
 pub async fn record(
     dao: &Dao,
     id: CallId,
     sid: &CallSid,
     place: &Place,
     keys: Option<&str>,
+    opts_out: bool,
 ) -> Result<VoiceLookup, DaoError> {
-    match event(place, keys, DateTime::now()) {
-        Some(event) => dao.record_step(id, sid, &event).await,
+    match event(place, keys, opts_out, DateTime::now()) {
+        Some(event) => store(dao, id, sid, &event).await,
         None => dao.look_up_for_voice(Some(id), sid).await,
     }
 }
 
 /// Returns the event in a request that arrived at this time. `None`: the ask is played again, and nothing is stored.
 #[must_use]
-pub fn event(place: &Place, keys: Option<&str>, at: DateTime) -> Option<StepEvent> {
+pub fn event(place: &Place, keys: Option<&str>, opts_out: bool, at: DateTime) -> Option<StepEvent> {
     let ask = match place {
+        _ if opts_out => return Some(opt_out::event(place, keys, at)),
         Place::Start => return Some(StepEvent::Started),
         Place::End(is_whole) => return Some(StepEvent::Ended(*is_whole)),
-        Place::Unknown => return None,
+        Place::Said(_) | Place::Unknown => return None,
         Place::Ask(ask) => ask,
     };
     match keys {
         Some(keys) if keys != Ask::REPEAT_KEY => Some(StepEvent::Answered {
-            answer: Answer {
-                step: ask.step.clone(),
-                nth: ask.nth,
-                digits: keys.chars().take(Answer::MAX_DIGITS).collect(),
-                option: ask.option(keys).map(str::to_owned),
-                at,
-            },
+            answer: answer(ask, keys, at),
             ends_ask: ask.is_last(Some(keys)) && !ask.accepts(keys),
         }),
         _ if ask.is_last(keys) => Some(StepEvent::Unanswered(ask.step.clone())),
         _ => None,
+    }
+}
+
+fn answer(ask: &AskPlace, keys: &str, at: DateTime) -> Answer {
+    Answer {
+        step: ask.step.clone(),
+        nth: ask.nth,
+        digits: keys.chars().take(Answer::MAX_DIGITS).collect(),
+        option: ask.option(keys).map(str::to_owned),
+        at,
     }
 }
 
@@ -69,6 +77,7 @@ pub fn playing<'a>(call: &'a Call, place: &Place, keys: Option<&str>) -> Option<
             Some(keys) => steps.after_keys(ask, stored_keys(call, ask).unwrap_or(keys)),
             None => steps.after_silence(ask),
         },
+        Place::Said(said) => steps.after_words(*said),
         Place::End(_) | Place::Unknown => None,
     }
 }

@@ -2,18 +2,26 @@
 
 use crate::{
     domain::{Part, Playing, Prompt, Speech, Words},
-    twilio::{Element, response, say, say_ssml, step_url},
+    twilio::{Element, opt_out_key, response, say, say_ssml, step_url},
 };
+
+/// Seconds that words without a question wait for the opt-out key.
+const TIMEOUT_AFTER_WORDS: &str = "2";
 
 /// Returns the document that plays this.
 ///
-/// `url` is the signed URL of the request that it answers. `speech` is the call's voice and language. `notice` is spoken first.
+/// `url` is the signed URL of the request that it answers. `speech` is the call's voice and language. `notices` are spoken first.
 ///
 /// Keys cut off the words, because these are inside the `<Gather>`. If no key is pressed, the document ends with a redirect, which
-/// proves that everything was said.
+/// proves that everything was said. Words without a question are in a `<Gather>` too if the URL has an opt-out key.
 #[must_use]
-pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<&str>) -> String {
-    let notice = notice.into_iter().flat_map(|text| says(text, speech));
+pub fn render<'a>(
+    playing: &Playing<'_>,
+    url: &str,
+    speech: &Speech,
+    notices: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let notice = notices.into_iter().flat_map(|text| says(text, speech));
     let prompts = playing
         .says
         .iter()
@@ -32,6 +40,15 @@ pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<
             1 => gather.attribute("finishOnKey", ""),
             _ => gather.attribute("finishOnKey", "#"),
         };
+        verbs = vec![verbs.into_iter().fold(gather, Element::child)];
+    } else if opt_out_key(url).is_some() && !verbs.is_empty() {
+        let gather = Element::new("Gather")
+            .attribute("action", step_url(url, &playing.with_keys()))
+            .attribute("finishOnKey", "")
+            .attribute("input", "dtmf")
+            .attribute("method", "POST")
+            .attribute("numDigits", "1")
+            .attribute("timeout", TIMEOUT_AFTER_WORDS);
         verbs = vec![verbs.into_iter().fold(gather, Element::child)];
     }
     let redirect = Element::new("Redirect")
