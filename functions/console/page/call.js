@@ -10,7 +10,7 @@ import { h, icon, say, setText } from "./dom.js";
 import { LIVE, inWords, isErased, length, now, spoken, statusWord, talked, took } from "./format.js";
 import { Poller } from "./poll.js";
 import { isRunning, recordingView, recordingWords } from "./recording.js";
-import { resultWord } from "./results.js";
+import { resultNote } from "./results.js";
 import { failure, loading } from "./states.js";
 import { timeline } from "./timeline.js";
 
@@ -57,6 +57,7 @@ export function callView(main, { id, head }) {
     audio,
     text,
     steps.steps,
+    steps.message,
     h("section", { class: "card" }, h("h2", {}, "Details"), details),
   );
   main.append(h("a", { class: "up", href: "#/calls" }, icon("back"), "Calls"), heading, place, body);
@@ -96,7 +97,7 @@ export function callView(main, { id, head }) {
     steps.update(call);
     text.hidden = !steps.steps.hidden;
     setBadge(status, call.status);
-    setText(result, call.steps && call.result ? resultWord(call.result) : "");
+    setText(result, resultNote(call));
     showTime();
     if (actions.update(call, attempts.at(-1))) heading.querySelector("h1").focus();
     const notices = [waiting(call), undelivered(call), fault(call)].filter(Boolean);

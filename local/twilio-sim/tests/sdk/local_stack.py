@@ -1,7 +1,10 @@
 """Runs `cargo xtask dev`, and reads the TwiML documents of its calls."""
 
+import contextlib
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import threading
@@ -22,6 +25,7 @@ class LocalStack:
     def __init__(self, xtask, state):
         port = free_port()
         environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+        environment.pop("MONGO_URI", None)
         command = [xtask, "dev", "--port", str(port), "--speed", str(SPEED)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self._wait_until_ready()
@@ -64,12 +68,41 @@ class LocalStack:
         return eventually(lambda: self.api("GET", f"/calls/{call_id}"), lambda call: call["status"] in ENDED)
 
     def documents(self, call):
-        """Returns the TwiML documents of an ended call, in order."""
-        sid, token = self._account
-        path = f"/2010-04-01/Accounts/{sid}/Calls/{call['twilio_sid']}/Events.json?PageSize=200"
-        events = requests.get(self._twilio + path, auth=(sid, token), timeout=30).json()["events"]
+        """Returns the TwiML documents of an ended call and of its legs."""
+        legs = self._twilio_list("/Calls.json", "calls", ParentCallSid=call["twilio_sid"])
+        sids = [call["twilio_sid"], *(leg["sid"] for leg in legs)]
+        events = [event for sid in sids for event in self._twilio_list(f"/Calls/{sid}/Events.json", "events")]
         bodies = [event["response"]["response_body"] for event in events]
         return [body for body in bodies if body and body.startswith("<?xml")]
+
+    def live(self, call_id):
+        """Waits until a call is in progress, and returns it."""
+        return eventually(lambda: self.api("GET", f"/calls/{call_id}"), lambda call: call["status"] == "in-progress")
+
+    def ended_at_twilio(self, call):
+        """Waits until the simulator has ended a call. The API may be unable to report that."""
+        eventually(
+            lambda: self._twilio_list("/Calls.json", "calls", To=call["to_number"]),
+            lambda calls: all(one["status"] in ENDED for one in calls),
+        )
+
+    def end_database(self):
+        """Ends the database for good."""
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(OSError):
+                parent = re.search(r"^PPid:\s*(\d+)$", status.read_text(), re.MULTILINE)
+                command = (status.parent / "cmdline").read_text()
+                if int(parent[1]) == self._process.pid and re.search("secantusd|mongod", command):
+                    os.kill(int(status.parent.name), signal.SIGKILL)
+                    return
+        raise AssertionError("the stack has no database of its own")
+
+    def _twilio_list(self, path, key, **filters):
+        sid, _ = self._account
+        url = f"{self._twilio}/2010-04-01/Accounts/{sid}{path}"
+        response = requests.get(url, {"PageSize": 200, **filters}, auth=self._account, timeout=30)
+        assert response.ok, f"{path}: {response.status_code} {response.text}"
+        return response.json()[key]
 
 
 def free_port():
