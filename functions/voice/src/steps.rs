@@ -12,16 +12,19 @@ use crate::{
     apology::VoiceRequest,
     app::App,
     found::{GOODBYE, call_to_play, hears_notice, speech_of},
+    transfer::{self, LegForm},
 };
 
 /// A request at a place of a call's steps.
 pub(crate) struct StepRequest {
-    place: Place,
+    pub(crate) place: Place,
     /// The keys, which a redirect to the same place carries in its URL.
-    keys: Option<String>,
+    pub(crate) keys: Option<String>,
     opts_out: bool,
-    call_id: CallId,
-    url: String,
+    pub(crate) call_id: CallId,
+    pub(crate) url: String,
+    /// What the request says about a transfer.
+    pub(crate) leg: LegForm,
 }
 
 impl StepRequest {
@@ -33,11 +36,14 @@ impl StepRequest {
         let keys = digits
             .map(|(_, digits)| digits.into_owned())
             .or_else(|| pressed.map(|(_, digits)| digits.clone()));
-        let place = Place::of_pairs(&pairs)?;
+        let leg = LegForm::of(form);
+        let place = leg.completed(Place::of_pairs(&pairs)?);
         let keys = keys.filter(|keys| !keys.is_empty());
-        let opts_out = keys.as_deref().is_some_and(|keys| {
-            let is_key = opt_out_key(&form.url).is_some_and(|key| key.is(keys));
-            is_key || matches!(&place, Place::Ask(ask) if ask.blocks(keys))
+        let opts_out = keys.as_deref().is_some_and(|keys| match &place {
+            // The other party of a transfer can't opt out.
+            Place::Transfer(_) => false,
+            Place::Ask(ask) if ask.blocks(keys) => true,
+            _ => opt_out_key(&form.url).is_some_and(|key| key.is(keys)),
         });
         Some(Self {
             place,
@@ -45,6 +51,7 @@ impl StepRequest {
             opts_out,
             call_id: form.call_id?,
             url: form.url.clone(),
+            leg,
         })
     }
 
@@ -71,9 +78,23 @@ impl StepRequest {
         }
     }
 
-    /// Returns true if nothing is left to say: the answer is a hang-up, whatever fails.
+    /// Returns true if nothing is left to say.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self.place, Place::End(_))
+    }
+
+    /// Returns true if the leg of a transfer makes the request, not the call.
+    pub(crate) fn is_of_leg(&self) -> bool {
+        matches!(&self.place, Place::Transfer(place) if place.moment.is_of_leg())
+    }
+
+    /// Returns true if the answer is a hang-up, whatever fails: nothing is left to say, or nobody hears it but the other party of a
+    /// transfer.
+    pub(crate) fn hangs_up(&self) -> bool {
+        match &self.place {
+            Place::Transfer(place) => self.is_of_leg() || place.was_connected() || self.leg.is_over,
+            place => matches!(place, Place::End(_)),
+        }
     }
 }
 
@@ -104,6 +125,9 @@ pub(crate) async fn play(
         opts_out,
         ..
     } = step;
+    if let Place::Transfer(place) = place {
+        return transfer::play(app, request, step, place, sid).await;
+    }
     let keys = keys.as_deref();
     let recorded = steps::record(&app.dao, step.call_id, sid, place, keys, *opts_out).await;
     let call = match recorded {

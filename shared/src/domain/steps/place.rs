@@ -1,6 +1,10 @@
 //! The place of a call in its steps. The URLs that Twilio requests carry it, so that `voice` knows it without the database.
 
-use super::{Ask, Steps, names::StepId};
+use super::{
+    Ask, Steps,
+    leg_place::{DIALLED, LEG, LegEnd, LegMoment, TransferPlace},
+    names::StepId,
+};
 
 /// The place of a call in its steps: query parameters of a voice URL that Twilio signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +15,8 @@ pub enum Place {
     Ask(AskPlace),
     /// The person has pressed a key while words were said that ask nothing.
     Said(SaidPlace),
+    /// A transfer.
+    Transfer(TransferPlace),
     /// Nothing is left to say. True if everything before was certainly played to its end.
     End(bool),
     /// A later version of this service wrote the URL.
@@ -61,7 +67,9 @@ const SAID: &str = "_said";
 
 impl Place {
     /// The names of the query parameters of a place.
-    pub const PARAMETERS: [&str; 8] = [STEP, TRY, TRIES, REPEATS, FROM, KEYS, BLOCKS, PLAYED];
+    pub const PARAMETERS: [&str; 10] = [
+        STEP, TRY, TRIES, REPEATS, FROM, KEYS, BLOCKS, PLAYED, LEG, DIALLED,
+    ];
 
     /// The query parameters.
     #[must_use]
@@ -74,6 +82,14 @@ impl Place {
                 (REPEATS, said.repeats.to_string()),
                 (FROM, said.from.to_string()),
             ],
+            Self::Transfer(place) => {
+                let step = (STEP, place.step.to_string());
+                let moment = (LEG, place.moment.as_str().to_owned());
+                let played = place.played.map(|steps| (PLAYED, steps.to_string()));
+                let end = place.end.as_ref().map(|end| (DIALLED, end.to_text()));
+                let pairs = [step, moment].into_iter().chain(played).chain(end);
+                pairs.collect()
+            }
             Self::End(is_whole) => {
                 let step = (STEP, Steps::END.to_owned());
                 let played = is_whole.then(|| (PLAYED, "1".to_owned()));
@@ -94,7 +110,10 @@ impl Place {
             "start" => Self::Start,
             Steps::END => Self::End(find(PLAYED).is_some()),
             SAID => SaidPlace::read(find).map_or(Self::Unknown, Self::Said),
-            step => AskPlace::read(step, find).map_or(Self::Unknown, Self::Ask),
+            step => match find(LEG) {
+                Some(moment) => transfer(step, moment, find).map_or(Self::Unknown, Self::Transfer),
+                None => AskPlace::read(step, find).map_or(Self::Unknown, Self::Ask),
+            },
         })
     }
 }
@@ -169,12 +188,8 @@ impl AskPlace {
 
     fn read<'a>(step: &str, find: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         let number = |name| find(name)?.parse().ok();
-        let step = step.parse().ok()?;
-        if Steps::RESERVED_IDS.contains(&StepId::as_str(&step)) {
-            return None;
-        }
         Some(Self {
-            step,
+            step: own_step(step)?,
             nth: number(TRY)?,
             tries: number(TRIES)?,
             repeats: number(REPEATS)?.min(Self::MAX_PLAYS),
@@ -184,4 +199,23 @@ impl AskPlace {
             played: find(PLAYED).and_then(|steps| steps.parse().ok()),
         })
     }
+}
+
+/// The id of a step, which is none of the places with names of their own.
+fn own_step(text: &str) -> Option<StepId> {
+    let step: StepId = text.parse().ok()?;
+    (!Steps::RESERVED_IDS.contains(&step.as_str())).then_some(step)
+}
+
+fn transfer<'a>(
+    step: &str,
+    moment: &str,
+    find: impl Fn(&str) -> Option<&'a str>,
+) -> Option<TransferPlace> {
+    Some(TransferPlace {
+        step: own_step(step)?,
+        moment: LegMoment::of(moment)?,
+        played: find(PLAYED).and_then(|steps| steps.parse().ok()),
+        end: find(DIALLED).and_then(LegEnd::of_text),
+    })
 }

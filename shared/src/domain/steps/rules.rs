@@ -3,7 +3,7 @@
 use super::{
     OwnResult, Steps,
     prompt::{Part, Prompt, Words},
-    step::{Action, Step, Then},
+    step::{Step, Then},
 };
 use crate::domain::{Ssml, SsmlNode};
 
@@ -116,9 +116,6 @@ fn check_then(
 /// Refuses what this version can't do.
 fn check_available(at: usize, step: &Step, faults: &mut Vec<StepFault>) {
     const UNAVAILABLE: &str = "is not available yet";
-    if matches!(step.action, Action::Transfer(_)) {
-        faults.push(StepFault::of(at, &["transfer"], UNAVAILABLE));
-    }
     for (path, part) in step.parts() {
         if part.audio_url.is_some() {
             faults.push(StepFault::of(at, &[&path, "audio_url"], UNAVAILABLE));

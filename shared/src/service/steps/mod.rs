@@ -5,16 +5,18 @@
 
 mod opt_out;
 mod render;
+mod transfer;
 
 use bson::DateTime;
 
 use crate::{
     dao::{Dao, DaoError, StepEvent, VoiceLookup},
-    domain::{Answer, Ask, AskPlace, Call, CallId, CallSid, Place, Playing},
+    domain::{Answer, Ask, AskPlace, Call, CallId, CallSid, Place, Playing, TransferLeg},
 };
 
 pub use opt_out::{block, store};
 pub use render::render;
+pub use transfer::{connect, dial, whisper};
 
 /// Stores the event in a request at this place of a call, and returns the call.
 ///
@@ -44,6 +46,10 @@ pub fn event(place: &Place, keys: Option<&str>, opts_out: bool, at: DateTime) ->
         _ if opts_out => return Some(opt_out::event(place, keys, at)),
         Place::Start => return Some(StepEvent::Started),
         Place::End(is_whole) => return Some(StepEvent::Ended(*is_whole)),
+        Place::Transfer(place) => {
+            let leg = place.end.as_ref()?.to_leg(&place.step);
+            return Some(StepEvent::Transfer(TransferLeg { at, ..leg }));
+        }
         Place::Said(_) | Place::Unknown => return None,
         Place::Ask(ask) => ask,
     };
@@ -78,7 +84,7 @@ pub fn playing<'a>(call: &'a Call, place: &Place, keys: Option<&str>) -> Option<
             None => steps.after_silence(ask),
         },
         Place::Said(said) => steps.after_words(*said),
-        Place::End(_) | Place::Unknown => None,
+        Place::End(_) | Place::Unknown | Place::Transfer(_) => None,
     }
 }
 
