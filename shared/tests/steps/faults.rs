@@ -178,10 +178,6 @@ fn long_ssml_counts_with_its_elements() {
 
 #[test]
 fn what_is_not_available_yet_is_refused() {
-    for (step, path) in [(
-        json!({ "say": { "text": "A.", "audio_url": "https://example.com/a.wav" } }),
-        "[0].say.audio_url",
-    )] {
-        assert_eq!(paths(json!([step])), [path], "{step}");
-    }
+    let part = json!({ "text": "A.", "audio_url": "https://example.com/a.wav" });
+    assert_eq!(paths(json!([{ "say": part }])), ["[0].say.audio_url"]);
 }

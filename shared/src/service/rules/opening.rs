@@ -2,7 +2,7 @@
 
 use crate::{
     config::OpeningConfig,
-    domain::{FieldFault, Language, Notice, Steps},
+    domain::{FieldFault, Language, Notice, Step, Steps},
 };
 
 impl OpeningConfig {
@@ -45,7 +45,7 @@ impl OpeningConfig {
     fn missing(&self, steps: &Steps, language: &Language, is_recorded: bool) -> Vec<&'static str> {
         let blocks = steps
             .iter()
-            .flat_map(|step| step.thens())
+            .flat_map(Step::thens)
             .any(|(_, then)| then.block);
         let has_key = self.opt_out_key.is_some();
         let recording = is_recorded && !self.has_recording_notice;
