@@ -33,7 +33,7 @@ CALLS = [
     ("+12125550116", {"steps": [{"id": "pin", "ask": "Your number?", "max_digits": 20}, ASK]}),
 ]
 # Every element in these documents.
-ELEMENTS = {"Response", "Say", "Gather", "Redirect", "Hangup"} | {
+ELEMENTS = {"Response", "Say", "Gather", "Redirect", "Hangup", "Pause"} | {
     "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub", "w",
 }
 
@@ -48,10 +48,20 @@ def documents(tmp_path_factory):
         placed = [stack.place(to, **call) for to, call in CALLS]
         ended = [stack.ended(call_id) for call_id in placed]
         documents = [document for call in ended for document in stack.documents(call)]
+        documents += documents_without_database(stack)
     finally:
         stack.stop()
     assert len(documents) >= len(CALLS), "each call has a document"
     return sorted(set(documents))
+
+
+def documents_without_database(stack):
+    """Returns the documents that people hear when the database fails during a call."""
+    asks = [{**ASK, "id": f"ask_{number}", "timeout_seconds": 15} for number in range(5)]
+    live = stack.live(stack.place(STAYS_SILENT, steps=asks))
+    stack.end_database()
+    stack.ended_at_twilio(live)
+    return stack.documents(live)
 
 
 def test_documents_have_all_elements(documents):
