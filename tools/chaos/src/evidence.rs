@@ -59,6 +59,8 @@ pub struct Webhook {
     pub event: String,
     /// The HTTP status of the response, or `None` without a response.
     pub answer: Option<u16>,
+    /// Its URL.
+    pub url: String,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
     /// The `SequenceNumber` of a status callback.

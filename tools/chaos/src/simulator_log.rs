@@ -106,6 +106,7 @@ fn webhook(entry: Entry) -> Webhook {
         elapsed_ms: entry.elapsed_ms.unwrap_or_default(),
         sequence: param("SequenceNumber").and_then(|number| number.parse().ok()),
         recording_sid: param("RecordingSid"),
+        url: entry.url.clone().unwrap_or_default(),
         keys: Keys::read(
             entry.url.as_deref().unwrap_or_default(),
             params["Digits"].as_str(),

@@ -19,6 +19,7 @@ pub fn healthy() -> Evidence {
         kind: "status".into(),
         event: event.into(),
         answer: Some(200),
+        url: String::new(),
         elapsed_ms: 0,
         sequence: Some(sequence),
         recording_sid: None,

@@ -4,12 +4,17 @@ use super::fixtures::after;
 use crate::evidence::{Evidence, Heard, Webhook};
 use crate::violation::Kind;
 
-/// Lets the first word come so late, after a request of one second and one that failed in three.
+/// Lets the first word come so late, after a request that failed in three seconds and was repeated in one.
 fn first_word(it: &mut Evidence, from_ms: u64) {
     it.twilio_calls[0].heard = vec![Heard { from_ms }, Heard { from_ms: 30_000 }];
-    let requests = [(None, 3_000), (Some(200), 1_000), (Some(200), 9_000)];
+    let requests = [
+        ("step=start", None, 3_000),
+        ("step=start", Some(200), 1_000),
+        ("step=end", Some(200), 9_000),
+    ];
     it.webhooks
-        .extend(requests.map(|(answer, elapsed_ms)| Webhook {
+        .extend(requests.map(|(url, answer, elapsed_ms)| Webhook {
+            url: url.into(),
             call_sid: "CA1".into(),
             kind: "voice".into(),
             answer,
