@@ -42,11 +42,12 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     found
 }
 
-/// The time of the first request for instructions: its attempts, and its duplicates, which Twilio waits for.
+/// The time until the first instructions: that of all attempts before them, also at the fallback URL, and of duplicates, which
+/// Twilio waits for.
 fn time_of_first(requests: &[&Webhook]) -> u64 {
-    let first = requests.first().map(|request| &request.url);
-    let same = requests
-        .iter()
-        .take_while(|request| Some(&request.url) == first);
-    same.map(|request| request.elapsed_ms).sum()
+    let answered = requests.iter().find(|it| it.answer == Some(200));
+    let url = answered.map(|request| &request.url);
+    let attempts = requests.iter().rposition(|it| Some(&it.url) == url);
+    let attempts = &requests[..attempts.map_or(requests.len(), |at| at + 1)];
+    attempts.iter().map(|request| request.elapsed_ms).sum()
 }
