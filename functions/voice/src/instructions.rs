@@ -85,7 +85,7 @@ async fn look_up(
                 && let Some(retry_url) = voice_retry(url)
             {
                 tracing::warn!(%error, call_sid = %sid, "script unavailable, redirected");
-                return twiml(twilio::wait_and_redirect(&retry_url));
+                return app.one_moment(&request.speech, &retry_url);
             }
             tracing::error!(%error, call_sid = %sid, "script unavailable, apologized");
             app.apologize(request).await
