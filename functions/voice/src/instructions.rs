@@ -12,7 +12,7 @@ use crate::{
     apology::VoiceRequest,
     app::App,
     found::{GOODBYE, call_to_play, hears_notice, speech_of},
-    steps::{self, StepRequest, failed_at},
+    steps::{self, FailedUrl, StepRequest},
 };
 
 /// Answer a voice request
@@ -38,7 +38,8 @@ use crate::{
 pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response {
     let call_sid = parse_voice(&form.body);
     let step = StepRequest::of(&form);
-    let failed_at = failed_at(&form);
+    let failed = FailedUrl::of(&form);
+    let failed_at = failed.as_ref().and_then(FailedUrl::place);
     let is_at_end = matches!(failed_at, Some(Place::End(_)));
     let request = VoiceRequest {
         call_id: form.call_id,
@@ -51,7 +52,7 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
         match (&call_sid, &step) {
             (Ok(sid), Some(step)) => steps::play(&app, &request, step, sid).await,
             (Ok(_), None) if is_at_end => twiml(twilio::hangup()),
-            (Ok(sid), None) => look_up(&app, &request, sid, &form.url, failed_at).await,
+            (Ok(sid), None) => look_up(&app, &request, sid, &form.url, failed).await,
             (Err(error), _) => {
                 tracing::error!(%error, "malformed voice request");
                 app.apologize(&request).await
@@ -66,15 +67,22 @@ async fn look_up(
     request: &VoiceRequest,
     sid: &CallSid,
     url: &str,
-    failed_at: Option<Place>,
+    failed: Option<FailedUrl>,
 ) -> Response {
+    let failed_at = failed.as_ref().and_then(FailedUrl::place);
     match app.dao.look_up_for_voice(request.call_id, sid).await {
         Ok(found) => match call_to_play(app, found, sid) {
-            Ok(call) if has_begun(&call, failed_at) => {
-                tracing::error!(call_sid = %sid, "steps failed, apologized");
-                app.apologize(request).await
+            Ok(call) => {
+                let words = failed.and_then(|failed| words_instead(app, &call, &failed, url));
+                match words {
+                    Some(words) => words,
+                    None if has_begun(&call, failed_at) => {
+                        tracing::error!(call_sid = %sid, "steps failed, apologized");
+                        app.apologize(request).await
+                    }
+                    None => instructions(app, &call, url),
+                }
             }
-            Ok(call) => instructions(app, &call, url),
             Err(response) => response,
         },
         Err(error) => {
@@ -88,6 +96,15 @@ async fn look_up(
             app.apologize(request).await
         }
     }
+}
+
+/// Returns the document that failed with words instead of its audio, or `None` if it had no audio.
+fn words_instead(app: &App, call: &Call, failed: &FailedUrl, url: &str) -> Option<Response> {
+    let playing = failed.without_audio(call);
+    let playing = playing.filter(|_| !call.hangup_requested)?;
+    tracing::warn!("audio failed, words spoken");
+    let (url, speech) = (twilio::without_audio(url), speech_of(app, call));
+    Some(twiml(render(&playing, &url, &speech, None)))
 }
 
 /// Returns true if a request after the start of the steps failed. Otherwise the person would hear them again, perhaps for ever.
@@ -108,6 +125,8 @@ fn instructions(app: &App, call: &Call, url: &str) -> Response {
     let speech = speech_of(app, call);
     let notice = hears_notice(app, call, &speech);
     if let Some(playing) = playing(call, &Place::Start, None) {
+        // This is not the first step's own URL: something has failed, perhaps audio.
+        let url = &twilio::without_audio(url);
         return twiml(render(&playing, url, &speech, notice));
     }
     let Some(script) = call.own_script() else {

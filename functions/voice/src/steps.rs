@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use outdial::{
-    domain::{CallId, CallSid, Place},
+    domain::{Call, CallId, CallSid, Place, Playing, Steps},
     service::steps,
     twilio::{self, PRESSED, form_pairs, step_retry},
     webhook::{SignedForm, twiml},
@@ -46,10 +46,36 @@ impl StepRequest {
     }
 }
 
-/// Returns the place in the steps at which a request failed, if this one is for the fallback URL and Twilio names the other.
-pub(crate) fn failed_at(form: &SignedForm) -> Option<Place> {
-    let (_, url) = form_pairs(&form.body).find(|(name, _)| name == "ErrorUrl")?;
-    Place::of_pairs(&query_pairs(&url))
+/// The URL that failed, if the request is for the fallback URL and Twilio names the other.
+pub(crate) struct FailedUrl(String);
+
+impl FailedUrl {
+    /// Reads it from the form.
+    pub(crate) fn of(form: &SignedForm) -> Option<Self> {
+        let (_, url) = form_pairs(&form.body).find(|(name, _)| name == "ErrorUrl")?;
+        Some(Self(url.into_owned()))
+    }
+
+    /// The place in the steps. `None`: the URL has none, like that of audio.
+    pub(crate) fn place(&self) -> Option<Place> {
+        Place::of_pairs(&query_pairs(&self.0))
+    }
+
+    /// Returns the document to play again with words instead of audio, which may be what failed. `None` if there was no audio, or
+    /// if the place is not known and the person has answered before.
+    pub(crate) fn without_audio<'a>(&self, call: &'a Call) -> Option<Playing<'a>> {
+        let may_be_audio = call.steps.as_ref().is_some_and(Steps::has_audio);
+        if !may_be_audio || !twilio::plays_audio(&self.0) {
+            return None;
+        }
+        match self.place() {
+            Some(Place::Ask(ask)) => steps::playing_again(call, &ask),
+            None if call.answers.is_empty() && call.unanswered.is_empty() => {
+                steps::playing(call, &Place::Start, None)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The decoded query parameters of a URL.

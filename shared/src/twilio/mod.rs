@@ -24,4 +24,6 @@ pub use ssml::say_ssml;
 pub use twiml::{
     Element, generate_twiml_response, hangup, response, say, say_and_hang_up, wait_and_redirect,
 };
-pub use webhook_url::{LANGUAGE, PRESSED, step_retry, step_url, voice_retry};
+pub use webhook_url::{
+    LANGUAGE, PRESSED, plays_audio, step_retry, step_url, voice_retry, without_audio,
+};

@@ -184,10 +184,6 @@ fn what_is_not_available_yet_is_refused() {
             "[0].transfer",
         ),
         (
-            json!({ "say": { "text": "A.", "audio_url": "https://example.com/a.wav" } }),
-            "[0].say.audio_url",
-        ),
-        (
             json!({ "id": "a", "ask": "B?", "options": { "9": { "block": true } } }),
             "[0].options.9.block",
         ),

@@ -119,11 +119,6 @@ fn check_available(at: usize, step: &Step, faults: &mut Vec<StepFault>) {
             faults.push(StepFault::of(at, &path, UNAVAILABLE));
         }
     }
-    for (path, part) in step.parts() {
-        if part.audio_url.is_some() {
-            faults.push(StepFault::of(at, &[&path, "audio_url"], UNAVAILABLE));
-        }
-    }
 }
 
 /// An upper bound of the bytes that all prompts of the step take in TwiML.
@@ -135,11 +130,15 @@ fn spoken_bytes(step: &Step) -> usize {
 fn prompt_bytes(prompt: &Prompt) -> usize {
     let part = |part: &Part| {
         let text = match &part.words {
-            Words::Text(text) => text.as_str().chars().map(escaped_bytes).sum(),
+            Words::Text(text) => text_bytes(text.as_str()),
             Words::Ssml(ssml) => ssml_bytes(ssml),
             Words::Spell(spelled) => 3 * spelled.as_str().len(),
         };
-        part.repeat as usize * (text + ELEMENT_BYTES)
+        let audio = part
+            .audio_url
+            .as_ref()
+            .map_or(0, |url| text_bytes(url.as_str()));
+        part.repeat as usize * (text.max(audio) + ELEMENT_BYTES)
     };
     prompt.parts().iter().map(part).sum()
 }
@@ -152,18 +151,22 @@ fn ssml_bytes(ssml: &Ssml) -> usize {
 }
 
 fn node_bytes(node: &SsmlNode) -> usize {
-    let text = |text: &str| text.chars().map(escaped_bytes).sum::<usize>();
     match node {
-        SsmlNode::Text(it) => text(it),
+        SsmlNode::Text(text) => text_bytes(text),
         SsmlNode::Element(element) => {
             let attributes = element.attributes.iter();
             // A quotation mark becomes six bytes.
-            let attributes = attributes
-                .map(|(name, value)| name.len() + text(value) + 5 * value.matches('"').count() + 4);
+            let attributes = attributes.map(|(name, value)| {
+                name.len() + text_bytes(value) + 5 * value.matches('"').count() + 4
+            });
             let content = element.content.iter().map(node_bytes);
             2 * element.name.len() + 5 + attributes.sum::<usize>() + content.sum::<usize>()
         }
     }
+}
+
+fn text_bytes(text: &str) -> usize {
+    text.chars().map(escaped_bytes).sum()
 }
 
 fn escaped_bytes(c: char) -> usize {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     error::PlaceCallError,
     schedule::{Scheduler, check_timing},
-    speech::check_words,
+    speech::{check_audio, check_words},
     store::{begin_dial, store_and_count, store_waiting, withdraw, withdraw_undialled},
 };
 use crate::{
@@ -96,6 +96,8 @@ impl Admission {
         let steps = request.steps.as_ref();
         check_words(&self.scheduler.rules, steps, voice, language)?;
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
+        let (steps, ends_at) = (request.steps.as_ref(), schedule.ends_at());
+        check_audio(&self.scheduler.rules, steps, ends_at)?;
         let priority = request.priority;
         let call = Call::new(NewCall {
             request,

@@ -1,5 +1,6 @@
 //! The calling rules: which numbers may be called, when, and with which voice.
 
+mod audio;
 mod hours;
 mod line;
 mod number_zones;
@@ -20,8 +21,8 @@ use crate::{
     config::{CallConfig, ConfigError},
     dao::Callee,
     domain::{
-        CallRefusal, CallingCalendar, FieldFault, Language, PhoneNumber, RefusalCode, RuleError,
-        Steps, Voice,
+        AudioHosts, CallRefusal, CallingCalendar, FieldFault, Language, PhoneNumber, RefusalCode,
+        RuleError, Steps, Voice,
     },
 };
 
@@ -35,6 +36,7 @@ pub struct Rules {
     block_list: OnceLock<Vec<PhoneNumber>>,
     hours: Option<Hours>,
     speech: SpeechRules,
+    audio_hosts: AudioHosts,
 }
 
 impl Rules {
@@ -71,6 +73,7 @@ impl Rules {
                 speech: config.speech.clone(),
                 allowed_voices: config.allowed_voices.clone(),
             },
+            audio_hosts: config.audio_hosts.clone(),
         })
     }
 
@@ -155,6 +158,12 @@ impl Rules {
         language: Option<&Language>,
     ) -> Vec<FieldFault> {
         self.speech.ssml_faults(steps, voice, language)
+    }
+
+    /// Returns the audio in a call's steps that it may not play. `ends_at` is the time from which it is no longer dialled.
+    #[must_use]
+    pub fn audio_faults(&self, steps: &Steps, ends_at: bson::DateTime) -> Vec<FieldFault> {
+        audio::faults(&self.audio_hosts, steps, ends_at)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {

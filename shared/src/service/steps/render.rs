@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Part, Playing, Prompt, Speech, Words},
-    twilio::{Element, response, say, say_ssml, step_url},
+    twilio::{Element, plays_audio, response, say, say_ssml, step_url},
 };
 
 /// Returns the document that plays this.
@@ -10,14 +10,16 @@ use crate::{
 /// `url` is the signed URL of the request that it answers. `speech` is the call's voice and language. `notice` is spoken first.
 ///
 /// Keys cut off the words, because these are inside the `<Gather>`. If no key is pressed, the document ends with a redirect, which
-/// proves that everything was said.
+/// proves that everything was said. After a redirect with [`without_audio`](crate::twilio::without_audio) in its URL, the words are
+/// spoken instead of audio.
 #[must_use]
 pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<&str>) -> String {
+    let plays_audio = plays_audio(url);
     let notice = notice.into_iter().flat_map(|text| says(text, speech));
     let prompts = playing
         .says
         .iter()
-        .flat_map(|&prompt| spoken(prompt, speech));
+        .flat_map(|&prompt| spoken(prompt, speech, plays_audio));
     let mut verbs: Vec<_> = notice.chain(prompts).collect();
     if let Some(asking) = &playing.asking {
         let most_digits = asking.ask.most_digits();
@@ -34,22 +36,34 @@ pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<
         };
         verbs = vec![verbs.into_iter().fold(gather, Element::child)];
     }
+    // Twilio may skip audio that it can't play, and then the redirect would prove nothing.
+    let has_audio = plays_audio && playing.says.iter().any(|prompt| prompt.has_audio());
+    let at_end = match has_audio {
+        true => Playing {
+            played: None,
+            ..playing.clone()
+        }
+        .at_end(),
+        false => playing.at_end(),
+    };
     let redirect = Element::new("Redirect")
         .attribute("method", "POST")
-        .text(step_url(url, &playing.at_end()));
+        .text(step_url(url, &at_end));
     response(verbs.into_iter().chain([redirect]))
 }
 
-fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
+fn spoken(prompt: &Prompt, speech: &Speech, plays_audio: bool) -> Vec<Element<'static>> {
     prompt
         .parts()
         .iter()
         .flat_map(|part| {
             let speech = speech.of_part(part);
-            let times = 0..part.repeat;
-            times
-                .flat_map(|_| part_says(part, &speech))
-                .collect::<Vec<_>>()
+            let audio = part.audio_url.as_ref().filter(|_| plays_audio);
+            let once = || match audio {
+                Some(url) => vec![Element::new("Play").text(url.as_str().to_owned())],
+                None => part_says(part, &speech),
+            };
+            (0..part.repeat).flat_map(|_| once()).collect::<Vec<_>>()
         })
         .collect()
 }
