@@ -52,6 +52,16 @@ impl App {
         }
     }
 
+    /// Returns TwiML that asks for a moment, and redirects to the URL.
+    pub(crate) fn one_moment(&self, speech: &Speech, url: &str) -> Response {
+        twiml(match self.speech.notice(Notice::Moment, speech) {
+            Some((text, Speech { voice, language })) => {
+                twilio::say_and_redirect(text, voice.as_str(), language.as_str(), url)
+            }
+            None => twilio::wait_and_redirect(url),
+        })
+    }
+
     /// The speech of a call whose language is in this URL, without its document.
     pub(crate) fn speech_in(&self, url: &str) -> Speech {
         let pairs = query_pairs(url);

@@ -37,19 +37,20 @@ use crate::{
 )]
 pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response {
     let call_sid = parse_voice(&form.body);
-    let step = StepRequest::of(&form);
     let failed = FailedUrl::of(&form);
     let failed_at = failed.as_ref().and_then(FailedUrl::place);
     let is_at_end = matches!(failed_at, Some(Place::End(_)));
+    let step = StepRequest::of(&form);
     let request = VoiceRequest {
         call_id: form.call_id,
         call_sid: call_sid.as_ref().ok().cloned(),
         request_id: form.request_id,
         speech: app.speech_in(&form.url),
         hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::is_end),
+        step,
     };
     let response = async {
-        match (&call_sid, &step) {
+        match (&call_sid, &request.step) {
             (Ok(sid), Some(step)) => steps::play(&app, &request, step, sid).await,
             (Ok(_), None) if is_at_end => twiml(twilio::hangup()),
             (Ok(sid), None) => look_up(&app, &request, sid, &form.url, failed).await,

@@ -16,6 +16,9 @@ use crate::workspace::Workspace;
 
 const GREETING: &str = "twilio-sim listening on ";
 
+/// The number that the simulator's account owns.
+pub const NUMBER: &str = "+15005550006";
+
 /// The highest speed factor.
 pub const AT_ONCE: u32 = 100;
 

@@ -137,6 +137,9 @@ pub struct Call {
     /// True if the steps went on to their end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub steps_ended: bool,
+    /// True if a failure ended the steps early: the person heard an apology or general thanks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut_off: bool,
     /// The timeline, sorted by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`] entries.
     #[serde(default)]
     pub events: Vec<CallEvent>,

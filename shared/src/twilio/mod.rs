@@ -22,7 +22,8 @@ pub use error::{BuildError, TwilioError};
 pub use signature::{Signed, form_pairs, sign};
 pub use ssml::say_ssml;
 pub use twiml::{
-    Element, generate_twiml_response, hangup, response, say, say_and_hang_up, wait_and_redirect,
+    Element, generate_twiml_response, hangup, response, say, say_and_hang_up, say_and_redirect,
+    wait_and_redirect,
 };
 pub use webhook_url::{
     LANGUAGE, PRESSED, plays_audio, step_retry, step_url, voice_retry, without_audio,

@@ -35,7 +35,7 @@ pub(super) fn voice(url: &str, call_id: CallId, language: &Language) -> String {
 /// Returns the voice URL of a call with steps: [`voice`], at their start.
 pub(super) fn first_step(voice_url: &str, call_id: CallId, language: &Language) -> String {
     let (call, place) = (of_call(call_id, language), encoded(&Place::Start));
-    with_pair(voice_url, &format!("{call}&{place}"))
+    in_steps(&with_pair(voice_url, &format!("{call}&{place}")))
 }
 
 /// The parameters that no later URL of the call changes.
@@ -84,7 +84,7 @@ pub fn plays_audio(url: &str) -> bool {
 /// [`voice_retry`] for a request that has brought keys, which the redirect would lose.
 #[must_use]
 pub fn step_retry(signed_url: &str, keys: Option<&str>) -> Option<String> {
-    let retry = voice_retry(signed_url)?;
+    let retry = in_steps(&voice_retry(signed_url)?);
     let keys = keys.filter(|_| !retry.contains(&format!("&{PRESSED}=")));
     let Some((keys, (url, overrides))) = keys.zip(retry.split_once('#')) else {
         return Some(retry);
@@ -93,6 +93,12 @@ pub fn step_retry(signed_url: &str, keys: Option<&str>) -> Option<String> {
         .append_pair(PRESSED, keys)
         .finish();
     Some(format!("{url}&{pressed}#{overrides}"))
+}
+
+/// The URL with the overrides of URLs in steps.
+fn in_steps(url: &str) -> String {
+    let url = url.split('#').next().unwrap_or_default();
+    format!("{url}{STEP_OVERRIDES}")
 }
 
 fn encoded(place: &Place) -> String {
@@ -171,7 +177,7 @@ mod tests {
         let url = first_step(URL, id, &spanish());
         assert_eq!(
             url,
-            format!("{URL}?call_id={id}&lang=es-MX&step=start{OVERRIDES}")
+            format!("{URL}?call_id={id}&lang=es-MX&step=start{STEP_OVERRIDES}")
         );
     }
 

@@ -71,6 +71,7 @@ impl Call {
             answers: Vec::new(),
             unanswered: Vec::new(),
             steps_ended: false,
+            cut_off: false,
             events: Vec::new(),
             events_dropped: 0,
             idempotency_scope: new.idempotency.map(|key| key.scope.clone()),
