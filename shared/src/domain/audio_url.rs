@@ -20,7 +20,7 @@ const SIGNED: [(&str, &str); 2] = [
     ("X-Amz-Date", "X-Amz-Expires"),
     ("X-Goog-Date", "X-Goog-Expires"),
 ];
-/// The parameter of signed URLs with the end in Unix seconds: of CloudFront, and of older versions of the others.
+/// The parameter of signed URLs with the end in Unix seconds: of Amazon's CDN, and of older versions of the others.
 const EXPIRES: &str = "Expires";
 
 impl AudioUrl {

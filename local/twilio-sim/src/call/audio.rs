@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::document::LoadedDocument;
 use super::notify::{Severity, notify};
 use super::player::{Player, Stop};
 use crate::twiml::{Play, Prompt, TwimlError};
+use crate::webhook::resolve;
 
 /// The result of fetching audio.
 pub(super) enum Audio {
@@ -19,12 +21,17 @@ pub(super) enum Audio {
 }
 
 impl Player {
-    /// Fetches the audio of a Play. The call waits meanwhile.
-    pub(super) async fn fetch(&mut self, play: &Play) -> Result<Audio, Stop> {
+    /// Fetches the audio of a Play in this document. The call waits meanwhile.
+    pub(super) async fn fetch(
+        &mut self,
+        play: &Play,
+        loaded: &LoadedDocument,
+    ) -> Result<Audio, Stop> {
         if play.digits.is_some() || play.fetched {
             return Ok(Audio::Fetched);
         }
-        let (sim, url) = (Arc::clone(&self.sim), play.url.clone());
+        let url = resolve(&loaded.url, &play.url).unwrap_or_else(|| play.url.clone());
+        let sim = Arc::clone(&self.sim);
         let fetched = self
             .wait_for(async move { sim.webhooks.fetch_audio(&url).await })
             .await?;
@@ -54,11 +61,12 @@ impl Player {
     pub(super) async fn fetch_all(
         &mut self,
         prompts: &[Prompt],
+        loaded: &LoadedDocument,
     ) -> Result<Result<Vec<Prompt>, TwimlError>, Stop> {
         let mut playable = Vec::new();
         for prompt in prompts {
             if let Prompt::Play(play) = prompt {
-                match self.fetch(play).await? {
+                match self.fetch(play, loaded).await? {
                     Audio::Fetched => {}
                     Audio::Skipped => continue,
                     Audio::Failed(failed) => return Ok(Err(failed)),

@@ -60,7 +60,7 @@ impl Player {
         for verb in &loaded.verbs {
             let next = match verb {
                 Verb::Say(say) => self.say(say).await.map(|()| Next::Verb)?,
-                Verb::Play(play) => match self.fetch(play).await? {
+                Verb::Play(play) => match self.fetch(play, loaded).await? {
                     Audio::Fetched => self.play_audio(play).await.map(|()| Next::Verb)?,
                     Audio::Skipped => Next::Verb,
                     Audio::Failed(failed) => Next::Failed(failed),

@@ -26,7 +26,7 @@ impl Player {
             "Gather",
             json!({ "keys": gather.keys, "speech": gather.speech }),
         );
-        let prompts = match self.fetch_all(&gather.prompts).await? {
+        let prompts = match self.fetch_all(&gather.prompts, loaded).await? {
             Ok(prompts) => prompts,
             Err(failed) => return Ok(Next::Failed(failed)),
         };

@@ -38,14 +38,12 @@ pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<
     }
     // Twilio may skip audio that it can't play, and then the redirect would prove nothing.
     let has_audio = plays_audio && playing.says.iter().any(|prompt| prompt.has_audio());
-    let at_end = match has_audio {
-        true => Playing {
-            played: None,
-            ..playing.clone()
-        }
-        .at_end(),
-        false => playing.at_end(),
-    };
+    let played = playing.played.filter(|_| !has_audio);
+    let at_end = Playing {
+        played,
+        ..playing.clone()
+    }
+    .at_end();
     let redirect = Element::new("Redirect")
         .attribute("method", "POST")
         .text(step_url(url, &at_end));
