@@ -26,5 +26,6 @@ pub use twiml::{
     wait_and_redirect,
 };
 pub use webhook_url::{
-    LANGUAGE, PRESSED, plays_audio, step_retry, step_url, voice_retry, without_audio,
+    LANGUAGE, PRESSED, plays_audio, step_retry, step_url, transfer_retry, voice_retry,
+    without_audio,
 };

@@ -178,16 +178,6 @@ fn long_ssml_counts_with_its_elements() {
 
 #[test]
 fn what_is_not_available_yet_is_refused() {
-    for (step, path) in [
-        (
-            json!({ "id": "a", "transfer": { "to": "+12125550123" } }),
-            "[0].transfer",
-        ),
-        (
-            json!({ "id": "a", "ask": "B?", "options": { "9": { "block": true } } }),
-            "[0].options.9.block",
-        ),
-    ] {
-        assert_eq!(paths(json!([step])), [path], "{step}");
-    }
+    let block = json!([{ "id": "a", "ask": "B?", "options": { "9": { "block": true } } }]);
+    assert_eq!(paths(block), ["[0].options.9.block"]);
 }

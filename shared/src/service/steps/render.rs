@@ -50,7 +50,7 @@ pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<
     response(verbs.into_iter().chain([redirect]))
 }
 
-fn spoken(prompt: &Prompt, speech: &Speech, plays_audio: bool) -> Vec<Element<'static>> {
+pub(super) fn spoken(prompt: &Prompt, speech: &Speech, plays_audio: bool) -> Vec<Element<'static>> {
     prompt
         .parts()
         .iter()
@@ -74,7 +74,7 @@ fn part_says(part: &Part, speech: &Speech) -> Vec<Element<'static>> {
     }
 }
 
-fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {
+pub(super) fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {
     let (voice, language) = (speech.voice.as_str(), speech.language.as_str());
     say(text, voice, language)
 }
