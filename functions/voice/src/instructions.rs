@@ -3,6 +3,7 @@
 use axum::{extract::State, response::Response};
 use outdial::{
     domain::{Call, CallSid, Place},
+    service::steps::render,
     twilio::{self, voice_retry},
     webhook::{SignedForm, parse_voice, twiml},
 };
@@ -11,7 +12,7 @@ use crate::{
     apology::VoiceRequest,
     app::App,
     found::{GOODBYE, call_to_play, hears_notice, speech_of},
-    steps::{self, StepRequest, failed_at},
+    steps::{self, FailedUrl, StepRequest},
 };
 
 /// Answer a voice request
@@ -39,7 +40,8 @@ use crate::{
 )]
 pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response {
     let call_sid = parse_voice(&form.body);
-    let failed_at = failed_at(&form);
+    let failed = FailedUrl::of(&form);
+    let failed_at = failed.as_ref().and_then(FailedUrl::place);
     let is_at_end = matches!(failed_at, Some(Place::End(_)));
     let step = StepRequest::of(&form);
     let request = VoiceRequest {
@@ -54,7 +56,7 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
         match (&call_sid, &request.step) {
             (Ok(sid), Some(step)) => steps::play(&app, &request, step, sid).await,
             (Ok(_), None) if is_at_end => twiml(twilio::hangup()),
-            (Ok(sid), None) => look_up(&app, &request, sid, &form.url, failed_at).await,
+            (Ok(sid), None) => look_up(&app, &request, sid, &form.url, failed).await,
             (Err(error), _) => {
                 tracing::error!(%error, "malformed voice request");
                 app.apologize(&request).await
@@ -69,15 +71,22 @@ async fn look_up(
     request: &VoiceRequest,
     sid: &CallSid,
     url: &str,
-    failed_at: Option<Place>,
+    failed: Option<FailedUrl>,
 ) -> Response {
+    let failed_at = failed.as_ref().and_then(FailedUrl::place);
     match app.dao.look_up_for_voice(request.call_id, sid).await {
         Ok(found) => match call_to_play(app, found, sid) {
-            Ok(call) if has_begun(&call, failed_at) => {
-                tracing::error!(call_sid = %sid, "steps failed, apologized");
-                app.apologize(request).await
+            Ok(call) => {
+                let words = failed.and_then(|failed| words_instead(app, &call, &failed, url));
+                match words {
+                    Some(words) => words,
+                    None if has_begun(&call, failed_at) => {
+                        tracing::error!(call_sid = %sid, "steps failed, apologized");
+                        app.apologize(request).await
+                    }
+                    None => instructions(app, &call, url),
+                }
             }
-            Ok(call) => instructions(app, &call, url),
             Err(response) => response,
         },
         Err(error) => {
@@ -91,6 +100,19 @@ async fn look_up(
             app.apologize(request).await
         }
     }
+}
+
+/// Returns the document that failed with words instead of its audio, or `None` if it had no audio.
+fn words_instead(app: &App, call: &Call, failed: &FailedUrl, url: &str) -> Option<Response> {
+    let playing = failed.without_audio(call);
+    let playing = playing.filter(|_| !call.hangup_requested && !call.opted_out)?;
+    tracing::warn!("audio failed, words spoken");
+    let url = twilio::without_audio(url);
+    if failed.place().is_none() {
+        return Some(steps::first_document(app, call, &url));
+    }
+    let url = steps::with_key(app, call, &url);
+    Some(twiml(render(&playing, &url, &speech_of(app, call), None)))
 }
 
 /// Returns true if a request after the start of the steps failed. Otherwise the person would hear them again, perhaps for ever.
@@ -109,7 +131,8 @@ fn instructions(app: &App, call: &Call, url: &str) -> Response {
         return twiml(twilio::hangup());
     }
     if call.steps.is_some() {
-        return steps::first_document(app, call, url);
+        // This is not the first step's own URL: something has failed, perhaps audio.
+        return steps::first_document(app, call, &twilio::without_audio(url));
     }
     let speech = speech_of(app, call);
     let notice = hears_notice(app, call, &speech);

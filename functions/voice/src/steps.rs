@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use outdial::{
-    domain::{Call, CallId, CallSid, Notice, Place},
+    domain::{Call, CallId, CallSid, Notice, OptOutKey, Place, Playing, Steps},
     service::steps,
     twilio::{self, PRESSED, form_pairs, opt_out_key, step_retry, with_opt_out},
     webhook::{SignedForm, twiml},
@@ -98,10 +98,36 @@ impl StepRequest {
     }
 }
 
-/// Returns the place in the steps at which a request failed, if this one is for the fallback URL and Twilio names the other.
-pub(crate) fn failed_at(form: &SignedForm) -> Option<Place> {
-    let (_, url) = form_pairs(&form.body).find(|(name, _)| name == "ErrorUrl")?;
-    Place::of_pairs(&query_pairs(&url))
+/// The URL that failed, if the request is for the fallback URL and Twilio names the other.
+pub(crate) struct FailedUrl(String);
+
+impl FailedUrl {
+    /// Reads it from the form.
+    pub(crate) fn of(form: &SignedForm) -> Option<Self> {
+        let (_, url) = form_pairs(&form.body).find(|(name, _)| name == "ErrorUrl")?;
+        Some(Self(url.into_owned()))
+    }
+
+    /// The place in the steps. `None`: the URL has none, like that of audio.
+    pub(crate) fn place(&self) -> Option<Place> {
+        Place::of_pairs(&query_pairs(&self.0))
+    }
+
+    /// Returns the document to play again with words instead of audio, which may be what failed. `None` if there was no audio, or
+    /// if the place is not known and the person has answered before.
+    pub(crate) fn without_audio<'a>(&self, call: &'a Call) -> Option<Playing<'a>> {
+        let may_be_audio = call.steps.as_ref().is_some_and(Steps::has_audio);
+        if !may_be_audio || !twilio::plays_audio(&self.0) {
+            return None;
+        }
+        match self.place() {
+            Some(Place::Ask(ask)) => steps::playing_again(call, &ask),
+            None if call.answers.is_empty() && call.unanswered.is_empty() => {
+                steps::playing(call, &Place::Start, None)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The decoded query parameters of a URL.
@@ -177,15 +203,28 @@ pub(crate) fn first_document(app: &App, call: &Call, url: &str) -> Response {
         return app.say(GOODBYE);
     };
     let speech = speech_of(app, call);
-    // A key that has become an option since the call was placed must not opt out.
-    let key = app.speech.opt_out_key.filter(|key| !steps.has_option(*key));
+    let key = opt_out_key_of(app, steps);
     let notice = |notice| app.speech.notice(notice, &speech).map(|(text, _)| text);
     let notices = [
         notice(Notice::Identity),
         key.and_then(|_| notice(Notice::OptOut)),
         hears_notice(app, call, &speech),
     ];
-    let url = key.map_or_else(|| url.to_owned(), |key| with_opt_out(url, key));
     let notices = notices.into_iter().flatten();
+    let url = with_key(app, call, url);
     twiml(steps::render(&steps.first(), &url, &speech, notices))
+}
+
+/// Returns the URL with the opt-out key that the call offers.
+pub(crate) fn with_key(app: &App, call: &Call, url: &str) -> String {
+    let key = call
+        .steps
+        .as_ref()
+        .and_then(|steps| opt_out_key_of(app, steps));
+    key.map_or_else(|| url.to_owned(), |key| with_opt_out(url, key))
+}
+
+/// A key that has become an option since the call was placed must not opt out.
+fn opt_out_key_of(app: &App, steps: &Steps) -> Option<OptOutKey> {
+    app.speech.opt_out_key.filter(|key| !steps.has_option(*key))
 }

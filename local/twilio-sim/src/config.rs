@@ -51,6 +51,8 @@ pub struct Config {
     pub max_concurrent_calls: Option<usize>,
     /// Request the action of a Dial also if the call that dialled ends first.
     pub dial_action_after_hangup: bool,
+    /// Continue a call without audio that can't be played. Otherwise the fallback URL is requested.
+    pub skip_failed_audio: bool,
     /// Refuse URLs that Twilio's servers couldn't reach.
     pub strict_urls: bool,
     /// Request the action of a Gather that an update cuts off, with the keys so far. Twilio does not document whether it does.
@@ -77,6 +79,7 @@ impl Default for Config {
             max_calls_per_second: None,
             max_concurrent_calls: None,
             dial_action_after_hangup: true,
+            skip_failed_audio: false,
             strict_urls: false,
             report_cut_gathers: false,
             data: None,

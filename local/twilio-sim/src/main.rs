@@ -72,6 +72,10 @@ struct Args {
     /// Data file: keep calls and recordings for the next run, and load those of earlier runs
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// Continue a call without audio that can't be played, instead of requesting the fallback URL; Twilio doesn't document what it
+    /// does
+    #[arg(long)]
+    skip_failed_audio: bool,
     /// Don't request the action of a Dial if the call that dialled ends first; Twilio doesn't document what it does
     #[arg(long)]
     no_dial_action_after_hangup: bool,
@@ -112,6 +116,7 @@ async fn run(args: Args) -> Result<(), String> {
         verbose: args.verbose,
         max_calls_per_second: args.max_calls_per_second,
         max_concurrent_calls: args.max_concurrent_calls.map(|most| most as usize),
+        skip_failed_audio: args.skip_failed_audio,
         dial_action_after_hangup: !args.no_dial_action_after_hangup,
         strict_urls: args.strict_urls,
         report_cut_gathers: args.report_cut_gathers,

@@ -2,7 +2,7 @@
 
 use super::{ConfigError, OpeningConfig, Settings};
 use crate::{
-    domain::{AllowedVoices, CallingHours, Holidays, PhoneNumber, Speech, TimeZone},
+    domain::{AllowedVoices, AudioHosts, CallingHours, Holidays, PhoneNumber, Speech, TimeZone},
     variables::entries,
 };
 
@@ -37,6 +37,8 @@ pub struct CallConfig {
     pub allowed_voices: AllowedVoices,
     /// `OPT_OUT_KEY`, `NOTICES` and `RECORDING_NOTICE`: what calls with steps must begin with.
     pub opening: OpeningConfig,
+    /// `AUDIO_HOSTS`: the hosts whose audio a call may play.
+    pub audio_hosts: AudioHosts,
 }
 
 /// How `reconcile` settles open calls.
@@ -72,6 +74,8 @@ impl Settings {
             "at most 366 dates, separated by commas, such as 2026-12-25, or 12-25 for every year";
         const ZONE: &str = "the IANA name of a time zone, such as America/New_York";
         const VOICES: &str = "voice classes (basic, standard, neural, generative) or voice names, separated by commas, such as basic,standard,Polly.Joanna-Neural";
+        const AUDIO_HOSTS: &str =
+            "names of hosts, separated by commas, such as media.example.com,*.example.org";
         const FROM: &str = "a number of the Twilio account in E.164 format, such as +12125550123";
         let allowed_countries: Vec<String> =
             entries(self.values.get("ALLOWED_COUNTRIES")?.unwrap_or("US,CA"))
@@ -128,6 +132,11 @@ impl Settings {
             ring_timeout_seconds: self.ring_timeout_seconds()?,
             speech: self.default_speech()?,
             opening: self.opening()?,
+            audio_hosts: self
+                .values
+                .get("AUDIO_HOSTS")?
+                .map_or(Ok(AudioHosts::default()), str::parse)
+                .map_err(|_| ConfigError::malformed("AUDIO_HOSTS", AUDIO_HOSTS))?,
             allowed_voices: self.values.parsed(
                 "ALLOWED_VOICES",
                 "basic,standard,neural",

@@ -19,6 +19,11 @@ fn values() -> Vec<(&'static str, String, String)> {
             &format!("a:{HASH}, b:{HASH}"),
             &format!("a b:{HASH}"),
         ),
+        (
+            "AUDIO_HOSTS",
+            "a.example.com, *.example.org",
+            "a. example.com",
+        ),
         ("AWS_LAMBDA_MAX_CONCURRENCY", "10", "1 0"),
         (
             "BASE_URL",

@@ -5,6 +5,7 @@
 
 mod allowed_voices;
 mod attempts;
+mod audio_url;
 mod batch;
 mod batch_request;
 mod blocked;
@@ -52,6 +53,7 @@ mod words;
 
 pub use allowed_voices::AllowedVoices;
 pub use attempts::Attempts;
+pub use audio_url::{AudioHosts, AudioUrl};
 pub use batch::{Batch, BatchName, BatchStatus};
 pub use batch_request::{BatchCreate, RecipientsAdd};
 pub use blocked::{BlockReason, BlockedNumber, BlockedNumberCreate};

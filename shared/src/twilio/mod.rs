@@ -26,5 +26,6 @@ pub use twiml::{
     wait_and_redirect,
 };
 pub use webhook_url::{
-    LANGUAGE, PRESSED, opt_out_key, step_retry, step_url, transfer_retry, voice_retry, with_opt_out,
+    LANGUAGE, PRESSED, opt_out_key, plays_audio, step_retry, step_url, transfer_retry, voice_retry,
+    with_opt_out, without_audio,
 };

@@ -37,6 +37,8 @@ pub fn opt_out_key(signed_url: &str) -> Option<OptOutKey> {
     let (_, key) = pairs.find(|(name, _)| *name == OPT_OUT)?;
     key.parse().ok()
 }
+/// The query parameter of a call whose audio could not be played: the words are spoken instead.
+const WITHOUT_AUDIO: &str = "audio=0";
 
 /// Returns the webhook's URL for a call. The URL itself stays verbatim, because Twilio signs it.
 pub(super) fn callback(url: &str, call_id: CallId) -> String {
@@ -76,6 +78,25 @@ pub fn step_url(signed_url: &str, place: &Place) -> String {
         .flat_map(|pair| [pair, "&"])
         .collect();
     format!("{url}?{kept}{}{STEP_OVERRIDES}", encoded(place))
+}
+
+/// Returns a signed URL with the mark that the words are spoken instead of audio. All later URLs keep it.
+#[must_use]
+pub fn without_audio(signed_url: &str) -> String {
+    if !plays_audio(signed_url) {
+        return signed_url.to_owned();
+    }
+    let url = with_pair(signed_url, WITHOUT_AUDIO);
+    let url = url.split_once('#').map_or(url.as_str(), |(url, _)| url);
+    url.to_owned()
+}
+
+/// Returns false if the URL has the mark of [`without_audio`].
+#[must_use]
+pub fn plays_audio(url: &str) -> bool {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let query = query.split('#').next().unwrap_or_default();
+    !query.split('&').any(|pair| pair == WITHOUT_AUDIO)
 }
 
 /// [`voice_retry`] for a request that has brought keys, which the redirect would lose.
@@ -187,6 +208,21 @@ mod tests {
             url,
             format!("{URL}?call_id={id}&lang=es-MX&step=start{STEP_OVERRIDES}")
         );
+    }
+
+    #[test]
+    fn mark_without_audio_stays_in_later_urls() {
+        assert!(plays_audio(&format!("{URL}?call_id=1b4e&step=a")));
+        let marked = without_audio(&format!("{URL}?call_id=1b4e&fallback=1"));
+        assert!(!plays_audio(&marked));
+        assert_eq!(without_audio(&marked), marked);
+        let next = step_url(&marked, &Place::End(true));
+        assert_eq!(
+            next,
+            format!("{URL}?call_id=1b4e&audio=0&step=end&end=1{STEP_OVERRIDES}")
+        );
+        assert!(!plays_audio(&next));
+        assert!(!plays_audio(&without_audio(URL)));
     }
 
     #[test]

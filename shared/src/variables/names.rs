@@ -1,11 +1,12 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 49] = [
+pub const VARIABLES: [&str; 50] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
     "APOLOGY",
+    "AUDIO_HOSTS",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_SQS",
@@ -74,11 +75,12 @@ pub(crate) const SDK_VARIABLES: [&str; 4] = [
 ];
 
 /// Spoken texts, and lists, whose entries are trimmed and checked one by one. Only these may have blanks inside.
-pub(super) const WITH_BLANKS: [&str; 9] = [
+pub(super) const WITH_BLANKS: [&str; 10] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
     "APOLOGY",
+    "AUDIO_HOSTS",
     "BLOCKED_NUMBERS",
     "CALLING_HOURS",
     "HOLIDAYS",

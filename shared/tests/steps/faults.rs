@@ -175,9 +175,3 @@ fn long_ssml_counts_with_its_elements() {
     assert!(read(steps(14)).is_ok());
     assert_eq!(paths(steps(16)), [""]);
 }
-
-#[test]
-fn what_is_not_available_yet_is_refused() {
-    let part = json!({ "text": "A.", "audio_url": "https://example.com/a.wav" });
-    assert_eq!(paths(json!([{ "say": part }])), ["[0].say.audio_url"]);
-}

@@ -26,6 +26,14 @@ impl Player {
             "Gather",
             json!({ "keys": gather.keys, "speech": gather.speech }),
         );
+        let prompts = match self.fetch_all(&gather.prompts, loaded).await? {
+            Ok(prompts) => prompts,
+            Err(failed) => return Ok(Next::Failed(failed)),
+        };
+        let gather = &Gather {
+            prompts,
+            ..gather.clone()
+        };
         self.entered.clear();
         let keys = self.next_keys(gather);
         let entered = if keys.is_empty() {

@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 use reqwest::redirect::Policy;
 use serde_json::json;
 
+use super::audio::AudioCache;
 use super::overrides::Overrides;
 use super::response::{
     WebhookError, WebhookResponse, connection_error, failure, read, timed_out, unusable,
@@ -19,7 +20,7 @@ use super::target::WebhookTarget;
 use super::urls::{resolve, with_query, without_fragment};
 use crate::log::Log;
 
-const MAX_REDIRECTS: usize = 10;
+pub(super) const MAX_REDIRECTS: usize = 10;
 
 /// A webhook to send.
 #[derive(Clone, Debug)]
@@ -45,6 +46,7 @@ pub struct WebhookSender {
     log: Arc<Log>,
     tls: rustls::ClientConfig,
     clients: Mutex<HashMap<Duration, reqwest::Client>>,
+    audio: Mutex<AudioCache>,
 }
 
 impl WebhookSender {
@@ -69,7 +71,12 @@ impl WebhookSender {
             log,
             tls,
             clients: Mutex::default(),
+            audio: Mutex::default(),
         })
+    }
+
+    pub(super) fn audio(&self) -> std::sync::MutexGuard<'_, AudioCache> {
+        self.audio.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a webhook, with the retries and within the total time that the URL's fragment sets.
@@ -179,7 +186,7 @@ impl WebhookSender {
     /// Returns the HTTP client for a connect timeout, which is a setting of the whole client.
     ///
     /// Clients don't reuse connections, because the application under test restarts often.
-    fn client(&self, connect: Duration) -> reqwest::Result<reqwest::Client> {
+    pub(super) fn client(&self, connect: Duration) -> reqwest::Result<reqwest::Client> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&connect) {
             return Ok(client.clone());
@@ -230,6 +237,6 @@ impl WebhookSender {
     }
 }
 
-fn is_redirect(status: StatusCode) -> bool {
+pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod account_limits;
+mod audio;
 mod calls;
 mod command_line;
 mod connected_calls;

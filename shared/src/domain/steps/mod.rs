@@ -110,6 +110,13 @@ impl Steps {
         }
     }
 
+    /// Returns true if a part has audio.
+    #[must_use]
+    pub fn has_audio(&self) -> bool {
+        let mut prompts = self.0.iter().flat_map(Step::prompts);
+        prompts.any(|(_, prompt)| prompt.has_audio())
+    }
+
     /// The steps in order.
     pub fn iter(&self) -> impl Iterator<Item = &Step> {
         self.0.iter()

@@ -57,6 +57,15 @@ impl Asking<'_> {
 }
 
 impl Playing<'_> {
+    /// The same without a proof of what was played.
+    #[must_use]
+    pub fn unproven(self) -> Self {
+        Self {
+            played: None,
+            ..self
+        }
+    }
+
     /// The place if the person presses a key.
     #[must_use]
     pub fn with_keys(&self) -> Place {

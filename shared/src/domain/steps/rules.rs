@@ -41,7 +41,6 @@ pub(super) fn faults(steps: &[Option<Step>]) -> Vec<StepFault> {
         for (path, then) in step.thens() {
             check_then(steps, at, &path, then, &mut faults);
         }
-        check_available(at, step, &mut faults);
     }
     let read = steps.iter().flatten();
     let spoken: usize = read.map(spoken_bytes).sum();
@@ -113,16 +112,6 @@ fn check_then(
     }
 }
 
-/// Refuses what this version can't do.
-fn check_available(at: usize, step: &Step, faults: &mut Vec<StepFault>) {
-    const UNAVAILABLE: &str = "is not available yet";
-    for (path, part) in step.parts() {
-        if part.audio_url.is_some() {
-            faults.push(StepFault::of(at, &[&path, "audio_url"], UNAVAILABLE));
-        }
-    }
-}
-
 /// An upper bound of the bytes that all prompts of the step take in TwiML.
 fn spoken_bytes(step: &Step) -> usize {
     let prompts = step.prompts().map(|(_, prompt)| prompt_bytes(prompt));
@@ -132,11 +121,15 @@ fn spoken_bytes(step: &Step) -> usize {
 fn prompt_bytes(prompt: &Prompt) -> usize {
     let part = |part: &Part| {
         let text = match &part.words {
-            Words::Text(text) => text.as_str().chars().map(escaped_bytes).sum(),
+            Words::Text(text) => text_bytes(text.as_str()),
             Words::Ssml(ssml) => ssml_bytes(ssml),
             Words::Spell(spelled) => 3 * spelled.as_str().len(),
         };
-        part.repeat as usize * (text + ELEMENT_BYTES)
+        let audio = part
+            .audio_url
+            .as_ref()
+            .map_or(0, |url| text_bytes(url.as_str()));
+        part.repeat as usize * (text.max(audio) + ELEMENT_BYTES)
     };
     prompt.parts().iter().map(part).sum()
 }
@@ -149,18 +142,22 @@ fn ssml_bytes(ssml: &Ssml) -> usize {
 }
 
 fn node_bytes(node: &SsmlNode) -> usize {
-    let text = |text: &str| text.chars().map(escaped_bytes).sum::<usize>();
     match node {
-        SsmlNode::Text(it) => text(it),
+        SsmlNode::Text(text) => text_bytes(text),
         SsmlNode::Element(element) => {
             let attributes = element.attributes.iter();
             // A quotation mark becomes six bytes.
-            let attributes = attributes
-                .map(|(name, value)| name.len() + text(value) + 5 * value.matches('"').count() + 4);
+            let attributes = attributes.map(|(name, value)| {
+                name.len() + text_bytes(value) + 5 * value.matches('"').count() + 4
+            });
             let content = element.content.iter().map(node_bytes);
             2 * element.name.len() + 5 + attributes.sum::<usize>() + content.sum::<usize>()
         }
     }
+}
+
+fn text_bytes(text: &str) -> usize {
+    text.chars().map(escaped_bytes).sum()
 }
 
 fn escaped_bytes(c: char) -> usize {

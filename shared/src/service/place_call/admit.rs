@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     error::PlaceCallError,
     schedule::{Scheduler, check_timing},
-    speech::check_words,
+    speech::{check_audio, check_words},
     store::{begin_dial, store_and_count, store_waiting, withdraw, withdraw_undialled},
 };
 use crate::{
@@ -102,7 +102,9 @@ impl Admission {
             request.recording_enabled,
         )?;
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
-        let (steps, speech) = (request.steps.as_ref(), (voice, language));
+        let (steps, ends_at) = (request.steps.as_ref(), schedule.ends_at());
+        check_audio(&self.scheduler.rules, steps, ends_at)?;
+        let speech = (voice, language);
         self.scheduler
             .rules
             .check_transfers(steps, &line, &callee, speech)?;

@@ -8,7 +8,7 @@ use super::{
     admit::Admission,
     error::no_faults,
     schedule::{default_life, too_late, waits_for},
-    speech::check_words,
+    speech::{check_audio, check_words},
 };
 use crate::{
     dao::{self, Callee, within},
@@ -134,6 +134,11 @@ impl Admission {
         if opens > times.from {
             no_faults(timing(&changed, update, &times).fault_of_delays(opens))?;
         }
+        let ends_at = changed
+            .retry
+            .as_ref()
+            .map_or(expires_at, |_| series_ends.max(expires_at));
+        check_audio(&self.scheduler.rules, changed.steps.as_ref(), ends_at)?;
         let (due_at, waiting_for) = match call.due_at {
             Some(due_at) if !times.moves => (due_at, call.waiting_for),
             _ => (opens, Some(waits_for(times.from, opens))),

@@ -1,5 +1,7 @@
 //! Checks the words of a new or changed call: its voices and languages, and its SSML.
 
+use bson::DateTime;
+
 use super::error::{PlaceCallError, no_faults};
 use crate::{
     domain::{Language, Steps, Voice},
@@ -27,4 +29,21 @@ pub(super) fn check_words(
     let opening = rules.opening_faults(steps, voice, language, is_recorded);
     let ssml = rules.ssml_faults(steps, voice, language);
     no_faults(ssml.into_iter().chain(opening))
+}
+
+/// Checks the audio of a call that is no longer dialled from `ends_at` on.
+///
+/// # Errors
+///
+/// If a host is not allowed, or a signed URL ends before.
+pub(super) fn check_audio(
+    rules: &Rules,
+    steps: Option<&Steps>,
+    ends_at: DateTime,
+) -> Result<(), PlaceCallError> {
+    no_faults(
+        steps
+            .into_iter()
+            .flat_map(|steps| rules.audio_faults(steps, ends_at)),
+    )
 }

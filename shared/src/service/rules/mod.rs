@@ -1,5 +1,6 @@
 //! The calling rules: which numbers may be called, when, and with which voice.
 
+mod audio;
 mod hours;
 mod line;
 mod number_zones;
@@ -26,8 +27,8 @@ use crate::{
     config::{CallConfig, ConfigError, OpeningConfig},
     dao::Callee,
     domain::{
-        CallRefusal, CallingCalendar, FieldFault, Language, PhoneNumber, RefusalCode, RuleError,
-        Steps, Voice,
+        AudioHosts, CallRefusal, CallingCalendar, FieldFault, Language, PhoneNumber, RefusalCode,
+        RuleError, Steps, Voice,
     },
 };
 
@@ -42,6 +43,7 @@ pub struct Rules {
     hours: Option<Hours>,
     speech: SpeechRules,
     opening: OpeningConfig,
+    audio_hosts: AudioHosts,
 }
 
 impl Rules {
@@ -79,6 +81,7 @@ impl Rules {
                 allowed_voices: config.allowed_voices.clone(),
             },
             opening: config.opening.clone(),
+            audio_hosts: config.audio_hosts.clone(),
         })
     }
 
@@ -176,6 +179,12 @@ impl Rules {
     ) -> Vec<FieldFault> {
         let speech = self.speech.speech.of_stored(voice, language);
         self.opening.faults(steps, &speech.language, is_recorded)
+    }
+
+    /// Returns the audio in a call's steps that it may not play. `ends_at` is the time from which it is no longer dialled.
+    #[must_use]
+    pub fn audio_faults(&self, steps: &Steps, ends_at: bson::DateTime) -> Vec<FieldFault> {
+        audio::faults(&self.audio_hosts, steps, ends_at)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {

@@ -122,7 +122,7 @@ impl SpeechRules {
 }
 
 /// The parts of all steps, with their paths: `steps[0].say[1]`.
-fn parts(steps: &Steps) -> impl Iterator<Item = (String, &Part)> {
+pub(super) fn parts(steps: &Steps) -> impl Iterator<Item = (String, &Part)> {
     steps.iter().enumerate().flat_map(|(at, step)| {
         step.parts()
             .map(move |(path, part)| (format!("steps[{at}].{path}"), part))

@@ -88,6 +88,16 @@ pub fn playing<'a>(call: &'a Call, place: &Place, keys: Option<&str>) -> Option<
     }
 }
 
+/// Returns the document after this play of an ask again, by the stored answer. `None` if the call has no such ask.
+#[must_use]
+pub fn playing_again<'a>(call: &'a Call, place: &AskPlace) -> Option<Playing<'a>> {
+    let steps = call.steps.as_ref()?;
+    match stored_keys(call, place) {
+        Some(keys) => steps.after_keys(place, keys),
+        None => steps.after_silence(place),
+    }
+}
+
 /// The keys that count for this try.
 fn stored_keys<'a>(call: &'a Call, place: &AskPlace) -> Option<&'a str> {
     let mut answers = call.answers.iter();

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Part, Playing, Prompt, Speech, Words},
-    twilio::{Element, opt_out_key, response, say, say_ssml, step_url},
+    twilio::{Element, opt_out_key, plays_audio, response, say, say_ssml, step_url},
 };
 
 /// Seconds that words without a question wait for the opt-out key.
@@ -13,7 +13,8 @@ const TIMEOUT_AFTER_WORDS: &str = "2";
 /// `url` is the signed URL of the request that it answers. `speech` is the call's voice and language. `notices` are spoken first.
 ///
 /// Keys cut off the words, because these are inside the `<Gather>`. If no key is pressed, the document ends with a redirect, which
-/// proves that everything was said. Words without a question are in a `<Gather>` too if the URL has an opt-out key.
+/// proves that everything was said. Words without a question are in a `<Gather>` too if the URL has an opt-out key. After a redirect
+/// with [`without_audio`](crate::twilio::without_audio) in its URL, the words are spoken instead of audio.
 #[must_use]
 pub fn render<'a>(
     playing: &Playing<'_>,
@@ -21,11 +22,12 @@ pub fn render<'a>(
     speech: &Speech,
     notices: impl IntoIterator<Item = &'a str>,
 ) -> String {
+    let plays_audio = plays_audio(url);
     let notice = notices.into_iter().flat_map(|text| says(text, speech));
     let prompts = playing
         .says
         .iter()
-        .flat_map(|&prompt| spoken(prompt, speech));
+        .flat_map(|&prompt| spoken(prompt, speech, plays_audio));
     let mut verbs: Vec<_> = notice.chain(prompts).collect();
     if let Some(asking) = &playing.asking {
         let most_digits = asking.ask.most_digits();
@@ -51,22 +53,31 @@ pub fn render<'a>(
             .attribute("timeout", TIMEOUT_AFTER_WORDS);
         verbs = vec![verbs.into_iter().fold(gather, Element::child)];
     }
+    // Twilio may skip audio that it can't play, and then the redirect would prove nothing.
+    let has_audio = plays_audio && playing.says.iter().any(|prompt| prompt.has_audio());
+    let at_end = if has_audio {
+        playing.clone().unproven().at_end()
+    } else {
+        playing.at_end()
+    };
     let redirect = Element::new("Redirect")
         .attribute("method", "POST")
-        .text(step_url(url, &playing.at_end()));
+        .text(step_url(url, &at_end));
     response(verbs.into_iter().chain([redirect]))
 }
 
-pub(super) fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
+pub(super) fn spoken(prompt: &Prompt, speech: &Speech, plays_audio: bool) -> Vec<Element<'static>> {
     prompt
         .parts()
         .iter()
         .flat_map(|part| {
             let speech = speech.of_part(part);
-            let times = 0..part.repeat;
-            times
-                .flat_map(|_| part_says(part, &speech))
-                .collect::<Vec<_>>()
+            let audio = part.audio_url.as_ref().filter(|_| plays_audio);
+            let once = || match audio {
+                Some(url) => vec![Element::new("Play").text(url.as_str().to_owned())],
+                None => part_says(part, &speech),
+            };
+            (0..part.repeat).flat_map(|_| once()).collect::<Vec<_>>()
         })
         .collect()
 }
