@@ -23,6 +23,8 @@ pub struct Callee {
     pub presses: Presses,
     /// The words that the called party says at a Gather for speech.
     pub says: Option<String>,
+    /// What the called party says, and how long after the answer.
+    pub remarks: Vec<(Duration, String)>,
     /// True if the called party is silent.
     pub silent: bool,
     /// True if recordings of the call are absent.
@@ -115,6 +117,11 @@ pub const TABLE: &[(&str, &str)] = &[
     ),
     ("+12125550116", "enters 4711# at a Gather"),
     (
+        "+12125550129",
+        "answers, and says \"Hello?\" and \"Yes, that works for me. Thank you.\"",
+    ),
+    (TRANSCRIPTS_FAIL, "answers; its transcripts fail"),
+    (
         "+1AAA555015N",
         "an answering machine picks up the first N calls, a person the others",
     ),
@@ -133,6 +140,15 @@ pub const TABLE: &[(&str, &str)] = &[
     ("+15005550004", "refused with 21216"),
 ];
 
+/// The number whose recordings can't be transcribed.
+const TRANSCRIPTS_FAIL: &str = "+12125550130";
+
+/// Returns true if the recordings of calls to this number can't be transcribed.
+#[must_use]
+pub fn transcripts_fail(number: &str) -> bool {
+    number == TRANSCRIPTS_FAIL
+}
+
 /// Returns the called party behind `number`. Without an entry in [`TABLE`] it answers after three seconds and listens.
 ///
 /// `earlier_calls` counts the calls that the simulator has created to the number before.
@@ -147,6 +163,7 @@ pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
         talks: Duration::from_secs(30),
         presses: Presses::default(),
         says: None,
+        remarks: Vec::new(),
         silent: false,
         recording_absent: false,
     };
@@ -214,6 +231,12 @@ pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
         },
         "+12125550116" => Callee {
             presses: Presses::always("W4w7w1w1#"),
+            ..listener
+        },
+        "+12125550129" => Callee {
+            remarks: [(1, "Hello?"), (9, "Yes, that works for me. Thank you.")]
+                .map(|(after, words)| (Duration::from_secs(after), words.to_owned()))
+                .into(),
             ..listener
         },
         _ => match FirstCalls::of(number) {

@@ -23,12 +23,24 @@ struct Script {
     /// The words at a Gather for speech.
     #[serde(default)]
     says: Option<String>,
+    /// What the called party says during the call, whatever it hears.
+    #[serde(default)]
+    remarks: Option<Vec<Remark>>,
     /// Seconds from the answer to the hang-up.
     #[serde(default)]
     hangs_up_after_seconds: Option<f64>,
     /// Seconds from the connection by a Dial to the hang-up.
     #[serde(default)]
     talks_seconds: Option<f64>,
+}
+
+/// Words that a called party says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remark {
+    /// Seconds from the answer.
+    after_seconds: f64,
+    words: String,
 }
 
 impl Scripted {
@@ -54,6 +66,12 @@ impl Scripted {
                     return Err(format!("{name} of {number} must be between 0 and 86400"));
                 }
             }
+            let mut remarks = script.remarks.iter().flatten();
+            if remarks.any(|remark| !(0.0..=86_400.0).contains(&remark.after_seconds)) {
+                return Err(format!(
+                    "after_seconds of {number} must be between 0 and 86400"
+                ));
+            }
         }
         Ok(Self(scripts))
     }
@@ -65,7 +83,15 @@ impl Scripted {
             return callee;
         };
         let hangs_up = script.hangs_up_after_seconds.map(Duration::from_secs_f64);
+        let remarks = script.remarks.as_ref().map(|remarks| {
+            let timed = |remark: &Remark| {
+                let after = Duration::from_secs_f64(remark.after_seconds);
+                (after, remark.words.clone())
+            };
+            remarks.iter().map(timed).collect()
+        });
         Callee {
+            remarks: remarks.unwrap_or(callee.remarks),
             presses: script.presses.clone().unwrap_or(callee.presses),
             says: script.says.clone().or(callee.says),
             hangs_up_after: hangs_up.or(callee.hangs_up_after),
@@ -95,6 +121,10 @@ mod tests {
             (
                 r#"{"+12125550123": {"talks_seconds": 86401}}"#,
                 "talks_seconds",
+            ),
+            (
+                r#"{"+12125550123": {"remarks": [{"after_seconds": -1, "words": "Hi"}]}}"#,
+                "after_seconds",
             ),
         ] {
             let error = Scripted::parse(json.as_bytes()).unwrap_err();
