@@ -67,6 +67,7 @@ OPTIONAL = {
     "HasHolidays": "Holidays",
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
+    "HasTranscriptionServices": "TranscriptionServices",
     "HasReservedConcurrency": "ReservedConcurrency",
     "HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency",
     "HasKmsKey": "KmsKeyArn",

@@ -2,7 +2,9 @@
 
 use super::{ConfigError, Settings};
 use crate::{
-    domain::{AllowedVoices, CallingHours, Holidays, PhoneNumber, Speech, TimeZone},
+    domain::{
+        AllowedVoices, CallingHours, Holidays, PhoneNumber, Speech, TimeZone, TranscriptionServices,
+    },
     variables::entries,
 };
 
@@ -33,6 +35,8 @@ pub struct CallConfig {
     pub ring_timeout_seconds: u32,
     /// `VOICE` and `LANGUAGE`: the defaults for calls.
     pub speech: Speech,
+    /// `TRANSCRIPTION_SERVICES`: the services that transcribe recordings, by language.
+    pub transcription_services: TranscriptionServices,
     /// `ALLOWED_VOICES`: the voices that a request may name.
     pub allowed_voices: AllowedVoices,
 }
@@ -125,6 +129,7 @@ impl Settings {
             time_limit_seconds: self.time_limit_seconds()?,
             ring_timeout_seconds: self.ring_timeout_seconds()?,
             speech: self.default_speech()?,
+            transcription_services: self.transcription_services()?,
             allowed_voices: self.values.parsed(
                 "ALLOWED_VOICES",
                 "basic,standard,neural",

@@ -58,6 +58,7 @@ impl Dialer {
             recording_url: &self.urls.recording,
             has_steps: call.steps.is_some(),
             record: call.recording_enabled,
+            transcribe: call.transcribe,
             machine_detection: call.machine_detection,
             ring_timeout_seconds: self.ring_timeout_seconds,
             time_limit_seconds: self.time_limit_seconds,

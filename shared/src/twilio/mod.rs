@@ -10,6 +10,7 @@ mod recordings;
 mod rest;
 mod signature;
 mod speech_parts;
+mod transcripts;
 mod twiml;
 mod webhook_url;
 
@@ -19,6 +20,7 @@ pub use client::TwilioClient;
 pub use dial::OutboundCall;
 pub use error::{BuildError, TwilioError};
 pub use signature::{Signed, form_pairs, sign};
+pub use transcripts::{HeardSentences, TranscriptDetails};
 pub use twiml::{
     Element, generate_twiml_response, hangup, response, say, say_and_hang_up, wait_and_redirect,
 };

@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 47] = [
+pub const VARIABLES: [&str; 50] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -38,6 +38,8 @@ pub const VARIABLES: [&str; 47] = [
     "SECRET_ID",
     "STACK_NAME",
     "STATUS_URL",
+    "TRANSCRIPTION_SERVICES",
+    "TRANSCRIPT_URL",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_API_BASE_URL",
     "TWILIO_API_KEY_SECRET",
@@ -45,6 +47,7 @@ pub const VARIABLES: [&str; 47] = [
     "TWILIO_AUTH_TOKEN",
     "TWILIO_AUTH_TOKEN_SECONDARY",
     "TWILIO_FROM_NUMBER",
+    "TWILIO_INTELLIGENCE_BASE_URL",
     "VOICE",
     "VOICE_URL",
     "WAKE_QUEUE_URL",
@@ -72,7 +75,7 @@ pub(crate) const SDK_VARIABLES: [&str; 4] = [
 ];
 
 /// Spoken texts, and lists, whose entries are trimmed and checked one by one. Only these may have blanks inside.
-pub(super) const WITH_BLANKS: [&str; 8] = [
+pub(super) const WITH_BLANKS: [&str; 9] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -81,4 +84,5 @@ pub(super) const WITH_BLANKS: [&str; 8] = [
     "CALLING_HOURS",
     "HOLIDAYS",
     "RECORDING_NOTICE",
+    "TRANSCRIPTION_SERVICES",
 ];

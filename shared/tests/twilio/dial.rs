@@ -34,6 +34,7 @@ pub async fn dial_as(
         recording_url: "https://example.com/twilio/recording",
         has_steps: false,
         record: false,
+        transcribe: false,
         machine_detection: None,
         ring_timeout_seconds: 30,
         time_limit_seconds: 600,

@@ -28,6 +28,7 @@ async fn waiting(stage: &Stage, twilio: &Twilio) -> (Call, String) {
         recording_url: testkit::BASE_URL,
         has_steps: false,
         record: false,
+        transcribe: false,
         machine_detection: None,
         ring_timeout_seconds: 30,
         time_limit_seconds: 600,

@@ -96,6 +96,10 @@ impl Admission {
         if let Some(steps) = &request.steps {
             self.scheduler.rules.check_steps(steps, voice, language)?;
         }
+        if request.transcribe {
+            let rules = &self.scheduler.rules;
+            rules.check_transcription(voice, language)?;
+        }
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
         let priority = request.priority;
         let call = Call::new(NewCall {

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     dao::{self, Callee, within},
     domain::{
-        Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, OutsideCallingHours, Priority,
-        RequestedTime, Retry, Timing, UserId, WaitingFor,
+        Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, NEEDS_RECORDING,
+        OutsideCallingHours, Priority, RequestedTime, Retry, Timing, UserId, WaitingFor,
     },
     service::rules::Line,
 };
@@ -100,6 +100,10 @@ impl Admission {
         if let Some(steps) = &changed.steps {
             self.scheduler.rules.check_steps(steps, voice, language)?;
         }
+        if changed.transcribe {
+            let rules = &self.scheduler.rules;
+            rules.check_transcription(voice, language)?;
+        }
         self.scheduler.rules.check_permanent(line, callee)?;
         let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());
         let waits = update.outside_calling_hours.0 != Some(OutsideCallingHours::Refuse);
@@ -171,6 +175,7 @@ fn with_content(call: &Call, update: &CallUpdate) -> Call {
         voice: update.voice.0.clone().unwrap_or(old.voice),
         language: update.language.0.clone().unwrap_or(old.language),
         recording_enabled: update.recording_enabled.0.unwrap_or(old.recording_enabled),
+        transcribe: update.transcribe.0.unwrap_or(old.transcribe),
         machine_detection: update.machine_detection.0.unwrap_or(old.machine_detection),
         metadata: update.metadata.0.clone().unwrap_or(old.metadata),
         retry: match &update.retry.0 {
@@ -209,6 +214,12 @@ fn check_times(
         faults.push(FieldFault {
             field: "steps",
             message: "can't be combined with script".to_owned(),
+        });
+    }
+    if changed.transcribe && !changed.recording_enabled {
+        faults.push(FieldFault {
+            field: "transcribe",
+            message: NEEDS_RECORDING.to_owned(),
         });
     }
     let is_of_batch = changed.batch_id.is_some();

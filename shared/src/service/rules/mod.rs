@@ -20,7 +20,8 @@ use crate::{
     config::{CallConfig, ConfigError},
     dao::Callee,
     domain::{
-        CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError, Steps, Voice,
+        CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError, Steps,
+        TranscriptionServices, Voice,
     },
 };
 
@@ -34,6 +35,7 @@ pub struct Rules {
     block_list: OnceLock<Vec<PhoneNumber>>,
     hours: Option<Hours>,
     speech: SpeechRules,
+    services: TranscriptionServices,
 }
 
 impl Rules {
@@ -70,6 +72,7 @@ impl Rules {
                 speech: config.speech.clone(),
                 allowed_voices: config.allowed_voices.clone(),
             },
+            services: config.transcription_services.clone(),
         })
     }
 
@@ -143,6 +146,32 @@ impl Rules {
         language: Option<&Language>,
     ) -> Result<(), CallRefusal> {
         self.speech.check_steps(steps, voice, language)
+    }
+
+    /// Checks whether a call in this voice and language can be transcribed, after [`Rules::check_speech`].
+    ///
+    /// # Errors
+    ///
+    /// `transcription_unavailable` if `TRANSCRIPTION_SERVICES` has no service for the call's language.
+    pub fn check_transcription(
+        &self,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Result<(), CallRefusal> {
+        let speech = self.speech.speech.of_call(voice, language);
+        let language = speech.map(|speech| speech.language);
+        let service = language.as_ref().and_then(|it| self.services.of(it));
+        if service.is_some() {
+            return Ok(());
+        }
+        let of_language = language.map_or_else(String::new, |it| format!(" for {}", it.as_str()));
+        Err(CallRefusal::of_field(
+            RefusalCode::TranscriptionUnavailable,
+            "transcribe",
+            format!(
+                "needs a transcription service{of_language}, which this stack does not have: leave the field out, or have an operator add the service"
+            ),
+        ))
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {
