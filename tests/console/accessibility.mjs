@@ -22,6 +22,10 @@ async function* views(page) {
   await page.getByRole("button", { name: "Place call" }).click();
   await page.locator("[aria-invalid]").first().waitFor();
   yield "call form with errors";
+  await page.getByLabel("The call", { exact: true }).selectOption("steps");
+  await page.getByRole("button", { name: "Place call" }).click();
+  await page.locator(".step [aria-invalid]").first().waitFor();
+  yield "call form with steps and errors";
   await page.keyboard.press("Escape");
   await open(page, `/calls/${call.call_id}`);
   await page.locator(".span").first().waitFor();

@@ -9,12 +9,14 @@ after(end);
 
 await import("./sign_in.mjs");
 await import("./calls.mjs");
+await import("./steps.mjs");
 await import("./scheduled.mjs");
 await import("./attempts.mjs");
 await import("./batches.mjs");
 await import("./access.mjs");
 await import("./recordings.mjs");
 await import("./audio.mjs");
+await import("./transcripts.mjs");
 await import("./users.mjs");
 await import("./outage.mjs");
 await import("./dialing.mjs");

@@ -67,6 +67,7 @@ OPTIONAL = {
     "HasHolidays": "Holidays",
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
+    "HasNotices": "Notices",
     "HasTranscriptionServices": "TranscriptionServices",
     "HasReservedConcurrency": "ReservedConcurrency",
     "HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency",

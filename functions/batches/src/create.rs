@@ -79,7 +79,7 @@ fn refused(refusal: BatchRefusal) -> Problem {
         BatchRefusal::Rule(refusal) => refusal.into(),
         BatchRefusal::Fields(faults) => {
             let errors = faults.into_iter().map(|fault| FieldError {
-                field: fault.field.to_owned(),
+                field: fault.field.into_owned(),
                 message: fault.message,
             });
             Problem::invalid_fields(errors.collect())

@@ -5,10 +5,12 @@ import { attemptsOf, attemptsView } from "./attempts.js";
 import { badge, maskedNumber, setBadge } from "./badge.js";
 import { callActions } from "./call_actions.js";
 import { facts, fault, undelivered, waiting } from "./call_facts.js";
+import { stepsView } from "./call_steps.js";
 import { h, icon, say, setText } from "./dom.js";
 import { LIVE, inWords, isErased, length, now, spoken, statusWord, talked, took } from "./format.js";
 import { Poller } from "./poll.js";
 import { isRunning, recordingView, recordingWords } from "./recording.js";
+import { resultWord } from "./results.js";
 import { failure, loading } from "./states.js";
 import { timeline } from "./timeline.js";
 
@@ -26,19 +28,22 @@ export function callView(main, { id, head }) {
   const path = `/calls/${segment(id)}`;
   const status = badge("initiated");
   const duration = h("span", { class: "talked" });
+  const result = h("span", { class: "result" });
   const number = h("span", { class: "to" });
   const reveal = h("button", { class: "button quiet", type: "button", "aria-pressed": "false" }, "Show number");
   const actions = callActions(
     () => call,
     () => poller.now(),
   );
-  const title = h("div", { class: "subtitle" }, status, duration, reveal);
+  const title = h("div", { class: "subtitle" }, status, result, duration, reveal);
   const heading = head("Call", actions.elements);
   const place = h("div", { class: "state" }, loading("the call"));
   const line = timeline();
   const notice = h("div");
   const story = attemptsView();
   const script = h("blockquote", { class: "spoken" });
+  const text = h("section", { class: "card" }, h("h2", {}, "Script"), script);
+  const steps = stepsView();
   const details = h("div");
   const audio = h("div", { class: "recordings" });
   const body = h(
@@ -48,8 +53,10 @@ export function callView(main, { id, head }) {
     notice,
     story.element,
     h("section", { class: "card" }, h("h2", {}, "Timeline"), line.element),
+    steps.answers,
     audio,
-    h("section", { class: "card" }, h("h2", {}, "Script"), script),
+    text,
+    steps.steps,
     h("section", { class: "card" }, h("h2", {}, "Details"), details),
   );
   main.append(h("a", { class: "up", href: "#/calls" }, icon("back"), "Calls"), heading, place, body);
@@ -86,7 +93,10 @@ export function callView(main, { id, head }) {
       showNumber();
     }
     setText(script, isErased(call) ? "erased" : spoken(call));
+    steps.update(call);
+    text.hidden = !steps.steps.hidden;
     setBadge(status, call.status);
+    setText(result, call.steps && call.result ? resultWord(call.result) : "");
     showTime();
     if (actions.update(call, attempts.at(-1))) heading.querySelector("h1").focus();
     const notices = [waiting(call), undelivered(call), fault(call)].filter(Boolean);
@@ -117,7 +127,11 @@ export function callView(main, { id, head }) {
     }
     for (const [name, recording] of wanted) {
       if (players.has(name)) continue;
-      const player = recordingView(recording, { running: isRunning(call, recording), deleted: () => poller.now() });
+      const player = recordingView(recording, {
+        running: isRunning(call, recording),
+        transcribed: call.transcribe,
+        deleted: () => poller.now(),
+      });
       player.element.classList.add("card");
       players.set(name, player);
       audio.append(player.element);
@@ -149,6 +163,8 @@ export function callView(main, { id, head }) {
         attempts = await attemptsOf(latest, signal);
         attemptsAt = now();
       }
+      const news = (latest.answers?.length ?? 0) - (call?.answers?.length ?? 0);
+      if (call && news > 0) say(`Pressed ${latest.answers.at(-1).digits}`);
       if (call && call.status !== latest.status) say(`The call is ${statusWord(latest.status).toLowerCase()}`);
       call = latest;
       show();

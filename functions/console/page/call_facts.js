@@ -6,6 +6,7 @@ import { twilioWords } from "./forms.js";
 import { fromNow, isErased, when, wholeTime } from "./format.js";
 import { withName } from "./names.js";
 import { endWords, waitWords } from "./reasons.js";
+import { deliveryWord, resultWord } from "./results.js";
 import { retryWords } from "./retry_fields.js";
 
 const SIP = {
@@ -89,6 +90,8 @@ export function facts(call, recording) {
     ["Recipient's own id", call.external_id],
     ["Placed by", call.created_by && `key “${call.created_by}”`],
     ["Dialling", OUTCOMES[call.dial_outcome]],
+    ["Result", call.result && resultWord(call.result)],
+    ["Said", deliveryWord(call.delivery)],
     ["Answered by", call.answered_by && (ANSWERED_BY[call.answered_by] ?? call.answered_by)],
     ["Recording", recording],
     ["Answering machine detection", { Enable: "on", DetectMessageEnd: "on, speaks after the greeting" }[call.machine_detection] ?? "off"],

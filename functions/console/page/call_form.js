@@ -1,12 +1,13 @@
 // The form that places a call, now or at a time.
 
 import { post, segment } from "./api.js";
-import { addGiven, area, section, speechFields, text } from "./controls.js";
+import { addGiven, area, choice, section, speechFields, text } from "./controls.js";
 import { h, setText, toast } from "./dom.js";
 import { field, formDialog, onceKey } from "./forms.js";
 import { masked, when } from "./format.js";
 import { personField } from "./person_field.js";
 import { retryFields } from "./retry_fields.js";
+import { stepsFields } from "./steps_fields.js";
 import { expiryField, hoursField, priorityField, whenFields } from "./time_fields.js";
 
 /** Says what becomes of a placed call. */
@@ -39,6 +40,21 @@ export function placeCall(user) {
     control: area(4),
     hint: "The text to speak, up to 3,000 characters.",
   });
+  const steps = stepsFields();
+  const kind = field({
+    name: "kind",
+    label: "The call",
+    control: choice([
+      ["script", "speaks a text"],
+      ["steps", "asks questions"],
+    ]),
+  });
+  const showKind = () => {
+    script.element.hidden = kind.control.value !== "script";
+    steps.element.hidden = kind.control.value !== "steps";
+  };
+  kind.control.addEventListener("change", showKind);
+  showKind();
   const speech = speechFields();
   const time = whenFields("Call");
   const expiry = expiryField("The call is not dialled at this time or later. Default: a day after its first allowed minute.");
@@ -57,11 +73,13 @@ export function placeCall(user) {
   formDialog({
     title: "New call",
     action: "Place call",
-    fields: [person, number, script, time, expiry, priority, hours, ...retry.fields, ...speech.fields],
+    fields: [person, number, kind, script, steps, time, expiry, priority, hours, ...retry.fields, ...speech.fields],
     body: [
       person.element,
       number.element,
+      kind.element,
       script.element,
+      steps.element,
       time.element,
       speech.recorded,
       section(
@@ -81,7 +99,7 @@ export function placeCall(user) {
         retry: retry.read(),
         user_id: await person.id(),
         to_number: number.control.value.trim(),
-        script: script.control.value,
+        ...(kind.control.value === "steps" ? { steps: steps.read() } : { script: script.control.value }),
       });
       return once((key) => post("/calls/outbound", body, key));
     },

@@ -102,11 +102,18 @@ export function twilioWords(code, message) {
   );
 }
 
+/** Finds the field of an error: the one with the longest path that the error's path begins with. */
+function placeOf(fault, fields) {
+  const isAt = ({ name }) => name === fault.field || fault.field.startsWith(`${name}.`) || fault.field.startsWith(`${name}[`);
+  return fields.filter(isAt).reduce((best, one) => (best && best.name.length >= one.name.length ? best : one), undefined);
+}
+
 /**
  * Opens a form in a dialog. `send()` calls the API and can throw a `Problem`. After a success, the dialog closes and
- * `done` gets the response. `body` is the content of the form, by default its fields.
+ * `done` gets the response. `body` is the content of the form, by default its fields. A field with `inner()` contains others.
  */
 export function formDialog({ title, fields, body = fields.map((one) => one.element), action, send, done }) {
+  const all = () => fields.flatMap((one) => [one, ...(one.inner?.() ?? [])]);
   const faults = summary();
   const submit = h("button", { class: "button primary", type: "submit" }, action);
   const close = h("button", { class: "button", type: "button", onclick: () => dialog.close() }, "Cancel");
@@ -126,7 +133,7 @@ export function formDialog({ title, fields, body = fields.map((one) => one.eleme
     submit.disabled = true;
     submit.setAttribute("aria-busy", "true");
     faults.clear();
-    fields.forEach((one) => one.show(null));
+    all().forEach((one) => one.show(null));
     try {
       const response = await send();
       dialog.close();
@@ -134,12 +141,12 @@ export function formDialog({ title, fields, body = fields.map((one) => one.eleme
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       const unplaced = problem.errors.filter((fault) => {
-        const place = fields.find((one) => one.name === fault.field || fault.field.startsWith(`${one.name}.`) || fault.field.startsWith(`${one.name}[`));
+        const place = placeOf(fault, all());
         place?.show(fault.field === place.name ? fault.message : `${fault.field}: ${fault.message}`);
         return !place;
       });
-      const all = problem.errors.length > 0 && unplaced.length === 0;
-      if (!all || problem.code !== "validation_failed") faults.show(problem, unplaced);
+      const areAllPlaced = problem.errors.length > 0 && unplaced.length === 0;
+      if (!areAllPlaced || problem.code !== "validation_failed") faults.show(problem, unplaced);
       form.querySelector("[aria-invalid]")?.focus();
       submit.textContent = problem.isOpen ? "Try again" : action;
     } finally {

@@ -104,7 +104,7 @@ pub(crate) fn place_problem(error: PlaceCallError) -> Problem {
         PlaceCallError::UserNotFound => Problem::not_found("user"),
         PlaceCallError::Invalid(faults) => {
             let errors = faults.into_iter().map(|fault| FieldError {
-                field: fault.field.to_owned(),
+                field: fault.field.into_owned(),
                 message: fault.message,
             });
             Problem::invalid_fields(errors.collect())

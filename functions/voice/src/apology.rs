@@ -1,18 +1,17 @@
-//! The apology that a person hears if the script can't be read. It is counted, and the queue takes `delivery: none` to the call's record.
+//! The end of a call that can't go on: an apology, or general thanks if the queue has taken the answer.
 
 use std::panic::AssertUnwindSafe;
 
-use axum::response::Response;
+use axum::{extract::State, middleware::Next, response::Response};
 use futures_util::FutureExt;
 use outdial::{
-    domain::{CallId, CallSid},
+    domain::{CallId, CallSid, Notice, Place, Speech},
     telemetry::metrics::{self, Count},
     twilio::hangup,
-    webhook::{QueuedWebhook, twiml},
+    webhook::twiml,
 };
-use tracing::field;
 
-use crate::app::App;
+use crate::{app::App, steps::StepRequest};
 
 /// The call in a voice request.
 pub(crate) struct VoiceRequest {
@@ -22,31 +21,48 @@ pub(crate) struct VoiceRequest {
     pub(crate) call_sid: Option<CallSid>,
     /// The request's id in the logs.
     pub(crate) request_id: String,
+    /// The speech of the call, as far as the URL knows it.
+    pub(crate) speech: Speech,
+    /// The place in the steps, if the call has some.
+    pub(crate) step: Option<StepRequest>,
     /// True if nothing is left to say, so that a failure ends the call without an apology.
     pub(crate) hangs_up: bool,
 }
 
 impl App {
     /// Returns the apology, and counts it.
-    pub(crate) fn apology(&self) -> Response {
+    pub(crate) fn apology(&self, speech: &Speech) -> Response {
         metrics::count(Count::Apology);
-        self.say(&self.speech.apology)
+        self.say_notice(Notice::Apology, speech)
     }
 
-    /// Returns the apology, counts it, and queues `delivery: none` for the call's record.
+    /// Ends a call that can't go on, with an apology. Queues that for the call's record, with the event of the request.
     ///
     /// A request that names no call is not counted: it is from `outdial doctor`, because Twilio always names one.
     ///
     /// A call that has said everything only hangs up.
     pub(crate) async fn apologize(&self, request: &VoiceRequest) -> Response {
+        if request.call_id.is_none() && request.call_sid.is_none() && !request.hangs_up {
+            return self.say_notice(Notice::Apology, &request.speech);
+        }
+        self.queue_end(request).await;
         if request.hangs_up {
             return twiml(hangup());
         }
-        if request.call_id.is_none() && request.call_sid.is_none() {
-            return self.say(&self.speech.apology);
+        self.apology(&request.speech)
+    }
+
+    /// Ends a call that can't go on because the database is unavailable. If the request brings an answer, and the queue has taken
+    /// it, the person hears general thanks. Otherwise as [`App::apologize`].
+    pub(crate) async fn thank_or_apologize(&self, request: &VoiceRequest) -> Response {
+        let answers = request.step.as_ref().is_some_and(StepRequest::is_answer);
+        if !answers || request.hangs_up {
+            return self.apologize(request).await;
         }
-        self.queue_undelivered(request).await;
-        self.apology()
+        if self.queue_end(request).await {
+            return self.say_notice(Notice::Thanks, &request.speech);
+        }
+        self.apology(&request.speech)
     }
 
     /// Runs the handler, and apologizes if it panics.
@@ -60,29 +76,20 @@ impl App {
             Err(_) => self.apologize(request).await,
         }
     }
+}
 
-    /// Queues `delivery: none`, within [`outdial::webhook::SEND_TIMEOUT`], because the person is waiting.
-    async fn queue_undelivered(&self, request: &VoiceRequest) {
-        let call_sid = request.call_sid.as_ref();
-        let logged_sid = call_sid.map(field::display);
-        let Some(queue) = &self.queue else {
-            tracing::error!(
-                call_sid = logged_sid,
-                error = "WEBHOOK_QUEUE_URL is not set",
-                "delivery none not queued"
-            );
-            return;
-        };
-        let message =
-            QueuedWebhook::undelivered(request.call_id, call_sid, request.request_id.clone());
-        match queue.send(&message).await {
-            Ok(()) => {
-                metrics::count(Count::SpilledWebhook);
-                tracing::warn!(call_sid = logged_sid, "delivery none queued");
-            }
-            Err(error) => {
-                tracing::error!(call_sid = logged_sid, %error, "delivery none not queued");
-            }
-        }
+/// Answers a panic before the handler knows the call: with a hang-up at the end of the steps, otherwise with the apology.
+pub(crate) async fn survive_panic(
+    State(app): State<App>,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    let url = request.uri().to_string();
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => match Place::of_pairs(&crate::steps::query_pairs(&url)) {
+            Some(Place::End(_)) => twiml(hangup()),
+            _ => app.apology(&app.speech_in(&url)),
+        },
     }
 }

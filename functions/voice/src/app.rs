@@ -6,10 +6,12 @@ use axum::{extract::FromRef, response::Response};
 use outdial::{
     config::{Settings, SpeechConfig, WebhookKind},
     dao::Dao,
-    domain::Speech,
+    domain::{Notice, Speech},
     twilio,
     webhook::{SignatureCheck, WebhookQueue, twiml},
 };
+
+use crate::steps::query_pairs;
 
 /// The function's state.
 #[derive(Clone)]
@@ -39,7 +41,37 @@ impl App {
 
     /// Returns TwiML that speaks the text in the default voice, and hangs up.
     pub(crate) fn say(&self, text: &str) -> Response {
-        let Speech { voice, language } = &self.speech.speech;
+        Self::say_with(text, &self.speech.speech)
+    }
+
+    /// Returns TwiML that speaks the notice, and hangs up.
+    pub(crate) fn say_notice(&self, notice: Notice, speech: &Speech) -> Response {
+        match self.speech.notice(notice, speech) {
+            Some((text, speech)) => Self::say_with(text, speech),
+            None => twiml(twilio::hangup()),
+        }
+    }
+
+    /// Returns TwiML that asks for a moment, and redirects to the URL.
+    pub(crate) fn one_moment(&self, speech: &Speech, url: &str) -> Response {
+        twiml(match self.speech.notice(Notice::Moment, speech) {
+            Some((text, Speech { voice, language })) => {
+                twilio::say_and_redirect(text, voice.as_str(), language.as_str(), url)
+            }
+            None => twilio::wait_and_redirect(url),
+        })
+    }
+
+    /// The speech of a call whose language is in this URL, without its document.
+    pub(crate) fn speech_in(&self, url: &str) -> Speech {
+        let pairs = query_pairs(url);
+        let language = pairs.iter().find(|(name, _)| name == twilio::LANGUAGE);
+        let language = language.and_then(|(_, tag)| tag.parse().ok());
+        self.speech.speech.of_stored(None, language.as_ref())
+    }
+
+    fn say_with(text: &str, speech: &Speech) -> Response {
+        let Speech { voice, language } = speech;
         twiml(twilio::say_and_hang_up(
             text,
             voice.as_str(),

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use outdial::{
     dao::VoiceLookup,
-    domain::{Call, CallSid, Speech},
+    domain::{Call, CallSid, Notice, Speech},
     service::double_dial::{DoubleDial, report_double_dial},
     telemetry::metrics::{self, Count},
 };
@@ -41,18 +41,14 @@ pub(crate) fn call_to_play(
 }
 
 /// The recording notice, if the person must hear one.
-pub(crate) fn hears_notice<'a>(app: &'a App, call: &Call) -> Option<&'a str> {
-    let notice = app.speech.recording_notice.as_deref();
-    notice.filter(|_| call.recording_enabled)
+pub(crate) fn hears_notice<'a>(app: &'a App, call: &Call, speech: &'a Speech) -> Option<&'a str> {
+    let notice = app.speech.notice(Notice::Recording, speech);
+    let notice = notice.filter(|_| call.recording_enabled);
+    notice.map(|(text, _)| text)
 }
 
 /// The voice and the language of a call.
 pub(crate) fn speech_of(app: &App, call: &Call) -> Speech {
-    let configured = &app.speech.speech;
     let (voice, language) = (call.voice.as_ref(), call.language.as_ref());
-    // Only calls of earlier versions have a language that no known voice speaks.
-    configured.of_call(voice, language).unwrap_or(Speech {
-        voice: configured.voice.clone(),
-        language: language.unwrap_or(&configured.language).clone(),
-    })
+    app.speech.speech.of_stored(voice, language)
 }

@@ -22,6 +22,7 @@ use crate::{
     post, path = "/twilio/voice", tag = "webhooks", operation_id = "twilio_voice",
     params(
         ("call_id" = Option<String>, Query, description = "The call's `call_id`"),
+        ("lang" = Option<String>, Query, description = "The call's language, for sentences that outdial speaks if the database does not respond"),
         ("retry" = Option<u32>, Query, description = "How many times this request was redirected to its own URL because the database did not respond", minimum = 1, maximum = 3),
         ("step" = Option<String>, Query, description = "The place of a call with steps: `start`, `end` or the `id` of an ask. Further parameters describe the play of the ask"),
         ("pressed" = Option<String>, Query, description = "The keys of the request before a redirect"),
@@ -36,17 +37,19 @@ use crate::{
 )]
 pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response {
     let call_sid = parse_voice(&form.body);
-    let step = StepRequest::of(&form);
     let failed_at = failed_at(&form);
     let is_at_end = matches!(failed_at, Some(Place::End(_)));
+    let step = StepRequest::of(&form);
     let request = VoiceRequest {
         call_id: form.call_id,
         call_sid: call_sid.as_ref().ok().cloned(),
         request_id: form.request_id,
+        speech: app.speech_in(&form.url),
         hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::is_end),
+        step,
     };
     let response = async {
-        match (&call_sid, &step) {
+        match (&call_sid, &request.step) {
             (Ok(sid), Some(step)) => steps::play(&app, &request, step, sid).await,
             (Ok(_), None) if is_at_end => twiml(twilio::hangup()),
             (Ok(sid), None) => look_up(&app, &request, sid, &form.url, failed_at).await,
@@ -103,11 +106,12 @@ fn instructions(app: &App, call: &Call, url: &str) -> Response {
     if call.hangup_requested {
         return twiml(twilio::hangup());
     }
-    let (notice, speech) = (hears_notice(app, call), speech_of(app, call));
+    let speech = speech_of(app, call);
+    let notice = hears_notice(app, call, &speech);
     if let Some(playing) = playing(call, &Place::Start, None) {
         return twiml(render(&playing, url, &speech, notice));
     }
-    let Some(script) = &call.script else {
+    let Some(script) = call.own_script() else {
         tracing::error!("call without script and steps");
         return app.say(GOODBYE);
     };

@@ -1,11 +1,10 @@
 //! `POST /twilio/voice`: answers Twilio's voice request with what the call says.
 //!
 //! A person is listening, so the answer to every signed request is 200 with TwiML. If the database does not respond, Twilio is
-//! redirected to the same URL up to three times, a second apart. Then it speaks an apology.
+//! redirected to the same URL up to three times, a second apart. Then the queue takes an answer, or the person hears an apology.
 
-use axum::{Router, routing::post};
+use axum::{Router, middleware, routing::post};
 use outdial::http::with_common_layers;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 
 pub use app::App;
@@ -14,6 +13,7 @@ mod apology;
 mod app;
 mod found;
 mod instructions;
+mod spill;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ pub fn router(app: App) -> Router {
 
 /// Answers a panic with the apology, even before the handler knows the call.
 fn with_apology(routes: Router, app: App) -> Router {
-    routes.layer(CatchPanicLayer::custom(move |_| app.apology()))
+    routes.layer(middleware::from_fn_with_state(app, apology::survive_panic))
 }
 
 #[derive(OpenApi)]

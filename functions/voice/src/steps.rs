@@ -40,6 +40,24 @@ impl StepRequest {
         })
     }
 
+    /// The place.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The keys, if the person pressed some.
+    pub(crate) fn keys(&self) -> Option<&str> {
+        self.keys.as_deref()
+    }
+
+    /// Returns true if the keys are an answer, as far as the URL knows.
+    pub(crate) fn is_answer(&self) -> bool {
+        match (&self.place, &self.keys) {
+            (Place::Ask(ask), Some(keys)) => ask.accepts(keys),
+            _ => false,
+        }
+    }
+
     /// Returns true if nothing is left to say: the answer is a hang-up, whatever fails.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self.place, Place::End(_))
@@ -52,7 +70,8 @@ pub(crate) fn failed_at(form: &SignedForm) -> Option<Place> {
     Place::of_pairs(&query_pairs(&url))
 }
 
-fn query_pairs(url: &str) -> Vec<(String, String)> {
+/// The decoded query parameters of a URL.
+pub(crate) fn query_pairs(url: &str) -> Vec<(String, String)> {
     let (_, query) = url.split_once('?').unwrap_or_default();
     let query = query.split('#').next().unwrap_or_default();
     form_pairs(query.as_bytes()).into_owned().collect()
@@ -73,6 +92,7 @@ pub(crate) async fn play(
     let call = match recorded {
         Ok(found) => match call_to_play(app, found, sid) {
             Ok(call) => call,
+            Err(_) if step.is_end() => return twiml(twilio::hangup()),
             Err(response) => return response,
         },
         Err(error) => {
@@ -82,9 +102,13 @@ pub(crate) async fn play(
                 && let Some(retry_url) = step_retry(url, keys)
             {
                 tracing::warn!(%error, call_sid = %sid, "step not stored, redirected");
-                return twiml(twilio::wait_and_redirect(&retry_url));
+                return app.one_moment(&request.speech, &retry_url);
             }
-            tracing::error!(%error, call_sid = %sid, "step not stored, apologized");
+            tracing::error!(%error, call_sid = %sid, "step not stored, call ended");
+            // The queue would not help with a call that can't be read.
+            if error.is_transient() {
+                return app.thank_or_apologize(request).await;
+            }
             return app.apologize(request).await;
         }
     };
@@ -95,7 +119,7 @@ pub(crate) async fn play(
         tracing::error!(call_sid = %sid, "unknown step, apologized");
         return app.apologize(request).await;
     };
-    let notice = hears_notice(app, &call).filter(|_| *place == Place::Start);
     let speech = speech_of(app, &call);
+    let notice = hears_notice(app, &call, &speech).filter(|_| *place == Place::Start);
     twiml(steps::render(&playing, url, &speech, notice))
 }

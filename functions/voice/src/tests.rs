@@ -8,7 +8,7 @@ use outdial::{
 };
 use testkit::{Queue, Request, Stage};
 
-use crate::{apology::VoiceRequest, app::App, with_apology};
+use crate::{apology::VoiceRequest, app::App, steps::StepRequest, with_apology};
 
 #[tokio::test]
 async fn panic_gets_an_apology_and_the_next_request_succeeds() {
@@ -37,6 +37,8 @@ async fn panic_of_a_known_call_queues_delivery_none() {
             call_id: form.call_id,
             call_sid: parse_voice(&form.body).ok(),
             request_id: form.request_id,
+            speech: app.speech_in(&form.url),
+            step: None,
             hangs_up: false,
         };
         app.guarded(&request, async { panic!("a defect") }).await
@@ -55,6 +57,43 @@ async fn panic_of_a_known_call_queues_delivery_none() {
     assert_eq!(messages[0]["topic"], "undelivered");
     assert_eq!(messages[0]["call_id"], id);
     assert_eq!(messages[0]["form"], format!("CallSid={sid}"));
+}
+
+#[tokio::test]
+async fn panic_at_the_end_of_steps_hangs_up_and_queues_the_end() {
+    let queue = Queue::new().await;
+    let stage = Stage::new().await.spilling_into(&queue);
+    let app = App::from_settings(&stage.settings()).unwrap();
+    let broken = post(async |State(app): State<App>, form: SignedForm| {
+        let request = VoiceRequest {
+            call_id: form.call_id,
+            call_sid: parse_voice(&form.body).ok(),
+            request_id: form.request_id.clone(),
+            speech: app.speech_in(&form.url),
+            step: StepRequest::of(&form),
+            hangs_up: true,
+        };
+        app.guarded(&request, async { panic!("a defect") }).await
+    });
+    let earlier = post(async || -> Response { panic!("a defect") });
+    let routes = Router::new()
+        .route("/twilio/voice", broken)
+        .route("/twilio/earlier", earlier);
+    let router = with_common_layers(with_apology(routes.with_state(app.clone()), app));
+    let sid = testkit::new_sid();
+    let query = "call_id=6ba7b810-9dad-11d1-80b4-00c04fd430c8&step=end&end=1";
+    for path in ["voice", "earlier"] {
+        let path = format!("/twilio/{path}?{query}");
+        let request = Request::webhook(&path, &[("CallSid", sid.as_str())]);
+        let answer = request.send(&router).await;
+        let text = answer.text();
+        assert!(text.contains("<Response><Hangup>"), "{text}");
+    }
+    let messages = queue.messages().await;
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(messages[0]["topic"], "step");
+    let form = format!("CallSid={sid}&step=end&end=1");
+    assert_eq!(messages[0]["form"], form);
 }
 
 #[track_caller]

@@ -6,6 +6,7 @@ mod event;
 mod json;
 mod recipients;
 mod signature;
+mod ssml;
 mod structured;
 mod template;
 mod twiml;
@@ -16,6 +17,7 @@ pub use event::event;
 pub use json::json;
 pub use recipients::recipients;
 pub use signature::signature;
+pub use ssml::ssml;
 pub use template::template;
 pub use twiml::twiml;
 pub use webhook::webhook;
@@ -24,7 +26,7 @@ pub use webhook::webhook;
 pub type Property = fn(&[u8]);
 
 /// Every property, with the name of its fuzz target.
-pub const TARGETS: [(&str, Property); 8] = [
+pub const TARGETS: [(&str, Property); 9] = [
     ("signature", signature),
     ("webhook", webhook),
     ("twiml", twiml),
@@ -33,4 +35,5 @@ pub const TARGETS: [(&str, Property); 8] = [
     ("event", event),
     ("recipients", recipients),
     ("template", template),
+    ("ssml", ssml),
 ];

@@ -7,6 +7,7 @@ use ring::digest::{SHA256, digest};
 
 pub use crate::secrets::Credentials;
 use crate::secrets::Secrets;
+use crate::simulator;
 
 /// The caller's variables for Lambda and the AWS SDK. A local stack hides them too.
 const AWS_VARIABLES: [&str; 5] = [
@@ -109,7 +110,7 @@ impl Environment {
         self.set("TWILIO_ACCOUNT_SID", &credentials.account_sid);
         self.set("TWILIO_AUTH_TOKEN", &credentials.auth_token);
         // Twilio's test number that is valid as a caller.
-        self.set("TWILIO_FROM_NUMBER", "+15005550006");
+        self.set("TWILIO_FROM_NUMBER", simulator::NUMBER);
         credentials
     }
 

@@ -18,6 +18,8 @@ use crate::workspace::Workspace;
 
 const GREETING: &str = "twilio-sim listening on ";
 
+/// The number that the simulator's account owns.
+pub const NUMBER: &str = "+15005550006";
 /// The simulator's service for transcripts.
 const TRANSCRIPTION_SERVICE: &str = "GAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// The language of [`TRANSCRIPTION_SERVICE`].

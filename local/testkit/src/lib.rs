@@ -20,7 +20,7 @@ pub use identity::{ACCOUNT_SID, API_KEY, AUTH_TOKEN, BASE_URL, FROM_NUMBER, api_
 pub use proxy::Proxy;
 pub use queue::Queue;
 pub use request::{Answer, Request, form};
-pub use samples::{new_call, new_scheduled_call, new_sid, new_user};
+pub use samples::{new_call, new_listening_call, new_scheduled_call, new_sid, new_user};
 pub use secret::{Secret, secret_with};
 pub use sent_commands::SentCommands;
 pub use stage::Stage;

@@ -7,7 +7,7 @@ use outdial::{
     domain::{Call, CallSid, DialOutcome, Email, NewCall, OutboundCallRequest, User, WaitingFor},
     http::FieldErrors,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::identity::FROM_NUMBER;
@@ -19,7 +19,31 @@ use crate::identity::FROM_NUMBER;
 /// Never.
 #[must_use]
 pub fn new_call() -> Call {
-    let request = json!({ "user_id": "", "to_number": "+12125550123", "script": "Hello." });
+    call_of(json!({ "user_id": "", "to_number": "+12125550123", "script": "Hello." }))
+}
+
+/// Creates an accepted call that asks for 1 or 2, by the name `confirm`. It isn't stored.
+///
+/// # Panics
+///
+/// Never.
+#[must_use]
+pub fn new_listening_call() -> Call {
+    call_of(json!({
+        "user_id": "",
+        "to_number": "+12125550123",
+        "steps": [
+            { "say": "You have an appointment on Monday." },
+            {
+                "id": "confirm",
+                "ask": "Press 1 to confirm, or 2 to cancel.",
+                "options": { "1": { "outcome": "confirmed" }, "2": { "outcome": "canceled" } },
+            },
+        ],
+    }))
+}
+
+fn call_of(request: Value) -> Call {
     let request: OutboundCallRequest =
         deserr::deserialize::<_, _, FieldErrors>(request).expect("a valid request");
     let user_id = ObjectId::new().to_hex();

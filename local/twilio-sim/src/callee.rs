@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::answerer::{Answerer, Greeting};
 use crate::presses::Presses;
 
 /// The behaviour of the called party.
@@ -13,8 +14,14 @@ pub struct Callee {
     pub rings: Duration,
     /// The outcome of dialling.
     pub outcome: Outcome,
-    /// The result of answering machine detection.
-    pub answered_by: AnsweredBy,
+    /// Who picks up.
+    pub answerer: Answerer,
+    /// The greeting of a machine.
+    pub greeting: Greeting,
+    /// Whom answering machine detection takes it for.
+    pub detected_as: Option<Answerer>,
+    /// The time from the answer until detection has its result. `None`: as long as it usually takes.
+    pub detected_after: Option<Duration>,
     /// The time from the answer until the called party hangs up.
     pub hangs_up_after: Option<Duration>,
     /// The time that the called party talks when a Dial has connected it. Then it hangs up.
@@ -42,45 +49,6 @@ pub enum Outcome {
     NeverAnswers,
     /// The carrier can't place the call.
     Fails,
-}
-
-/// A person or a kind of machine, for answering machine detection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnsweredBy {
-    /// A person.
-    Human,
-    /// An answering machine.
-    Machine,
-    /// A fax.
-    Fax,
-    /// Silence, so detection finds nothing.
-    Unknown,
-}
-
-impl AnsweredBy {
-    /// Returns Twilio's `AnsweredBy`. For a machine, it depends on whether detection waits for the end of the greeting.
-    #[must_use]
-    pub fn value(self, detect_message_end: bool) -> &'static str {
-        match self {
-            Self::Human => "human",
-            Self::Machine if detect_message_end => "machine_end_beep",
-            Self::Machine => "machine_start",
-            Self::Fax => "fax",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Returns the time that detection takes.
-    #[must_use]
-    pub fn detection_time(self, detect_message_end: bool) -> Duration {
-        Duration::from_secs(match self {
-            Self::Human => 2,
-            Self::Machine if detect_message_end => 8,
-            Self::Machine => 4,
-            Self::Fax => 3,
-            Self::Unknown => 5,
-        })
-    }
 }
 
 /// The special numbers and their descriptions in the help text.
@@ -117,6 +85,15 @@ pub const TABLE: &[(&str, &str)] = &[
     ),
     ("+12125550116", "enters 4711# at a Gather"),
     (
+        "+12125550117",
+        "an answering machine whose greeting takes 45 seconds",
+    ),
+    ("+12125550118", "an answering machine without a beep"),
+    (
+        "+12125550119",
+        "a person whom detection takes for an answering machine",
+    ),
+    (
         "+12125550129",
         "answers, and says \"Hello?\" and \"Yes, that works for me. Thank you.\"",
     ),
@@ -149,103 +126,128 @@ pub fn transcripts_fail(number: &str) -> bool {
     number == TRANSCRIPTS_FAIL
 }
 
+/// The called party that answers after three seconds and listens.
+const LISTENER: Callee = Callee {
+    queued: Duration::from_millis(200),
+    rings: Duration::from_secs(3),
+    outcome: Outcome::Answers,
+    answerer: Answerer::Person,
+    greeting: Greeting::USUAL,
+    detected_as: None,
+    detected_after: None,
+    hangs_up_after: None,
+    talks: Duration::from_secs(30),
+    presses: Presses::NONE,
+    says: None,
+    remarks: Vec::new(),
+    silent: false,
+    recording_absent: false,
+};
+
+fn machine(greeting: Greeting) -> Callee {
+    Callee {
+        answerer: Answerer::Machine,
+        greeting,
+        ..LISTENER
+    }
+}
+
 /// Returns the called party behind `number`. Without an entry in [`TABLE`] it answers after three seconds and listens.
 ///
 /// `earlier_calls` counts the calls that the simulator has created to the number before.
 #[must_use]
 pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
-    let listener = Callee {
-        queued: Duration::from_millis(200),
-        rings: Duration::from_secs(3),
-        outcome: Outcome::Answers,
-        answered_by: AnsweredBy::Human,
-        hangs_up_after: None,
-        talks: Duration::from_secs(30),
-        presses: Presses::default(),
-        says: None,
-        remarks: Vec::new(),
-        silent: false,
-        recording_absent: false,
-    };
     match number {
         "+12125550101" => Callee {
             outcome: Outcome::Busy,
-            ..listener
+            ..LISTENER
         },
         "+12125550102" => Callee {
             outcome: Outcome::NeverAnswers,
-            ..listener
+            ..LISTENER
         },
         "+12125550103" => Callee {
             outcome: Outcome::Fails,
-            ..listener
+            ..LISTENER
         },
         "+12125550104" => Callee {
-            answered_by: AnsweredBy::Machine,
-            ..listener
+            answerer: Answerer::Machine,
+            ..LISTENER
         },
         "+12125550105" => Callee {
             hangs_up_after: Some(Duration::from_secs(4)),
-            ..listener
+            ..LISTENER
         },
         "+12125550106" => Callee {
             presses: Presses::always("W1"),
-            ..listener
+            ..LISTENER
         },
         "+12125550107" => Callee {
             says: Some("yes".to_owned()),
-            ..listener
+            ..LISTENER
         },
         "+12125550108" => Callee {
             silent: true,
-            answered_by: AnsweredBy::Unknown,
-            ..listener
+            answerer: Answerer::Silence,
+            ..LISTENER
         },
         "+12125550109" => Callee {
             queued: Duration::from_secs(30),
-            ..listener
+            ..LISTENER
         },
         "+12125550110" => Callee {
             recording_absent: true,
-            ..listener
+            ..LISTENER
         },
         "+12125550111" => Callee {
-            answered_by: AnsweredBy::Fax,
-            ..listener
+            answerer: Answerer::Fax,
+            ..LISTENER
         },
         "+12125550112" => Callee {
             rings: Duration::from_secs(25),
-            ..listener
+            ..LISTENER
         },
         "+12125550113" => Callee {
             presses: Presses::at_gathers(&["", "W1"]),
-            ..listener
+            ..LISTENER
         },
         "+12125550114" => Callee {
             presses: Presses::at_gathers(&["W9", "W1"]),
-            ..listener
+            ..LISTENER
         },
         "+12125550115" => Callee {
             presses: Presses::at_gathers(&["W*", "W1"]),
-            ..listener
+            ..LISTENER
         },
         "+12125550116" => Callee {
             presses: Presses::always("W4w7w1w1#"),
-            ..listener
+            ..LISTENER
+        },
+        "+12125550117" => machine(Greeting {
+            length: Duration::from_secs(45),
+            beeps: true,
+        }),
+        "+12125550118" => machine(Greeting {
+            beeps: false,
+            ..Greeting::USUAL
+        }),
+        "+12125550119" => Callee {
+            detected_as: Some(Answerer::Machine),
+            ..LISTENER
         },
         "+12125550129" => Callee {
             remarks: [(1, "Hello?"), (9, "Yes, that works for me. Thank you.")]
                 .map(|(after, words)| (Duration::from_secs(after), words.to_owned()))
                 .into(),
-            ..listener
+            ..LISTENER
         },
         _ => match FirstCalls::of(number) {
             Some(first) if earlier_calls() < first.calls => Callee {
                 outcome: first.outcome,
-                answered_by: first.answered_by,
-                ..listener
+                answerer: first.answerer,
+                ..LISTENER
             },
-            _ => listener,
+            _ => LISTENER,
         },
     }
 }
@@ -255,7 +257,7 @@ struct FirstCalls {
     /// The number of these calls.
     calls: usize,
     outcome: Outcome,
-    answered_by: AnsweredBy,
+    answerer: Answerer,
 }
 
 impl FirstCalls {
@@ -264,17 +266,17 @@ impl FirstCalls {
         let digits = number.strip_prefix("+1")?;
         let mut end = digits.get(3..)?.strip_prefix("55501")?.chars();
         let (kind, calls) = (end.next()?, end.next()?.to_digit(10)?);
-        let (outcome, answered_by) = match kind {
-            '5' => (Outcome::Answers, AnsweredBy::Machine),
-            '6' => (Outcome::Busy, AnsweredBy::Human),
-            '7' => (Outcome::NeverAnswers, AnsweredBy::Human),
-            '8' => (Outcome::Fails, AnsweredBy::Human),
+        let (outcome, answerer) = match kind {
+            '5' => (Outcome::Answers, Answerer::Machine),
+            '6' => (Outcome::Busy, Answerer::Person),
+            '7' => (Outcome::NeverAnswers, Answerer::Person),
+            '8' => (Outcome::Fails, Answerer::Person),
             _ => return None,
         };
         end.next().is_none().then_some(Self {
             calls: calls as usize,
             outcome,
-            answered_by,
+            answerer,
         })
     }
 }

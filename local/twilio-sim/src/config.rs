@@ -56,6 +56,8 @@ pub struct Config {
     pub dial_action_after_hangup: bool,
     /// Refuse URLs that Twilio's servers couldn't reach.
     pub strict_urls: bool,
+    /// Request the action of a Gather that an update cuts off, with the keys so far. Twilio does not document whether it does.
+    pub report_cut_gathers: bool,
     /// The data file, which keeps calls and recordings for the next run.
     pub data: Option<PathBuf>,
 }
@@ -80,6 +82,7 @@ impl Default for Config {
             max_concurrent_calls: None,
             dial_action_after_hangup: true,
             strict_urls: false,
+            report_cut_gathers: false,
             data: None,
         }
     }

@@ -128,6 +128,8 @@ fn report(call: &Call, recordings: &[Value]) -> Value {
         "ended_by": call.ended_by.map(EndedBy::as_str),
         "spoken": call.spoken,
         "interrupted": call.interrupted,
+        "heard": call.heard,
+        "machine": call.machine.map(|machine| machine.report(&call.heard)),
         "bridged_seconds": call.bridged_seconds,
         "callbacks": { "sent": call.callbacks_sent, "delivered": call.callbacks_delivered },
         "recordings": recordings,

@@ -4,6 +4,7 @@
 //! The called number decides how a call goes; a fault plan decides what fails. Each request to create a call is recorded with
 //! the moment of its arrival and the local time of the called party.
 
+pub mod answerer;
 pub mod callee;
 pub mod clock;
 pub mod config;

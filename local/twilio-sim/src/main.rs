@@ -58,7 +58,7 @@ struct Args {
     /// Fault plan (JSON): the faults to inject
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
-    /// Called parties (JSON): what each number presses, and when it hangs up
+    /// Called parties (JSON): who picks up at each number, what it presses, and when it hangs up
     #[arg(long, value_name = "FILE")]
     callees: Option<PathBuf>,
     /// Intelligence service that transcribes recordings: its SID, its language, and the URL that hears of transcripts; repeatable
@@ -89,6 +89,9 @@ struct Args {
     /// Refuse webhook URLs that are not https or point to this machine (21205), like Twilio
     #[arg(long)]
     strict_urls: bool,
+    /// Request the action of a Gather that an update cuts off, with the keys so far
+    #[arg(long)]
+    report_cut_gathers: bool,
 }
 
 #[tokio::main]
@@ -127,6 +130,7 @@ async fn run(args: Args) -> Result<(), String> {
         max_concurrent_calls: args.max_concurrent_calls.map(|most| most as usize),
         dial_action_after_hangup: !args.no_dial_action_after_hangup,
         strict_urls: args.strict_urls,
+        report_cut_gathers: args.report_cut_gathers,
         data: args.data,
     };
     let simulator = Simulator::bind(config)

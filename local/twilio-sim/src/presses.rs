@@ -19,6 +19,12 @@ pub struct Presses {
 const MOST: usize = 100;
 
 impl Presses {
+    /// No keys.
+    pub const NONE: Self = Self {
+        gathers: Vec::new(),
+        repeats_last: false,
+    };
+
     /// These keys at every Gather.
     #[must_use]
     pub fn always(keys: &str) -> Self {

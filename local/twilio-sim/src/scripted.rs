@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::answerer::{Answerer, Greeting};
 use crate::callee::Callee;
 use crate::phone_number::e164;
 use crate::presses::Presses;
@@ -29,6 +30,21 @@ struct Script {
     /// Seconds from the answer to the hang-up.
     #[serde(default)]
     hangs_up_after_seconds: Option<f64>,
+    /// Who picks up.
+    #[serde(default)]
+    answerer: Option<Answerer>,
+    /// Seconds from the answer to the end of a machine's greeting.
+    #[serde(default)]
+    greeting_seconds: Option<f64>,
+    /// Whether the greeting ends with a beep.
+    #[serde(default)]
+    beeps: Option<bool>,
+    /// Whom machine detection takes the called party for.
+    #[serde(default)]
+    detected_as: Option<Answerer>,
+    /// Seconds from the answer to the result of machine detection.
+    #[serde(default)]
+    detected_after_seconds: Option<f64>,
     /// Seconds from the connection by a Dial to the hang-up.
     #[serde(default)]
     talks_seconds: Option<f64>,
@@ -58,20 +74,7 @@ impl Scripted {
                     "{number:?} must be in E.164 format, for example +12125550123"
                 ));
             }
-            for (name, seconds) in [
-                ("hangs_up_after_seconds", script.hangs_up_after_seconds),
-                ("talks_seconds", script.talks_seconds),
-            ] {
-                if !(0.0..=86_400.0).contains(&seconds.unwrap_or_default()) {
-                    return Err(format!("{name} of {number} must be between 0 and 86400"));
-                }
-            }
-            let mut remarks = script.remarks.iter().flatten();
-            if remarks.any(|remark| !(0.0..=86_400.0).contains(&remark.after_seconds)) {
-                return Err(format!(
-                    "after_seconds of {number} must be between 0 and 86400"
-                ));
-            }
+            script.check(number)?;
         }
         Ok(Self(scripts))
     }
@@ -82,7 +85,8 @@ impl Scripted {
         let Some(script) = self.0.get(number) else {
             return callee;
         };
-        let hangs_up = script.hangs_up_after_seconds.map(Duration::from_secs_f64);
+        let time = |seconds: Option<f64>| seconds.map(Duration::from_secs_f64);
+        let greeting = callee.greeting;
         let remarks = script.remarks.as_ref().map(|remarks| {
             let timed = |remark: &Remark| {
                 let after = Duration::from_secs_f64(remark.after_seconds);
@@ -94,12 +98,40 @@ impl Scripted {
             remarks: remarks.unwrap_or(callee.remarks),
             presses: script.presses.clone().unwrap_or(callee.presses),
             says: script.says.clone().or(callee.says),
-            hangs_up_after: hangs_up.or(callee.hangs_up_after),
-            talks: script
-                .talks_seconds
-                .map_or(callee.talks, Duration::from_secs_f64),
+            hangs_up_after: time(script.hangs_up_after_seconds).or(callee.hangs_up_after),
+            answerer: script.answerer.unwrap_or(callee.answerer),
+            greeting: Greeting {
+                length: time(script.greeting_seconds).unwrap_or(greeting.length),
+                beeps: script.beeps.unwrap_or(greeting.beeps),
+            },
+            detected_as: script.detected_as.or(callee.detected_as),
+            detected_after: time(script.detected_after_seconds).or(callee.detected_after),
+            talks: time(script.talks_seconds).unwrap_or(callee.talks),
             ..callee
         }
+    }
+}
+
+impl Script {
+    /// Checks that each time is within a day.
+    fn check(&self, number: &str) -> Result<(), String> {
+        for (field, seconds) in [
+            ("hangs_up_after_seconds", self.hangs_up_after_seconds),
+            ("talks_seconds", self.talks_seconds),
+            ("greeting_seconds", self.greeting_seconds),
+            ("detected_after_seconds", self.detected_after_seconds),
+        ] {
+            if !(0.0..=86_400.0).contains(&seconds.unwrap_or_default()) {
+                return Err(format!("{field} of {number} must be between 0 and 86400"));
+            }
+        }
+        let mut remarks = self.remarks.iter().flatten();
+        if remarks.any(|remark| !(0.0..=86_400.0).contains(&remark.after_seconds)) {
+            return Err(format!(
+                "after_seconds of {number} must be between 0 and 86400"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -117,6 +149,14 @@ mod tests {
             (
                 r#"{"+12125550123": {"hangs_up_after_seconds": -1}}"#,
                 "between",
+            ),
+            (
+                r#"{"+12125550123": {"greeting_seconds": 1e9}}"#,
+                "greeting_seconds of",
+            ),
+            (
+                r#"{"+12125550123": {"answerer": "robot"}}"#,
+                "unknown variant",
             ),
             (
                 r#"{"+12125550123": {"talks_seconds": 86401}}"#,

@@ -1,10 +1,14 @@
-//! Speech: voice, language, apology and recording notice.
+//! Speech: voice, language, and the sentences that the service itself speaks.
 
 use super::{ConfigError, Settings};
-use crate::domain::{Script, Speech};
+use crate::domain::{Notice, Notices, Script, Speech};
 
 /// The default of `APOLOGY`.
 pub const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
+/// The default of the notice `moment`.
+const DEFAULT_MOMENT: &str = "One moment, please.";
+/// The default of the notice `thanks`.
+const DEFAULT_THANKS: &str = "Thank you. Your answer was received. Goodbye.";
 
 /// Voice, language, and the texts other than scripts that `voice` speaks.
 #[derive(Debug, Clone)]
@@ -15,10 +19,34 @@ pub struct SpeechConfig {
     pub apology: String,
     /// `RECORDING_NOTICE`: spoken before the script of a recorded call.
     pub recording_notice: Option<String>,
+    /// `NOTICES`: sentences by language.
+    pub notices: Notices,
+}
+
+impl SpeechConfig {
+    /// Returns a notice for a call with this speech, and the speech to say it with. `None` if there is none in its language.
+    ///
+    /// A recording notice without a translation is `RECORDING_NOTICE`. An apology, a moment and thanks without a translation
+    /// are said in the default language.
+    #[must_use]
+    pub fn notice<'a>(&'a self, notice: Notice, call: &'a Speech) -> Option<(&'a str, &'a Speech)> {
+        if let Some(text) = self.notices.find(&call.language, notice) {
+            return Some((text, call));
+        }
+        let by_default = match notice {
+            Notice::Identity | Notice::OptOut => return None,
+            Notice::Recording => return Some((self.recording_notice.as_deref()?, call)),
+            Notice::Apology => &self.apology,
+            Notice::Moment => DEFAULT_MOMENT,
+            Notice::Thanks => DEFAULT_THANKS,
+        };
+        let own = self.notices.find(&self.speech.language, notice);
+        Some((own.unwrap_or(by_default), &self.speech))
+    }
 }
 
 impl Settings {
-    /// Parses `VOICE`, `LANGUAGE`, `APOLOGY` and `RECORDING_NOTICE`.
+    /// Parses `VOICE`, `LANGUAGE`, `APOLOGY`, `RECORDING_NOTICE` and `NOTICES`.
     ///
     /// # Errors
     ///
@@ -37,7 +65,15 @@ impl Settings {
             speech: self.default_speech()?,
             apology: text("APOLOGY")?.unwrap_or_else(|| DEFAULT_APOLOGY.to_owned()),
             recording_notice: text("RECORDING_NOTICE")?,
+            notices: self.notices()?,
         })
+    }
+
+    /// Parses `NOTICES`.
+    fn notices(&self) -> Result<Notices, ConfigError> {
+        let text = self.values.get("NOTICES")?;
+        text.map_or(Ok(Notices::default()), str::parse)
+            .map_err(|fault| ConfigError::new(format!("NOTICES is malformed: {fault}")))
     }
 
     /// Parses `VOICE` and `LANGUAGE`.
@@ -71,5 +107,46 @@ mod tests {
         assert_eq!(config.recording_notice, None);
         assert!(settings([("APOLOGY", "a\u{7}")]).speech().is_err());
         assert!(settings([("VOICE", "a b")]).speech().is_err());
+    }
+
+    #[test]
+    fn notice_without_a_translation_is_said_in_the_default_language_if_at_all() {
+        let config = settings([
+            ("LANGUAGE", "fr-FR"),
+            ("APOLOGY", "Pardon."),
+            ("RECORDING_NOTICE", "Recorded."),
+            (
+                "NOTICES",
+                "{\n\"es\": {\"apology\": \"Perdon.\"}, \"fr\": {\"thanks\": \"Merci.\"}}",
+            ),
+        ]);
+        let config = config.speech().unwrap();
+        let of = |notice, language: &str| {
+            let call = config
+                .speech
+                .of_stored(None, Some(&language.parse().unwrap()));
+            let (text, speech) = config.notice(notice, &call)?;
+            Some((text.to_owned(), speech.language.as_str().to_owned()))
+        };
+        for (notice, language, expected) in [
+            (Notice::Apology, "es-MX", Some(("Perdon.", "es-MX"))),
+            (Notice::Apology, "de-DE", Some(("Pardon.", "fr-FR"))),
+            (Notice::Thanks, "es-MX", Some(("Merci.", "fr-FR"))),
+            (Notice::Moment, "es-MX", Some((DEFAULT_MOMENT, "fr-FR"))),
+            (Notice::Recording, "de-DE", Some(("Recorded.", "de-DE"))),
+            (Notice::Identity, "fr-FR", None),
+        ] {
+            let expected = expected.map(|(text, tag)| (text.to_owned(), tag.to_owned()));
+            assert_eq!(of(notice, language), expected, "{notice:?} {language}");
+        }
+    }
+
+    #[test]
+    fn malformed_notices_are_refused_by_place() {
+        let error = settings([("NOTICES", r#"{"en": {"identity": ""}}"#)]).speech();
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "NOTICES is malformed: en.identity must be a text of 1 to 500 characters that XML 1.0 allows"
+        );
     }
 }

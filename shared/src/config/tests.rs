@@ -288,6 +288,7 @@ fn every_variable_is_tested_and_documented() {
             "APOLOGY",
             "ENVIRONMENT",
             "LOG_LEVEL",
+            "NOTICES",
             "RECORDING_NOTICE",
             "SECRET_ID",
             "STACK_NAME",

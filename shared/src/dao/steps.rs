@@ -30,6 +30,8 @@ pub enum StepEvent {
     Unanswered(StepId),
     /// The steps went on to their end. True if everything was certainly played to its end.
     Ended(bool),
+    /// A failure ended the steps early.
+    CutOff,
 }
 
 impl Dao {
@@ -80,6 +82,9 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
         StepEvent::Ended(_) => {
             changes.insert("steps_ended", true);
         }
+        StepEvent::CutOff => {
+            changes.insert("cut_off", true);
+        }
     }
     let is_ours = bson!({ "$eq": ["$twilio_sid", sid.as_str()] });
     let is_change: Vec<_> = changes
@@ -102,6 +107,10 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
 fn delivery(event: &StepEvent) -> Bson {
     if *event == StepEvent::Ended(true) {
         return Delivery::Full.as_str().into();
+    }
+    if *event == StepEvent::CutOff {
+        // Otherwise the first words were stored before.
+        return bson!({ "$ifNull": ["$delivery", Delivery::None.as_str()] });
     }
     let full = Delivery::Full.as_str();
     if_else(

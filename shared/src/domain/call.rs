@@ -63,10 +63,11 @@ pub struct Call {
     /// [`CallStatus::rank`] of `status`. Missing in documents of the earlier service.
     #[serde(default)]
     pub status_rank: i32,
-    /// The text to speak. `None` if the call has steps.
+    /// The text to speak. If the call has steps, it is their text, which only earlier versions of this service read:
+    /// [`Call::own_script`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<Script>,
-    /// The steps, instead of a script.
+    /// The steps, which count instead of the script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<Steps>,
     /// The voice, if the request has one.
@@ -139,6 +140,9 @@ pub struct Call {
     /// True if the steps went on to their end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub steps_ended: bool,
+    /// True if a failure ended the steps early: the person heard an apology or general thanks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut_off: bool,
     /// The timeline, sorted by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`] entries.
     #[serde(default)]
     pub events: Vec<CallEvent>,

@@ -21,20 +21,24 @@ mod idempotency;
 mod invalid_value;
 mod languages;
 mod metadata;
+mod notices;
 mod pace;
 mod recipient;
 mod recording;
 mod request;
 mod requested_time;
 mod retry_request;
+mod say_size;
 mod script;
 mod script_template;
 mod script_variables;
 mod speech;
 mod speech_names;
+mod ssml;
 mod status_reason;
 mod steps;
 mod string_map;
+mod text_place;
 mod time_format;
 mod time_range;
 mod time_zone;
@@ -62,6 +66,7 @@ pub use id::{BatchId, CallId, CallSid, RecordingId, RecordingSid, TranscriptSid,
 pub use idempotency::Idempotency;
 pub use invalid_value::InvalidValue;
 pub use metadata::Metadata;
+pub use notices::{Notice, Notices};
 pub use pace::Pace;
 pub use recipient::{ExternalId, InvalidField, Recipient, RecipientParts};
 pub use recording::{Recording, RecordingStatus};
@@ -71,11 +76,13 @@ pub use request::{
 };
 pub use requested_time::RequestedTime;
 pub use retry_request::RetryRequest;
+pub use say_size::SaySize;
 pub use script::{Script, is_xml_char};
 pub use script_template::{RenderError, ScriptTemplate};
 pub use script_variables::ScriptVariables;
 pub use speech::Speech;
 pub use speech_names::{Language, Voice};
+pub use ssml::{Ssml, SsmlElement, SsmlNode};
 pub use status_reason::StatusReason;
 pub use steps::{
     Action, Answer, Ask, AskPlace, Asking, Keys, Outcome, OwnResult, Part, Place, Playing, Prompt,

@@ -15,6 +15,11 @@ pub struct Script(String);
 pub const SCRIPT_MAX: usize = 3_000;
 
 impl Script {
+    /// The script of a call that says nothing.
+    pub(super) fn silent() -> Self {
+        Self(" ".to_owned())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

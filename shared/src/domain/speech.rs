@@ -1,7 +1,7 @@
 //! Speech: which voice speaks which language, if a request names one, both or neither.
 
 use super::{
-    Language, Voice,
+    Language, Part, Voice,
     languages::{self, Spoken},
     voices::VoiceClass,
 };
@@ -45,6 +45,23 @@ impl Speech {
             (Some(voice), None) => Some(self.with_voice(voice)),
             (None, Some(language)) => self.with_language(language),
         }
+    }
+
+    /// The speech of a part of a call's steps. `self` is the call's. A language that no known voice speaks changes nothing.
+    #[must_use]
+    pub fn of_part(&self, part: &Part) -> Self {
+        self.of_call(part.voice.as_ref(), part.language.as_ref())
+            .unwrap_or_else(|| self.clone())
+    }
+
+    /// The speech of a stored call with these. `self` is the configured speech.
+    #[must_use]
+    pub fn of_stored(&self, voice: Option<&Voice>, language: Option<&Language>) -> Self {
+        // Only calls of earlier versions have a language that no known voice speaks.
+        self.of_call(voice, language).unwrap_or_else(|| Self {
+            voice: self.voice.clone(),
+            language: language.unwrap_or(&self.language).clone(),
+        })
     }
 
     fn with_voice(&self, voice: &Voice) -> Self {

@@ -1,6 +1,6 @@
 //! The rules between the times, the wait and the retries of a request: each field alone is valid.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bson::DateTime;
 
@@ -10,7 +10,7 @@ use super::{OutboundCallRequest, Retry, RetryReason};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldFault {
     /// The field's JSON name. Dots join nested names.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// A sentence without its subject, which is the field: `must be …`.
     pub message: String,
 }
@@ -101,7 +101,7 @@ impl Timing<'_> {
         let end = self.expires_at.unwrap_or(default_end);
         let last = due.saturating_add_duration(total_delay(retry, self.attempt));
         (end > due && last >= end).then(|| FieldFault {
-            field: "retry.delays_seconds",
+            field: "retry.delays_seconds".into(),
             message:
                 "must leave time for max_attempts attempts before expires_at: their sum is too large"
                     .to_owned(),
@@ -116,7 +116,7 @@ impl Faults {
     fn add(&mut self, is_fault: bool, field: &'static str, message: &str) {
         if is_fault {
             self.0.push(FieldFault {
-                field,
+                field: field.into(),
                 message: message.to_owned(),
             });
         }
@@ -151,9 +151,9 @@ mod tests {
         }
     }
 
-    fn fields(timing: &Timing<'_>) -> Vec<&'static str> {
+    fn fields(timing: &Timing<'_>) -> Vec<String> {
         let faults = timing.faults(now()).into_iter();
-        faults.map(|fault| fault.field).collect()
+        faults.map(|fault| fault.field.into_owned()).collect()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::{CallConfig, PublicUrls},
     dao::Dao,
-    domain::{Call, CallSid, DialResult},
+    domain::{Call, CallSid, DialResult, Language, Speech},
     twilio::{OutboundCall, TwilioClient},
 };
 
@@ -20,6 +20,7 @@ pub const HANG_UP_AFTER_DIAL: Duration = Duration::from_secs(4);
 pub struct Dialer {
     twilio: Arc<TwilioClient>,
     urls: Arc<PublicUrls>,
+    speech: Speech,
     ring_timeout_seconds: u32,
     time_limit_seconds: u32,
 }
@@ -31,6 +32,7 @@ impl Dialer {
         Self {
             twilio,
             urls,
+            speech: config.speech.clone(),
             ring_timeout_seconds: config.ring_timeout_seconds,
             time_limit_seconds: config.time_limit_seconds,
         }
@@ -38,17 +40,24 @@ impl Dialer {
 
     /// Asks Twilio to dial. Repeats the request only if Twilio certainly did not take it.
     pub async fn dial(&self, call: &Call) -> DialResult {
-        self.twilio.make_outbound_call(&self.request(call)).await
+        let language = self.language(call);
+        let request = self.request(call, &language);
+        self.twilio.make_outbound_call(&request).await
     }
 
     /// Asks Twilio to dial, with one request.
     pub async fn dial_once(&self, call: &Call) -> DialResult {
-        self.twilio
-            .make_outbound_call_once(&self.request(call))
-            .await
+        let language = self.language(call);
+        let request = self.request(call, &language);
+        self.twilio.make_outbound_call_once(&request).await
     }
 
-    fn request<'a>(&'a self, call: &'a Call) -> OutboundCall<'a> {
+    fn language(&self, call: &Call) -> Language {
+        let (voice, language) = (call.voice.as_ref(), call.language.as_ref());
+        self.speech.of_stored(voice, language).language
+    }
+
+    fn request<'a>(&'a self, call: &'a Call, language: &'a Language) -> OutboundCall<'a> {
         OutboundCall {
             call_id: call.call_id,
             to: &call.to_number,
@@ -56,6 +65,7 @@ impl Dialer {
             voice_url: &self.urls.voice,
             status_url: &self.urls.status,
             recording_url: &self.urls.recording,
+            language,
             has_steps: call.steps.is_some(),
             record: call.recording_enabled,
             transcribe: call.transcribe,

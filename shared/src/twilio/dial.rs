@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::{
     TwilioClient,
     attempt::{Failure, RetryPolicy, parse},
-    webhook_url::{callback, fallback, first_step},
+    webhook_url::{callback, fallback, first_step, voice},
 };
-use crate::domain::{CallId, CallStatus, DialResult, MachineDetection, PhoneNumber};
+use crate::domain::{CallId, CallStatus, DialResult, Language, MachineDetection, PhoneNumber};
 
 /// The call to place. Dialling adds the `call_id` to the webhook URLs.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct OutboundCall<'a> {
     pub status_url: &'a str,
     /// The URL for recording callbacks.
     pub recording_url: &'a str,
+    /// The language of the call, which the voice URL has.
+    pub language: &'a Language,
     /// True if the call has steps.
     pub has_steps: bool,
     /// True if Twilio records the call.
@@ -85,7 +87,10 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
         ("From", call.from.as_str().to_owned()),
         ("Url", voice_url(call)),
         ("Method", "POST".to_owned()),
-        ("FallbackUrl", fallback(call.voice_url, call.call_id)),
+        (
+            "FallbackUrl",
+            fallback(call.voice_url, call.call_id, call.language),
+        ),
         ("FallbackMethod", "POST".to_owned()),
         ("StatusCallback", callback(call.status_url, call.call_id)),
         ("StatusCallbackMethod", "POST".to_owned()),
@@ -115,9 +120,9 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
 
 fn voice_url(call: &OutboundCall<'_>) -> String {
     if call.has_steps {
-        first_step(call.voice_url, call.call_id)
+        first_step(call.voice_url, call.call_id, call.language)
     } else {
-        callback(call.voice_url, call.call_id)
+        voice(call.voice_url, call.call_id, call.language)
     }
 }
 

@@ -10,6 +10,7 @@ mod recordings;
 mod rest;
 mod signature;
 mod speech_parts;
+mod ssml;
 mod transcripts;
 mod twiml;
 mod webhook_url;
@@ -20,8 +21,10 @@ pub use client::TwilioClient;
 pub use dial::OutboundCall;
 pub use error::{BuildError, TwilioError};
 pub use signature::{Signed, form_pairs, sign};
+pub use ssml::say_ssml;
 pub use transcripts::{HeardSentences, TranscriptDetails};
 pub use twiml::{
-    Element, generate_twiml_response, hangup, response, say, say_and_hang_up, wait_and_redirect,
+    Element, generate_twiml_response, hangup, response, say, say_and_hang_up, say_and_redirect,
+    wait_and_redirect,
 };
-pub use webhook_url::{PRESSED, step_retry, step_url, voice_retry};
+pub use webhook_url::{LANGUAGE, PRESSED, step_retry, step_url, voice_retry};

@@ -4,10 +4,7 @@ use std::iter;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The most percent-encoded bytes in a part. Twilio's limit is 4,500 (error 13521).
-const MAX_ENCODED_BYTES: usize = 4_400;
-/// The most characters in a part. Polly voices allow 3,000, basic ones 4,000.
-const MAX_CHARACTERS: usize = 2_900;
+use crate::domain::SaySize;
 
 /// Splits a text into parts that fit one `<Say>`, without the white space between them. A text that fits stays unchanged.
 ///
@@ -32,22 +29,14 @@ pub(super) fn speech_parts(text: &str) -> impl Iterator<Item = &str> {
 
 /// Returns the length in bytes of the longest prefix that fits, or `None` if the whole text fits.
 fn fitting(text: &str) -> Option<usize> {
-    let mut encoded = 0;
-    for (count, (at, c)) in text.char_indices().enumerate() {
-        encoded += encoded_bytes(c);
-        if encoded > MAX_ENCODED_BYTES || count == MAX_CHARACTERS {
+    let mut size = SaySize::default();
+    for (at, c) in text.char_indices() {
+        size = size + SaySize::of_char(c);
+        if !size.fits() {
             return Some(at);
         }
     }
     None
-}
-
-/// The length of a percent-encoded character: unreserved characters of RFC 3986 stay, other bytes become three.
-fn encoded_bytes(c: char) -> usize {
-    match c {
-        'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~' => 1,
-        _ => 3 * c.len_utf8(),
-    }
 }
 
 /// Returns where to cut a text, at most `fitting` bytes from its start. The text must not start with white space.

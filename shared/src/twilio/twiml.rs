@@ -43,12 +43,26 @@ pub fn say_and_hang_up(text: &str, voice: &str, language: &str) -> String {
 /// Returns the document that waits a second and then redirects to the URL.
 #[must_use]
 pub fn wait_and_redirect(url: &str) -> String {
-    response([
+    response(wait_and_redirecting(url))
+}
+
+fn wait_and_redirecting(url: &str) -> [Element<'_>; 2] {
+    [
         Element::new("Pause").attribute("length", "1"),
         Element::new("Redirect")
             .attribute("method", "POST")
             .text(url),
-    ])
+    ]
+}
+
+/// Returns the document that speaks a text, waits a second and then redirects to the URL.
+#[must_use]
+pub fn say_and_redirect(text: &str, voice: &str, language: &str, url: &str) -> String {
+    response(
+        say(text, voice, language)
+            .into_iter()
+            .chain(wait_and_redirecting(url)),
+    )
 }
 
 /// Returns the document that hangs up.

@@ -1,6 +1,6 @@
 //! The webhook URLs that Twilio gets with a call: with its `call_id`, marks for retries, and connection overrides.
 
-use crate::domain::{CallId, Place};
+use crate::domain::{CallId, Language, Place};
 
 /// Connection overrides in the fragment, which Twilio does not sign: two retries after any failure, each within 6.5 s, all within
 /// Twilio's 15 s.
@@ -16,15 +16,29 @@ const RETRY: &str = "retry";
 /// The query parameter with the keys of the request before a redirect, which does not repeat them.
 pub const PRESSED: &str = "pressed";
 
+/// The query parameter with the language of the call, for requests that the database does not answer.
+pub const LANGUAGE: &str = "lang";
+
 /// Returns the webhook's URL for a call. The URL itself stays verbatim, because Twilio signs it.
 pub(super) fn callback(url: &str, call_id: CallId) -> String {
     with_pair(url, &format!("call_id={call_id}"))
 }
 
-/// Returns the voice URL of a call with steps: [`callback`], at their start.
-pub(super) fn first_step(voice_url: &str, call_id: CallId) -> String {
-    let pairs = encoded(&Place::Start);
-    with_pair(voice_url, &format!("call_id={call_id}&{pairs}"))
+/// Returns the voice URL of a call with a script.
+pub(super) fn voice(url: &str, call_id: CallId, language: &Language) -> String {
+    with_pair(url, &of_call(call_id, language))
+}
+
+/// Returns the voice URL of a call with steps: [`voice`], at their start.
+pub(super) fn first_step(voice_url: &str, call_id: CallId, language: &Language) -> String {
+    let (call, place) = (of_call(call_id, language), encoded(&Place::Start));
+    in_steps(&with_pair(voice_url, &format!("{call}&{place}")))
+}
+
+/// The parameters that no later URL of the call changes.
+fn of_call(call_id: CallId, language: &Language) -> String {
+    // A language has no character that a query escapes.
+    format!("call_id={call_id}&{LANGUAGE}={}", language.as_str())
 }
 
 /// Returns the URL of another place in the steps, from the signed URL of a voice request.
@@ -48,7 +62,7 @@ pub fn step_url(signed_url: &str, place: &Place) -> String {
 /// [`voice_retry`] for a request that has brought keys, which the redirect would lose.
 #[must_use]
 pub fn step_retry(signed_url: &str, keys: Option<&str>) -> Option<String> {
-    let retry = voice_retry(signed_url)?;
+    let retry = in_steps(&voice_retry(signed_url)?);
     let keys = keys.filter(|_| !retry.contains(&format!("&{PRESSED}=")));
     let Some((keys, (url, overrides))) = keys.zip(retry.split_once('#')) else {
         return Some(retry);
@@ -59,6 +73,12 @@ pub fn step_retry(signed_url: &str, keys: Option<&str>) -> Option<String> {
     Some(format!("{url}&{pressed}#{overrides}"))
 }
 
+/// The URL with the overrides of URLs in steps.
+fn in_steps(url: &str) -> String {
+    let url = url.split('#').next().unwrap_or_default();
+    format!("{url}{STEP_OVERRIDES}")
+}
+
 fn encoded(place: &Place) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(place.pairs())
@@ -66,8 +86,9 @@ fn encoded(place: &Place) -> String {
 }
 
 /// Returns the URL that Twilio requests if the voice URL fails.
-pub(super) fn fallback(voice_url: &str, call_id: CallId) -> String {
-    with_pair(voice_url, &format!("call_id={call_id}&{FALLBACK}=1"))
+pub(super) fn fallback(voice_url: &str, call_id: CallId, language: &Language) -> String {
+    let call = of_call(call_id, language);
+    with_pair(voice_url, &format!("{call}&{FALLBACK}=1"))
 }
 
 fn with_pair(url: &str, pair: &str) -> String {
@@ -110,6 +131,10 @@ mod tests {
 
     const URL: &str = "https://example.com/twilio/voice";
 
+    fn spanish() -> Language {
+        "es-MX".parse().unwrap()
+    }
+
     #[test]
     fn url_has_at_most_three_retries() {
         let mut url = format!("{URL}?call_id=1b4e&x=a+b%20c");
@@ -127,8 +152,11 @@ mod tests {
     #[test]
     fn call_with_steps_begins_at_their_start() {
         let id = CallId::generate();
-        let url = first_step(URL, id);
-        assert_eq!(url, format!("{URL}?call_id={id}&step=start{OVERRIDES}"));
+        let url = first_step(URL, id, &spanish());
+        assert_eq!(
+            url,
+            format!("{URL}?call_id={id}&lang=es-MX&step=start{STEP_OVERRIDES}")
+        );
     }
 
     #[test]
@@ -167,8 +195,11 @@ mod tests {
     #[test]
     fn fallback_url_is_never_retried() {
         let id = CallId::generate();
-        let url = fallback(URL, id);
-        assert_eq!(url, format!("{URL}?call_id={id}&fallback=1{OVERRIDES}"));
+        let url = fallback(URL, id, &spanish());
+        assert_eq!(
+            url,
+            format!("{URL}?call_id={id}&lang=es-MX&fallback=1{OVERRIDES}")
+        );
         assert_eq!(voice_retry(url.split_once('#').unwrap().0), None);
         assert_eq!(voice_retry(&format!("{URL}?retry=1&fallback=1")), None);
     }

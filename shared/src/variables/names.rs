@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 50] = [
+pub const VARIABLES: [&str; 51] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -31,6 +31,7 @@ pub const VARIABLES: [&str; 50] = [
     "MEDIA_URL",
     "MONGO_DB",
     "MONGO_URI",
+    "NOTICES",
     "RECONCILE_PAGE",
     "RECONCILE_UNKNOWN_AFTER_SECONDS",
     "RECORDING_NOTICE",
@@ -75,7 +76,7 @@ pub(crate) const SDK_VARIABLES: [&str; 4] = [
 ];
 
 /// Spoken texts, and lists, whose entries are trimmed and checked one by one. Only these may have blanks inside.
-pub(super) const WITH_BLANKS: [&str; 9] = [
+pub(super) const WITH_BLANKS: [&str; 10] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -83,6 +84,7 @@ pub(super) const WITH_BLANKS: [&str; 9] = [
     "BLOCKED_NUMBERS",
     "CALLING_HOURS",
     "HOLIDAYS",
+    "NOTICES",
     "RECORDING_NOTICE",
     "TRANSCRIPTION_SERVICES",
 ];

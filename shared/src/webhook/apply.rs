@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::Settings,
-    dao::{Applied, Dao, DaoError},
+    dao::{Applied, Dao, DaoError, StepEvent, VoiceLookup},
     domain::{CallId, CallSid},
     http::{Problem, with_common_layers},
     service::{
@@ -59,7 +59,7 @@ impl WebhookReceiver {
             // Only a status ends a call.
             applier: match topic {
                 WebhookTopic::Status => applier.announcing(EffectsQueue::from_settings(settings)?),
-                WebhookTopic::Recording | WebhookTopic::Undelivered => applier,
+                WebhookTopic::Recording | WebhookTopic::Undelivered | WebhookTopic::Step => applier,
             },
             queue: WebhookQueue::from_settings(settings)?,
         })
@@ -159,6 +159,7 @@ impl WebhookApplier {
             WebhookEvent::Undelivered(sid) => {
                 (self.dao.record_undelivered(id, sid.as_ref()).await?, false)
             }
+            WebhookEvent::Step(sid, events) => (self.apply_steps(id, sid, events).await?, false),
         };
         match applied {
             Applied::Changed => {}
@@ -173,6 +174,26 @@ impl WebhookApplier {
             self.effects.announce(id).await;
         }
         Ok(())
+    }
+
+    /// Applies events of steps, which name their call by its `call_id`.
+    async fn apply_steps(
+        &self,
+        id: Option<CallId>,
+        sid: &CallSid,
+        events: &[StepEvent],
+    ) -> Result<Applied, DaoError> {
+        let Some(id) = id else {
+            return Ok(Applied::UnknownCall);
+        };
+        for event in events {
+            match self.dao.record_step(id, sid, event).await? {
+                VoiceLookup::Call(..) => {}
+                VoiceLookup::OtherCall => return Ok(Applied::OtherCall),
+                VoiceLookup::UnknownCall => return Ok(Applied::UnknownCall),
+            }
+        }
+        Ok(Applied::Changed)
     }
 
     /// Logs a webhook of an unknown call. Counts it as an orphan, unless the call was erased.

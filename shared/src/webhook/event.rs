@@ -7,12 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::WebhookKind,
+    dao::StepEvent,
     domain::{
-        CallSid, CallStatus, EventSource, InvalidValue, RecordingStatus, RecordingUpdate,
+        CallSid, CallStatus, EventSource, InvalidValue, Place, RecordingStatus, RecordingUpdate,
         StatusUpdate, parse_rfc2822,
     },
+    service::steps::event,
     twilio::form_pairs,
 };
+
+/// The field of a queued step whose call was cut off.
+pub(super) const CUT_OFF: &str = "cut_off";
 
 /// The topic of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +29,8 @@ pub enum WebhookTopic {
     Recording,
     /// An apology that a person heard instead of the script. `voice` sends this, not Twilio.
     Undelivered,
+    /// An event of a call with steps, which the database could not store. `voice` sends this, with the keys.
+    Step,
 }
 
 impl WebhookTopic {
@@ -32,7 +39,7 @@ impl WebhookTopic {
         match self {
             Self::Status => WebhookKind::Status,
             Self::Recording => WebhookKind::Recording,
-            Self::Undelivered => WebhookKind::Voice,
+            Self::Undelivered | Self::Step => WebhookKind::Voice,
         }
     }
 }
@@ -46,6 +53,8 @@ pub enum WebhookEvent {
     Recording(RecordingUpdate),
     /// An apology that a person heard instead of the script, with the `CallSid` if it is known.
     Undelivered(Option<CallSid>),
+    /// Events of a call with steps.
+    Step(CallSid, Vec<StepEvent>),
 }
 
 impl WebhookEvent {
@@ -64,6 +73,7 @@ impl WebhookEvent {
             WebhookTopic::Status => Self::Status(parse_status(form, token, received_at)?),
             WebhookTopic::Recording => Self::Recording(parse_recording(form)?),
             WebhookTopic::Undelivered => Self::Undelivered(parse_voice(form).ok()),
+            WebhookTopic::Step => parse_step(form, received_at)?,
         })
     }
 
@@ -74,6 +84,7 @@ impl WebhookEvent {
             Self::Status(update) => Some(&update.call_sid),
             Self::Recording(update) => Some(&update.call_sid),
             Self::Undelivered(sid) => sid.as_ref(),
+            Self::Step(sid, _) => Some(sid),
         }
     }
 }
@@ -95,6 +106,24 @@ pub struct InvalidForm {
 /// If the `CallSid` is missing or malformed.
 pub fn parse_voice(body: &[u8]) -> Result<CallSid, InvalidForm> {
     Form::parse(body).required("CallSid")
+}
+
+/// Parses the form of [`QueuedWebhook::step`](super::QueuedWebhook::step).
+fn parse_step(form: &[u8], received_at: DateTime) -> Result<WebhookEvent, InvalidForm> {
+    let sid = parse_voice(form)?;
+    let pairs: Vec<_> = form_pairs(form).into_owned().collect();
+    let find = |name: &str| pairs.iter().find(|(other, _)| other == name);
+    let keys = find("Digits").map(|(_, keys)| keys.as_str());
+    let event = match Place::of_pairs(&pairs) {
+        // A later version knows it.
+        None | Some(Place::Unknown) => return Err(invalid("step", "must be a known step")),
+        Some(place) => event(&place, keys, received_at),
+    };
+    let cut_off = find(CUT_OFF).map(|_| StepEvent::CutOff);
+    Ok(WebhookEvent::Step(
+        sid,
+        event.into_iter().chain(cut_off).collect(),
+    ))
 }
 
 /// Parses a status callback. `token` is the header `I-Twilio-Idempotency-Token`. `now` replaces a `Timestamp` that is missing or not

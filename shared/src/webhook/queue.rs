@@ -5,11 +5,14 @@ use std::fmt;
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::{event::WebhookTopic, extractor::SignedForm};
+use super::{
+    event::{CUT_OFF, WebhookTopic},
+    extractor::SignedForm,
+};
 use crate::{
     aws::sqs::{Queue, QueueError},
     config::{ConfigError, Settings},
-    domain::{CallId, CallSid},
+    domain::{CallId, CallSid, Place},
     twilio::form_pairs,
 };
 
@@ -58,6 +61,32 @@ impl QueuedWebhook {
             token: None,
             form: form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(sid)
+                .finish(),
+            received_at: DateTime::now().timestamp_millis(),
+            request_id,
+        }
+    }
+
+    /// Returns the message with an event of a call with steps: its place, and the keys that were pressed there. `cut_off` says that
+    /// the person hears no further steps.
+    #[must_use]
+    pub fn step(
+        call_id: CallId,
+        call_sid: &CallSid,
+        place: &Place,
+        keys: Option<&str>,
+        cut_off: bool,
+        request_id: String,
+    ) -> Self {
+        Self {
+            topic: WebhookTopic::Step,
+            call_id: Some(call_id),
+            token: None,
+            form: form_urlencoded::Serializer::new(String::new())
+                .append_pair("CallSid", call_sid.as_str())
+                .extend_pairs(place.pairs())
+                .extend_pairs(keys.map(|keys| ("Digits", keys)))
+                .extend_pairs(cut_off.then_some((CUT_OFF, "1")))
                 .finish(),
             received_at: DateTime::now().timestamp_millis(),
             request_id,

@@ -150,15 +150,38 @@ fn steps_are_few_and_short() {
 }
 
 #[test]
+fn ssml_is_refused_with_the_path_of_its_part() {
+    let faults = read(json!([
+        { "say": ["A.", { "ssml": "B<voice>C</voice>" }] },
+        { "id": "a", "ask": { "ssml": "<p>D</p>" }, "options": { "1": { "say": { "ssml": "<break/>" } } } },
+    ]));
+    let faults = faults.expect_err("two faults");
+    let [(first, voice), (second, pause)] = &faults[..] else {
+        panic!("{faults:?}")
+    };
+    assert_eq!(first, "[0].say[1].ssml");
+    assert!(
+        voice.starts_with("is not valid SSML (line 1, column 2): <voice>"),
+        "{voice}"
+    );
+    assert_eq!(second, "[1].options.1.say.ssml");
+    assert!(pause.contains("it has no words"), "{pause}");
+}
+
+#[test]
+fn long_ssml_counts_with_its_elements() {
+    let part = json!({ "ssml": format!("a{}", "<break/>".repeat(100)) });
+    let steps = |count| json!(vec![json!({ "say": part }); count]);
+    assert!(read(steps(14)).is_ok());
+    assert_eq!(paths(steps(16)), [""]);
+}
+
+#[test]
 fn what_is_not_available_yet_is_refused() {
     for (step, path) in [
         (
             json!({ "id": "a", "transfer": { "to": "+12125550123" } }),
             "[0].transfer",
-        ),
-        (
-            json!({ "say": ["A.", { "ssml": "<break/>" }] }),
-            "[0].say[1].ssml",
         ),
         (
             json!({ "say": { "text": "A.", "audio_url": "https://example.com/a.wav" } }),

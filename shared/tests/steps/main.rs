@@ -4,6 +4,7 @@
 
 mod faults;
 mod flow;
+mod plain_text;
 mod result;
 mod schema;
 mod support;

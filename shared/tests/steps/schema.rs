@@ -18,7 +18,7 @@ fn schema() -> Validator {
 }
 
 /// The beginnings of the messages of rules that the schema can't express.
-const OTHER_RULES: [&str; 9] = [
+const OTHER_RULES: [&str; 10] = [
     "must be unique",
     "must be the id of a later step",
     "must not be one of",
@@ -28,6 +28,7 @@ const OTHER_RULES: [&str; 9] = [
     "must have exactly one of say, ask",
     "is not available yet",
     "must say at most",
+    "is not valid SSML",
 ];
 
 #[test]
@@ -154,6 +155,12 @@ fn value_of(name: &str) -> proptest::strategy::BoxedStrategy<Value> {
             json!(1),
         ])
         .boxed(),
+        "ssml" => select(vec![
+            json!("Hello<break/>!"),
+            json!("<voice>Hi.</voice>"),
+            json!("a".repeat(3_001)),
+        ])
+        .boxed(),
         "spell" => select(vec![json!("4711AZ"), json!("az"), json!("1".repeat(21))]).boxed(),
         "language" => Just(json!("es-MX")).boxed(),
         _ => select(vec![json!(null), json!(7), json!([])]).boxed(),
@@ -187,7 +194,8 @@ fn prompt() -> impl Strategy<Value = Value> {
         prop_oneof![
             6 => Just(json!("Hello.")),
             3 => Just(json!({ "text": "Hola.", "language": "es-MX" })),
-            1 => subsequence(vec!["text", "spell", "repeat", "language", "other"], 0..4)
+            1 => Just(json!({ "ssml": "<p>Hello.</p>" })),
+            1 => subsequence(vec!["text", "ssml", "spell", "repeat", "language", "other"], 0..4)
                 .prop_flat_map(fields_of)
                 .prop_map(Value::Object),
         ]

@@ -30,7 +30,8 @@ pub fn steps(value: Value) -> Steps {
 pub fn texts(playing: &Playing<'_>) -> Vec<String> {
     let text = |prompt: &&Prompt| {
         let words = prompt.parts().iter().map(|part| match &part.words {
-            Words::Text(text) | Words::Ssml(text) => text.as_str().to_owned(),
+            Words::Text(text) => text.as_str().to_owned(),
+            Words::Ssml(ssml) => ssml.as_str().to_owned(),
             Words::Spell(spelled) => spelled.as_str().to_owned(),
         });
         words.collect::<Vec<_>>().join(" ")

@@ -52,6 +52,20 @@ fn ask_is_a_gather_and_then_a_redirect() {
 }
 
 #[test]
+fn ssml_is_spoken_with_the_voice_of_its_part() {
+    let steps = steps(json!([{ "say": [
+        { "ssml": "One<break time=\"1s\"/> &amp; two.", "voice": "Polly.Joanna" },
+        { "ssml": "<p>Three.</p>" },
+    ] }]));
+    let document = render(&steps.first(), URL, &speech(), None);
+    let spoken = concat!(
+        r#"<Say language="en-US" voice="Polly.Joanna">One<break time="1s"></break> &amp; two.</Say>"#,
+        r#"<Say language="en-US" voice="woman">Three.</Say><Redirect "#,
+    );
+    assert!(body(&document).starts_with(spoken), "{document}");
+}
+
+#[test]
 fn ask_for_digits_ends_with_a_hash_and_its_silence_proves_nothing() {
     let steps =
         steps(json!([{ "id": "pin", "ask": "PIN?", "max_digits": 4, "timeout_seconds": 9 }]));

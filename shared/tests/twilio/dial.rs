@@ -25,6 +25,7 @@ pub async fn dial_as(
 ) -> DialResult {
     let to: PhoneNumber = TO.parse().unwrap();
     let from: PhoneNumber = "+12125550100".parse().unwrap();
+    let language = "en-US".parse().unwrap();
     let mut call = OutboundCall {
         call_id,
         to: &to,
@@ -32,6 +33,7 @@ pub async fn dial_as(
         voice_url: "https://example.com/twilio/voice",
         status_url: "https://example.com/twilio/status",
         recording_url: "https://example.com/twilio/recording",
+        language: &language,
         has_steps: false,
         record: false,
         transcribe: false,
@@ -99,12 +101,13 @@ async fn request_has_all_parameters() {
             "https://example.com/twilio/{path}?call_id={id}#rc=3&rp=all&ct=2000&rt=6500&tt=15000"
         )
     };
+    let voice = url("voice").replace('#', "&lang=en-US#");
     let expected = [
         ("To", TO.to_owned()),
         ("From", "+12125550100".to_owned()),
-        ("Url", url("voice")),
+        ("Url", voice.clone()),
         ("Method", "POST".to_owned()),
-        ("FallbackUrl", url("voice").replace('#', "&fallback=1#")),
+        ("FallbackUrl", voice.replace('#', "&fallback=1#")),
         ("FallbackMethod", "POST".to_owned()),
         ("StatusCallback", url("status")),
         ("StatusCallbackMethod", "POST".to_owned()),
@@ -167,7 +170,7 @@ async fn webhook_urls_are_sent_verbatim() {
         dial_as(&server.client(), id, |call| call.voice_url = configured).await;
         let form = form(&server.request());
         let (_, url) = form.iter().find(|(name, _)| name == "Url").unwrap();
-        let expected = format!("{given}{id}#rc=3&rp=all&ct=2000&rt=6500&tt=15000");
+        let expected = format!("{given}{id}&lang=en-US#rc=3&rp=all&ct=2000&rt=6500&tt=15000");
         assert_eq!(*url, expected);
     }
 }

@@ -9,8 +9,8 @@ use mongodb::options::{
 };
 use mongodb::{Client, Database};
 use rustix::time::{ClockId, clock_gettime};
-use stack::Result;
-use testkit::{ACCOUNT_SID, AUTH_TOKEN, BASE_URL, FROM_NUMBER, Stage};
+use stack::{Result, simulator};
+use testkit::{ACCOUNT_SID, AUTH_TOKEN, BASE_URL, Stage};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::command_monitor::{Effect, Steps};
@@ -162,7 +162,7 @@ impl Clients {
         let webhook = |path: &str| format!("{BASE_URL}/twilio/{path}?call_id=none");
         let form = [
             ("To", "+12125550123".to_owned()),
-            ("From", FROM_NUMBER.to_owned()),
+            ("From", simulator::NUMBER.to_owned()),
             ("Url", webhook("voice")),
             ("StatusCallback", webhook("status")),
         ];

@@ -16,7 +16,7 @@ use stack::output::Output;
 use stack::simulator;
 use stack::venv::Venv;
 use stack::workspace::Workspace;
-use testkit::{ACCOUNT_SID, AUTH_TOKEN, Stage, new_call};
+use testkit::{ACCOUNT_SID, AUTH_TOKEN, Stage, new_call, new_listening_call};
 use uuid::Uuid;
 
 use crate::latency_proxy::LatencyProxy;
@@ -25,11 +25,12 @@ use crate::latency_proxy::LatencyProxy;
 const CALLS: usize = 120;
 
 /// Variables of the functions, in addition to those of a [`Stage`]. Caps must not affect measurements.
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 6] = [
     ("LOG_LEVEL", "INFO"),
     ("MAX_CALLS_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
+    ("TWILIO_FROM_NUMBER", simulator::NUMBER),
     ("NO_PROXY", "127.0.0.1,localhost"),
 ];
 
@@ -39,6 +40,8 @@ pub struct Fixture {
     /// The user's `id`.
     pub user: String,
     pub calls: Vec<Call>,
+    /// Calls of other users that listen.
+    pub listening: Vec<Call>,
     /// The recordings, one of each call.
     pub recordings: Vec<Recording>,
     users: Vec<Document>,
@@ -68,6 +71,7 @@ impl Fixture {
                 ..new_call()
             })
             .collect();
+        let listening = (0..CALLS).map(|_| new_listening_call()).collect();
         let recordings = calls.iter().map(recording_of).collect::<Result<Vec<_>>>()?;
         let users = stage.database().collection::<Document>("users");
         let users = users.find(doc! {}).await?.try_collect().await?;
@@ -75,6 +79,7 @@ impl Fixture {
             stage,
             user,
             calls,
+            listening,
             recordings,
             users,
             database,
@@ -101,7 +106,8 @@ impl Fixture {
     pub async fn restore(&self, stage: &Stage) -> Result<()> {
         let database = stage.database();
         replace(database, "users", &self.users).await?;
-        replace(database, "calls", &self.calls).await?;
+        let calls = [&self.calls[..], &self.listening].concat();
+        replace(database, "calls", &calls).await?;
         replace(database, "recordings", &self.recordings).await
     }
 

@@ -8,8 +8,8 @@ use mongodb::bson::DateTime;
 use outdial::dao::{Dao, ReconcileKind};
 use outdial::domain::{Call, CallSid, CallStatus, DialOutcome};
 use serde_json::{Value, json};
-use stack::{Result, http};
-use testkit::{ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER, Stage, new_call, new_sid};
+use stack::{Result, http, simulator};
+use testkit::{ACCOUNT_SID, AUTH_TOKEN, Stage, new_call, new_sid};
 
 use crate::bench::Bench;
 use crate::finding::{Finding, Table, Target};
@@ -152,7 +152,7 @@ async fn open_call(nth: usize, client: &reqwest::Client, twilio: &str) -> Result
     };
     let mut form = vec![
         ("To", call.to_number.as_str().to_owned()),
-        ("From", FROM_NUMBER.to_owned()),
+        ("From", simulator::NUMBER.to_owned()),
     ];
     match nth % 10 {
         0..ENDS => form.push(("Twiml", TWIML.to_owned())),

@@ -1,6 +1,7 @@
 //! The measured requests.
 
 use axum::body::Bytes;
+use outdial::domain::Call;
 use serde_json::json;
 use testkit::{ACCOUNT_SID, Request};
 use uuid::Uuid;
@@ -49,7 +50,7 @@ const fn route(
 pub const DIALS: &str = "POST /calls/outbound";
 
 /// All measured requests.
-pub const ROUTES: [Route; 17] = [
+pub const ROUTES: [Route; 19] = [
     // With a key: without one the function repeats its last result.
     route("GET /health", "health", 200, |_, _| Request::get("/health")),
     route("GET /users/{id}", "users", 200, |fixture, _| {
@@ -103,6 +104,13 @@ pub const ROUTES: [Route; 17] = [
         |fixture, nth| Request::get(&format!("/recordings/{}/media", recording_id(fixture, nth))),
     ),
     route("POST /twilio/voice", "voice", 200, voice),
+    route("POST /twilio/voice, steps", "voice", 200, |fixture, nth| {
+        listening(fixture, nth, "step=start", &[])
+    }),
+    route("POST /twilio/voice, a key", "voice", 200, |fixture, nth| {
+        let place = "step=confirm&try=1&tries=3&repeats=0&from=0&keys=12";
+        listening(fixture, nth, place, &[("Digits", "1")])
+    }),
     route("POST /twilio/status", "status", 200, status),
     route("POST /twilio/recording", "recording", 200, recording),
     route("GET /media, refused", "media", 403, |_, _| {
@@ -159,6 +167,21 @@ fn recording_id(fixture: &Fixture, nth: usize) -> String {
 /// Returns a webhook of one of the fixture's calls.
 fn webhook(fixture: &Fixture, nth: usize, path: &str, more: &[(&str, &str)]) -> Request {
     let call = &fixture.calls[nth % fixture.calls.len()];
+    webhook_of(call, &format!("{path}?call_id={}", call.call_id), more)
+}
+
+/// Returns a voice request of a call that listens, at a place of its steps.
+fn listening(fixture: &Fixture, nth: usize, place: &str, more: &[(&str, &str)]) -> Request {
+    let call = &fixture.listening[nth % fixture.listening.len()];
+    let path = format!("/twilio/voice?call_id={}&{place}", call.call_id);
+    webhook_of(
+        call,
+        &path,
+        &[&[("CallStatus", "in-progress")], more].concat(),
+    )
+}
+
+fn webhook_of(call: &Call, path: &str, more: &[(&str, &str)]) -> Request {
     let sid = call.twilio_sid.as_ref().map_or("", |sid| sid.as_str());
     let params = [
         ("AccountSid", ACCOUNT_SID),
@@ -168,8 +191,7 @@ fn webhook(fixture: &Fixture, nth: usize, path: &str, more: &[(&str, &str)]) -> 
         ("From", "+12125550100"),
         ("To", "+12125550123"),
     ];
-    let path = format!("{path}?call_id={}", call.call_id);
-    Request::webhook(&path, &[&params, more].concat())
+    Request::webhook(path, &[&params, more].concat())
         .header("i-twilio-idempotency-token", &Uuid::new_v4().to_string())
 }
 

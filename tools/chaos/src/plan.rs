@@ -107,6 +107,14 @@ impl Plan {
         plan
     }
 
+    /// Lets no call listen: functions of an earlier version may not know steps.
+    pub fn without_listening(mut self) -> Self {
+        for order in &mut self.orders {
+            order.listening = None;
+        }
+        self
+    }
+
     /// Lets the run use the dial queue. The rest of the plan stays.
     pub fn with_queue(mut self) -> Self {
         // Its own numbers: the other ones stay those of the seed.

@@ -87,6 +87,10 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
     println!("seed {seed}: {}", settings.command());
     let cuts = (calls * CUTS_PER_HUNDRED_CALLS / 100).max(2);
     let plan = Plan::new(seed, calls, settings.outages, cuts);
+    let plan = match &settings.beside {
+        Some(_) => plan.without_listening(),
+        None => plan,
+    };
     let plan = match (settings.uses_queue, settings.waits_for_hour) {
         (true, true) => plan.with_queue().with_daily_caps(),
         (true, false) => plan.with_queue(),

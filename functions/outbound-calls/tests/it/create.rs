@@ -104,13 +104,15 @@ async fn dial_request_has_webhook_urls_and_events() {
         ("From", vec![FROM_NUMBER.to_owned()]),
         (
             "Url",
-            vec![format!("{origin}/twilio/voice?call_id={id}{fragment}")],
+            vec![format!(
+                "{origin}/twilio/voice?call_id={id}&lang=en-US{fragment}"
+            )],
         ),
         ("Method", vec!["POST".to_owned()]),
         (
             "FallbackUrl",
             vec![format!(
-                "{origin}/twilio/voice?call_id={id}&fallback=1{fragment}"
+                "{origin}/twilio/voice?call_id={id}&lang=en-US&fallback=1{fragment}"
             )],
         ),
         ("FallbackMethod", vec!["POST".to_owned()]),
@@ -209,17 +211,18 @@ async fn dial_request_uses_the_functions_own_urls() {
     body["recording_enabled"] = json!(true);
     let id = text(&api.post(&body).await.json()["call_id"]);
     let dials = api.twilio.dials().await;
-    for (name, url) in [
-        ("Url", "https://v.example.com/twilio/voice"),
-        ("StatusCallback", "https://s.example.com/twilio/status"),
+    for (name, url, ending) in [
+        ("Url", "https://v.example.com/twilio/voice", "&lang=en-US#"),
+        ("StatusCallback", "https://s.example.com/twilio/status", "#"),
         (
             "RecordingStatusCallback",
             "https://r.example.com/twilio/recording",
+            "#",
         ),
     ] {
         let sent = sent(&dials[0], name);
         assert!(
-            sent[0].starts_with(&format!("{url}?call_id={id}#")),
+            sent[0].starts_with(&format!("{url}?call_id={id}{ending}")),
             "{sent:?}"
         );
     }

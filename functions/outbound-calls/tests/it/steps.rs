@@ -279,6 +279,48 @@ async fn voice_of_a_part_must_be_allowed() {
 }
 
 #[tokio::test]
+async fn ssml_needs_a_voice_that_supports_it() {
+    let api = Api::with_queue().await;
+    let steps = json!([
+        { "say": ["Hello.", { "ssml": "<p>Hi.</p>" }] },
+        { "say": { "ssml": "<emphasis level='strong'>Hi.</emphasis>", "voice": "Polly.Joanna-Neural" } },
+        { "say": { "ssml": "<emphasis level='strong'>Hi.</emphasis>", "voice": "Polly.Joanna" } },
+    ]);
+    let body = json!({ "user_id": api.user, "to_number": TO, "steps": steps });
+    let answer = api.post(&body).await;
+    answer.assert_problem(422, "validation_failed");
+    assert_eq!(
+        answer.fields(),
+        ["steps[0].say[1].ssml", "steps[1].say.ssml"]
+    );
+    let text = answer.text();
+    for told in [
+        "<p> (line 1, column 1) with the voice woman, which speaks no SSML",
+        "<emphasis> (line 1",
+    ] {
+        assert!(text.contains(told), "{text}");
+    }
+    api.assert_untouched().await;
+    let id = api.schedule(in_minutes(60), &json!({})).await;
+    let change = json!({ "steps": steps, "voice": "Polly.Joanna" });
+    let changed = api.patch(&id, &change).await;
+    assert_eq!(changed.fields(), ["steps[1].say.ssml"]);
+    let change = json!({ "steps": [steps[2], { "say": { "ssml": "<p>Hi.</p>" } }], "voice": "Polly.Joanna" });
+    assert_eq!(api.patch(&id, &change).await.status, 200);
+    let without_voice = api.patch(&id, &json!({ "voice": null })).await;
+    assert_eq!(without_voice.fields(), ["steps[1].say.ssml"]);
+}
+
+#[tokio::test]
+async fn ssml_is_spoken() {
+    let say = json!({ "ssml": "Your code is <say-as interpret-as=\"digits\">47</say-as>.<break time=\"1s\"/> &amp; bye.", "voice": "Polly.Joanna" });
+    let (call, at_twilio) = played(&json!([{ "say": say }]), &[]).await;
+    assert_eq!(call["delivery"], "full");
+    assert_eq!(call["steps"][0]["say"][0]["ssml"], say["ssml"]);
+    assert_eq!(at_twilio["spoken"], json!(["Your code is 47. & bye."]));
+}
+
+#[tokio::test]
 async fn script_and_steps_of_a_waiting_call_replace_each_other() {
     let api = Api::with_queue().await;
     let id = api.schedule(in_minutes(60), &json!({})).await;
@@ -309,6 +351,43 @@ async fn script_and_steps_of_a_waiting_call_replace_each_other() {
     assert_eq!(both.fields(), ["expires_at", "steps"]);
     let wrong = api.patch(&id, &json!({ "steps": [{}] })).await;
     assert_eq!(wrong.fields(), ["steps[0]"]);
+}
+
+/// The shape of a call for versions without steps, as far as they need it.
+#[derive(serde::Deserialize)]
+struct EarlierCall {
+    script: String,
+}
+
+#[tokio::test]
+async fn earlier_version_reads_the_words_of_a_call_with_steps() {
+    let api = Api::with_queue().await;
+    let earlier = async |id: &str| {
+        let stored = api.stage.stored(id).await;
+        mongodb::bson::deserialize_from_document::<EarlierCall>(stored)
+            .unwrap()
+            .script
+    };
+    let body = json!({ "script": "Hello." });
+    let id = api.schedule(in_minutes(60), &body).await;
+    for (change, script) in [
+        (json!({ "steps": confirm() }), "This is your dentist."),
+        (json!({ "priority": "urgent" }), "This is your dentist."),
+        (json!({ "steps": [{ "say": "Bye." }] }), "Bye."),
+        (json!({ "script": "Hi." }), "Hi."),
+    ] {
+        let answer = api.patch(&id, &change).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(earlier(&id).await, script);
+        let has_steps = !answer.json()["steps"].is_null();
+        assert_eq!(answer.json()["script"].is_null(), has_steps);
+    }
+    let body = json!({ "user_id": api.user, "to_number": TO, "steps": confirm() });
+    let placed = api.post(&body).await.json();
+    assert_eq!(placed["script"], Value::Null);
+    let id = text(&placed["call_id"]);
+    assert_eq!(earlier(&id).await, "This is your dentist.");
+    assert_eq!(api.call(&id).await["script"], Value::Null);
 }
 
 #[tokio::test]

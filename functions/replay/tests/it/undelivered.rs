@@ -42,6 +42,27 @@ async fn apology_is_stored_once_and_does_not_change_the_status() {
 }
 
 #[tokio::test]
+async fn topic_of_a_later_version_stays_in_the_queue() {
+    let (stage, queue) = scene().await;
+    let call = stage.call(|_| ()).await;
+    let of = |topic: &str, form: &str| {
+        let mut message: Value = serde_json::from_str(&message(&call)).unwrap();
+        (message["topic"], message["form"]) = (json!(topic), json!(form));
+        message.to_string()
+    };
+    let sid = call.twilio_sid.as_ref().unwrap();
+    for later in [
+        of("of_tomorrow", ""),
+        of("step", &format!("CallSid={sid}&step=place_of_tomorrow")),
+    ] {
+        queue.put(&later).await;
+        let event = queue.event().await;
+        assert_eq!(replay(&stage, &event).await.len(), 1);
+    }
+    assert_eq!(read(&stage, &call).await, call);
+}
+
+#[tokio::test]
 async fn known_delivery_is_not_replaced() {
     let (stage, queue) = scene().await;
     for known in [Delivery::Started, Delivery::Full] {

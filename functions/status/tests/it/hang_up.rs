@@ -26,6 +26,7 @@ async fn waiting(stage: &Stage, twilio: &Twilio) -> (Call, String) {
         voice_url: testkit::BASE_URL,
         status_url: testkit::BASE_URL,
         recording_url: testkit::BASE_URL,
+        language: &"en-US".parse().unwrap(),
         has_steps: false,
         record: false,
         transcribe: false,

@@ -6,5 +6,6 @@ mod calls;
 mod outage;
 mod requests;
 mod speech;
+mod step_outage;
 mod steps;
 mod support;

@@ -2,7 +2,7 @@
 
 use testkit::Stage;
 
-use crate::support::{request_voice, say, twiml, twiml_of};
+use crate::support::{APOLOGY, request_voice, say, twiml, twiml_of};
 
 #[tokio::test]
 async fn call_speaks_its_script_and_hangs_up() {
@@ -141,4 +141,41 @@ async fn only_a_recorded_call_speaks_the_notice() {
     assert_eq!(twiml_of(&stage, &other).await, say("Hello."));
     let recorded_without = stage.clone().set("RECORDING_NOTICE", "");
     assert_eq!(twiml_of(&recorded_without, &recorded).await, say("Hello."));
+}
+
+#[tokio::test]
+async fn notice_is_spoken_in_the_language_of_the_call() {
+    let notices = r#"{"es": {"recording": "Grabado.", "apology": "Perdón."}}"#;
+    let stage = Stage::new()
+        .await
+        .set("RECORDING_NOTICE", "Recorded.")
+        .set("NOTICES", notices);
+    for (tag, notice) in [("es-MX", "Grabado."), ("en-GB", "Recorded.")] {
+        let call = stage
+            .call(|call| {
+                call.recording_enabled = true;
+                call.language = Some(tag.parse().unwrap());
+            })
+            .await;
+        let spoken = twiml_of(&stage, &call).await;
+        assert!(spoken.contains(&format!(">{notice}</Say>")), "{spoken}");
+    }
+}
+
+#[tokio::test]
+async fn apology_is_spoken_in_the_language_of_the_url() {
+    let notices = r#"{"es": {"apology": "Perdón."}}"#;
+    let stage = Stage::new().await.set("NOTICES", notices);
+    for (lang, expected) in [
+        (
+            "es-MX",
+            r#"<Say language="es-MX" voice="Polly.Mia">Perdón.</Say><Hangup></Hangup>"#.to_owned(),
+        ),
+        ("de-DE", say(APOLOGY)),
+        ("%22", say(APOLOGY)),
+    ] {
+        let path = format!("/twilio/voice?lang={lang}");
+        let spoken = twiml(&request_voice(&stage, &path, "").await);
+        assert_eq!(spoken, expected, "{lang}");
+    }
 }

@@ -3,11 +3,11 @@
 use mongodb::bson::Document;
 use outdial::{domain::Call, http::FieldErrors};
 use serde_json::{Value, json};
-use testkit::{Answer, BASE_URL, Proxy, Queue, Request, Stage, new_sid};
+use testkit::{Answer, BASE_URL, Request, Stage, new_sid};
 
 use crate::support::{APOLOGY, GOODBYE, pairs, params, router, say, twiml};
 
-fn confirm() -> Value {
+pub fn confirm() -> Value {
     json!([
         { "say": "Hello." },
         { "id": "confirm", "ask": "Press 1.", "tries": 2, "options": { "1": { "outcome": "yes", "say": "Thanks." } } },
@@ -15,7 +15,7 @@ fn confirm() -> Value {
     ])
 }
 
-async fn scene(stage: &Stage, steps: Value) -> Scene {
+pub async fn scene(stage: &Stage, steps: Value) -> Scene {
     let steps = deserr::deserialize::<_, _, FieldErrors>(steps).unwrap();
     let call = stage
         .call(|call| {
@@ -29,21 +29,21 @@ async fn scene(stage: &Stage, steps: Value) -> Scene {
     }
 }
 
-struct Scene {
-    stage: Stage,
-    call: Call,
+pub struct Scene {
+    pub stage: Stage,
+    pub call: Call,
 }
 
 /// A place in the steps, as in the URL.
-const FIRST: &str = "step=confirm&try=1&tries=2&repeats=0&from=0";
-const LAST: &str = "step=confirm&try=2&tries=2&repeats=0&from=0";
+pub const FIRST: &str = "step=confirm&try=1&tries=2&repeats=0&from=0";
+pub const LAST: &str = "step=confirm&try=2&tries=2&repeats=0&from=0";
 
 impl Scene {
     fn sid(&self) -> &str {
         self.call.twilio_sid.as_ref().unwrap().as_str()
     }
 
-    fn request(&self, place: &str, digits: Option<&str>) -> Request {
+    pub fn request(&self, place: &str, digits: Option<&str>) -> Request {
         self.request_as(self.sid(), place, digits)
     }
 
@@ -54,20 +54,20 @@ impl Scene {
         Request::webhook(&path, &pairs(&params))
     }
 
-    async fn answer(&self, place: &str, digits: Option<&str>) -> Answer {
+    pub async fn answer(&self, place: &str, digits: Option<&str>) -> Answer {
         self.request(place, digits).send(&router(&self.stage)).await
     }
 
     /// The texts that are said, in the order of the document.
-    async fn says(&self, place: &str, digits: Option<&str>) -> Vec<String> {
+    pub async fn says(&self, place: &str, digits: Option<&str>) -> Vec<String> {
         said(&twiml(&self.answer(place, digits).await))
     }
 
-    async fn stored(&self) -> Document {
+    pub async fn stored(&self) -> Document {
         self.stage.stored(&self.call.call_id.to_string()).await
     }
 
-    async fn digits(&self) -> Vec<String> {
+    pub async fn digits(&self) -> Vec<String> {
         let stored = self.stored().await;
         let answers = stored.get_array("answers").cloned().unwrap_or_default();
         let digits = answers.iter().map(|answer| {
@@ -78,7 +78,7 @@ impl Scene {
     }
 }
 
-fn said(document: &str) -> Vec<String> {
+pub fn said(document: &str) -> Vec<String> {
     let says = document.split("<Say ").skip(1);
     says.map(|say| {
         let (_, text) = say.split_once('>').unwrap();
@@ -247,39 +247,4 @@ async fn fallback_never_plays_the_steps_again() {
             Some("started")
         );
     }
-}
-
-#[tokio::test]
-async fn keys_survive_the_redirects_of_an_outage() {
-    let queue = Queue::new().await;
-    let stage = Stage::new().await.spilling_into(&queue);
-    let (stage, line) = stage.behind_proxy().await;
-    let scene = scene(&stage, confirm()).await;
-    let router = router(&stage);
-    Proxy::cut(&line);
-    let keys = format!("{FIRST}&keys=1");
-    let answer = scene.request(&keys, Some("1")).send(&router).await;
-    let document = twiml(&answer).replace("&amp;", "&");
-    let (_, url) = document.split_once(BASE_URL).unwrap();
-    let (path, _) = url.split_once('#').unwrap();
-    assert!(path.ends_with("&retry=1&pressed=1"), "{path}");
-    line.restore();
-    let (_, place) = path.split_once(&scene.call.call_id.to_string()).unwrap();
-    assert_eq!(scene.says(&place[1..], None).await, ["Thanks.", "Bye."]);
-    assert_eq!(scene.digits().await, ["1"]);
-    assert!(queue.messages().await.is_empty());
-}
-
-#[tokio::test]
-async fn end_hangs_up_in_an_outage_too() {
-    let queue = Queue::new().await;
-    let stage = Stage::new().await.spilling_into(&queue);
-    let (stage, line) = stage.behind_proxy().await;
-    let scene = scene(&stage, confirm()).await;
-    Proxy::cut(&line);
-    for place in ["step=end", "step=end&end=1"] {
-        let document = twiml(&scene.answer(place, None).await);
-        assert_eq!(document, "<Hangup></Hangup>");
-    }
-    assert!(queue.messages().await.is_empty());
 }

@@ -72,7 +72,7 @@ impl Player {
             (&stayed, &next)
             && self.sim.config.dial_action_after_hangup
         {
-            self.send_action_after_hangup(target.clone(), extra.clone());
+            self.send_action(target.clone(), extra.clone(), "completed");
         }
         stayed.map(|()| next)
     }

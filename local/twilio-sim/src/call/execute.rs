@@ -121,20 +121,20 @@ impl Player {
         if let (Err(Stop::End(_)), Next::Document(TwimlSource::Url(target), extra)) =
             (&waited, &next)
         {
-            self.send_action_after_hangup(target.clone(), extra.clone());
+            self.send_action(target.clone(), extra.clone(), "completed");
         }
         waited.map(|()| next)
     }
 
-    /// Requests the action of a verb during which the call ended. The response has no effect.
-    pub(super) fn send_action_after_hangup(&self, target: WebhookTarget, extra: Form) {
+    /// Requests the action of a verb during which the call ended or went on elsewhere. The response has no effect.
+    pub(super) fn send_action(&self, target: WebhookTarget, extra: Form, status: &str) {
         let mut form = self.form();
         form.retain(|(name, _)| name != "CallStatus");
-        form.extend(form::pairs([("CallStatus", "completed")]));
+        form.extend(form::pairs([("CallStatus", status)]));
         form.extend(extra);
         self.enqueue(Callback {
             kind: CallbackKind::Voice,
-            event: "completed".to_owned(),
+            event: status.to_owned(),
             target,
             form,
             token: new_token(),

@@ -8,6 +8,7 @@ use super::document::LoadedDocument;
 use super::execute::Next;
 use super::form::{self, Form};
 use super::player::{Player, Stop};
+use crate::model::TwimlSource;
 use crate::twiml::{Gather, Prompt};
 use crate::wav::Voice;
 
@@ -25,10 +26,19 @@ impl Player {
             "Gather",
             json!({ "keys": gather.keys, "speech": gather.speech }),
         );
-        let entered = match self.next_keys(gather) {
-            keys if !keys.is_empty() => self.press(gather, keys).await?,
-            _ => self.speak_or_wait(gather).await?,
+        self.entered.clear();
+        let keys = self.next_keys(gather);
+        let entered = if keys.is_empty() {
+            self.speak_or_wait(gather).await
+        } else {
+            self.press(gather, keys).await
         };
+        if let Err(Stop::Redirect(_)) = &entered
+            && self.sim.config.report_cut_gathers
+        {
+            self.report_cut_gather(gather, loaded);
+        }
+        let entered = entered?;
         let entered = entered.or_else(|| {
             let nothing = || form::pairs([("Digits", "")]);
             gather.even_if_empty.then(nothing)
@@ -40,6 +50,16 @@ impl Player {
                 self.go(&gather.action, loaded, entered)
             }
         })
+    }
+
+    /// Requests the action of a Gather that an update cuts off. The response has no effect.
+    fn report_cut_gather(&self, gather: &Gather, loaded: &LoadedDocument) {
+        let entered = form::pairs([("Digits", self.entered.as_str()), ("msg", "Gather End")]);
+        if let Next::Document(TwimlSource::Url(target), extra) =
+            self.go(&gather.action, loaded, entered)
+        {
+            self.send_action(target, extra, self.status.as_str());
+        }
     }
 
     /// Returns the keys that the called party presses at this Gather.
@@ -57,7 +77,7 @@ impl Player {
         gather: &Gather,
         keys: Vec<(Duration, char)>,
     ) -> Result<Option<Form>, Stop> {
-        let (mut digits, mut finished_on) = (String::new(), None);
+        let mut finished_on = None;
         for (at, (pause, key)) in keys.into_iter().enumerate() {
             let mut silence = pause;
             if at == 0 {
@@ -69,23 +89,24 @@ impl Player {
                 break;
             }
             self.wait(silence).await?;
-            self.log("key", json!({ "key": key }));
+            self.log_timed("key", json!({ "key": key }));
             if gather.finish_on_key == Some(key) {
                 finished_on = Some(key);
                 break;
             }
-            digits.push(key);
-            if gather.most_keys == u32::try_from(digits.len()).ok() {
+            self.entered.push(key);
+            if gather.most_keys == u32::try_from(self.entered.len()).ok() {
                 break;
             }
         }
-        let is_full = gather.most_keys == u32::try_from(digits.len()).ok();
+        let is_full = gather.most_keys == u32::try_from(self.entered.len()).ok();
         if finished_on.is_none() && !is_full {
             self.wait(gather.timeout).await?;
         }
-        Ok((!digits.is_empty()).then(|| {
+        Ok((!self.entered.is_empty()).then(|| {
             let finished_on = finished_on.map(String::from).unwrap_or_default();
-            form::pairs([("Digits", digits.as_str()), ("FinishedOnKey", &finished_on)])
+            let digits = self.entered.as_str();
+            form::pairs([("Digits", digits), ("FinishedOnKey", &finished_on)])
         }))
     }
 

@@ -6,8 +6,9 @@ use super::form::{self, Form};
 use super::leg::LegEvent;
 use super::player::{BUSY, Ending, FAILED, NO_ANSWER, Player, Stop};
 use super::recorder::PROCESSING;
+use crate::answerer::Answerer;
 use crate::callee::Outcome;
-use crate::model::{EndedBy, Status, new_sid};
+use crate::model::{EndedBy, Machine, Status, new_sid};
 
 const DIALLING: Duration = Duration::from_millis(300);
 /// The source of a recording of the whole call.
@@ -43,6 +44,12 @@ impl Player {
                 self.wait(self.callee.rings).await?;
                 self.answered = Some(self.clock.passed());
                 self.enter_status(Status::InProgress, "answered", Form::new());
+                if self.callee.answerer == Answerer::Machine {
+                    let machine = Machine::with(self.callee.greeting);
+                    self.sim
+                        .store
+                        .update_call(&self.sid, |call| call.machine = Some(machine));
+                }
                 Ok(())
             }
             _ => {

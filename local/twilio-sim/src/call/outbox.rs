@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::notify::{Severity, notify};
@@ -23,6 +23,8 @@ pub(super) struct Outbox {
     sid: String,
     to: String,
     call: u64,
+    /// The number of callbacks about machine detection that are waiting or being sent.
+    amd_callbacks: watch::Sender<usize>,
 }
 
 impl Outbox {
@@ -32,12 +34,14 @@ impl Outbox {
         sid: &str,
         to: &str,
         call: u64,
+        amd_callbacks: watch::Sender<usize>,
     ) -> mpsc::UnboundedSender<Callback> {
         let outbox = Self {
             sim: Arc::clone(sim),
             sid: sid.to_owned(),
             to: to.to_owned(),
             call,
+            amd_callbacks,
         };
         let (sender, callbacks) = mpsc::unbounded_channel();
         tokio::spawn(outbox.send_all(callbacks));
@@ -57,7 +61,9 @@ impl Outbox {
                 ordinal,
             };
             let fault = self.sim.faults.on_callback(context);
-            if let Some((action, delay)) = fault {
+            if let Some((action, delay)) = fault
+                && action != CallbackAction::Wrong
+            {
                 log_fault(
                     &self.sim,
                     &self.sid,
@@ -68,9 +74,10 @@ impl Outbox {
                 );
             }
             match fault {
-                None => self.send(&callback).await,
+                None | Some((CallbackAction::Wrong, _)) => self.send(&callback).await,
                 Some((CallbackAction::Drop, _)) => {
                     self.settle(&callback);
+                    self.leaves_queue(&callback);
                     continue;
                 }
                 Some((CallbackAction::Duplicate, delay)) => {
@@ -82,14 +89,17 @@ impl Outbox {
                     }
                 }
                 Some((CallbackAction::Delay, delay)) => {
+                    self.leaves_queue(&callback);
                     self.send_later(&callback, delay);
                     continue;
                 }
                 Some((CallbackAction::Reorder, _)) => {
+                    self.leaves_queue(&callback);
                     held.push(callback);
                     continue;
                 }
             }
+            self.leaves_queue(&callback);
             for late in held.extract_if(.., |late| late.kind == callback.kind) {
                 self.send(&late).await;
             }
@@ -107,6 +117,14 @@ impl Outbox {
             call.unanswered.retain(is_other);
         }
         tables.save_call(&self.sid);
+    }
+
+    /// Lets the call's time pass at its own speed again if no callback about machine detection is left.
+    fn leaves_queue(&self, callback: &Callback) {
+        if callback.kind == CallbackKind::Amd {
+            self.amd_callbacks
+                .send_modify(|count| *count = count.saturating_sub(1));
+        }
     }
 
     /// Sends a callback after a delay, without holding up the others.

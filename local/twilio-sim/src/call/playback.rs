@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::player::{Player, Stop};
+use crate::model::{Heard, millis};
 use crate::twiml::{Play, Prompt, Say};
 use crate::wav::Voice;
 
@@ -61,9 +62,10 @@ impl Player {
             }
             let words = Some((say.text.as_str(), length));
             self.speak(Voice::Application, length.min(left), words);
+            let began = self.clock.passed();
             let waited = self.wait(length.min(left)).await;
             let is_whole = waited.is_ok() && length <= left;
-            self.note_sentence(&say.text, is_whole);
+            self.note_sentence(&say.text, began, is_whole);
             waited?;
         }
         Ok(())
@@ -89,12 +91,22 @@ impl Player {
         Ok(())
     }
 
-    fn note_sentence(&self, text: &str, is_whole: bool) {
+    fn note_sentence(&self, text: &str, began: Duration, is_whole: bool) {
+        let answered = self.answered.unwrap_or_default();
+        let heard = Heard {
+            text: text.to_owned(),
+            from_ms: millis(began.saturating_sub(answered)),
+            to_ms: millis(self.clock.since(answered)),
+            whole: is_whole,
+        };
         if !is_whole {
             let detail = json!({ "text": text, "interrupted": true });
             self.log_verb("Say", detail);
         }
         self.sim.store.update_call(&self.sid, |call| {
+            if call.heard.len() < KEPT_SENTENCES {
+                call.heard.push(heard);
+            }
             let sentences = if is_whole {
                 &mut call.spoken
             } else {

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::active_recording::ActiveRecording;
 use super::leg::Leg;
+use super::machine_detection::Detection;
 use super::outbox::Outbox;
 use crate::callee::Callee;
 use crate::clock::CallClock;
 use crate::dial_queue::PlaceInQueue;
-use crate::model::{CallRequest, Callback, Command, EndedBy, Status, TwimlSource};
+use crate::model::{CallRequest, Callback, Command, EndedBy, Status, TwimlSource, millis};
 use crate::sim::Sim;
 use crate::wav::Voice;
 
@@ -49,6 +50,12 @@ pub(super) struct Player {
     /// The acknowledgements to send when the current command has taken effect.
     pub(super) pending_acks: Vec<oneshot::Sender<()>>,
     pub(super) outbox: mpsc::UnboundedSender<Callback>,
+    /// The number of callbacks about machine detection that the application has not answered yet.
+    pub(super) amd_callbacks: watch::Sender<usize>,
+    /// The machine detection in the background, until its result.
+    pub(super) detection: Option<Detection>,
+    /// The keys of the current Gather so far.
+    pub(super) entered: String,
 }
 
 /// Why playing stops before its end.
@@ -108,8 +115,12 @@ impl Player {
         created: DateTime<Utc>,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
+        let amd_callbacks = watch::Sender::default();
         Self {
-            outbox: Outbox::open(&sim, &sid, &request.to, ordinal),
+            outbox: Outbox::open(&sim, &sid, &request.to, ordinal, amd_callbacks.clone()),
+            amd_callbacks,
+            detection: None,
+            entered: String::new(),
             callee,
             clock: CallClock::starting(created),
             place_in_queue: None,
@@ -136,10 +147,16 @@ impl Player {
         self.sim.log.write(kind, Some(&self.sid), detail);
     }
 
+    /// Logs an entry with the call time.
+    pub(super) fn log_timed(&self, kind: &str, mut detail: Value) {
+        detail["call_time_ms"] = millis(self.clock.passed()).into();
+        self.log(kind, detail);
+    }
+
     /// Logs a TwiML verb as it begins.
     pub(super) fn log_verb(&self, verb: &str, mut detail: Value) {
         detail["verb"] = verb.into();
-        self.log("verb", detail);
+        self.log_timed("verb", detail);
     }
 
     /// Confirms to the REST API that its commands have taken effect.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::form::{self, Form};
 use super::outbox::{Outbox, new_token};
 use crate::faults::CallbackKind;
@@ -41,7 +43,7 @@ pub fn resume(sim: &Arc<Sim>) {
         tables.save_call(&sid);
         let unanswered = tables.call(&sid).map(|call| call.unanswered.clone());
         // Ordinal 0, because fault plans count only the calls of this run.
-        let outbox = Outbox::open(sim, &sid, &to, 0);
+        let outbox = Outbox::open(sim, &sid, &to, 0, watch::Sender::default());
         for callback in unanswered.into_iter().flatten() {
             let _ = outbox.send(callback);
         }

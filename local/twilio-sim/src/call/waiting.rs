@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::player::{CANCELED, Ending, Player, Stop};
+use crate::clock::Speed;
 use crate::model::{Command, EndedBy, Status, Update};
 
 impl Player {
@@ -17,25 +18,39 @@ impl Player {
     }
 
     /// Waits in call time, until a command or the end of the call stops it.
+    ///
+    /// While the application responds to a callback about machine detection, call time passes like wall time. So what the
+    /// application does then comes as early in the call at any speed.
     pub(super) async fn wait(&mut self, time: Duration) -> Result<(), Stop> {
         let end = self.clock.passed().saturating_add(time);
+        let mut amd_callbacks = self.amd_callbacks.subscribe();
         while self.clock.passed() < end {
+            self.report_verdict_if_due();
+            let speed = match *amd_callbacks.borrow_and_update() {
+                0 => self.sim.config.speed,
+                _ => Speed::REAL_TIME,
+            };
             let left = end.saturating_sub(self.clock.passed());
-            let allowed = left.min(self.time_left());
+            let allowed = left.min(self.time_left()).min(self.until_verdict());
             let started = Instant::now();
             tokio::select! {
                 biased;
                 Some(command) = self.commands.recv() => {
-                    let passed = self.sim.config.speed.call(started.elapsed());
+                    let passed = speed.call(started.elapsed());
                     self.clock.advance(passed.min(allowed));
                     self.apply(command)?;
                 }
-                () = tokio::time::sleep(self.sim.config.speed.wall(allowed)) => {
+                Ok(()) = amd_callbacks.changed() => {
+                    let passed = speed.call(started.elapsed());
+                    self.clock.advance(passed.min(allowed));
+                }
+                () = tokio::time::sleep(speed.wall(allowed)) => {
                     self.clock.advance(allowed);
                     self.check_time()?;
                 }
             }
         }
+        self.report_verdict_if_due();
         Ok(())
     }
 
@@ -65,7 +80,9 @@ impl Player {
     pub(super) async fn wait_for<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
         let mut work = std::pin::pin!(work);
         loop {
-            let (started, left) = (Instant::now(), self.time_left());
+            self.report_verdict_if_due();
+            let left = self.time_left().min(self.until_verdict());
+            let started = Instant::now();
             tokio::select! {
                 biased;
                 Some(command) = self.commands.recv() => {

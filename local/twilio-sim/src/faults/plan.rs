@@ -103,6 +103,8 @@ pub enum CallbackAction {
     Delay,
     /// It arrives after the next webhook of its kind.
     Reorder,
+    /// Machine detection is wrong. Only for `amd`.
+    Wrong,
 }
 
 /// A rule for REST requests.
@@ -226,6 +228,12 @@ impl FaultPlan {
             .chain(plan.rest.iter().map(|r| r.probability));
         if probabilities.any(|p| !(0.0..=1.0).contains(&p)) {
             return Err("`probability` must be between 0 and 1".to_owned());
+        }
+        let is_misplaced = |rule: &CallbackRule| {
+            rule.action == CallbackAction::Wrong && rule.kind != Some(CallbackKind::Amd)
+        };
+        if plan.callbacks.iter().any(is_misplaced) {
+            return Err("`wrong` is only for the kind `amd`".to_owned());
         }
         if plan
             .callbacks

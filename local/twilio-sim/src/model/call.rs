@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{CallRequest, Callback, Command, Notification, Status, new_sid};
+use super::{CallRequest, Callback, Command, Heard, Machine, Notification, Status, new_sid};
 use crate::webhook::WebhookTarget;
 
 /// The cause of the end of an answered call.
@@ -78,6 +78,12 @@ pub struct Call {
     pub spoken: Vec<String>,
     /// The sentences that were cut off.
     pub interrupted: Vec<String>,
+    /// All sentences in order, with their times.
+    #[serde(default)]
+    pub heard: Vec<Heard>,
+    /// The answering machine that picked up.
+    #[serde(default)]
+    pub machine: Option<Machine>,
     /// The whole seconds for which a leg of a Dial was connected with the call that dialled it. `None`: it was not.
     #[serde(default)]
     pub bridged_seconds: Option<u64>,
@@ -128,6 +134,8 @@ impl Call {
             ended_by: None,
             spoken: Vec::new(),
             interrupted: Vec::new(),
+            heard: Vec::new(),
+            machine: None,
             bridged_seconds: None,
             callbacks_sent: 0,
             callbacks_delivered: 0,

@@ -93,8 +93,19 @@ pub struct RecordingOptions {
 pub struct MachineDetection {
     /// Wait for the end of a machine's greeting.
     pub message_end: bool,
+    /// The longest wait for that end.
+    #[serde(default = "MachineDetection::default_timeout")]
+    pub timeout: Duration,
     /// Request the instructions without waiting for the result.
     pub in_background: bool,
     /// The callback for the result of a detection in the background.
     pub callback: Option<WebhookTarget>,
+}
+
+impl MachineDetection {
+    /// The wait for the end of a greeting if the request doesn't name one.
+    #[must_use]
+    pub fn default_timeout() -> Duration {
+        Duration::from_secs(30)
+    }
 }

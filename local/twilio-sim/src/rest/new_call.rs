@@ -12,6 +12,12 @@ use crate::webhook::WebhookTarget;
 
 const STATUS_EVENTS: &[&str] = &["initiated", "ringing", "answered", "completed"];
 const RECORDING_EVENTS: &[&str] = &["in-progress", "completed", "absent"];
+/// The parameters that tune machine detection. They have no effect here.
+const MILLISECONDS: &[(&str, std::ops::RangeInclusive<u64>)] = &[
+    ("MachineDetectionSpeechThreshold", 1_000..=6_000),
+    ("MachineDetectionSpeechEndThreshold", 500..=5_000),
+    ("MachineDetectionSilenceTimeout", 2_000..=10_000),
+];
 const RING_TIMEOUT: Duration = Duration::from_mins(1);
 const TIME_LIMIT: Duration = Duration::from_hours(4);
 /// The `From` that Twilio refuses for test credentials.
@@ -197,8 +203,13 @@ fn detection(sim: &Sim, form: &Params) -> Result<Option<MachineDetection>, RestE
     )?;
     let mode = form.one_of("MachineDetection", &["none", "Enable", "DetectMessageEnd"])?;
     let in_background = form.flag("AsyncAmd")?;
+    let timeout = form.seconds("MachineDetectionTimeout", 3..=59, 21234)?;
+    for (name, range) in MILLISECONDS {
+        form.number(name, range.clone(), 21234)?;
+    }
     let detection = MachineDetection {
         message_end: mode == "DetectMessageEnd",
+        timeout: timeout.unwrap_or_else(MachineDetection::default_timeout),
         in_background,
         callback,
     };

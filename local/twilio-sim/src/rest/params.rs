@@ -78,11 +78,22 @@ impl Params {
         range: std::ops::RangeInclusive<u64>,
         code: u32,
     ) -> Result<Option<Duration>, RestError> {
+        let seconds = self.number(name, range, code)?;
+        Ok(seconds.map(Duration::from_secs))
+    }
+
+    /// Reads a whole number within `range`. `code` is the error for another value.
+    pub(super) fn number(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<u64>,
+        code: u32,
+    ) -> Result<Option<u64>, RestError> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
         match text.parse() {
-            Ok(seconds) if range.contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
             _ => Err(RestError::bad(code, format!("{name} is not valid: {text}"))),
         }
     }

@@ -7,6 +7,7 @@ mod reader;
 mod say;
 mod schema;
 mod verb;
+mod voices;
 mod xml;
 mod xml_parser;
 

@@ -6,6 +6,7 @@ use super::attributes::Attributes;
 use super::error::TwimlError;
 use super::schema;
 use super::verb::Say;
+use super::voices;
 use super::xml::{Element, Node};
 
 /// The longest text of a Say with a basic voice, in characters.
@@ -21,17 +22,18 @@ const MAX_ENCODED: usize = 4_500;
 ///
 /// # Errors
 ///
-/// 13520 if the text is too long, 12200 for an element that is not SSML.
+/// 13520 if the text is too long or has an element that the voice does not speak, 12200 for an element that is not SSML.
 pub(super) fn say(attrs: &mut Attributes<'_>) -> Result<Option<Say>, TwimlError> {
     let mut breaks = Duration::ZERO;
-    check_ssml(attrs.element, &mut breaks)?;
+    let voice = attrs.element.attr("voice");
+    check_ssml(attrs.element, voice, &mut breaks)?;
     let text = attrs
         .element
         .text()
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ");
-    let limit = match attrs.element.attr("voice") {
+    let limit = match voice {
         Some(voice) if voice.contains('.') => MAX_PROVIDER_TEXT,
         _ => MAX_TEXT,
     };
@@ -62,7 +64,11 @@ fn url_encoded_length(text: &str) -> usize {
 }
 
 /// Checks the SSML in an element and adds up its breaks.
-fn check_ssml(element: &Element, breaks: &mut Duration) -> Result<(), TwimlError> {
+fn check_ssml(
+    element: &Element,
+    voice: Option<&str>,
+    breaks: &mut Duration,
+) -> Result<(), TwimlError> {
     for node in &element.children {
         let Node::Element(child) = node else { continue };
         if !schema::is_ssml(&child.name) {
@@ -71,10 +77,15 @@ fn check_ssml(element: &Element, breaks: &mut Duration) -> Result<(), TwimlError
                 child.name, element.name
             )));
         }
+        if !voices::speaks(voice, child) {
+            let voice = voice.unwrap_or_default();
+            let problem = format!("the voice {voice} does not speak <{}>", child.name);
+            return Err(TwimlError::new(13520, problem));
+        }
         if child.name == "break" {
             *breaks += break_time(child);
         }
-        check_ssml(child, breaks)?;
+        check_ssml(child, voice, breaks)?;
     }
     Ok(())
 }

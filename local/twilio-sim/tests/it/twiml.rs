@@ -157,6 +157,49 @@ fn nesting_is_limited() {
     assert_eq!(read(&nested(100_000)).unwrap_err().code, 12100);
 }
 
+#[test]
+fn voice_speaks_the_ssml_of_its_class_only() {
+    for (voice, element, is_spoken) in [
+        ("woman", "<p>a</p>", false),
+        (
+            "Polly.Joanna",
+            "<emphasis level='strong'>a</emphasis>",
+            true,
+        ),
+        (
+            "Polly.Joanna",
+            "<amazon:effect name='whispered'>a</amazon:effect>",
+            false,
+        ),
+        (
+            "Polly.Joanna-Neural",
+            "<p><emphasis level='strong'>a</emphasis></p>",
+            false,
+        ),
+        (
+            "polly.joanna-generative",
+            "<prosody rate='slow'>a</prosody>",
+            true,
+        ),
+        (
+            "Polly.Joanna-Generative",
+            "<prosody pitch='low'>a</prosody>",
+            false,
+        ),
+        (
+            "Google.en-US-Wavenet-A",
+            "<emphasis level='strong'>a</emphasis>",
+            true,
+        ),
+        ("Google.en-US-Wavenet-A", "<w role='amazon:VB'>a</w>", false),
+    ] {
+        let text = format!("<Response><Say voice='{voice}'>{element}</Say></Response>");
+        let code = read(&text).err().map(|error| error.code);
+        assert_eq!(code, (!is_spoken).then_some(13520), "{text}");
+    }
+    assert!(read("<Response><Say><p>a</p></Say></Response>").is_ok());
+}
+
 proptest! {
     #[test]
     fn reader_does_not_panic_on_any_text(text in ".{0,400}") {

@@ -1,10 +1,21 @@
 //! What follows from the fields of a call: its place in a series, whether it was dialled and answered, its timeline in order.
 
-use crate::domain::{Call, CallEvent, CallId, CallStatus, DialOutcome, PhoneNumber};
+use crate::domain::{Call, CallEvent, CallId, CallStatus, DialOutcome, PhoneNumber, Script, Steps};
 
 impl Call {
     /// Maximum number of events in a timeline. `events_dropped` counts the others.
     pub const EVENTS_MAX: usize = 64;
+
+    /// The client's script. `None`: the call has steps.
+    #[must_use]
+    pub fn own_script(&self) -> Option<&Script> {
+        self.script.as_ref().filter(|_| self.steps.is_none())
+    }
+
+    /// Returns the script to store with these, of which a call has one.
+    pub(crate) fn stored_script(script: Option<Script>, steps: Option<&Steps>) -> Option<Script> {
+        steps.map(Steps::plain_text).or(script)
+    }
 
     /// Number of the attempt, from 1.
     #[must_use]

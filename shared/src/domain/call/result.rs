@@ -10,19 +10,20 @@ impl Call {
     #[must_use]
     pub fn result(&self) -> Option<&str> {
         let steps = self.steps.as_ref().filter(|_| self.status.is_terminal())?;
-        let (mut outcome, mut is_silent) = (None, false);
-        for step in steps.iter() {
+        let (mut outcome, mut is_silent, mut says_no_more) = (None, false, false);
+        for (index, step) in steps.iter().enumerate() {
             let Some(then) = self.followed(step) else {
                 continue;
             };
             outcome = then.outcome.as_ref().or(outcome);
             is_silent = self.is_unanswered(step);
+            says_no_more = then.say.is_none() && steps.at(steps.after(index, then)).is_none();
         }
         let own = match outcome {
             Some(outcome) => return Some(outcome.as_str()),
             None if is_silent => OwnResult::NoInput,
-            None if self.steps_ended => OwnResult::Completed,
-            None if self.delivery == Some(Delivery::None) => OwnResult::Error,
+            None if self.steps_ended || (self.cut_off && says_no_more) => OwnResult::Completed,
+            None if self.cut_off || self.delivery == Some(Delivery::None) => OwnResult::Error,
             None if self.was_answered() => OwnResult::HungUp,
             None => OwnResult::NotReached,
         };

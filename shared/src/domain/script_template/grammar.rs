@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use minijinja::machinery::{Token, Tokenizer};
 use minijinja::{Environment, filters, syntax::SyntaxConfig};
 
-use crate::domain::{InvalidValue, ScriptVariables};
+use crate::domain::{InvalidValue, ScriptVariables, text_place::place};
 
 /// The only filter that takes an argument, and the only one that accepts a missing variable.
 const DEFAULT: &str = "default";
@@ -154,13 +154,4 @@ impl<'a> Tokens<'a> {
             place(self.source, self.at)
         ))
     }
-}
-
-/// Names the line and column of a byte's character, both from 1.
-pub fn place(source: &str, at: usize) -> String {
-    let before = source.get(..at).unwrap_or(source);
-    let line = before.matches('\n').count() + 1;
-    let begin = before.rfind('\n').map_or(0, |at| at + 1);
-    let column = before[begin..].chars().count() + 1;
-    format!("line {line}, column {column}")
 }

@@ -11,7 +11,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
 use serde::{Serialize, Serializer};
 
-use super::{InvalidValue, Script, from_json_string};
+use super::{InvalidValue, Script, from_json_string, text_place::place};
 use grammar::Grammar;
 
 /// A script with `{{ variables }}`: 1 to 3,000 characters, all of which XML 1.0 allows.
@@ -111,7 +111,7 @@ impl FromStr for ScriptTemplate {
         // A template obeys the rules of scripts, because it is one if it names no variable.
         let script = source.parse()?;
         if let Some(at) = source.find("{%") {
-            let place = grammar::place(source, at);
+            let place = place(source, at);
             return Err(InvalidValue::new(format!(
                 "must not contain {{% ({place}): a template has variables, but no statements"
             )));

@@ -7,6 +7,7 @@ mod answer;
 mod names;
 mod next;
 mod place;
+mod plain_text;
 mod prompt;
 mod read;
 mod result;

@@ -9,7 +9,7 @@ use deserr::{
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    InvalidValue, Language, Script, Voice,
+    InvalidValue, Language, Script, Ssml, Voice,
     fields::{Fields, Within, wrong_kind},
     from_json_string,
 };
@@ -46,7 +46,7 @@ pub enum Words {
     /// Plain text.
     Text(Script),
     /// Text with elements of SSML.
-    Ssml(Script),
+    Ssml(Ssml),
     /// Letters and digits, which are said one by one.
     Spell(Spelled),
 }

@@ -5,6 +5,7 @@ use super::{
     prompt::{Part, Prompt, Words},
     step::{Action, Step, Then},
 };
+use crate::domain::{Ssml, SsmlNode};
 
 /// The most bytes that the steps may say, each repetition included. Every document fits Twilio's 64 KB then, and a page of 100
 /// calls fits a response of Lambda.
@@ -119,13 +120,8 @@ fn check_available(at: usize, step: &Step, faults: &mut Vec<StepFault>) {
         }
     }
     for (path, part) in step.parts() {
-        for (field, is_used) in [
-            ("ssml", matches!(part.words, Words::Ssml(_))),
-            ("audio_url", part.audio_url.is_some()),
-        ] {
-            if is_used {
-                faults.push(StepFault::of(at, &[&path, field], UNAVAILABLE));
-            }
+        if part.audio_url.is_some() {
+            faults.push(StepFault::of(at, &[&path, "audio_url"], UNAVAILABLE));
         }
     }
 }
@@ -139,12 +135,35 @@ fn spoken_bytes(step: &Step) -> usize {
 fn prompt_bytes(prompt: &Prompt) -> usize {
     let part = |part: &Part| {
         let text = match &part.words {
-            Words::Text(text) | Words::Ssml(text) => text.as_str().chars().map(escaped_bytes).sum(),
+            Words::Text(text) => text.as_str().chars().map(escaped_bytes).sum(),
+            Words::Ssml(ssml) => ssml_bytes(ssml),
             Words::Spell(spelled) => 3 * spelled.as_str().len(),
         };
         part.repeat as usize * (text + ELEMENT_BYTES)
     };
     prompt.parts().iter().map(part).sum()
+}
+
+/// An upper bound of the bytes that SSML takes as a client writes it, and in `TwiML`.
+fn ssml_bytes(ssml: &Ssml) -> usize {
+    let source = ssml.as_str().len();
+    let written: usize = ssml.nodes().iter().map(node_bytes).sum();
+    source.max(written)
+}
+
+fn node_bytes(node: &SsmlNode) -> usize {
+    let text = |text: &str| text.chars().map(escaped_bytes).sum::<usize>();
+    match node {
+        SsmlNode::Text(it) => text(it),
+        SsmlNode::Element(element) => {
+            let attributes = element.attributes.iter();
+            // A quotation mark becomes six bytes.
+            let attributes = attributes
+                .map(|(name, value)| name.len() + text(value) + 5 * value.matches('"').count() + 4);
+            let content = element.content.iter().map(node_bytes);
+            2 * element.name.len() + 5 + attributes.sum::<usize>() + content.sum::<usize>()
+        }
+    }
 }
 
 fn escaped_bytes(c: char) -> usize {

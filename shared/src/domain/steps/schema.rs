@@ -123,7 +123,7 @@ enum TextOrPart {
     Part(PartBody),
 }
 
-/// A part of a prompt. It has exactly one of `text` and `spell`.
+/// A part of a prompt. It has exactly one of `text`, `ssml` and `spell`.
 #[derive(ToSchema)]
 #[schema(as = Part, example = json!({"spell": "493027", "repeat": 2}))]
 struct PartBody {
@@ -136,6 +136,15 @@ struct PartBody {
         example = "Hola."
     )]
     text: Option<String>,
+    /// Text with elements of SSML, without the `<speak>` around it. The voice must support the elements.
+    #[schema(
+        required = false,
+        nullable = false,
+        min_length = 1,
+        max_length = 3000,
+        example = "Your code is <say-as interpret-as=\"digits\">4711</say-as>."
+    )]
+    ssml: Option<String>,
     /// Digits and capital letters to say one by one.
     #[schema(
         required = false,

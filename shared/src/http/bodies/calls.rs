@@ -168,6 +168,7 @@ impl From<Call> for CallBody {
                 .map(AnswerBody::from)
                 .collect(),
             result: call.result().map(str::to_owned),
+            script: call.own_script().map(|it| it.as_str().to_owned()),
             attempts: attempts.map(|attempts| attempts.dialled),
             reached: attempts.and_then(|attempts| attempts.reached),
             attempt: call.attempt(),
@@ -181,7 +182,6 @@ impl From<Call> for CallBody {
             status: call.status,
             status_reason: call.status_reason,
             dial_outcome: call.dial_outcome,
-            script: call.script.map(|script| script.as_str().to_owned()),
             steps: call.steps,
             voice: call.voice.map(|voice| voice.as_str().to_owned()),
             language: call.language.map(|language| language.as_str().to_owned()),

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{
     error::PlaceCallError,
     schedule::{Scheduler, check_timing},
+    speech::check_words,
     store::{begin_dial, store_and_count, store_waiting, withdraw, withdraw_undialled},
 };
 use crate::{
@@ -92,10 +93,8 @@ impl Admission {
         check_timing(&request)?;
         let callee = callee.ok_or(PlaceCallError::UserNotFound)?;
         let (voice, language) = (request.voice.as_ref(), request.language.as_ref());
-        self.scheduler.rules.check_speech(voice, language)?;
-        if let Some(steps) = &request.steps {
-            self.scheduler.rules.check_steps(steps, voice, language)?;
-        }
+        let steps = request.steps.as_ref();
+        check_words(&self.scheduler.rules, steps, voice, language)?;
         if request.transcribe {
             let rules = &self.scheduler.rules;
             rules.check_transcription(voice, language)?;

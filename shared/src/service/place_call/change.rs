@@ -8,6 +8,7 @@ use super::{
     admit::Admission,
     error::no_faults,
     schedule::{default_life, too_late, waits_for},
+    speech::check_words,
 };
 use crate::{
     dao::{self, Callee, within},
@@ -96,10 +97,8 @@ impl Admission {
         let times = Times::of(call, update, now);
         check_times(&changed, update, &times, now)?;
         let (voice, language) = (changed.voice.as_ref(), changed.language.as_ref());
-        self.scheduler.rules.check_speech(voice, language)?;
-        if let Some(steps) = &changed.steps {
-            self.scheduler.rules.check_steps(steps, voice, language)?;
-        }
+        let steps = changed.steps.as_ref();
+        check_words(&self.scheduler.rules, steps, voice, language)?;
         if changed.transcribe {
             let rules = &self.scheduler.rules;
             rules.check_transcription(voice, language)?;
@@ -161,7 +160,10 @@ fn with_content(call: &Call, update: &CallUpdate) -> Call {
     // Each replaces the other.
     let (script, steps) = match (&update.script.0, &update.steps.0) {
         (None, None) => (old.script, old.steps),
-        (script, steps) => (script.clone(), steps.clone()),
+        (script, steps) => {
+            let script = Call::stored_script(script.clone(), steps.as_ref());
+            (script, steps.clone())
+        }
     };
     let priority = update
         .priority
@@ -212,7 +214,7 @@ fn check_times(
     let mut faults = timing(changed, update, times).faults(now);
     if update.script.0.is_some() && update.steps.0.is_some() {
         faults.push(FieldFault {
-            field: "steps",
+            field: "steps".into(),
             message: "can't be combined with script".to_owned(),
         });
     }
@@ -225,7 +227,7 @@ fn check_times(
     let is_of_batch = changed.batch_id.is_some();
     if is_of_batch && update.priority.0.is_some_and(|it| it != Priority::Bulk) {
         faults.push(FieldFault {
-            field: "priority",
+            field: "priority".into(),
             message: "must be bulk, because the call belongs to a batch".to_owned(),
         });
     }
@@ -236,7 +238,7 @@ fn check_times(
         && !faults.iter().any(|fault| fault.field == "expires_at")
     {
         faults.push(FieldFault {
-            field: "expires_at",
+            field: "expires_at".into(),
             message: "must be later than scheduled_at: send a later one, or null for the default"
                 .to_owned(),
         });

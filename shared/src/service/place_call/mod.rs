@@ -4,6 +4,7 @@ mod admit;
 mod change;
 mod error;
 mod schedule;
+mod speech;
 mod store;
 
 use std::sync::Arc;

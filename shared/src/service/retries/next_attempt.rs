@@ -48,6 +48,7 @@ pub(super) fn after(previous: &Call, retry: &Retry, due_at: DateTime, now: DateT
         answers: Vec::new(),
         unanswered: Vec::new(),
         steps_ended: false,
+        cut_off: false,
         events: Vec::new(),
         events_dropped: 0,
         idempotency_scope: None,

@@ -20,8 +20,8 @@ use crate::{
     config::{CallConfig, ConfigError},
     dao::Callee,
     domain::{
-        CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError, Steps,
-        TranscriptionServices, Voice,
+        CallRefusal, CallingCalendar, FieldFault, Language, PhoneNumber, RefusalCode, RuleError,
+        Steps, TranscriptionServices, Voice,
     },
 };
 
@@ -172,6 +172,17 @@ impl Rules {
                 "needs a transcription service{of_language}, which this stack does not have: leave the field out, or have an operator add the service"
             ),
         ))
+    }
+
+    /// Returns the SSML in a call's steps that its voice does not support. [`Rules::check_steps`] comes first.
+    #[must_use]
+    pub fn ssml_faults(
+        &self,
+        steps: &Steps,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Vec<FieldFault> {
+        self.speech.ssml_faults(steps, voice, language)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {

@@ -1,6 +1,9 @@
 //! The voices and languages that a call may use.
 
-use crate::domain::{AllowedVoices, CallRefusal, Language, RefusalCode, Speech, Steps, Voice};
+use crate::domain::{
+    AllowedVoices, CallRefusal, FieldFault, Language, Part, RefusalCode, Speech, Steps, Voice,
+    Words,
+};
 
 /// The configured voices.
 pub(super) struct SpeechRules {
@@ -38,15 +41,35 @@ impl SpeechRules {
         let Some(of_call) = self.speech.of_call(voice, language) else {
             return Ok(());
         };
-        for (at, step) in steps.iter().enumerate() {
-            for (path, part) in step.parts() {
-                let (voice, language) = (part.voice.as_ref(), part.language.as_ref());
-                if voice.is_some() || language.is_some() {
-                    self.check_at(&of_call, voice, language, &format!("steps[{at}].{path}."))?;
-                }
+        for (path, part) in parts(steps) {
+            let (voice, language) = (part.voice.as_ref(), part.language.as_ref());
+            if voice.is_some() || language.is_some() {
+                self.check_at(&of_call, voice, language, &format!("{path}."))?;
             }
         }
         Ok(())
+    }
+
+    /// Returns the SSML that its voice does not support. The voices must have passed.
+    pub(super) fn ssml_faults(
+        &self,
+        steps: &Steps,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Vec<FieldFault> {
+        let of_call = self.speech.of_call(voice, language);
+        let of_call = of_call.unwrap_or_else(|| self.speech.clone());
+        let fault = |(path, part): (String, &Part)| {
+            let Words::Ssml(ssml) = &part.words else {
+                return None;
+            };
+            let error = ssml.check_for(&of_call.of_part(part).voice).err()?;
+            Some(FieldFault {
+                field: format!("{path}.ssml").into(),
+                message: error.to_string(),
+            })
+        };
+        parts(steps).filter_map(fault).collect()
     }
 
     fn check_at(
@@ -96,4 +119,12 @@ impl SpeechRules {
                 .as_str()
                 .eq_ignore_ascii_case(self.speech.voice.as_str())
     }
+}
+
+/// The parts of all steps, with their paths: `steps[0].say[1]`.
+fn parts(steps: &Steps) -> impl Iterator<Item = (String, &Part)> {
+    steps.iter().enumerate().flat_map(|(at, step)| {
+        step.parts()
+            .map(move |(path, part)| (format!("steps[{at}].{path}"), part))
+    })
 }

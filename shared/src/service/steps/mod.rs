@@ -28,14 +28,15 @@ pub async fn record(
     place: &Place,
     keys: Option<&str>,
 ) -> Result<VoiceLookup, DaoError> {
-    match event(place, keys) {
+    match event(place, keys, DateTime::now()) {
         Some(event) => dao.record_step(id, sid, &event).await,
         None => dao.look_up_for_voice(Some(id), sid).await,
     }
 }
 
-/// The event in a request. `None`: the ask is played again, and nothing is stored.
-fn event(place: &Place, keys: Option<&str>) -> Option<StepEvent> {
+/// Returns the event in a request that arrived at this time. `None`: the ask is played again, and nothing is stored.
+#[must_use]
+pub fn event(place: &Place, keys: Option<&str>, at: DateTime) -> Option<StepEvent> {
     let ask = match place {
         Place::Start => return Some(StepEvent::Started),
         Place::End(is_whole) => return Some(StepEvent::Ended(*is_whole)),
@@ -49,7 +50,7 @@ fn event(place: &Place, keys: Option<&str>) -> Option<StepEvent> {
                 nth: ask.nth,
                 digits: keys.chars().take(Answer::MAX_DIGITS).collect(),
                 option: ask.option(keys).map(str::to_owned),
-                at: DateTime::now(),
+                at,
             },
             ends_ask: ask.is_last(Some(keys)) && !ask.accepts(keys),
         }),

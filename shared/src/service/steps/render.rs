@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Part, Playing, Prompt, Speech, Words},
-    twilio::{Element, response, say, step_url},
+    twilio::{Element, response, say, say_ssml, step_url},
 };
 
 /// Returns the document that plays this.
@@ -45,28 +45,21 @@ fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
         .parts()
         .iter()
         .flat_map(|part| {
-            let words = words(part);
-            let speech = of_part(part, speech);
+            let speech = speech.of_part(part);
             let times = 0..part.repeat;
             times
-                .flat_map(move |_| says(&words, &speech))
+                .flat_map(|_| part_says(part, &speech))
                 .collect::<Vec<_>>()
         })
         .collect()
 }
 
-fn words(part: &Part) -> String {
+fn part_says(part: &Part, speech: &Speech) -> Vec<Element<'static>> {
     match &part.words {
-        // Requests can't have SSML yet.
-        Words::Text(text) | Words::Ssml(text) => text.as_str().to_owned(),
-        Words::Spell(spelled) => spelled.to_speech(),
+        Words::Text(text) => says(text.as_str(), speech),
+        Words::Ssml(ssml) => say_ssml(ssml, &speech.voice, speech.language.as_str()),
+        Words::Spell(spelled) => says(&spelled.to_speech(), speech),
     }
-}
-
-/// The voice and the language of a part. Its own were checked when the call was placed.
-fn of_part(part: &Part, speech: &Speech) -> Speech {
-    let own = speech.of_call(part.voice.as_ref(), part.language.as_ref());
-    own.unwrap_or_else(|| speech.clone())
 }
 
 fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {

@@ -98,7 +98,10 @@ fn read_transcript(dev: &Dev, language: Language) {
     let told = &run.told;
     assert!(told.starts_with("transcript: completed\n"), "{told}");
     for line in ["outdial: Hello!", "callee: Yes, that works for me."] {
-        assert!(told.lines().any(|other| other == line), "{language:?}: {told}");
+        assert!(
+            told.lines().any(|other| other == line),
+            "{language:?}: {told}"
+        );
     }
 }
 

@@ -1,0 +1,105 @@
+// The steps of a call and the answers to its questions.
+
+import { h } from "./dom.js";
+import { isErased, plural, when, wholeTime } from "./format.js";
+import { resultWord } from "./results.js";
+
+const LANGUAGES = new Intl.DisplayNames("en", { type: "language", fallback: "none" });
+
+function languageName(tag) {
+  try {
+    return LANGUAGES.of(tag) ?? tag;
+  } catch {
+    return tag;
+  }
+}
+
+/** The words of a part, without its language. */
+function partText(part) {
+  return part.text ?? part.ssml ?? part.spell;
+}
+
+/** The words of a prompt on one line. */
+function promptText(prompt) {
+  return prompt.map(partText).join(" ");
+}
+
+function promptView(prompt) {
+  return h(
+    "blockquote",
+    { class: "spoken" },
+    prompt.map((part) => {
+      const notes = [part.spell && "letter by letter", part.language && languageName(part.language), part.voice, part.repeat > 1 && `${part.repeat} times`];
+      const words = notes.filter(Boolean).join(", ");
+      return h("p", { lang: part.language }, partText(part), words && h("span", { class: "hint", lang: "en" }, ` (${words})`));
+    }),
+  );
+}
+
+/** Says what follows a key or silence: `confirmed; says “Thank you.”; then step 3`. */
+function thenWords(then, places) {
+  const target = then.goto === "end" ? "the call ends" : then.goto && `then step ${places.get(then.goto) ?? then.goto}`;
+  const parts = [then.outcome && resultWord(then.outcome), then.say && `says “${promptText(then.say)}”`, target];
+  return parts.filter(Boolean).join("; ") || "the next step";
+}
+
+function askView(step, places) {
+  const options = Object.entries(step.options ?? {}).map(([key, then]) => h("li", {}, h("kbd", {}, key), " ", thenWords(then, places)));
+  const digits = step.max_digits && h("li", {}, `Up to ${plural(step.max_digits, "digit")}`);
+  const silence = step.no_input && Object.keys(step.no_input).length > 0 && h("li", {}, h("span", { class: "hint" }, "No answer: "), thenWords(step.no_input, places));
+  const times = `${plural(step.tries, "try", "tries")}, ${step.timeout_seconds} s each`;
+  return [promptView(step.ask), h("ul", { class: "keys" }, options, digits, silence), h("p", { class: "hint" }, times)];
+}
+
+function stepView(step, places) {
+  if (step.ask) return [h("h3", {}, "Ask ", h("code", {}, step.id)), askView(step, places)];
+  if (step.say) return [h("h3", {}, "Say"), promptView(step.say)];
+  return h("h3", {}, step.hang_up ? "Hang up" : "Other");
+}
+
+/** The answer in words: what the key stands for, or why it counts for nothing. */
+function answerWords(answer, step) {
+  const then = step?.options?.[answer.option];
+  if (then) return then.outcome ? resultWord(then.outcome) : "";
+  return step?.max_digits ? "" : "not one of the keys";
+}
+
+function answerView(answer, step) {
+  const words = answerWords(answer, step);
+  return h(
+    "li",
+    {},
+    h("p", { class: "question" }, step?.ask ? promptText(step.ask) : answer.step),
+    h("p", { class: "given" }, h("kbd", {}, answer.digits || "–"), words && h("b", {}, words)),
+    h("p", { class: "hint" }, `Try ${answer.try}, `, h("time", { datetime: answer.at, title: wholeTime(answer.at) }, when(answer.at))),
+  );
+}
+
+/** Creates the two cards. `update(call)` shows them for a call with steps, and hides them for others. */
+export function stepsView() {
+  const given = h("ol", { class: "answers" });
+  const none = h("p", { class: "hint" });
+  const answers = h("section", { class: "card", hidden: true }, h("h2", {}, "Answers"), given, none);
+  const list = h("ol", { class: "flow" });
+  const steps = h("section", { class: "card", hidden: true }, h("h2", {}, "Steps"), list);
+  let known = "";
+  return {
+    answers,
+    steps,
+    update(call) {
+      const isShown = Boolean(call.steps?.length) && !isErased(call);
+      answers.hidden = !isShown;
+      steps.hidden = !isShown;
+      const latest = JSON.stringify([call.steps, call.answers, call.result]);
+      if (!isShown || latest === known) return;
+      known = latest;
+      const places = new Map(call.steps.map((step, at) => [step.id, at + 1]));
+      list.replaceChildren(...call.steps.map((step) => h("li", {}, stepView(step, places))));
+      const byId = new Map(call.steps.map((step) => [step.id, step]));
+      given.replaceChildren(...call.answers.map((answer) => answerView(answer, byId.get(answer.step))));
+      given.hidden = call.answers.length === 0;
+      none.hidden = call.answers.length > 0;
+      none.textContent = call.result ? "No key was pressed." : "No key was pressed yet.";
+    },
+  };
+}
