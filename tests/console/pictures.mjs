@@ -16,6 +16,27 @@ const scripts = [
   "A parcel will be delivered to you today between two and four.",
 ];
 
+const REMINDER = [
+  { say: ["This is the dentist. You have an appointment on Monday at nine.", { text: "Habla el dentista. Tiene una cita el lunes a las nueve.", language: "es-MX" }] },
+  {
+    id: "confirm",
+    ask: ["Press 1 to confirm, or 2 to cancel.", { text: "Pulse 1 para confirmar, o 2 para cancelar.", language: "es-MX" }],
+    options: { 1: { outcome: "confirmed", say: "Thank you. Goodbye." }, 2: { outcome: "canceled" } },
+    no_input: { outcome: "unconfirmed" },
+  },
+];
+
+/** Fills in the steps of a new call, and shows the question. */
+async function fillSteps(dialog) {
+  await dialog.getByLabel("The call", { exact: true }).selectOption("steps");
+  await dialog.getByLabel("Say", { exact: true }).fill("This is the dentist. You have an appointment on Monday at nine.");
+  await dialog.getByLabel("Ask", { exact: true }).first().fill("Press 1 to confirm, or 2 to cancel.");
+  await dialog.getByLabel("Name of the question").fill("confirm");
+  await dialog.getByLabel("Outcome").first().fill("confirmed");
+  await dialog.getByLabel("Say after the key", { exact: true }).first().fill("Thank you. Goodbye.");
+  await dialog.locator(".step").nth(1).evaluate((step) => step.scrollIntoView({ block: "start" }));
+}
+
 async function take(page, name) {
   // No animation and no pointer in the picture.
   await page.mouse.move(0, 0);
@@ -40,6 +61,8 @@ try {
     const { recordings } = await callApi(MANY, "GET", `/calls/${recorded.call_id}/recordings`);
     return recordings.some((one) => one.status === "completed");
   }, "the recording");
+  const reminder = { script: undefined, steps: REMINDER, to_number: "+12125550106" };
+  const confirmed = await newCall(MANY, users[1], reminder);
   await newCall(MANY, users[1], { script: scripts[1], to_number: "+12125550101" });
   for (const [device, options] of [["", DESKTOP], ["-phone", PHONE]]) {
     for (const colorScheme of device ? ["light"] : ["light", "dark"]) {
@@ -61,6 +84,15 @@ try {
       await page.waitForFunction(() => document.querySelector("audio").currentTime > 0 && !document.querySelector("audio").seeking);
       if (device) await page.locator("section.recording").scrollIntoViewIfNeeded();
       await take(page, name("call"));
+      await open(page, `/calls/${confirmed.call_id}`);
+      await page.locator(".answers li").waitFor();
+      await page.locator(".answers").scrollIntoViewIfNeeded();
+      await take(page, name("answers"));
+      await open(page, "/calls");
+      await page.getByRole("button", { name: "New call" }).click();
+      await fillSteps(page.getByRole("dialog"));
+      await take(page, name("steps"));
+      await page.keyboard.press("Escape");
       await open(page, "/overview?range=24h");
       await page.locator(".plot .bar").first().waitFor();
       await page.locator(".parts li").first().waitFor();

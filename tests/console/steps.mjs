@@ -114,7 +114,7 @@ test("the builder works with the keyboard, without barriers and on a narrow scre
   assert.equal(wide, 0);
 }, { viewport: { width: 360, height: 800 } }));
 
-test("a wrong key and a missing answer are told apart", signedIn(FEW, async (page) => {
+test("a wrong key is no answer, and silence has words of its own", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);
   const wrong = await newCall(FEW, user, { to_number: PRESSES_9_FIRST, script: undefined, steps: [CONFIRM] });
   await open(page, `/calls/${wrong.call_id}`);

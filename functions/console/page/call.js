@@ -57,6 +57,7 @@ export function callView(main, { id, head }) {
     audio,
     text,
     steps.steps,
+    steps.message,
     h("section", { class: "card" }, h("h2", {}, "Details"), details),
   );
   main.append(h("a", { class: "up", href: "#/calls" }, icon("back"), "Calls"), heading, place, body);

@@ -24,6 +24,10 @@ const OUTCOMES = {
   refused: "Twilio refused the call",
   unknown: "Twilio's response was lost; the call is not dialled again",
 };
+const VOICEMAIL = {
+  leave_message: "leave a message",
+  hang_up: "hang up",
+};
 const ANSWERED_BY = {
   human: "a person",
   fax: "a fax",
@@ -94,7 +98,8 @@ export function facts(call, recording) {
     ["Said", deliveryWord(call.delivery)],
     ["Answered by", call.answered_by && (ANSWERED_BY[call.answered_by] ?? call.answered_by)],
     ["Recording", recording],
-    ["Answering machine detection", { Enable: "on", DetectMessageEnd: "on, speaks after the greeting" }[call.machine_detection] ?? "off"],
+    ["Answering machines", call.voicemail && VOICEMAIL[call.voicemail.action]],
+    ["Answering machine detection", { Enable: "on", DetectMessageEnd: "on, speaks after the greeting" }[call.machine_detection] ?? (!call.voicemail && "off")],
     ["Voice", call.voice],
     ["Language", call.language],
     ["Phone network", sip && sip !== 200 && `${SIP[sip] ?? "SIP response"} (${sip})`],

@@ -1,10 +1,20 @@
 // The steps of a call and the answers to its questions.
 
+import { maskedNumber } from "./badge.js";
 import { h } from "./dom.js";
-import { isErased, plural, when, wholeTime } from "./format.js";
+import { inWords, isErased, plural, statusWord, when, wholeTime } from "./format.js";
+import { refusalWord } from "./reasons.js";
 import { resultWord } from "./results.js";
 
 const LANGUAGES = new Intl.DisplayNames("en", { type: "language", fallback: "none" });
+
+/** What a transfer without a connection came to, or does now. */
+const LEGS = {
+  dialing: "The other phone is called",
+  answered: "The other party hears the question whether to take the call",
+  accepted: "The other party took the call",
+  completed: "Answered, but not taken",
+};
 
 function languageName(tag) {
   try {
@@ -29,7 +39,7 @@ function promptView(prompt) {
     "blockquote",
     { class: "spoken" },
     prompt.map((part) => {
-      const notes = [part.spell && "letter by letter", part.language && languageName(part.language), part.voice, part.repeat > 1 && `${part.repeat} times`];
+      const notes = [part.spell && "letter by letter", part.ssml && "SSML", part.language && languageName(part.language), part.voice, part.repeat > 1 && `${part.repeat} times`];
       const words = notes.filter(Boolean).join(", ");
       return h("p", { lang: part.language }, partText(part), words && h("span", { class: "hint", lang: "en" }, ` (${words})`));
     }),
@@ -51,7 +61,26 @@ function askView(step, places) {
   return [promptView(step.ask), h("ul", { class: "keys" }, options, digits, silence), h("p", { class: "hint" }, times)];
 }
 
-function stepView(step, places) {
+/** Says what became of the leg of a transfer. */
+function legWords(leg) {
+  if (leg.status === "refused") return `Refused: ${refusalWord(leg.reason).toLowerCase()}`;
+  if (leg.connected) return leg.duration_seconds === null ? "Connected" : `Connected, ${inWords(leg.duration_seconds)} on the phone`;
+  return LEGS[leg.status] ?? statusWord(leg.status);
+}
+
+function transferView(step, places, legs) {
+  const { to, whisper, failed } = step.transfer;
+  const leg = legs.find((one) => one.step === step.id);
+  return [
+    h("h3", {}, "Transfer to ", maskedNumber(to)),
+    whisper && promptView(whisper),
+    leg && h("p", { class: "leg" }, legWords(leg), h("span", { class: "hint" }, " ", h("time", { datetime: leg.at, title: wholeTime(leg.at) }, when(leg.at)))),
+    failed && Object.keys(failed).length > 0 && h("p", {}, h("span", { class: "hint" }, "No connection: "), thenWords(failed, places)),
+  ];
+}
+
+function stepView(step, places, legs) {
+  if (step.transfer) return transferView(step, places, legs);
   if (step.ask) return [h("h3", {}, "Ask ", h("code", {}, step.id)), askView(step, places)];
   if (step.say) return [h("h3", {}, "Say"), promptView(step.say)];
   return h("h3", {}, step.hang_up ? "Hang up" : "Other");
@@ -75,26 +104,32 @@ function answerView(answer, step) {
   );
 }
 
-/** Creates the two cards. `update(call)` shows them for a call with steps, and hides them for others. */
+/** Creates the cards. `update(call)` shows those that the call has a content for. */
 export function stepsView() {
   const given = h("ol", { class: "answers" });
   const none = h("p", { class: "hint" });
   const answers = h("section", { class: "card", hidden: true }, h("h2", {}, "Answers"), given, none);
   const list = h("ol", { class: "flow" });
   const steps = h("section", { class: "card", hidden: true }, h("h2", {}, "Steps"), list);
+  const words = h("div");
+  const message = h("section", { class: "card", hidden: true }, h("h2", {}, "Message for an answering machine"), words);
   let known = "";
   return {
     answers,
     steps,
+    message,
     update(call) {
       const isShown = Boolean(call.steps?.length) && !isErased(call);
+      const left = isErased(call) ? null : call.voicemail?.message;
+      message.hidden = !left;
+      if (left) words.replaceChildren(promptView(left));
       answers.hidden = !isShown;
       steps.hidden = !isShown;
-      const latest = JSON.stringify([call.steps, call.answers, call.result]);
+      const latest = JSON.stringify([call.steps, call.answers, call.result, call.transfers]);
       if (!isShown || latest === known) return;
       known = latest;
       const places = new Map(call.steps.map((step, at) => [step.id, at + 1]));
-      list.replaceChildren(...call.steps.map((step) => h("li", {}, stepView(step, places))));
+      list.replaceChildren(...call.steps.map((step) => h("li", {}, stepView(step, places, call.transfers ?? []))));
       const byId = new Map(call.steps.map((step) => [step.id, step]));
       given.replaceChildren(...call.answers.map((answer) => answerView(answer, byId.get(answer.step))));
       given.hidden = call.answers.length === 0;

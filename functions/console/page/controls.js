@@ -30,11 +30,8 @@ export function addGiven(body, values) {
   return body;
 }
 
-/** The fields for how a script is spoken and recorded. `read()` returns what they say, for a body. */
-export function speechFields() {
-  const recorded = field({ name: "recording_enabled", label: "Record the call", control: h("input", { type: "checkbox" }) });
-  const voice = field({ name: "voice", label: "Voice", control: text({ placeholder: "default" }), optional: true });
-  const language = field({ name: "language", label: "Language", control: text({ placeholder: "default" }), optional: true });
+/** The field for the detection of answering machines. */
+function detectionField() {
   const machine = field({
     name: "machine_detection",
     label: "Answering machine detection",
@@ -44,18 +41,29 @@ export function speechFields() {
       ["DetectMessageEnd", "on, speak after the greeting"],
     ]),
   });
+  return { ...machine, read: () => ({ machine_detection: machine.control.value }) };
+}
+
+/**
+ * The fields for how a script is spoken and recorded. `read()` returns what they say, for a body. `machine` is the field for
+ * answering machines.
+ */
+export function speechFields(machine = detectionField()) {
+  const recorded = field({ name: "recording_enabled", label: "Record the call", control: h("input", { type: "checkbox" }) });
+  const voice = field({ name: "voice", label: "Voice", control: text({ placeholder: "default" }), optional: true });
+  const language = field({ name: "language", label: "Language", control: text({ placeholder: "default" }), optional: true });
   return {
     fields: [recorded, voice, language, machine],
     recorded: recorded.element,
     more: section(
-      "Voice, language, answering machine detection",
+      "Voice, language, answering machines",
       h("div", { class: "pair" }, voice.element, language.element),
       machine.element,
     ),
     read: () =>
       addGiven(
         { recording_enabled: recorded.control.checked },
-        { voice: voice.control.value.trim(), language: language.control.value.trim(), machine_detection: machine.control.value },
+        { voice: voice.control.value.trim(), language: language.control.value.trim(), ...machine.read() },
       ),
   };
 }

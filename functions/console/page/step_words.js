@@ -15,9 +15,11 @@ function partFields(label, remove) {
     control: choice([
       ["text", "as a text"],
       ["spell", "letter by letter"],
+      ["ssml", "with SSML"],
     ]),
   });
   const language = field({ name: "", label: "Language", control: text({ placeholder: "the call's" }), optional: true });
+  const voice = field({ name: "", label: "Voice", control: text({ placeholder: "the call's" }), optional: true });
   const repeat = field({
     name: "",
     label: "Times",
@@ -27,8 +29,8 @@ function partFields(label, remove) {
       ["3", "three times"],
     ]),
   });
-  const triple = h("div", { class: "triple" }, kind.element, language.element, repeat.element);
-  const more = section("Language, spelling, repetition", triple);
+  const triple = h("div", { class: "triple" }, language.element, voice.element, kind.element, repeat.element);
+  const more = section("Language, voice, spelling, repetition", triple);
   const drop = h("button", { class: "button quiet icon-only", type: "button", "aria-label": `Remove: ${label}`, title: "Remove" }, icon("close"));
   drop.addEventListener("click", remove);
   return {
@@ -38,14 +40,19 @@ function partFields(label, remove) {
     words,
     named: (path) => [
       [`${path}.language`, language],
+      [`${path}.voice`, voice],
       [`${path}.repeat`, repeat],
+      [`${path}.text`, words],
+      [`${path}.ssml`, words],
+      [`${path}.spell`, words],
       [path, words],
     ],
-    isPlain: () => kind.control.value === "text" && !language.control.value.trim() && repeat.control.value === "1",
+    isPlain: () => kind.control.value === "text" && !language.control.value.trim() && !voice.control.value.trim() && repeat.control.value === "1",
     read() {
       const value = words.control.value;
       const part = { [kind.control.value]: kind.control.value === "spell" ? value.replaceAll(/\s/g, "") : value };
       if (language.control.value.trim()) part.language = language.control.value.trim();
+      if (voice.control.value.trim()) part.voice = voice.control.value.trim();
       if (repeat.control.value !== "1") part.repeat = Number(repeat.control.value);
       return part;
     },

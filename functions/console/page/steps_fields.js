@@ -2,10 +2,13 @@
 
 import { h, icon, say, setText } from "./dom.js";
 import { askFields } from "./step_ask.js";
+import { transferFields } from "./step_transfer.js";
 import { wordsFields } from "./step_words.js";
 
 const MOST = 20;
-const KINDS = { say: "Say", ask: "Ask", hang_up: "Hang up" };
+const KINDS = { say: "Say", ask: "Ask", transfer: "Transfer", hang_up: "Hang up" };
+/** The beginning of the ids of steps that need one. */
+const IDS = { ask: "question", transfer: "transfer" };
 
 function sayFields() {
   const words = wordsFields("Say");
@@ -21,7 +24,7 @@ function hangUpFields() {
   return { element: h("p", { class: "hint" }, "The call ends here."), named: () => [], read: () => ({ hang_up: true }) };
 }
 
-const MAKE = { say: sayFields, ask: askFields, hang_up: hangUpFields };
+const MAKE = { say: sayFields, ask: askFields, transfer: transferFields, hang_up: hangUpFields };
 
 /**
  * Creates the builder: one field of a form that has `inner()`, the fields of its steps, named by the paths of their errors.
@@ -77,9 +80,13 @@ export function stepsFields() {
     (steps[at] ?? steps[at - 1])?.drop.focus();
     if (steps.length === 0) add[0].focus();
   };
+  const newId = (start) => {
+    const used = new Set(steps.map((step) => step.fields.id?.()));
+    for (let number = 1; ; number += 1) if (!used.has(`${start}_${number}`)) return `${start}_${number}`;
+  };
   const tool = (name, act) => h("button", { class: "button quiet icon-only", type: "button", onclick: act }, icon(name));
   const append = (kind) => {
-    const fields = MAKE[kind](`question_${1 + steps.filter((one) => one.kind === "ask").length}`);
+    const fields = MAKE[kind](newId(IDS[kind]));
     const heading = h("legend", {});
     const step = {
       kind,
@@ -120,7 +127,7 @@ export function stepsFields() {
       const wanted = new Set(steps.flatMap((step) => step.fields.chosen?.() ?? []));
       return steps.map((step) => {
         const own = step.fields.read(idOf);
-        return wanted.has(step) && step.kind !== "ask" ? { id: idOf(step), ...own } : own;
+        return wanted.has(step) ? { id: idOf(step), ...own } : own;
       });
     },
   };

@@ -68,6 +68,7 @@ const FILES: &[(&str, &str, &[u8])] = &files! {
     SCRIPT "states.js"
     SCRIPT "step_ask.js"
     SCRIPT "step_then.js"
+    SCRIPT "step_transfer.js"
     SCRIPT "step_words.js"
     SCRIPT "steps_fields.js"
     SCRIPT "theme.js"

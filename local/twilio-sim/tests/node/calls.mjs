@@ -3,10 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ACCOUNT_SID, FROM, eventually, startSimulator, withStatus } from "./simulator.mjs";
+import { ACCOUNT_SID, FROM, HUMAN, eventually, startSimulator, withStatus } from "./simulator.mjs";
 
 const LONG = "<Response><Pause length='600'/></Response>";
-const HUMAN = "+16465550100";
 
 test("created call is queued, without dates", async (t) => {
   const { client } = await startSimulator(t);

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import {
   AUTH_TOKEN,
   FROM,
+  HUMAN,
   PRESSES_ONE,
   PRESSES_ONE_AT_THE_SECOND,
   VoiceResponse,
@@ -44,7 +45,31 @@ async function startApplication(t, authToken) {
     document.hangup();
     respond(response, document);
   });
-  app.post("/status", (_, response) => response.status(204).end());
+  app.post("/transfer", (_, response) => {
+    const document = new VoiceResponse();
+    document.say("One moment.");
+    const dial = document.dial({ action: "/connected", callerId: FROM, timeout: 10, timeLimit: 60 });
+    const leg = { url: "/whisper", statusCallback: "/leg", statusCallbackEvent: ["answered", "completed"] };
+    dial.number(leg, PRESSES_ONE);
+    respond(response, document);
+  });
+  app.post("/whisper", (_, response) => {
+    const document = new VoiceResponse();
+    document.gather({ action: "/accepted", numDigits: 1, timeout: 3 }).say("Press 1 to talk.");
+    document.hangup();
+    respond(response, document);
+  });
+  app.post("/accepted", (request, response) => {
+    const document = new VoiceResponse();
+    if (request.body.Digits !== "1") document.hangup();
+    respond(response, document);
+  });
+  app.post("/connected", (request, response) => {
+    const document = new VoiceResponse();
+    document.say(`Connected: ${request.body.DialBridged}. Status: ${request.body.DialCallStatus}.`);
+    respond(response, document);
+  });
+  app.post(["/status", "/leg"], (_, response) => response.status(204).end());
 
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -52,12 +77,12 @@ async function startApplication(t, authToken) {
   return { origin: `http://127.0.0.1:${server.address().port}`, passed };
 }
 
-async function callOf(t, to, authToken = AUTH_TOKEN) {
+async function callOf(t, to, { authToken = AUTH_TOKEN, path = "/voice" } = {}) {
   const [{ client, origin }, application] = await Promise.all([startSimulator(t), startApplication(t, authToken)]);
   const call = await client.calls.create({
     to,
     from: FROM,
-    url: `${application.origin}/voice`,
+    url: application.origin + path,
     statusCallback: `${application.origin}/status`,
   });
   await withStatus(client.calls(call.sid), "completed");
@@ -81,8 +106,17 @@ test("silence leads to the Redirect, whose query is part of the signature", asyn
   assert.equal(report.spoken[0], "Grüße & <guten> Tag. Drücken Sie die 1.");
 });
 
+test("Dial connects the call with a second party, after its whisper", async (t) => {
+  const { client, call, passed, report } = await callOf(t, HUMAN, { path: "/transfer" });
+  await eventually(() => passed, (seen) => seen.filter((path) => path === "/leg").length === 2);
+  assert.deepEqual(passed.filter((path) => !["/leg", "/status"].includes(path)), ["/transfer", "/whisper", "/accepted", "/connected"]);
+  assert.deepEqual(report.spoken, ["One moment.", "Connected: true. Status: completed."]);
+  const legs = await client.calls.list({ parentCallSid: call.sid });
+  assert.deepEqual(legs.map((leg) => [leg.direction, leg.to, leg.status]), [["outbound-dial", PRESSES_ONE, "completed"]]);
+});
+
 test("middleware refuses the signature of another auth token", async (t) => {
-  const { client, call, passed } = await callOf(t, PRESSES_ONE, "another-token");
+  const { client, call, passed } = await callOf(t, PRESSES_ONE, { authToken: "another-token" });
   assert.deepEqual(passed, []);
   const notifications = await client.calls(call.sid).notifications.list();
   assert.ok(notifications.some((own) => own.errorCode === "11200" && own.log === "0"));

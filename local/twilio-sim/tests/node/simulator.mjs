@@ -21,6 +21,7 @@ export const VoiceResponse = twilio.twiml.VoiceResponse;
 export const ACCOUNT_SID = "AC" + "0123456789abcdef".repeat(2);
 export const AUTH_TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
 export const FROM = "+15005550006";
+export const HUMAN = "+16465550100";
 export const PRESSES_ONE = "+12125550106";
 export const PRESSES_ONE_AT_THE_SECOND = "+12125550113";
 const TWILIO_ORIGIN = "https://api.twilio.com";

@@ -64,12 +64,19 @@ class LocalStack:
         return eventually(lambda: self.api("GET", f"/calls/{call_id}"), lambda call: call["status"] in ENDED)
 
     def documents(self, call):
-        """Returns the TwiML documents of an ended call, in order."""
-        sid, token = self._account
-        path = f"/2010-04-01/Accounts/{sid}/Calls/{call['twilio_sid']}/Events.json?PageSize=200"
-        events = requests.get(self._twilio + path, auth=(sid, token), timeout=30).json()["events"]
+        """Returns the TwiML documents of an ended call and of its legs."""
+        legs = self._twilio_list("/Calls.json", "calls", ParentCallSid=call["twilio_sid"])
+        sids = [call["twilio_sid"], *(leg["sid"] for leg in legs)]
+        events = [event for sid in sids for event in self._twilio_list(f"/Calls/{sid}/Events.json", "events")]
         bodies = [event["response"]["response_body"] for event in events]
         return [body for body in bodies if body and body.startswith("<?xml")]
+
+    def _twilio_list(self, path, key, **filters):
+        sid, _ = self._account
+        url = f"{self._twilio}/2010-04-01/Accounts/{sid}{path}"
+        response = requests.get(url, {"PageSize": 200, **filters}, auth=self._account, timeout=30)
+        assert response.ok, f"{path}: {response.status_code} {response.text}"
+        return response.json()[key]
 
 
 def free_port():

@@ -12,6 +12,11 @@ from rebuild import canonical, has_node, with_node, with_python
 NASTY = 'Grüße & <b>"Ada"</b>\t你好 🎉 \'x\' ]]> &amp; 1 < 2'
 ASK = {"id": "confirm", "ask": "Press 1 to confirm.", "options": {"1": {"outcome": "confirmed", "say": NASTY}}}
 
+SSML = """Now <break strength="weak"/><break time="1s"/><emphasis level="strong">listen</emphasis>:
+<lang xml:lang="es-MX">hola</lang> <p>One.</p><s>Two.</s> <phoneme alphabet="ipa" ph="pɪˈkɑːn">pecan</phoneme>
+<prosody volume="loud" rate="slow" pitch="high">three &amp; <sub alias="World Wide Web">WWW</sub></prosody>
+<say-as interpret-as="date" format="ymd">20261129</say-as> <w role="amazon:VB">read</w>. Goodbye."""
+
 # The called number, and what the call plays.
 CALLS = [
     (HUMAN, {"script": "Hello!"}),
@@ -19,6 +24,7 @@ CALLS = [
     (HUMAN, {"script": "A long script. " * 200}),
     (HUMAN, {"steps": [{"say": NASTY}, {"hang_up": True}]}),
     (HUMAN, {"steps": [{"say": ["Hello.", {"text": "Hola.", "language": "es-MX"}, {"spell": "49A027", "repeat": 3}]}]}),
+    (HUMAN, {"steps": [{"say": {"ssml": SSML, "voice": "Polly.Joanna", "language": "en-US"}}]}),
     (PRESSES_ONE, {"steps": [{"say": "Hello."}, ASK, {"say": "Bye."}]}),
     (PRESSES_ONE, {"steps": [{"id": "pin", "ask": "Your number?", "max_digits": 4, "timeout_seconds": 3}]}),
     (STAYS_SILENT, {"steps": [{**ASK, "tries": 2, "no_input": {"say": NASTY, "goto": "end"}}]}),
@@ -27,7 +33,9 @@ CALLS = [
     ("+12125550116", {"steps": [{"id": "pin", "ask": "Your number?", "max_digits": 20}, ASK]}),
 ]
 # Every element in these documents.
-ELEMENTS = {"Response", "Say", "Gather", "Redirect", "Hangup"}
+ELEMENTS = {"Response", "Say", "Gather", "Redirect", "Hangup"} | {
+    "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub", "w",
+}
 
 
 @pytest.fixture(scope="module")
