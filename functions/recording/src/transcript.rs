@@ -97,12 +97,11 @@ pub(crate) async fn transcript(
         tracing::warn!(transcript_sid = %update.transcript_sid, "transcript ignored: TRANSCRIPTION_SERVICES is not set");
         return Ok(StatusCode::NO_CONTENT);
     };
-    let call = match update.call_id {
-        Some(id) => Some(id),
-        None => {
-            let sid = &update.transcript_sid;
-            transcripts.dao.get_transcribed_call(sid).await?
-        }
+    let call = if update.call_id.is_some() {
+        update.call_id
+    } else {
+        let sid = &update.transcript_sid;
+        transcripts.dao.get_transcribed_call(sid).await?
     };
     let Some(id) = call else {
         tracing::warn!(transcript_sid = %update.transcript_sid, "webhook of an unknown transcript ignored");

@@ -25,6 +25,7 @@ impl Transcripts {
     }
 
     /// Returns all services, oldest first.
+    #[must_use]
     pub fn services(&self) -> impl DoubleEndedIterator<Item = &Service> {
         self.services.iter()
     }
@@ -44,6 +45,7 @@ impl Transcripts {
     }
 
     /// Returns all transcripts, oldest first.
+    #[must_use]
     pub fn oldest_first(&self) -> impl DoubleEndedIterator<Item = &Transcript> {
         self.kept.values()
     }

@@ -11,8 +11,8 @@ use crate::{
     config::{ConfigError, Settings, TranscriptionConfig},
     dao::{Dao, DaoError},
     domain::{
-        Call, HeardSentence, Recording, RecordingStatus, Sentence, Transcript, TranscriptSid,
-        TranscriptStatus, Words, speakers,
+        Call, HeardSentence, Recording, RecordingStatus, Sentence, Steps, Transcript,
+        TranscriptSid, TranscriptStatus, Words, speakers,
     },
     twilio::{TwilioClient, TwilioError},
 };
@@ -183,10 +183,9 @@ impl Transcriber {
         // The oldest, so that every run finds the same one.
         if let Some(found) = listed.last() {
             tracing::info!(transcript_sid = %found.sid, "lost transcript found");
-            return Ok(match self.keep_or_delete(transcript, &found.sid).await? {
-                true => Found::Sid(found.sid.clone()),
-                false => Found::NotYet,
-            });
+            let kept = self.keep_or_delete(transcript, &found.sid).await?;
+            let sid = || Found::Sid(found.sid.clone());
+            return Ok(if kept { sid() } else { Found::NotYet });
         }
         if is_younger(asked_at, UNLISTED) {
             return Ok(Found::NotYet);
@@ -301,14 +300,15 @@ pub async fn delete_recording(
 
 fn spoken(words: &Words) -> String {
     match words {
-        Words::Text(text) | Words::Ssml(text) => text.as_str().to_owned(),
+        Words::Text(text) => text.as_str().to_owned(),
+        Words::Ssml(ssml) => ssml.plain_text(),
         Words::Spell(spelled) => spelled.to_speech(),
     }
 }
 
 fn with_speakers(call: &Call, heard: Vec<HeardSentence>) -> Vec<Sentence> {
     let script = call.script.iter().map(|script| script.as_str().to_owned());
-    let steps = call.steps.iter().flat_map(|steps| steps.iter());
+    let steps = call.steps.iter().flat_map(Steps::iter);
     let parts = steps.flat_map(|step| step.parts().map(|(_, part)| spoken(&part.words)));
     let own: Vec<String> = script.chain(parts).collect();
     let speakers = speakers(own.iter().map(String::as_str), &heard, false);

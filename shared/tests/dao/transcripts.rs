@@ -1,5 +1,7 @@
 //! Tests the stored transcripts: each change happens once, whatever comes twice, late or in another order.
 
+use std::slice::from_ref;
+
 use futures_util::future::join_all;
 use mongodb::bson::{DateTime, Document, deserialize_from_document, doc, oid::ObjectId};
 use outdial::{
@@ -188,11 +190,11 @@ async fn call_is_open_until_each_completed_recording_has_its_transcript() {
         };
         complete(&first).await;
         assert_eq!(open(dao).await, 1);
-        dao.settle_transcripts(call.call_id, &[second.twilio_sid.clone()])
+        dao.settle_transcripts(call.call_id, from_ref(&second.twilio_sid))
             .await
             .unwrap();
         assert_eq!(open(dao).await, 1, "another recording is complete");
-        dao.settle_transcripts(call.call_id, &[first.twilio_sid.clone()])
+        dao.settle_transcripts(call.call_id, from_ref(&first.twilio_sid))
             .await
             .unwrap();
         assert_eq!(open(dao).await, 0);

@@ -1,5 +1,7 @@
 //! Tests the webhook about a transcript: what is refused, and what is fetched.
 
+use std::fmt::Write;
+
 use mongodb::bson::{Document, doc};
 use outdial::domain::{Call, CallStatus};
 use ring::digest::{SHA256, digest};
@@ -15,11 +17,10 @@ const UNKNOWN: &str = "GT0123456789abcdef0123456789abcdef";
 /// A signed webhook with a JSON body.
 fn as_json(body: &str) -> Request {
     let hash = digest(&SHA256, body.as_bytes());
-    let hash: String = hash
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = hash.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    });
     let path = format!("{PATH}?bodySHA256={hash}");
     let signature = outdial::twilio::sign(&format!("{BASE_URL}{path}"), &[], AUTH_TOKEN);
     Request::new("POST", &path)

@@ -33,7 +33,7 @@ pub fn resume(sim: &Arc<Sim>) {
 async fn make(sim: Arc<Sim>, sid: String) {
     tokio::time::sleep(sim.config.speed.wall(STEP)).await;
     if !change(&sim, &sid, |transcript, _| {
-        transcript.status = "in-progress".into()
+        transcript.status = "in-progress".into();
     }) {
         return;
     }

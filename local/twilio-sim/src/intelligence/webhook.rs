@@ -79,7 +79,7 @@ pub(super) async fn report(sim: &Sim, sid: &str) {
     }
     // The application may answer as it likes: Twilio has no use for that.
     match fault {
-        None => _ = sim.webhooks.send(request).await,
+        None | Some((CallbackAction::Wrong, _)) => _ = sim.webhooks.send(request).await,
         Some((CallbackAction::Drop, _)) => {}
         Some((CallbackAction::Duplicate, delay)) => {
             _ = sim.webhooks.send(request.clone()).await;

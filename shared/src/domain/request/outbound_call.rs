@@ -60,9 +60,8 @@ fn recording<V: IntoValue, E: DeserializeError + MergeWithError<InvalidValue>>(
 ) -> (bool, bool) {
     let recording = fields.optional("recording_enabled");
     let transcribe = fields.optional("transcribe").unwrap_or_default();
-    if transcribe && recording == Some(false)
-        || transcribe && !fields.is_present("recording_enabled")
-    {
+    let is_present = fields.is_present("recording_enabled");
+    if transcribe && (recording == Some(false) || !is_present) {
         fields.refuse("transcribe", NEEDS_RECORDING);
     }
     (recording.unwrap_or_default(), transcribe)

@@ -220,7 +220,7 @@ fn check_times(
     }
     if changed.transcribe && !changed.recording_enabled {
         faults.push(FieldFault {
-            field: "transcribe",
+            field: "transcribe".into(),
             message: NEEDS_RECORDING.to_owned(),
         });
     }
