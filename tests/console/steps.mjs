@@ -105,7 +105,7 @@ test("the builder works with the keyboard, without barriers and on a narrow scre
   await page.keyboard.press("Enter");
   await dialog.getByRole("button", { name: "Remove: step 2: ask" }).waitFor();
   assert.equal(await dialog.locator(".steps > li").count(), 2);
-  for (const summary of await dialog.locator("summary").all()) await summary.click();
+  for (const summary of await dialog.locator("summary:visible").all()) await summary.click();
   assert.deepEqual(await violations(page), []);
   assert.ok((await overflow(page)) <= 0);
   const inside = await dialog.evaluate((element) => element.scrollWidth - element.clientWidth);
@@ -113,6 +113,23 @@ test("the builder works with the keyboard, without barriers and on a narrow scre
   const wide = await dialog.locator(".step").evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth).length);
   assert.equal(wide, 0);
 }, { viewport: { width: 360, height: 800 } }));
+
+test("a transfer connects the person with another number", signedIn(FEW, async (page) => {
+  const dialog = await fillSteps(page, await newUser(FEW), "+12125550100");
+  await step(dialog, 1).getByLabel("Say", { exact: true }).fill("One moment.");
+  await dialog.getByRole("button", { name: "Remove: step 2: ask" }).click();
+  await dialog.getByRole("button", { name: "Transfer", exact: true }).click();
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await step(dialog, 2).getByLabel("Number to connect with").and(dialog.locator("[aria-invalid]")).waitFor();
+  await step(dialog, 2).getByLabel("Number to connect with").fill(PRESSES_1);
+  await step(dialog, 2).getByText("Words for the other party").click();
+  await step(dialog, 2).getByLabel("Longest connection, in minutes").fill("1");
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await page.getByText(/^Connected/).waitFor();
+  await page.locator('.badge[data-status="completed"]').waitFor();
+  await page.getByText("Transfer to •••• 0106").waitFor();
+  assert.equal(await fact(page, "Result"), "Transferred");
+}));
 
 test("a wrong key is no answer, and silence has words of its own", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);

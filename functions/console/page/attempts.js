@@ -5,7 +5,7 @@ import { badge, setBadge } from "./badge.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { LIVE, ended, fromNow, inWords, talked, when, wholeTime } from "./format.js";
 import { waitWords } from "./reasons.js";
-import { resultWord } from "./results.js";
+import { resultNote } from "./results.js";
 import { retryWords } from "./retry_fields.js";
 
 /** More than a call can have. */
@@ -33,8 +33,8 @@ function outcome(call) {
   const seconds = talked(call);
   if (seconds === null) return "";
   const who = { human: " with a person", fax: " with a fax" }[call.answered_by] ?? (call.answered_by?.startsWith("machine") ? " with a machine" : "");
-  const result = call.steps && call.result ? `: ${resultWord(call.result).toLowerCase()}` : "";
-  return `${inWords(Math.floor(seconds))} in call${who}${result}`;
+  const note = resultNote(call).toLowerCase();
+  return `${inWords(Math.floor(seconds))} in call${who}${note && `: ${note}`}`;
 }
 
 function makeItem() {

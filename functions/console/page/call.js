@@ -10,7 +10,7 @@ import { h, icon, say, setText } from "./dom.js";
 import { LIVE, inWords, isErased, length, now, spoken, statusWord, talked, took } from "./format.js";
 import { Poller } from "./poll.js";
 import { isRunning, recordingView, recordingWords } from "./recording.js";
-import { resultWord } from "./results.js";
+import { resultNote } from "./results.js";
 import { failure, loading } from "./states.js";
 import { timeline } from "./timeline.js";
 
@@ -97,7 +97,7 @@ export function callView(main, { id, head }) {
     steps.update(call);
     text.hidden = !steps.steps.hidden;
     setBadge(status, call.status);
-    setText(result, call.steps && call.result ? resultWord(call.result) : "");
+    setText(result, resultNote(call));
     showTime();
     if (actions.update(call, attempts.at(-1))) heading.querySelector("h1").focus();
     const notices = [waiting(call), undelivered(call), fault(call)].filter(Boolean);

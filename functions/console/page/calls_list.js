@@ -7,7 +7,7 @@ import { LIVE, length, plural, spoken, talked, when, wholeTime } from "./format.
 import { nameOf, withName } from "./names.js";
 import { Poller } from "./poll.js";
 import { waitLine } from "./reasons.js";
-import { resultWord } from "./results.js";
+import { resultNote } from "./results.js";
 import { empty, failure, loading, offerPages } from "./states.js";
 
 const PAGE = 25;
@@ -47,9 +47,9 @@ function updateRow(row, call) {
   const { status, waits, recorded, time, duration } = row.parts;
   row.call = call;
   setBadge(status, call.status);
-  const hasResult = Boolean(call.steps && call.result);
-  waits.hidden = call.status !== "scheduled" && !hasResult;
-  if (!waits.hidden) setText(waits, hasResult ? resultWord(call.result) : waitLine(call));
+  const note = call.status === "scheduled" ? waitLine(call) : resultNote(call);
+  waits.hidden = !note;
+  setText(waits, note);
   setText(time, when(call.created_at));
   const seconds = talked(call);
   setText(duration, seconds === null ? "–" : length(seconds));

@@ -24,6 +24,11 @@ export function resultWord(result) {
   return RESULTS[result] ?? result.replaceAll("_", " ");
 }
 
+/** The result of a call if it says more than the status, in words, or "". */
+export function resultNote(call) {
+  return call.result && call.result !== "not_reached" ? resultWord(call.result) : "";
+}
+
 /** What was said, in words, or null. */
 export function deliveryWord(delivery) {
   return DELIVERIES[delivery] ?? null;

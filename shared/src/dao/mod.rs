@@ -36,6 +36,7 @@ mod status_pipeline;
 mod steps;
 mod stored;
 mod transcripts;
+mod transfers;
 mod updates;
 mod users;
 mod voice;

@@ -71,7 +71,7 @@ impl Dialer {
             transcribe: call.transcribe,
             machine_detection: call.machine_detection,
             ring_timeout_seconds: self.ring_timeout_seconds,
-            time_limit_seconds: self.time_limit_seconds,
+            time_limit_seconds: call.time_limit(self.time_limit_seconds),
         }
     }
 

@@ -311,7 +311,9 @@ fn with_speakers(call: &Call, heard: Vec<HeardSentence>) -> Vec<Sentence> {
     let steps = call.steps.iter().flat_map(Steps::iter);
     let parts = steps.flat_map(|step| step.parts().map(|(_, part)| spoken(&part.words)));
     let own: Vec<String> = script.chain(parts).collect();
-    let speakers = speakers(own.iter().map(String::as_str), &heard, false);
+    // The other leg of a transfer talks too.
+    let others_on_line = !call.transfers.is_empty();
+    let speakers = speakers(own.iter().map(String::as_str), &heard, others_on_line);
     let sentence = |(speaker, heard): (_, HeardSentence)| Sentence {
         speaker,
         text: heard.text,

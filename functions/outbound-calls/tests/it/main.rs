@@ -30,5 +30,6 @@ mod steps;
 mod support;
 mod switch;
 mod transcripts;
+mod transfer;
 mod twilio_load;
 mod voices;

@@ -1,7 +1,10 @@
 """Runs `cargo xtask dev`, and reads the TwiML documents of its calls."""
 
+import contextlib
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import threading
@@ -22,6 +25,7 @@ class LocalStack:
     def __init__(self, xtask, state):
         port = free_port()
         environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+        environment.pop("MONGO_URI", None)
         command = [xtask, "dev", "--port", str(port), "--speed", str(SPEED)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self._wait_until_ready()
@@ -70,6 +74,28 @@ class LocalStack:
         events = [event for sid in sids for event in self._twilio_list(f"/Calls/{sid}/Events.json", "events")]
         bodies = [event["response"]["response_body"] for event in events]
         return [body for body in bodies if body and body.startswith("<?xml")]
+
+    def live(self, call_id):
+        """Waits until a call is in progress, and returns it."""
+        return eventually(lambda: self.api("GET", f"/calls/{call_id}"), lambda call: call["status"] == "in-progress")
+
+    def ended_at_twilio(self, call):
+        """Waits until the simulator has ended a call. The API may be unable to report that."""
+        eventually(
+            lambda: self._twilio_list("/Calls.json", "calls", To=call["to_number"]),
+            lambda calls: all(one["status"] in ENDED for one in calls),
+        )
+
+    def end_database(self):
+        """Ends the database for good."""
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(OSError):
+                parent = re.search(r"^PPid:\s*(\d+)$", status.read_text(), re.MULTILINE)
+                command = (status.parent / "cmdline").read_text()
+                if int(parent[1]) == self._process.pid and re.search("secantusd|mongod", command):
+                    os.kill(int(status.parent.name), signal.SIGKILL)
+                    return
+        raise AssertionError("the stack has no database of its own")
 
     def _twilio_list(self, path, key, **filters):
         sid, _ = self._account

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from caller import HUMAN, PRESSES_ONE, STAYS_SILENT
+from caller import BUSY, HUMAN, PRESSES_ONE, STAYS_SILENT
 from local_stack import LocalStack
 from rebuild import canonical, has_node, with_node, with_python
 
@@ -28,12 +28,14 @@ CALLS = [
     (PRESSES_ONE, {"steps": [{"say": "Hello."}, ASK, {"say": "Bye."}]}),
     (PRESSES_ONE, {"steps": [{"id": "pin", "ask": "Your number?", "max_digits": 4, "timeout_seconds": 3}]}),
     (STAYS_SILENT, {"steps": [{**ASK, "tries": 2, "no_input": {"say": NASTY, "goto": "end"}}]}),
+    (HUMAN, {"steps": [{"id": "agent", "transfer": {"to": PRESSES_ONE, "max_seconds": 60, "whisper": NASTY}}]}),
+    (HUMAN, {"steps": [{"id": "agent", "transfer": {"to": BUSY, "failed": {"say": NASTY}}}]}),
     ("+12125550114", {"steps": [ASK]}),
     ("+12125550115", {"steps": [ASK]}),
     ("+12125550116", {"steps": [{"id": "pin", "ask": "Your number?", "max_digits": 20}, ASK]}),
 ]
 # Every element in these documents.
-ELEMENTS = {"Response", "Say", "Gather", "Redirect", "Hangup"} | {
+ELEMENTS = {"Response", "Say", "Gather", "Redirect", "Hangup", "Pause", "Dial", "Number"} | {
     "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub", "w",
 }
 
@@ -48,10 +50,20 @@ def documents(tmp_path_factory):
         placed = [stack.place(to, **call) for to, call in CALLS]
         ended = [stack.ended(call_id) for call_id in placed]
         documents = [document for call in ended for document in stack.documents(call)]
+        documents += documents_without_database(stack)
     finally:
         stack.stop()
     assert len(documents) >= len(CALLS), "each call has a document"
     return sorted(set(documents))
+
+
+def documents_without_database(stack):
+    """Returns the documents that people hear when the database fails during a call."""
+    asks = [{**ASK, "id": f"ask_{number}", "timeout_seconds": 15} for number in range(5)]
+    live = stack.live(stack.place(STAYS_SILENT, steps=asks))
+    stack.end_database()
+    stack.ended_at_twilio(live)
+    return stack.documents(live)
 
 
 def test_documents_have_all_elements(documents):

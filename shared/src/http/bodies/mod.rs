@@ -8,6 +8,7 @@ mod calls;
 mod recordings;
 mod retries;
 mod transcripts;
+mod transfers;
 mod users;
 
 pub use answers::AnswerBody;
@@ -20,4 +21,5 @@ pub use calls::{CallBody, EventBody};
 pub use recordings::{MediaBody, RecordingBody, RecordingList};
 pub use retries::RetryBody;
 pub use transcripts::{SentenceBody, TranscriptBody};
+pub use transfers::TransferLegBody;
 pub use users::{UserBody, UserList};
