@@ -70,7 +70,8 @@ async fn transcript_tells_who_said_what_and_when() {
         .iter()
         .map(|one| one["start_ms"].as_i64())
         .collect();
-    assert!(starts.is_sorted() && starts[0] == Some(0), "{starts:?}");
+    let begins = (0..1_000).contains(&starts[0].unwrap());
+    assert!(starts.is_sorted() && begins, "{starts:?}");
     let dials = api.twilio.dials().await;
     let params = dials[0]["params"].to_string();
     assert!(params.contains("RecordingChannels=dual"), "{params}");
