@@ -94,6 +94,10 @@ pub const TABLE: &[(&str, &str)] = &[
         "a person whom detection takes for an answering machine",
     ),
     (
+        "+12125550120",
+        "presses 1 at a Gather, and talks for ten seconds when a Dial has connected it",
+    ),
+    (
         "+12125550129",
         "answers, and says \"Hello?\" and \"Yes, that works for me. Thank you.\"",
     ),
@@ -233,6 +237,11 @@ pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
         }),
         "+12125550119" => Callee {
             detected_as: Some(Answerer::Machine),
+            ..LISTENER
+        },
+        "+12125550120" => Callee {
+            presses: Presses::always("W1"),
+            talks: Duration::from_secs(10),
             ..LISTENER
         },
         "+12125550129" => Callee {

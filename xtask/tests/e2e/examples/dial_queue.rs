@@ -24,6 +24,7 @@ async fn examples_of_scheduled_calls_work() {
     let user_id = user["id"].as_str().expect("an id");
     in_every_language(|language| {
         page(&dev, language);
+        connect(&dev, language);
         confirm(&dev, language);
         say_code(&dev, language);
         ask_questions(&dev, language);
@@ -66,6 +67,18 @@ fn page(dev: &Dev, language: Language) {
     let program = Program::of_examples(language, "Page the on-call engineer");
     let run = program.run(&dev.url(), dev.api_key(), &[("ON_CALL", &number)]);
     assert_eq!(run.told, "reached: true, attempts: 2\n", "{language:?}");
+}
+
+fn connect(dev: &Dev, language: Language) {
+    let example = "Page an engineer and connect the incident line";
+    let program = Program::of_examples(language, example);
+    let numbers = [
+        ("ENGINEER", "+12125550106"),
+        ("INCIDENT_LINE", "+12125550120"),
+    ];
+    let run = program.run(&dev.url(), dev.api_key(), &numbers);
+    let expected = "result: ack\nline: connected true\n";
+    assert_eq!(run.told, expected, "{language:?}");
 }
 
 fn confirm(dev: &Dev, language: Language) {
