@@ -70,6 +70,7 @@ OPTIONAL = {
     "HasAudioHosts": "AudioHosts",
     "HasNotices": "Notices",
     "HasOptOutKey": "OptOutKey",
+    "HasTranscriptionServices": "TranscriptionServices",
     "HasReservedConcurrency": "ReservedConcurrency",
     "HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency",
     "HasKmsKey": "KmsKeyArn",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::clock::Speed;
 use crate::faults::FaultPlan;
+use crate::intelligence::Intelligence;
 use crate::scripted::Scripted;
 
 /// The default account SID.
@@ -43,6 +44,8 @@ pub struct Config {
     pub faults: FaultPlan,
     /// The behaviour of called parties by number.
     pub callees: Scripted,
+    /// The services that transcribe recordings.
+    pub intelligence: Intelligence,
     /// Print each log entry.
     pub verbose: bool,
     /// The most calls to dial in a second of call time; the others stay queued, for at most 24 hours. No limit by default.
@@ -75,6 +78,7 @@ impl Default for Config {
             seed: 0,
             faults: FaultPlan::default(),
             callees: Scripted::default(),
+            intelligence: Intelligence::default(),
             verbose: false,
             max_calls_per_second: None,
             max_concurrent_calls: None,

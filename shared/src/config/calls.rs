@@ -2,7 +2,10 @@
 
 use super::{ConfigError, OpeningConfig, Settings};
 use crate::{
-    domain::{AllowedVoices, AudioHosts, CallingHours, Holidays, PhoneNumber, Speech, TimeZone},
+    domain::{
+        AllowedVoices, AudioHosts, CallingHours, Holidays, PhoneNumber, Speech, TimeZone,
+        TranscriptionServices,
+    },
     variables::entries,
 };
 
@@ -33,6 +36,8 @@ pub struct CallConfig {
     pub ring_timeout_seconds: u32,
     /// `VOICE` and `LANGUAGE`: the defaults for calls.
     pub speech: Speech,
+    /// `TRANSCRIPTION_SERVICES`: the services that transcribe recordings, by language.
+    pub transcription_services: TranscriptionServices,
     /// `ALLOWED_VOICES`: the voices that a request may name.
     pub allowed_voices: AllowedVoices,
     /// `OPT_OUT_KEY`, `NOTICES` and `RECORDING_NOTICE`: what calls with steps must begin with.
@@ -137,6 +142,7 @@ impl Settings {
                 .get("AUDIO_HOSTS")?
                 .map_or(Ok(AudioHosts::default()), str::parse)
                 .map_err(|_| ConfigError::malformed("AUDIO_HOSTS", AUDIO_HOSTS))?,
+            transcription_services: self.transcription_services()?,
             allowed_voices: self.values.parsed(
                 "ALLOWED_VOICES",
                 "basic,standard,neural",

@@ -16,6 +16,7 @@ mod settings;
 mod speech;
 #[cfg(test)]
 mod tests;
+mod transcription;
 mod twilio;
 mod urls;
 
@@ -28,6 +29,7 @@ pub use self::{
     reloadable::Reloadable,
     settings::Settings,
     speech::{DEFAULT_APOLOGY, OpeningConfig, SpeechConfig},
+    transcription::TranscriptionConfig,
     twilio::TwilioConfig,
     urls::{PublicUrls, WebhookKind, webhook_url},
 };

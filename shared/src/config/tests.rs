@@ -2,7 +2,10 @@
 
 use secrecy::ExposeSecret;
 
-use super::{ConfigError, DEFAULT_APOLOGY, Environment, SECRET_VARIABLES, Settings, VARIABLES};
+use super::{
+    ConfigError, DEFAULT_APOLOGY, Environment, SECRET_VARIABLES, Settings, VARIABLES, WebhookKind,
+    webhook_url,
+};
 use crate::variables::SDK_VARIABLES;
 
 const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -85,6 +88,16 @@ fn values() -> Vec<(&'static str, String, String)> {
         ),
         ("STATUS_URL", "https://s.example/s", "https://s.example/ s"),
         (
+            "TRANSCRIPTION_SERVICES",
+            r#"{"en-US": "GA0123456789abcdef0123456789abcdef"}"#,
+            r#"{"en -US": "GA0123456789abcdef0123456789abcdef"}"#,
+        ),
+        (
+            "TRANSCRIPT_URL",
+            "https://r.example/t",
+            "https://r.example/ t",
+        ),
+        (
             "TWILIO_ACCOUNT_SID",
             SID,
             "ACaaaaaaaaaaaaaaaa aaaaaaaaaaaaaaa",
@@ -103,6 +116,11 @@ fn values() -> Vec<(&'static str, String, String)> {
         ("TWILIO_AUTH_TOKEN", "token", "to\u{200b}ken"),
         ("TWILIO_AUTH_TOKEN_SECONDARY", "other", "oth\u{200e}er"),
         ("TWILIO_FROM_NUMBER", "+12125550100", "+1 2125550100"),
+        (
+            "TWILIO_INTELLIGENCE_BASE_URL",
+            "https://intelligence.twilio.com",
+            "https://intelligence.twilio.com/\nv2",
+        ),
         ("VOICE", "Polly.Joanna", "Polly. Joanna"),
         ("VOICE_URL", "https://v.example/v", "https://v.example/v v"),
         (
@@ -145,11 +163,12 @@ fn parsed(values: &[(&str, String)]) -> Result<String, ConfigError> {
     ]
     .join("\n");
     Ok(format!(
-        "{secrets} {mongo:?} {twilio:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {}",
+        "{secrets} {mongo:?} {twilio:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {}",
         settings.calls()?,
         settings.pace()?,
         settings.speech()?,
         settings.public_urls()?,
+        webhook_url(&settings, WebhookKind::Transcript)?,
         queues(&settings)?,
         settings.reconcile()?,
         keys.find("test").is_some(),

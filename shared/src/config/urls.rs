@@ -13,6 +13,8 @@ pub enum WebhookKind {
     Status,
     /// Receives recording callbacks.
     Recording,
+    /// Receives webhooks about transcripts. The operator gives its URL to Twilio.
+    Transcript,
     /// Streams audio.
     Media,
 }
@@ -23,6 +25,7 @@ impl WebhookKind {
             Self::Voice => "VOICE_URL",
             Self::Status => "STATUS_URL",
             Self::Recording => "RECORDING_URL",
+            Self::Transcript => "TRANSCRIPT_URL",
             Self::Media => "MEDIA_URL",
         }
     }
@@ -34,6 +37,7 @@ impl WebhookKind {
             Self::Voice => "/twilio/voice",
             Self::Status => "/twilio/status",
             Self::Recording => "/twilio/recording",
+            Self::Transcript => "/twilio/transcript",
             Self::Media => "/media",
         }
     }

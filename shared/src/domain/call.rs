@@ -85,6 +85,9 @@ pub struct Call {
     /// True if Twilio records the call.
     #[serde(default)]
     pub recording_enabled: bool,
+    /// True if the recording is transcribed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transcribe: bool,
     /// URL of the first completed recording at Twilio.
     #[serde(default)]
     pub recording_url: Option<String>,

@@ -45,6 +45,7 @@ mod time_format;
 mod time_range;
 mod time_zone;
 mod timing;
+mod transcript;
 mod twilio_refusal;
 mod update;
 mod user;
@@ -64,7 +65,7 @@ pub use call_update::CallUpdate;
 pub use calling_hours::{CallingCalendar, CallingHours, Holidays};
 pub use contact::{Email, PhoneNumber, UserName};
 pub use dial_queue::{Effect, EffectKind, Lane, Priority, Retry, RetryReason, WaitingFor};
-pub use id::{BatchId, CallId, CallSid, RecordingId, RecordingSid, UserId};
+pub use id::{BatchId, CallId, CallSid, RecordingId, RecordingSid, TranscriptSid, UserId};
 pub use idempotency::Idempotency;
 pub use invalid_value::InvalidValue;
 pub use metadata::Metadata;
@@ -73,6 +74,7 @@ pub use opt_out_key::OptOutKey;
 pub use pace::Pace;
 pub use recipient::{ExternalId, InvalidField, Recipient, RecipientParts};
 pub use recording::{Recording, RecordingStatus};
+pub(crate) use request::NEEDS_RECORDING;
 pub use request::{
     Changed, MachineDetection, OutboundCallRequest, OutsideCallingHours, UserCreate, UserUpdate,
 };
@@ -95,6 +97,10 @@ pub use time_format::rfc3339;
 pub use time_range::TimeRange;
 pub use time_zone::{Clocks, TimeZone};
 pub use timing::{FieldFault, Timing};
+pub use transcript::{
+    HeardSentence, Sentence, ServiceSid, Speaker, Transcript, TranscriptStatus,
+    TranscriptionServices, speakers,
+};
 pub use twilio_refusal::TwilioRefusal;
 pub use update::{DialResult, RecordingUpdate, StatusUpdate};
 pub use user::User;

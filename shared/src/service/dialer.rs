@@ -68,6 +68,7 @@ impl Dialer {
             language,
             has_steps: call.steps.is_some(),
             record: call.recording_enabled,
+            transcribe: call.transcribe,
             machine_detection: call.machine_detection,
             ring_timeout_seconds: self.ring_timeout_seconds,
             time_limit_seconds: call.time_limit(self.time_limit_seconds),

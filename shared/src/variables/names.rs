@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 50] = [
+pub const VARIABLES: [&str; 53] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -41,6 +41,8 @@ pub const VARIABLES: [&str; 50] = [
     "SECRET_ID",
     "STACK_NAME",
     "STATUS_URL",
+    "TRANSCRIPTION_SERVICES",
+    "TRANSCRIPT_URL",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_API_BASE_URL",
     "TWILIO_API_KEY_SECRET",
@@ -48,6 +50,7 @@ pub const VARIABLES: [&str; 50] = [
     "TWILIO_AUTH_TOKEN",
     "TWILIO_AUTH_TOKEN_SECONDARY",
     "TWILIO_FROM_NUMBER",
+    "TWILIO_INTELLIGENCE_BASE_URL",
     "VOICE",
     "VOICE_URL",
     "WAKE_QUEUE_URL",
@@ -75,7 +78,7 @@ pub(crate) const SDK_VARIABLES: [&str; 4] = [
 ];
 
 /// Spoken texts, and lists, whose entries are trimmed and checked one by one. Only these may have blanks inside.
-pub(super) const WITH_BLANKS: [&str; 10] = [
+pub(super) const WITH_BLANKS: [&str; 11] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -86,4 +89,5 @@ pub(super) const WITH_BLANKS: [&str; 10] = [
     "HOLIDAYS",
     "NOTICES",
     "RECORDING_NOTICE",
+    "TRANSCRIPTION_SERVICES",
 ];

@@ -5,6 +5,7 @@ mod apply;
 mod event;
 mod extractor;
 mod queue;
+mod transcript;
 
 pub use crate::aws::sqs::{QueueError, SEND_TIMEOUT};
 pub use apply::{WebhookApplier, WebhookReceiver, twiml};
@@ -13,3 +14,4 @@ pub use event::{
 };
 pub use extractor::{SignatureCheck, SignedForm};
 pub use queue::{QueuedWebhook, StepEnd, WebhookQueue};
+pub use transcript::{TranscriptUpdate, parse_transcript};

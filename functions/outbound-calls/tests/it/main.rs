@@ -30,6 +30,7 @@ mod stats;
 mod steps;
 mod support;
 mod switch;
+mod transcripts;
 mod transfer;
 mod twilio_load;
 mod voices;

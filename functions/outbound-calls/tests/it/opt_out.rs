@@ -30,7 +30,7 @@ async fn person_who_opts_out_is_not_called_again() {
         let callees = json!({ TO: { "presses": [keys] } });
         let twilio = Twilio::start_with(Speed::parse("40").unwrap(), &callees).await;
         let change = |stage: testkit::Stage| stage.set("NOTICES", NOTICES).set("OPT_OUT_KEY", "9");
-        let played = Played::changed(twilio, change).await;
+        let played = Played::with_stage(twilio, change).await;
         let api = &played.api;
         let body = json!({ "user_id": api.user, "to_number": TO, "steps": steps });
         let answer = api.post(&body).await;

@@ -125,7 +125,8 @@ impl Player {
             self.prompt_for(&gather.prompts, SPEAKS_AFTER).await?;
             self.wait(SPEAKS_AFTER.saturating_sub(self.clock.since(began)))
                 .await?;
-            self.sound(Voice::Callee, SPEAKS_AFTER);
+            let said = Some((words.as_str(), SPEAKS_AFTER));
+            self.speak(Voice::Callee, SPEAKS_AFTER, said);
             self.wait(SPEAKS_AFTER).await?;
             return Ok(Some(form::pairs([
                 ("SpeechResult", words.as_str()),

@@ -1,6 +1,7 @@
 //! Sending webhooks: signed, retried as the URL's fragment says, and logged.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ use form_urlencoded::Serializer;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{Method, StatusCode};
 use reqwest::redirect::Policy;
-use serde_json::json;
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
 
 use super::audio::AudioCache;
 use super::overrides::Overrides;
@@ -27,7 +29,7 @@ pub(super) const MAX_REDIRECTS: usize = 10;
 pub struct WebhookRequest<'a> {
     /// The call.
     pub call_sid: &'a str,
-    /// The kind in the log: `voice`, `status`, `recording` or `amd`.
+    /// The kind in the log: `voice`, `status`, `recording`, `amd` or `transcript`.
     pub kind: &'static str,
     /// The reported status in the log.
     pub event: &'a str,
@@ -35,6 +37,8 @@ pub struct WebhookRequest<'a> {
     pub target: &'a WebhookTarget,
     /// The parameters.
     pub params: &'a [(String, String)],
+    /// Send the parameters as a JSON object, whose hash is in the query.
+    pub is_json: bool,
     /// The `I-Twilio-Idempotency-Token`. Retries and duplicates carry the same token.
     pub token: &'a str,
 }
@@ -113,11 +117,16 @@ impl WebhookSender {
     ) -> Result<WebhookResponse, WebhookError> {
         let mut url = without_fragment(&webhook.target.url).to_owned();
         let mut get = webhook.target.get;
+        let json = webhook.is_json.then(|| json_body(webhook.params));
         if get {
             url = with_query(&url, webhook.params);
+        } else if let Some(body) = &json {
+            url = with_query(&url, &[("bodySHA256".to_owned(), sha256_hex(body))]);
         }
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.request(&url, get, webhook, overrides).await?;
+            let response = self
+                .request(&url, get, webhook, json.as_deref(), overrides)
+                .await?;
             let Some(location) = response
                 .headers()
                 .get(LOCATION)
@@ -148,6 +157,7 @@ impl WebhookSender {
         url: &str,
         get: bool,
         webhook: &WebhookRequest<'_>,
+        json: Option<&str>,
         overrides: &Overrides,
     ) -> Result<reqwest::Response, WebhookError> {
         let client = self
@@ -155,13 +165,18 @@ impl WebhookSender {
             .map_err(|error| unusable(11200, error.to_string()))?;
         // The signature covers the URL as sent, percent-encoded, because the receiver sees only that form.
         let url = url::Url::parse(url).map_err(|error| unusable(11100, error.to_string()))?;
-        let signed = if get { &[] } else { webhook.params };
+        let has_form = !get && json.is_none();
+        let signed = if has_form { webhook.params } else { &[] };
         let signature = sign(&self.auth_token, url.as_str(), signed);
         let request = client
             .request(if get { Method::GET } else { Method::POST }, url)
             .header("X-Twilio-Signature", signature)
             .header("I-Twilio-Idempotency-Token", webhook.token);
-        let request = if get {
+        let request = if let (Some(body), false) = (json, get) {
+            request
+                .header(CONTENT_TYPE, "application/json; charset=utf-8")
+                .body(body.to_owned())
+        } else if get {
             request
         } else {
             request
@@ -235,6 +250,22 @@ impl WebhookSender {
         }
         self.log.write("webhook", Some(webhook.call_sid), entry);
     }
+}
+
+fn json_body(params: &[(String, String)]) -> String {
+    let members = params
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()));
+    Value::Object(members.collect()).to_string()
+}
+
+fn sha256_hex(body: &str) -> String {
+    let hash = digest(&SHA256, body.as_bytes());
+    hash.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 pub(super) fn is_redirect(status: StatusCode) -> bool {

@@ -33,6 +33,7 @@ mod rest_lists;
 mod restart;
 mod signature;
 mod support;
+mod transcripts;
 mod twiml;
 mod validation;
 mod wav;

@@ -54,6 +54,7 @@ impl Call {
             machine_detection: request.machine_detection,
             metadata: request.metadata,
             recording_enabled: request.recording_enabled,
+            transcribe: request.transcribe,
             recording_url: None,
             dial_outcome: Some(DialOutcome::Pending),
             dial_deadline: Some(now.saturating_add_duration(new.may_take)),

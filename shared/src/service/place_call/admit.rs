@@ -101,6 +101,10 @@ impl Admission {
             language,
             request.recording_enabled,
         )?;
+        if request.transcribe {
+            let rules = &self.scheduler.rules;
+            rules.check_transcription(voice, language)?;
+        }
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
         let (steps, ends_at) = (request.steps.as_ref(), schedule.ends_at());
         check_audio(&self.scheduler.rules, steps, ends_at)?;

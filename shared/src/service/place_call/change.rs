@@ -13,8 +13,8 @@ use super::{
 use crate::{
     dao::{self, Callee, within},
     domain::{
-        Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, OutsideCallingHours, Priority,
-        RequestedTime, Retry, Timing, UserId, WaitingFor,
+        Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, NEEDS_RECORDING,
+        OutsideCallingHours, Priority, RequestedTime, Retry, Timing, UserId, WaitingFor,
     },
     service::rules::{Line, looked_up, transfer_lines},
 };
@@ -107,6 +107,10 @@ impl Admission {
             language,
             changed.recording_enabled,
         )?;
+        if changed.transcribe {
+            let rules = &self.scheduler.rules;
+            rules.check_transcription(voice, language)?;
+        }
         self.scheduler.rules.check_permanent(line, callee)?;
         let (steps, speech) = (changed.steps.as_ref(), (voice, language));
         self.scheduler
@@ -192,6 +196,7 @@ fn with_content(call: &Call, update: &CallUpdate) -> Call {
         voice: update.voice.0.clone().unwrap_or(old.voice),
         language: update.language.0.clone().unwrap_or(old.language),
         recording_enabled: update.recording_enabled.0.unwrap_or(old.recording_enabled),
+        transcribe: update.transcribe.0.unwrap_or(old.transcribe),
         machine_detection: update.machine_detection.0.unwrap_or(old.machine_detection),
         metadata: update.metadata.0.clone().unwrap_or(old.metadata),
         retry: match &update.retry.0 {
@@ -230,6 +235,12 @@ fn check_times(
         faults.push(FieldFault {
             field: "steps".into(),
             message: "can't be combined with script".to_owned(),
+        });
+    }
+    if changed.transcribe && !changed.recording_enabled {
+        faults.push(FieldFault {
+            field: "transcribe".into(),
+            message: NEEDS_RECORDING.to_owned(),
         });
     }
     let is_of_batch = changed.batch_id.is_some();

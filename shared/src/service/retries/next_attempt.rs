@@ -30,6 +30,7 @@ pub(super) fn after(previous: &Call, retry: &Retry, due_at: DateTime, now: DateT
         machine_detection: previous.machine_detection,
         metadata: Metadata::clone(&previous.metadata),
         recording_enabled: previous.recording_enabled,
+        transcribe: previous.transcribe,
         recording_url: None,
         dial_outcome: None,
         dial_deadline: None,

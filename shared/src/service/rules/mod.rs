@@ -28,7 +28,7 @@ use crate::{
     dao::Callee,
     domain::{
         AudioHosts, CallRefusal, CallingCalendar, FieldFault, Language, PhoneNumber, RefusalCode,
-        RuleError, Steps, Voice,
+        RuleError, Steps, TranscriptionServices, Voice,
     },
 };
 
@@ -44,6 +44,7 @@ pub struct Rules {
     speech: SpeechRules,
     opening: OpeningConfig,
     audio_hosts: AudioHosts,
+    services: TranscriptionServices,
 }
 
 impl Rules {
@@ -82,6 +83,7 @@ impl Rules {
             },
             opening: config.opening.clone(),
             audio_hosts: config.audio_hosts.clone(),
+            services: config.transcription_services.clone(),
         })
     }
 
@@ -155,6 +157,32 @@ impl Rules {
         language: Option<&Language>,
     ) -> Result<(), CallRefusal> {
         self.speech.check_steps(steps, voice, language)
+    }
+
+    /// Checks whether a call in this voice and language can be transcribed, after [`Rules::check_speech`].
+    ///
+    /// # Errors
+    ///
+    /// `transcription_unavailable` if `TRANSCRIPTION_SERVICES` has no service for the call's language.
+    pub fn check_transcription(
+        &self,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Result<(), CallRefusal> {
+        let speech = self.speech.speech.of_call(voice, language);
+        let language = speech.map(|speech| speech.language);
+        let service = language.as_ref().and_then(|it| self.services.of(it));
+        if service.is_some() {
+            return Ok(());
+        }
+        let of_language = language.map_or_else(String::new, |it| format!(" for {}", it.as_str()));
+        Err(CallRefusal::of_field(
+            RefusalCode::TranscriptionUnavailable,
+            "transcribe",
+            format!(
+                "needs a transcription service{of_language}, which this stack does not have: leave the field out, or have an operator add the service"
+            ),
+        ))
     }
 
     /// Returns the SSML in a call's steps that its voice does not support. [`Rules::check_steps`] comes first.

@@ -28,6 +28,7 @@ async fn examples_of_scheduled_calls_work() {
         confirm(&dev, language);
         say_code(&dev, language);
         ask_questions(&dev, language);
+        read_transcript(&dev, language);
         respect_hours(&dev, language);
         schedule_and_batch(&dev, language, user_id);
     });
@@ -101,6 +102,20 @@ fn ask_questions(dev: &Dev, language: Language) {
     let run = program.run(&dev.url(), dev.api_key(), &presses_1);
     let expected = "result: good\narrived: 1\ngrade: 1\nshop: 1\n";
     assert_eq!(run.told, expected, "{language:?}");
+}
+
+fn read_transcript(dev: &Dev, language: Language) {
+    let program = Program::of_examples(language, "Read what was said");
+    let talks = [("PHONE", "+12125550129")];
+    let run = program.run(&dev.url(), dev.api_key(), &talks);
+    let told = &run.told;
+    assert!(told.starts_with("transcript: completed\n"), "{told}");
+    for line in ["outdial: Hello!", "callee: Yes, that works for me."] {
+        assert!(
+            told.lines().any(|other| other == line),
+            "{language:?}: {told}"
+        );
+    }
 }
 
 fn respect_hours(dev: &Dev, language: Language) {
