@@ -16,6 +16,7 @@ await import("./batches.mjs");
 await import("./access.mjs");
 await import("./recordings.mjs");
 await import("./audio.mjs");
+await import("./transcripts.mjs");
 await import("./users.mjs");
 await import("./outage.mjs");
 await import("./dialing.mjs");

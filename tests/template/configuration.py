@@ -20,7 +20,7 @@ URL_VARIABLES = dict(re.findall(r'Self::(\w+) => "(\w+_URL)"', SHARED))
 # The defaults, as texts.
 DEFAULTS = dict(
     re.findall(r'\.number\(\s*"(\w+)",\s*([\d_]+)', SHARED)
-    + re.findall(r'\.parsed\(\s*"(\w+)",\s*"([^"]*)"', SHARED)
+    + re.findall(r'\.(?:parsed|base_url)\(\s*"(\w+)",\s*"([^"]*)"', SHARED)
     + re.findall(r'\.get\(\s*"(\w+)",?\s*\)\?\s*\.unwrap_or\(\s*"([^"]*)"', SHARED)
 )
 

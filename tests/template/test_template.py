@@ -67,7 +67,10 @@ OPTIONAL = {
     "HasHolidays": "Holidays",
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
+    "HasAudioHosts": "AudioHosts",
     "HasNotices": "Notices",
+    "HasOptOutKey": "OptOutKey",
+    "HasTranscriptionServices": "TranscriptionServices",
     "HasReservedConcurrency": "ReservedConcurrency",
     "HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency",
     "HasKmsKey": "KmsKeyArn",
@@ -375,6 +378,7 @@ CALLING_HOURS = [
 
 def test_lists_hours_and_zones_are_validated_before_a_deployment(written):
     for name, good, bad in [
+        ("AudioHosts", ["", "a.example.com", "a.example.com, *.example.org"], ["*", "com", "a.example.com,", "https://a.example.com", "a.example.com:443"]),
         ("AllowedVoices", ["basic", "basic,standard", "neural, Polly.Joanna-Generative"], ["", "basic,", "basic;neural", "Polly Joanna"]),
         ("CallingHours", CALLING_HOURS, ["8-21", "24:00-08:00", "08:60-21:00", "08:00-24:01", "Mo-Fr", "Mon 08:00-21:00", "Mo 08:00-21:00;", "08:00-21:00,", "Mo08:00-21:00", "08:00 -21:00", "off"]),
         ("Holidays", ["", "12-25", "2026-12-25,2027-01-01", "12-25, 01-01"], ["25-12", "2026-13-01", "2026-12-32", "26-12-25", "12-25,", "12/25"]),

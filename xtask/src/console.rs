@@ -109,6 +109,7 @@ impl Stack {
         queues.configure(&mut of_few);
         of_few.set("DIALS_PER_SECOND", DIALS_PER_SECOND);
         let twilio = simulator::start(workspace, &output, &account, SPEED).await?;
+        simulator::report_transcripts(&twilio, &account, &few_url).await?;
         let mut variables = vec![
             ("OUTDIAL_URL", few_url),
             ("OUTDIAL_API_KEY", of_few.api_key.clone()),
@@ -122,7 +123,7 @@ impl Stack {
         variables.push(("OUTDIAL_MANY_BATCH", batch));
         variables.push(("OUTDIAL_READER_API_KEY", READER.to_owned()));
         let hosts = [(few, of_few), (many, of_many)].map(|(gateway, mut environment)| {
-            environment.set("TWILIO_API_BASE_URL", &twilio);
+            simulator::configure(&mut environment, &twilio);
             // The tests call one number more often than the default cap allows.
             environment.set("MAX_CALLS_PER_NUMBER_PER_DAY", "1000");
             let options = Options {

@@ -90,7 +90,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
     if variables.contains_key("TWILIO_API_BASE_URL") {
         let url = twilio_for(&workspace, &variables, &mut event, &output).await?;
-        variables.insert("TWILIO_API_BASE_URL".to_owned(), url);
+        variables.insert("TWILIO_API_BASE_URL".to_owned(), url.clone());
+        variables.insert("TWILIO_INTELLIGENCE_BASE_URL".to_owned(), url);
     }
     if variables.keys().any(|name| name.ends_with(QUEUE_VARIABLE)) {
         set_queues(&workspace, &mut variables, &output).await?;

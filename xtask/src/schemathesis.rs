@@ -74,7 +74,7 @@ impl Stack {
         let mut environment = Environment::new(&database.uri, DATABASE, &url);
         let account = environment.invent_twilio_account();
         let twilio = simulator::start(workspace, &output, &account, simulator::AT_ONCE).await?;
-        environment.set("TWILIO_API_BASE_URL", twilio);
+        simulator::configure(&mut environment, &twilio);
         for (name, value) in VARIABLES {
             environment.set(name, value);
         }

@@ -10,6 +10,7 @@ use outdial::dao::admin::{StoredDocument, counters, erase as stored};
 use outdial::dao::{DaoError, number_counter};
 use outdial::domain::{CallId, CallSid, CallStatus, PhoneNumber, RecordingSid, RecordingStatus};
 use outdial::service::rules::{Line, country_of};
+use outdial::service::transcripts::TranscriptError;
 use outdial::twilio::{TwilioClient, TwilioError};
 
 /// The reason that a call is not erased.
@@ -80,7 +81,9 @@ pub async fn erase(
         delete_at_twilio(database, twilio, call, &sid).await?;
     }
     if let Some(id) = call.id() {
+        // A transcript that is asked for now finds no recording, and is deleted.
         stored::delete_recordings(database, id).await?;
+        stored::delete_transcripts(database, id).await?;
     }
     let to_number = call.field::<String>("to_number").unwrap_or_default();
     forget_number(database, &to_number).await?;
@@ -121,15 +124,42 @@ async fn delete_at_twilio(
         let why = "its recording is not known yet; repeat the command in a quarter of an hour";
         return Err(EraseError::Kept(why.to_owned()));
     }
-    for recording in known
-        .iter()
-        .filter_map(|sid| sid.parse::<RecordingSid>().ok())
-    {
+    let known: Vec<RecordingSid> = known.iter().filter_map(|sid| sid.parse().ok()).collect();
+    if call.field("transcribe") == Some(true) {
+        delete_transcripts(database, twilio, call.id(), &known)
+            .await
+            .map_err(|error| match error {
+                TranscriptError::Database(error) => error.into(),
+                TranscriptError::Twilio(error) => kept("its transcript at Twilio", error),
+            })?;
+    }
+    for recording in known {
         let deleted = twilio.delete_recording(&recording).await;
         deleted.map_err(|error| kept(recording.as_str(), error))?;
     }
     let deleted = twilio.delete_call(sid).await;
     deleted.map_err(|error| kept("Twilio's record of it", error))
+}
+
+/// Deletes the transcripts of these recordings at Twilio, and those that the database has.
+async fn delete_transcripts(
+    database: &Database,
+    twilio: &TwilioClient,
+    call: Option<ObjectId>,
+    recordings: &[RecordingSid],
+) -> Result<(), TranscriptError> {
+    let mut sids = BTreeSet::new();
+    if let Some(call) = call {
+        sids.extend(stored::transcript_sids(database, call).await?);
+    }
+    for recording in recordings {
+        let listed = twilio.list_transcripts(recording).await?;
+        sids.extend(listed.iter().map(|one| one.sid.to_string()));
+    }
+    for sid in sids.iter().filter_map(|sid| sid.parse().ok()) {
+        twilio.delete_transcript(&sid).await?;
+    }
+    Ok(())
 }
 
 /// Twilio's ids of the call's recordings that the database has.

@@ -2,8 +2,8 @@
 
 use outdial::dao::admin::StoredDocument;
 use outdial::dao::admin::export::Collection;
-use outdial::domain::{Call, Recording, User};
-use outdial::http::{CallBody, RecordingBody, UserBody};
+use outdial::domain::{Call, Recording, Transcript, User};
+use outdial::http::{CallBody, RecordingBody, TranscriptBody, UserBody};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,6 +14,7 @@ pub fn of(collection: Collection, document: &StoredDocument) -> Option<String> {
         Collection::Users => body::<User, UserBody>(document),
         Collection::Calls => body::<Call, CallBody>(document),
         Collection::Recordings => body::<Recording, RecordingBody>(document),
+        Collection::Transcripts => body::<Transcript, TranscriptBody>(document),
     }
 }
 
@@ -29,6 +30,7 @@ pub fn id_in(collection: Collection, line: &str) -> Option<String> {
         Collection::Users => ("id", "email"),
         Collection::Calls => ("call_id", "call_id"),
         Collection::Recordings => ("id", "channels"),
+        Collection::Transcripts => ("recording_id", "sentences"),
     };
     value.get(own_field)?;
     value[id].as_str().map(str::to_owned)

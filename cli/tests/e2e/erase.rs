@@ -5,7 +5,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use outdial::dao::number_counter;
 use outdial::domain::{Call, CallStatus, DialOutcome};
 use serde_json::json;
-use testkit::{ACCOUNT_SID, API_KEY, Request, Stage, Twilio};
+use testkit::{ACCOUNT_SID, API_KEY, Request, Stage, TRANSCRIPTION_SERVICES, Twilio};
 use twilio_sim::clock::Speed;
 
 use crate::{everything, fail, outdial_on, succeed};
@@ -229,4 +229,39 @@ async fn counters_and_block_reasons_of_every_spelling_are_erased() {
         left.contains(kept.get_str("_id").expect("a name")),
         "{left}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transcript_is_erased_here_and_at_twilio() {
+    // Twilio's SID is not known if its response was lost.
+    for is_known in [true, false] {
+        let twilio = Twilio::start_at(Speed::parse("100").expect("a factor")).await;
+        let stage = Stage::new().await.playing(&twilio);
+        let stage = stage.set("TRANSCRIPTION_SERVICES", TRANSCRIPTION_SERVICES);
+        let (user, call) = person(&stage, &twilio).await;
+        let calls = stage.database().collection::<Document>("calls");
+        let transcribed = doc! { "$set": { "transcribe": true } };
+        calls
+            .update_one(doc! { "_id": call.id }, transcribed)
+            .await
+            .expect("it is stored");
+        let recording = twilio.calls().await[0]["recordings"][0]["sid"].clone();
+        let recording = recording.as_str().expect("a recording");
+        webhook(&call, recording).send(&recordings(&stage)).await;
+        assert_eq!(twilio.transcripts().await.len(), 1);
+        let transcripts = stage.database().collection::<Document>("transcripts");
+        let sentence = doc! { "speaker": "callee", "text": "Ada speaking." };
+        let mut change = doc! { "$set": { "sentences": [sentence] } };
+        if !is_known {
+            change.insert("$unset", doc! { "twilio_sid": "" });
+        }
+        transcripts
+            .update_one(doc! {}, change)
+            .await
+            .expect("it is stored");
+        let stdout = succeed(&mut outdial_on(&stage, &["erase", &user, "--yes"]));
+        assert!(stdout.ends_with("erased\n"), "{stdout}");
+        assert!(twilio.transcripts().await.is_empty(), "{is_known}");
+        assert_eq!(stage.count("transcripts").await, 0);
+    }
 }

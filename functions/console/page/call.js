@@ -128,7 +128,11 @@ export function callView(main, { id, head }) {
     }
     for (const [name, recording] of wanted) {
       if (players.has(name)) continue;
-      const player = recordingView(recording, { running: isRunning(call, recording), deleted: () => poller.now() });
+      const player = recordingView(recording, {
+        running: isRunning(call, recording),
+        transcribed: call.transcribe,
+        deleted: () => poller.now(),
+      });
       player.element.classList.add("card");
       players.set(name, player);
       audio.append(player.element);

@@ -20,6 +20,7 @@ const REFUSALS = {
   twilio_refused: "Refused by Twilio",
   pace_exceeded: "No permit to dial in time",
   scheduling_unavailable: "No dial queue",
+  transcription_unavailable: "No transcription service",
 };
 
 export function refusalWord(code) {

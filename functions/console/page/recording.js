@@ -5,6 +5,7 @@ import { h, icon, setText, toast } from "./dom.js";
 import { confirmDialog } from "./forms.js";
 import { LIVE, isErased, length, plural, took, when, wholeTime } from "./format.js";
 import { failure } from "./states.js";
+import { transcriptView } from "./transcript.js";
 
 const HEIGHT = 64;
 const BAR = 3;
@@ -60,8 +61,8 @@ async function peaksOf(url, signal) {
   return { peaks: peaks.map((peak) => peak / loudest), seconds: audio.duration };
 }
 
-/** Creates the view of a recording. `running` is true during the recording; `deleted()` is called after a deletion. */
-export function recordingView(recording, { running, deleted }) {
+/** Creates the view of a recording. `running` is true during the recording, and `transcribed` if it has a transcript; `deleted()` is called after a deletion. */
+export function recordingView(recording, { running, transcribed, deleted }) {
   const heading = h("h3", {}, "Recording", h("span", { class: "quiet" }, when(recording.started_at ?? recording.created_at)));
   heading.lastElementChild.title = wholeTime(recording.started_at ?? recording.created_at);
   const element = h("section", { class: "recording", "aria-label": "Recording" }, heading);
@@ -91,6 +92,7 @@ export function recordingView(recording, { running, deleted }) {
   let peaks = null;
   let expires = 0;
   let whole = recording.duration_seconds ?? 0;
+  let transcript = null;
 
   const paint = () => {
     const ratio = devicePixelRatio || 1;
@@ -122,6 +124,7 @@ export function recordingView(recording, { running, deleted }) {
     slider.setAttribute("aria-valuemax", Math.round(whole));
     slider.setAttribute("aria-valuenow", Math.round(audio.currentTime));
     slider.setAttribute("aria-valuetext", `${length(audio.currentTime)} of ${length(whole)}`);
+    transcript?.follow(audio.currentTime);
     paint();
   };
   const seek = (seconds) => {
@@ -155,6 +158,15 @@ export function recordingView(recording, { running, deleted }) {
       if (problem.name !== "AbortError") refuse(problem);
     }
   };
+
+  if (transcribed) {
+    const playFrom = (seconds) => {
+      seek(seconds);
+      if (audio.paused) toggle();
+    };
+    transcript = transcriptView(recording, { play: playFrom, signal: controller.signal });
+    element.append(transcript.element);
+  }
 
   play.addEventListener("click", toggle);
   const showState = () => {

@@ -75,6 +75,7 @@ const FILES: &[(&str, &str, &[u8])] = &files! {
     SCRIPT "tile.js"
     SCRIPT "time_fields.js"
     SCRIPT "timeline.js"
+    SCRIPT "transcript.js"
     SCRIPT "user_form.js"
     SCRIPT "users.js"
 };

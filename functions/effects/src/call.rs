@@ -3,8 +3,12 @@
 use mongodb::bson::DateTime;
 use outdial::{
     dao::{DaoError, Released},
-    domain::{Call, CallId, EffectKind, RetryRequest},
-    service::retries::{self, NextAttempt, NoAttempt},
+    domain::{Call, CallId, Effect, EffectKind, RetryRequest, StatusReason},
+    service::{
+        retries::{self, NextAttempt, NoAttempt},
+        rules::Line,
+        steps::block,
+    },
     telemetry::metrics::{self, Count},
 };
 
@@ -33,6 +37,17 @@ async fn try_apply(app: &App, id: CallId) -> Result<(), DaoError> {
             tracing::info!("call with effects is gone");
             return Ok(());
         };
+        let is_opt_out = |effect: &&Effect| effect.kind == EffectKind::OptOut;
+        let opt_outs: Vec<_> = call
+            .effects
+            .iter()
+            .filter(is_opt_out)
+            .map(|it| it.n)
+            .collect();
+        if !opt_outs.is_empty() {
+            opt_out(app, &call).await?;
+            app.dao.finish_effects(id, &opt_outs).await?;
+        }
         let ends = call.effects.iter();
         let ends = ends.filter(|effect| effect.kind == EffectKind::NextAttempt);
         let ends: Vec<_> = ends.map(|effect| effect.n).collect();
@@ -52,6 +67,22 @@ async fn try_apply(app: &App, id: CallId) -> Result<(), DaoError> {
         return app.dao.finish_effects(id, &ends).await;
     }
     tracing::warn!("call changes all the time, effects left to the sweep");
+    Ok(())
+}
+
+/// Blocks the number of a person who opted out, and cancels the calls to it that wait.
+async fn opt_out(app: &App, call: &Call) -> Result<(), DaoError> {
+    block(&app.dao, &call.to_number).await?;
+    let line = Line::of(&call.to_number);
+    let reason = StatusReason::OptedOut.as_str();
+    let mut count = 0;
+    loop {
+        match app.dao.cancel_calls_to(line.spellings(), reason).await? {
+            0 => break,
+            canceled => count += canceled,
+        }
+    }
+    tracing::info!(count, "number opted out, waiting calls canceled");
     Ok(())
 }
 

@@ -40,6 +40,10 @@ pub fn router(app: App) -> Router {
             get(recordings::read).delete(recordings::delete),
         )
         .route("/recordings/{recording_id}/media", get(recordings::media))
+        .route(
+            "/recordings/{recording_id}/transcript",
+            get(recordings::transcript),
+        )
         .route("/stats", get(stats::read))
         .with_state(app);
     with_common_layers(with_etags(router))
@@ -50,6 +54,7 @@ pub fn router(app: App) -> Router {
     paths(
         create::create, calls::list, calls::read, change::update, end::cancel, end::hang_up,
         recordings::list, recordings::read, recordings::delete, recordings::media,
+        recordings::transcript,
         stats::read,
         blocked::create, blocked::list, blocked::read, blocked::delete
     ),

@@ -10,8 +10,9 @@ use outdial::{
     domain::{CallId, Recording, RecordingId, RecordingStatus, rfc3339},
     http::{
         Caller, CallsRead, CallsWrite, Id, MediaBody, NoParameters, Problem, RecordingBody,
-        RecordingList, media_url::LIFETIME_SECONDS,
+        RecordingList, TranscriptBody, media_url::LIFETIME_SECONDS,
     },
+    service::transcripts,
 };
 
 use crate::App;
@@ -63,13 +64,13 @@ pub(crate) async fn read(
 
 /// Delete a recording, here and at Twilio
 ///
-/// This cannot be undone. Later requests for the recording get a 404.
+/// Its transcript is deleted too. This cannot be undone. Later requests for the recording get a 404.
 #[utoipa::path(
     delete, path = "/recordings/{recording_id}", tag = "recordings", operation_id = "delete_recording",
     params(("recording_id" = String, Path, description = "The recording's `id`")),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`); nothing was deleted"),
+        (status = 502, description = "Twilio refused (`twilio_refused`) or could not be reached (`twilio_unreachable`). Repeat the request: only the transcript may be deleted"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -80,9 +81,45 @@ pub(crate) async fn delete(
     _: NoParameters,
 ) -> Result<StatusCode, Problem> {
     let recording = app.recording(id).await?;
-    app.twilio.delete_recording(&recording.twilio_sid).await?;
-    app.dao.delete_recording(&recording).await?;
+    transcripts::delete_recording(&app.dao, &app.twilio, &recording).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Read the transcript of a recording
+///
+/// Twilio makes it after the call, if the call was placed with `transcribe`. Until then, `status` is `pending`.
+#[utoipa::path(
+    get, path = "/recordings/{recording_id}/transcript", tag = "recordings", operation_id = "get_recording_transcript",
+    params(("recording_id" = String, Path, description = "The recording's `id`")),
+    responses(
+        (status = 200, description = "The transcript", body = TranscriptBody),
+        (status = 404, description = "No such recording exists (`not_found`), or its call was placed without `transcribe` (`no_transcript`)"),
+    ),
+    security(("bearer" = []), ("api_key" = []))
+)]
+pub(crate) async fn transcript(
+    _: Caller<CallsRead>,
+    State(app): State<App>,
+    Id(id): Id<RecordingId>,
+    _: NoParameters,
+) -> Result<axum::Json<TranscriptBody>, Problem> {
+    let recording = app.recording(id).await?;
+    if let Some(transcript) = app.dao.get_transcript(id).await? {
+        return Ok(axum::Json(transcript.into()));
+    }
+    let call = match recording.call_uuid {
+        Some(id) => app.dao.get_call(id).await?,
+        None => None,
+    };
+    let is_wanted = call.is_some_and(|call| call.transcribe);
+    let may_follow = matches!(
+        recording.status,
+        RecordingStatus::Processing | RecordingStatus::Completed
+    );
+    if is_wanted && may_follow {
+        return Ok(axum::Json(TranscriptBody::pending(&recording)));
+    }
+    Err(Problem::no_transcript())
 }
 
 /// Fetch the audio of a recording

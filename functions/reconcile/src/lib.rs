@@ -9,6 +9,7 @@ mod report;
 mod run;
 mod scan;
 mod steps;
+mod transcripts;
 
 use std::time::Duration;
 
@@ -26,9 +27,9 @@ pub const WIND_DOWN: Duration = Duration::from_secs(20);
 const REPORTING: Duration = Duration::from_secs(5);
 
 /// Runs once, for at most `time`: settles dials of unknown outcome, calls past their possible end, and completed calls without their
-/// recording.
+/// recording or transcript.
 ///
-/// The three kinds run concurrently and share the limit of concurrent calls. One atomic update settles each call, so a run may end
+/// The kinds run concurrently and share the limit of concurrent calls. One atomic update settles each call, so a run may end
 /// anywhere, and two runs may overlap. The next run starts with the calls that this one does not reach.
 ///
 /// # Errors
@@ -49,6 +50,7 @@ pub async fn reconcile(app: &App, time: Duration) -> Result<Report, DaoError> {
             scan(&run, ReconcileKind::Recording, async |call| {
                 recordings::settle(&run, call).await
             }),
+            transcripts::scan_all(&run),
         )
     };
     if timeout(time.saturating_sub(REPORTING), all).await.is_err() {

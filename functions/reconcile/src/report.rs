@@ -12,6 +12,8 @@ pub struct Report {
     pub ends: Tally,
     /// Completed calls without a recording.
     pub recordings: Tally,
+    /// Completed calls without a transcript.
+    pub transcripts: Tally,
     /// True if Twilio, the database or the time limit ended the run before the ends of the lists.
     pub stopped_early: bool,
 }
@@ -55,6 +57,7 @@ impl Report {
             ReconcileKind::Dial => &mut self.dials,
             ReconcileKind::End => &mut self.ends,
             ReconcileKind::Recording => &mut self.recordings,
+            ReconcileKind::Transcript => &mut self.transcripts,
         };
         let count = match outcome {
             Ok(Outcome::Settled) => &mut tally.settled,

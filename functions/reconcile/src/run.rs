@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
         let longest = u64::from(ring_timeout_seconds) + u64::from(time_limit_seconds);
         self.ago(match kind {
             ReconcileKind::End => GRACE.max(Duration::from_secs(longest)),
-            ReconcileKind::Dial | ReconcileKind::Recording => GRACE,
+            ReconcileKind::Dial | ReconcileKind::Recording | ReconcileKind::Transcript => GRACE,
         })
     }
 

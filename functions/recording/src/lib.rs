@@ -1,15 +1,28 @@
-//! `POST /twilio/recording`: receives recording callbacks.
+//! `POST /twilio/recording`: receives recording callbacks, and asks for transcripts. `POST /twilio/transcript` hears of those.
 
-use axum::{Router, extract::State, response::Response, routing::post};
-use outdial::{
-    config::Settings,
-    http::Problem,
-    webhook::{SignedForm, WebhookReceiver, WebhookTopic},
+mod transcript;
+
+use axum::{
+    Router,
+    extract::{FromRef, State},
+    response::Response,
+    routing::post,
 };
+use outdial::{
+    config::{Settings, WebhookKind},
+    domain::RecordingStatus,
+    http::{Problem, with_common_layers},
+    webhook::{SignatureCheck, SignedForm, WebhookReceiver, WebhookTopic, parse_recording},
+};
+use transcript::Transcripts;
 use utoipa::OpenApi;
 
 /// The function's state.
-pub struct App(WebhookReceiver);
+#[derive(Clone)]
+pub struct App {
+    receiver: WebhookReceiver,
+    transcripts: Transcripts,
+}
 
 impl App {
     /// Reads the settings. Makes no connection: a request is authenticated first.
@@ -20,17 +33,33 @@ impl App {
     pub fn from_settings(
         settings: &Settings,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        WebhookReceiver::from_settings(settings, WebhookTopic::Recording, None).map(Self)
+        Ok(Self {
+            receiver: WebhookReceiver::from_settings(settings, WebhookTopic::Recording, None)?,
+            transcripts: Transcripts::from_settings(settings)?,
+        })
+    }
+}
+
+impl FromRef<App> for SignatureCheck {
+    fn from_ref(app: &App) -> Self {
+        Self::from_ref(&app.receiver)
     }
 }
 
 /// The function's routes.
 pub fn router(app: App) -> Router {
-    app.0.router(post(recording))
+    let heard = Router::new()
+        .route(WebhookKind::Transcript.path(), post(transcript::transcript))
+        .with_state(app.transcripts.clone());
+    let router = Router::new()
+        .route(WebhookKind::Recording.path(), post(recording))
+        .with_state(app)
+        .merge(heard);
+    with_common_layers(router)
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(recording))]
+#[openapi(paths(recording, transcript::transcript))]
 struct Document;
 
 /// The part of the API document that describes this function.
@@ -56,9 +85,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         (status = 403, description = "Twilio's signature is missing or wrong (`bad_signature`)"),
     )
 )]
-async fn recording(
-    State(receiver): State<WebhookReceiver>,
-    form: SignedForm,
-) -> Result<Response, Problem> {
-    receiver.receive(form).await
+async fn recording(State(app): State<App>, form: SignedForm) -> Result<Response, Problem> {
+    let id = form.call_id;
+    let update = parse_recording(&form.body).ok();
+    let response = app.receiver.receive(form).await?;
+    if let Some(update) = update.filter(|it| it.status == RecordingStatus::Completed) {
+        app.transcripts.begin(id, &update.call_sid).await;
+    }
+    Ok(response)
 }

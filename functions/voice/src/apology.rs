@@ -53,13 +53,17 @@ impl App {
     }
 
     /// Ends a call that can't go on because the database is unavailable. If the request brings an answer, and the queue has taken
-    /// it, the person hears general thanks. Otherwise as [`App::apologize`].
+    /// it, the person hears general thanks; after an opt-out, the call just ends. Otherwise as [`App::apologize`].
     pub(crate) async fn thank_or_apologize(&self, request: &VoiceRequest) -> Response {
+        let opts_out = request.step.as_ref().is_some_and(StepRequest::opts_out);
         let answers = request.step.as_ref().is_some_and(StepRequest::is_answer);
-        if !answers || request.hangs_up {
+        if !(answers || opts_out) || request.hangs_up {
             return self.apologize(request).await;
         }
         if self.queue_end(request).await {
+            if opts_out {
+                return twiml(hangup());
+            }
             return self.say_notice(Notice::Thanks, &request.speech);
         }
         self.apology(&request.speech)

@@ -3,6 +3,7 @@
 use axum::{extract::State, response::Response};
 use outdial::{
     domain::{Call, CallSid, Place},
+    service::steps::render,
     twilio::{self, voice_retry},
     webhook::{SignedForm, parse_voice, twiml},
 };
@@ -11,7 +12,7 @@ use crate::{
     apology::VoiceRequest,
     app::App,
     found::{GOODBYE, call_to_play, hears_notice, speech_of},
-    steps::{self, StepRequest, document, failed_at},
+    steps::{self, FailedUrl, StepRequest, document},
 };
 
 /// Answer a voice request
@@ -24,6 +25,7 @@ use crate::{
         ("lang" = Option<String>, Query, description = "The call's language, for sentences that outdial speaks if the database does not respond"),
         ("retry" = Option<u32>, Query, description = "How many times this request was redirected to its own URL because the database did not respond", minimum = 1, maximum = 3),
         ("step" = Option<String>, Query, description = "The place of a call with steps: `start`, `end` or the `id` of an ask. Further parameters describe the play of the ask"),
+        ("opt_out" = Option<String>, Query, description = "The key with which the person can ask for no further calls"),
         ("leg" = Option<String>, Query, description = "The moment of a transfer: `dial`, `whisper`, `accept` or `ended`. Then `step` is the `id` of the transfer"),
         ("dialled" = Option<String>, Query, description = "How the transfer ended, from the request before a redirect"),
         ("pressed" = Option<String>, Query, description = "The keys of the request before a redirect"),
@@ -38,7 +40,8 @@ use crate::{
 )]
 pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response {
     let call_sid = parse_voice(&form.body);
-    let failed_at = failed_at(&form);
+    let failed = FailedUrl::of(&form);
+    let failed_at = failed.as_ref().and_then(FailedUrl::place);
     let is_at_end = failed_at.as_ref().is_some_and(Place::is_after_last_word);
     let step = StepRequest::of(&form);
     let request = VoiceRequest {
@@ -53,7 +56,7 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
         match (&call_sid, &request.step) {
             (Ok(sid), Some(step)) => steps::play(&app, &request, step, sid).await,
             (Ok(_), None) if is_at_end => twiml(twilio::hangup()),
-            (Ok(sid), None) => look_up(&app, &request, sid, &form.url, failed_at).await,
+            (Ok(sid), None) => look_up(&app, &request, sid, &form.url, failed).await,
             (Err(error), _) => {
                 tracing::error!(%error, "malformed voice request");
                 app.apologize(&request).await
@@ -68,15 +71,22 @@ async fn look_up(
     request: &VoiceRequest,
     sid: &CallSid,
     url: &str,
-    failed_at: Option<Place>,
+    failed: Option<FailedUrl>,
 ) -> Response {
+    let failed_at = failed.as_ref().and_then(FailedUrl::place);
     match app.dao.look_up_for_voice(request.call_id, sid).await {
         Ok(found) => match call_to_play(app, found, sid) {
-            Ok(call) if has_begun(&call, failed_at) => {
-                tracing::error!(call_sid = %sid, "steps failed, apologized");
-                app.apologize(request).await
+            Ok(call) => {
+                let words = failed.and_then(|failed| words_instead(app, &call, &failed, url));
+                match words {
+                    Some(words) => words,
+                    None if has_begun(&call, failed_at) => {
+                        tracing::error!(call_sid = %sid, "steps failed, apologized");
+                        app.apologize(request).await
+                    }
+                    None => instructions(app, &call, url),
+                }
             }
-            Ok(call) => instructions(app, &call, url),
             Err(response) => response,
         },
         Err(error) => {
@@ -84,12 +94,25 @@ async fn look_up(
                 && let Some(retry_url) = voice_retry(url)
             {
                 tracing::warn!(%error, call_sid = %sid, "script unavailable, redirected");
-                return twiml(twilio::wait_and_redirect(&retry_url));
+                return app.one_moment(&request.speech, &retry_url);
             }
             tracing::error!(%error, call_sid = %sid, "script unavailable, apologized");
             app.apologize(request).await
         }
     }
+}
+
+/// Returns the document that failed with words instead of its audio, or `None` if it had no audio.
+fn words_instead(app: &App, call: &Call, failed: &FailedUrl, url: &str) -> Option<Response> {
+    let playing = failed.without_audio(call);
+    let playing = playing.filter(|_| !call.hangup_requested && !call.opted_out)?;
+    tracing::warn!("audio failed, words spoken");
+    let url = twilio::without_audio(url);
+    if failed.place().is_none() {
+        return document(app, call, &Place::Start, None, &url).map(twiml);
+    }
+    let url = steps::with_key(app, call, &url);
+    Some(twiml(render(&playing, &url, &speech_of(app, call), None)))
 }
 
 /// Returns true if a request after the start of the steps failed. Otherwise the person would hear them again, perhaps for ever.
@@ -104,11 +127,13 @@ fn has_begun(call: &Call, failed_at: Option<Place>) -> bool {
 /// Returns the TwiML of a call from its start: it speaks the recording notice and the script or the first steps, or hangs up if
 /// that was requested.
 fn instructions(app: &App, call: &Call, url: &str) -> Response {
-    if call.hangup_requested {
+    if call.hangup_requested || call.opted_out {
         return twiml(twilio::hangup());
     }
     if call.has_flow() {
-        let document = document(app, call, &Place::Start, None, url);
+        // This is not the first step's own URL: something has failed, perhaps audio.
+        let url = twilio::without_audio(url);
+        let document = document(app, call, &Place::Start, None, &url);
         return twiml(document.unwrap_or_else(twilio::hangup));
     }
     let speech = speech_of(app, call);

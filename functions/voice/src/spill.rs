@@ -5,7 +5,7 @@ use std::time::Duration;
 use outdial::{
     domain::Place,
     telemetry::metrics::{self, Count},
-    webhook::{QueuedWebhook, WebhookTopic},
+    webhook::{QueuedWebhook, StepEnd, WebhookTopic},
 };
 use tokio::time::timeout;
 use tracing::field;
@@ -55,11 +55,15 @@ fn message(request: &VoiceRequest) -> Option<QueuedWebhook> {
         (None, ..) if request.hangs_up => None,
         (Some(step), ..) if step.is_of_leg() => None,
         (Some(step), Some(id), Some(sid)) if *step.place() != Place::Start => {
-            let is_cut_off = !request.hangs_up;
+            let end = if step.opts_out() {
+                StepEnd::OptedOut
+            } else if request.hangs_up {
+                StepEnd::Reached
+            } else {
+                StepEnd::CutOff
+            };
             let (place, keys) = (step.place(), step.keys());
-            Some(QueuedWebhook::step(
-                id, sid, place, keys, is_cut_off, request_id,
-            ))
+            Some(QueuedWebhook::step(id, sid, place, keys, end, request_id))
         }
         _ => Some(QueuedWebhook::undelivered(id, sid, request_id)),
     }

@@ -2,9 +2,12 @@
 
 use axum::response::Response;
 use outdial::{
-    domain::{Call, CallId, CallSid, Place},
+    domain::{Call, CallId, CallSid, Notice, OptOutKey, Place, Playing, Speech, Steps},
     service::steps,
-    twilio::{self, PRESSED, answer_time, form_pairs, step_retry, with_answer_time},
+    twilio::{
+        self, PRESSED, answer_time, form_pairs, opt_out_key, step_retry, with_answer_time,
+        with_opt_out,
+    },
     webhook::{SignedForm, twiml},
 };
 
@@ -20,6 +23,7 @@ pub(crate) struct StepRequest {
     pub(crate) place: Place,
     /// The keys, which a redirect to the same place carries in its URL.
     pub(crate) keys: Option<String>,
+    opts_out: bool,
     pub(crate) call_id: CallId,
     pub(crate) url: String,
     /// What the request says about a transfer.
@@ -43,9 +47,16 @@ impl StepRequest {
                 Place::Ask(ask) => ask.without_finishing_key(&keys).to_owned(),
                 _ => keys,
             });
+        let opts_out = keys.as_deref().is_some_and(|keys| match &place {
+            // The other party of a transfer can't opt out.
+            Place::Transfer(_) => false,
+            Place::Ask(ask) if ask.blocks(keys) => true,
+            _ => opt_out_key(&form.url).is_some_and(|key| key.is(keys)),
+        });
         Some(Self {
             place,
             keys,
+            opts_out,
             call_id: form.call_id?,
             url: form.url.clone(),
             leg,
@@ -60,6 +71,11 @@ impl StepRequest {
     /// The keys, if the person pressed some.
     pub(crate) fn keys(&self) -> Option<&str> {
         self.keys.as_deref()
+    }
+
+    /// Returns true if the keys ask for no further calls.
+    pub(crate) fn opts_out(&self) -> bool {
+        self.opts_out
     }
 
     /// Returns true if the keys are an answer, as far as the URL knows.
@@ -90,10 +106,36 @@ impl StepRequest {
     }
 }
 
-/// Returns the place in the steps at which a request failed, if this one is for the fallback URL and Twilio names the other.
-pub(crate) fn failed_at(form: &SignedForm) -> Option<Place> {
-    let (_, url) = form_pairs(&form.body).find(|(name, _)| name == "ErrorUrl")?;
-    Place::of_pairs(&query_pairs(&url))
+/// The URL that failed, if the request is for the fallback URL and Twilio names the other.
+pub(crate) struct FailedUrl(String);
+
+impl FailedUrl {
+    /// Reads it from the form.
+    pub(crate) fn of(form: &SignedForm) -> Option<Self> {
+        let (_, url) = form_pairs(&form.body).find(|(name, _)| name == "ErrorUrl")?;
+        Some(Self(url.into_owned()))
+    }
+
+    /// The place in the steps. `None`: the URL has none, like that of audio.
+    pub(crate) fn place(&self) -> Option<Place> {
+        Place::of_pairs(&query_pairs(&self.0))
+    }
+
+    /// Returns the document to play again with words instead of audio, which may be what failed. `None` if there was no audio, or
+    /// if the place is not known and the person has answered before.
+    pub(crate) fn without_audio<'a>(&self, call: &'a Call) -> Option<Playing<'a>> {
+        let may_be_audio = call.steps.as_ref().is_some_and(Steps::has_audio);
+        if !may_be_audio || !twilio::plays_audio(&self.0) {
+            return None;
+        }
+        match self.place() {
+            Some(Place::Ask(ask)) => steps::playing_again(call, &ask),
+            None if call.answers.is_empty() && call.unanswered.is_empty() => {
+                steps::playing(call, call.steps.as_ref()?, &Place::Start, None)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The decoded query parameters of a URL.
@@ -111,13 +153,17 @@ pub(crate) async fn play(
     sid: &CallSid,
 ) -> Response {
     let StepRequest {
-        place, keys, url, ..
+        place,
+        keys,
+        url,
+        opts_out,
+        ..
     } = step;
     if let Place::Transfer(place) = place {
         return transfer::play(app, request, step, place, sid).await;
     }
     let keys = keys.as_deref();
-    let recorded = steps::record(&app.dao, step.call_id, sid, place, keys).await;
+    let recorded = steps::record(&app.dao, step.call_id, sid, place, keys, *opts_out).await;
     let call = match recorded {
         Ok(found) => match call_to_play(app, found, sid) {
             Ok(call) => call,
@@ -147,6 +193,7 @@ pub(crate) async fn play(
     };
     match document(app, &call, place, keys, url) {
         Some(document) => twiml(document),
+        None if matches!(place, Place::Said(_)) => twiml(twilio::hangup()),
         None => {
             tracing::error!(call_sid = %sid, "unknown step, apologized");
             app.apologize(request).await
@@ -162,7 +209,7 @@ pub(crate) fn document(
     keys: Option<&str>,
     url: &str,
 ) -> Option<String> {
-    if call.hangup_requested {
+    if call.hangup_requested || call.opted_out {
         return Some(twilio::hangup());
     }
     let flow = call.flow();
@@ -185,19 +232,53 @@ pub(crate) fn document(
         return Some(twilio::hangup());
     }
     if let Some(playing) = steps::playing(call, steps, place, keys) {
-        let is_start = *place == Place::Start;
-        let notice = hears_notice(app, call, &speech).filter(|_| is_start);
+        if *place != Place::Start {
+            return Some(steps::render(&playing, url, &speech, None));
+        }
+        let url = with_key(app, call, url);
         let url = match call.voicemail_to_leave() {
-            Some(_) => &with_answer_time(url),
+            Some(_) => with_answer_time(&url),
             None => url,
         };
-        return Some(steps::render(&playing, url, &speech, notice));
+        let notices = opening(app, call, &speech);
+        return Some(steps::render(&playing, &url, &speech, notices));
     }
     if held.is_none() && *place != Place::Voicemail {
         return None;
     }
     Some(match steps::message(call, steps) {
-        Some(message) => steps::render_message(&message, url, &speech),
+        Some(message) => steps::render_message(&message, &with_key(app, call, url), &speech),
         None => twilio::hangup(),
     })
+}
+
+/// The first words of a call: who calls, how to opt out, and that the call is recorded. A call with a script has only the last one.
+fn opening<'a>(
+    app: &'a App,
+    call: &Call,
+    speech: &'a Speech,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let notice = |notice| app.speech.notice(notice, speech).map(|(text, _)| text);
+    let steps = call.steps.as_ref();
+    let key = steps.and_then(|steps| opt_out_key_of(app, steps));
+    let notices = [
+        steps.and_then(|_| notice(Notice::Identity)),
+        key.and_then(|_| notice(Notice::OptOut)),
+        hears_notice(app, call, speech),
+    ];
+    notices.into_iter().flatten()
+}
+
+/// Returns the URL with the opt-out key that the call offers.
+pub(crate) fn with_key(app: &App, call: &Call, url: &str) -> String {
+    let steps = call.steps.as_ref();
+    let key = steps
+        .and_then(|steps| opt_out_key_of(app, steps))
+        .filter(|_| opt_out_key(url).is_none());
+    key.map_or_else(|| url.to_owned(), |key| with_opt_out(url, key))
+}
+
+/// A key that has become an option since the call was placed must not opt out.
+fn opt_out_key_of(app: &App, steps: &Steps) -> Option<OptOutKey> {
+    app.speech.opt_out_key.filter(|key| !steps.has_option(*key))
 }

@@ -98,7 +98,7 @@ impl Turn<'_> {
             Ok(Err(response)) => return response,
             Err(error) => return self.unstored(error, step_retry(&self.step.url, None)).await,
         };
-        if call.hangup_requested {
+        if call.hangup_requested || call.opted_out {
             return twiml(twilio::hangup());
         }
         let Some((transfer, leg)) = self

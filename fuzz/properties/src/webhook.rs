@@ -1,11 +1,11 @@
-//! Property `webhook`: any form from Twilio is parsed into bounded values or refused.
+//! Property `webhook`: any form or JSON from Twilio is parsed into bounded values or refused.
 
 use mongodb::bson::DateTime;
 use outdial::{
     domain::{CallSid, RecordingSid, RecordingUpdate, StatusUpdate},
     webhook::{
         InvalidForm, QueuedWebhook, WebhookEvent, WebhookTopic, parse_recording, parse_status,
-        parse_voice,
+        parse_transcript, parse_voice,
     },
 };
 
@@ -13,7 +13,7 @@ use outdial::{
 const NOW: DateTime = DateTime::from_millis(1_767_225_600_000);
 const TOKEN: Option<&str> = Some("4f3c2a1b-token");
 
-/// Parses any bytes as the form of each webhook. The parsed values are within their bounds. An error message repeats
+/// Parses any bytes as the body of each webhook. The parsed values are within their bounds. An error message repeats
 /// nothing from the form. A form that has passed through the queue is parsed into the same values.
 ///
 /// # Panics
@@ -48,6 +48,11 @@ pub fn webhook(form: &[u8]) {
             let event = WebhookEvent::parse(WebhookTopic::Recording, form, TOKEN, NOW);
             assert_eq!(event, Ok(WebhookEvent::Recording(update)));
         }
+        Err(refused) => refusal(&refused),
+    }
+    // A form or JSON.
+    match parse_transcript(form) {
+        Ok(update) => assert!(is_sid(update.transcript_sid.as_str(), "GT")),
         Err(refused) => refusal(&refused),
     }
 }

@@ -103,7 +103,8 @@ impl Stack {
                     }
                     None => simulator::start(workspace, output, &credentials, *speed).await?,
                 };
-                environment.set("TWILIO_API_BASE_URL", &simulator);
+                simulator::configure(&mut environment, &simulator);
+                simulator::report_transcripts(&simulator, &credentials, public_url).await?;
                 Some(simulator)
             }
             Twilio::Real => {

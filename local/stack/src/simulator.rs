@@ -4,12 +4,14 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use outdial::config::WebhookKind;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::Result;
 use crate::build::SIMULATOR;
-use crate::environment::{Credentials, hide_callers_settings};
+use crate::environment::{Credentials, Environment, hide_callers_settings};
+use crate::http;
 use crate::output::Output;
 use crate::processes;
 use crate::workspace::Workspace;
@@ -18,9 +20,42 @@ const GREETING: &str = "twilio-sim listening on ";
 
 /// The number that the simulator's account owns.
 pub const NUMBER: &str = "+15005550006";
+/// The simulator's service for transcripts.
+const TRANSCRIPTION_SERVICE: &str = "GAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// The language of [`TRANSCRIPTION_SERVICE`].
+const TRANSCRIPT_LANGUAGE: &str = "en-US";
 
 /// The highest speed factor.
 pub const AT_ONCE: u32 = 100;
+
+/// Configures the functions with the simulator at this origin.
+pub fn configure(environment: &mut Environment, origin: &str) {
+    let services = format!(r#"{{"{TRANSCRIPT_LANGUAGE}": "{TRANSCRIPTION_SERVICE}"}}"#);
+    environment.set("TRANSCRIPTION_SERVICES", services);
+    environment.set("TWILIO_API_BASE_URL", origin);
+    environment.set("TWILIO_INTELLIGENCE_BASE_URL", origin);
+}
+
+/// Lets the simulator at this origin report transcripts to the functions at `public_url`.
+///
+/// # Errors
+///
+/// When the simulator refuses.
+pub async fn report_transcripts(
+    origin: &str,
+    account: &Credentials,
+    public_url: &str,
+) -> Result<()> {
+    let url = format!("{public_url}{}", WebhookKind::Transcript.path());
+    let response = http::client()?
+        .post(format!("{origin}/v2/Services/{TRANSCRIPTION_SERVICE}"))
+        .basic_auth(&account.account_sid, Some(&account.auth_token))
+        .form(&[("WebhookUrl", url)])
+        .send()
+        .await?;
+    response.error_for_status()?;
+    Ok(())
+}
 
 /// Starts the simulator, and returns its origin once it listens.
 ///
@@ -86,6 +121,10 @@ fn command(workspace: &Workspace, account: &Credentials, speed: u32) -> Command 
             &account.account_sid,
             "--auth-token",
             &account.auth_token,
+        ])
+        .args([
+            "--intelligence-service",
+            &format!("{TRANSCRIPTION_SERVICE},{TRANSCRIPT_LANGUAGE}"),
         ]);
     command
 }

@@ -24,4 +24,4 @@ pub use samples::{new_call, new_listening_call, new_scheduled_call, new_sid, new
 pub use secret::{Secret, secret_with};
 pub use sent_commands::SentCommands;
 pub use stage::Stage;
-pub use twilio::Twilio;
+pub use twilio::{TRANSCRIPTION_SERVICES, Twilio};

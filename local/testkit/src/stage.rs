@@ -89,6 +89,7 @@ impl Stage {
     #[must_use]
     pub fn playing(self, twilio: &Twilio) -> Self {
         self.set("TWILIO_API_BASE_URL", twilio.url())
+            .set("TWILIO_INTELLIGENCE_BASE_URL", twilio.url())
     }
 
     /// Sets an environment variable; an empty value unsets it.

@@ -7,12 +7,22 @@ use std::{
 
 use outdial::tls;
 use serde_json::{Map, Value};
-use twilio_sim::{Config, Simulator, clock::Speed, scripted::Scripted};
+use twilio_sim::{
+    Config, Simulator,
+    clock::Speed,
+    intelligence::{Intelligence, parse_service},
+    scripted::Scripted,
+};
 
 use crate::identity::{ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER};
 
 /// The longest wait for a recording of a few seconds.
 const RECORDING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The service of a simulated Twilio that transcribes recordings in `en-US`.
+const SERVICE: &str = "GAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// A value of `TRANSCRIPTION_SERVICES` for a simulated Twilio.
+pub const TRANSCRIPTION_SERVICES: &str = r#"{"en-US": "GAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#;
 
 /// A simulated Twilio with the account [`ACCOUNT_SID`]. It ends with the test's runtime.
 #[derive(Debug, Clone)]
@@ -54,6 +64,10 @@ impl Twilio {
             numbers: vec![FROM_NUMBER.to_owned()],
             speed,
             callees: callees.expect("the called parties are well formed"),
+            intelligence: Intelligence {
+                services: vec![parse_service(&format!("{SERVICE},en-US")).expect("a service")],
+                ..Intelligence::default()
+            },
             ..Config::default()
         };
         let simulator = Simulator::bind(config).await.expect("a port is free");
@@ -101,6 +115,42 @@ impl Twilio {
         let status = answer.status();
         let body = answer.text().await.unwrap_or_default();
         assert!(status.is_success(), "{status}: {body}");
+    }
+
+    /// Lets the simulator report transcripts to the functions at this origin.
+    ///
+    /// # Panics
+    ///
+    /// If the simulator refuses.
+    pub async fn report_transcripts(&self, origin: &str) {
+        let path = outdial::config::WebhookKind::Transcript.path();
+        let answer = self
+            .http
+            .post(format!("{}/v2/Services/{SERVICE}", self.origin))
+            .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN))
+            .form(&[("WebhookUrl", format!("{origin}{path}"))])
+            .send()
+            .await
+            .expect("the simulator answers");
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// Returns the transcripts at Twilio.
+    ///
+    /// # Panics
+    ///
+    /// If the simulator doesn't answer.
+    pub async fn transcripts(&self) -> Vec<Value> {
+        let request = self
+            .http
+            .get(format!("{}/v2/Transcripts", self.origin))
+            .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));
+        let answer = request.send().await.expect("the simulator answers");
+        let mut list: Value = answer.json().await.expect("the simulator answers JSON");
+        match list["transcripts"].take() {
+            Value::Array(transcripts) => transcripts,
+            other => panic!("not a list of transcripts: {other}"),
+        }
     }
 
     /// Returns all calls with their true state.

@@ -30,6 +30,8 @@ pub struct Callee {
     pub presses: Presses,
     /// The words that the called party says at a Gather for speech.
     pub says: Option<String>,
+    /// What the called party says, and how long after the answer.
+    pub remarks: Vec<(Duration, String)>,
     /// True if the called party is silent.
     pub silent: bool,
     /// True if recordings of the call are absent.
@@ -92,6 +94,15 @@ pub const TABLE: &[(&str, &str)] = &[
         "a person whom detection takes for an answering machine",
     ),
     (
+        "+12125550120",
+        "presses 1 at a Gather, and talks for ten seconds when a Dial has connected it",
+    ),
+    (
+        "+12125550129",
+        "answers, and says \"Hello?\" and \"Yes, that works for me. Thank you.\"",
+    ),
+    (TRANSCRIPTS_FAIL, "answers; its transcripts fail"),
+    (
         "+1AAA555015N",
         "an answering machine picks up the first N calls, a person the others",
     ),
@@ -110,6 +121,15 @@ pub const TABLE: &[(&str, &str)] = &[
     ("+15005550004", "refused with 21216"),
 ];
 
+/// The number whose recordings can't be transcribed.
+const TRANSCRIPTS_FAIL: &str = "+12125550130";
+
+/// Returns true if the recordings of calls to this number can't be transcribed.
+#[must_use]
+pub fn transcripts_fail(number: &str) -> bool {
+    number == TRANSCRIPTS_FAIL
+}
+
 /// The called party that answers after three seconds and listens.
 const LISTENER: Callee = Callee {
     queued: Duration::from_millis(200),
@@ -123,6 +143,7 @@ const LISTENER: Callee = Callee {
     talks: Duration::from_secs(30),
     presses: Presses::NONE,
     says: None,
+    remarks: Vec::new(),
     silent: false,
     recording_absent: false,
 };
@@ -216,6 +237,17 @@ pub fn callee(number: &str, earlier_calls: impl FnOnce() -> usize) -> Callee {
         }),
         "+12125550119" => Callee {
             detected_as: Some(Answerer::Machine),
+            ..LISTENER
+        },
+        "+12125550120" => Callee {
+            presses: Presses::always("W1"),
+            talks: Duration::from_secs(10),
+            ..LISTENER
+        },
+        "+12125550129" => Callee {
+            remarks: [(1, "Hello?"), (9, "Yes, that works for me. Thank you.")]
+                .map(|(after, words)| (Duration::from_secs(after), words.to_owned()))
+                .into(),
             ..LISTENER
         },
         _ => match FirstCalls::of(number) {

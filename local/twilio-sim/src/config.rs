@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::clock::Speed;
 use crate::faults::FaultPlan;
+use crate::intelligence::Intelligence;
 use crate::scripted::Scripted;
 
 /// The default account SID.
@@ -43,6 +44,8 @@ pub struct Config {
     pub faults: FaultPlan,
     /// The behaviour of called parties by number.
     pub callees: Scripted,
+    /// The services that transcribe recordings.
+    pub intelligence: Intelligence,
     /// Print each log entry.
     pub verbose: bool,
     /// The most calls to dial in a second of call time; the others stay queued, for at most 24 hours. No limit by default.
@@ -51,6 +54,8 @@ pub struct Config {
     pub max_concurrent_calls: Option<usize>,
     /// Request the action of a Dial also if the call that dialled ends first.
     pub dial_action_after_hangup: bool,
+    /// Continue a call without audio that can't be played. Otherwise the fallback URL is requested.
+    pub skip_failed_audio: bool,
     /// Refuse URLs that Twilio's servers couldn't reach.
     pub strict_urls: bool,
     /// Request the action of a Gather that an update cuts off, with the keys so far. Twilio does not document whether it does.
@@ -73,10 +78,12 @@ impl Default for Config {
             seed: 0,
             faults: FaultPlan::default(),
             callees: Scripted::default(),
+            intelligence: Intelligence::default(),
             verbose: false,
             max_calls_per_second: None,
             max_concurrent_calls: None,
             dial_action_after_hangup: true,
+            skip_failed_audio: false,
             strict_urls: false,
             report_cut_gathers: false,
             data: None,

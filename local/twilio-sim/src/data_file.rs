@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::dials::Dial;
-use crate::model::{Call, Recording};
+use crate::model::{Call, Recording, Service, Transcript};
 
 /// A line of the file.
 #[derive(Debug, Deserialize)]
@@ -25,10 +25,16 @@ pub enum Entry {
     Recording(Box<Recording>),
     /// The state of a request to create a call.
     Dial(Box<Dial>),
+    /// An Intelligence service.
+    Service(Box<Service>),
+    /// The state of a transcript.
+    Transcript(Box<Transcript>),
     /// The SID of a deleted call.
     CallDeleted(String),
     /// The SID of a deleted recording.
     RecordingDeleted(String),
+    /// The SID of a deleted transcript.
+    TranscriptDeleted(String),
 }
 
 /// Returns an [`Entry::Address`] as JSON.
@@ -53,6 +59,24 @@ pub fn recording(recording: &Recording) -> Value {
 #[must_use]
 pub fn dial(dial: &Dial) -> Value {
     json!({ "dial": dial })
+}
+
+/// Returns an [`Entry::Service`] as JSON.
+#[must_use]
+pub fn service(service: &Service) -> Value {
+    json!({ "service": service })
+}
+
+/// Returns an [`Entry::Transcript`] as JSON.
+#[must_use]
+pub fn transcript(transcript: &Transcript) -> Value {
+    json!({ "transcript": transcript })
+}
+
+/// Returns an [`Entry::TranscriptDeleted`] as JSON.
+#[must_use]
+pub fn transcript_deleted(sid: &str) -> Value {
+    json!({ "transcript_deleted": sid })
 }
 
 /// Returns an [`Entry::CallDeleted`] as JSON.

@@ -12,6 +12,7 @@ pub mod data_file;
 pub mod dial_queue;
 pub mod dials;
 pub mod faults;
+pub mod intelligence;
 pub mod log;
 pub mod model;
 pub mod number_zones;
@@ -20,6 +21,7 @@ pub mod presses;
 pub mod scripted;
 pub mod sim;
 pub mod store;
+pub mod transcripts;
 pub mod twiml;
 pub mod wav;
 pub mod webhook;
@@ -85,6 +87,7 @@ impl Simulator {
     /// If the socket fails.
     pub async fn run(self) -> io::Result<()> {
         call::resume(&self.sim);
+        intelligence::resume(&self.sim);
         let router: Router = inspection::router()
             .fallback(rest::serve)
             .with_state(self.sim);

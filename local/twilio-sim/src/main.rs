@@ -11,6 +11,8 @@ use twilio_sim::callee::TABLE;
 use twilio_sim::clock::Speed;
 use twilio_sim::config::{DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN, DEFAULT_NUMBER};
 use twilio_sim::faults::FaultPlan;
+use twilio_sim::intelligence::{Intelligence, parse_service};
+use twilio_sim::model::Service;
 use twilio_sim::phone_number::e164;
 use twilio_sim::scripted::Scripted;
 use twilio_sim::{Config, Simulator};
@@ -59,6 +61,15 @@ struct Args {
     /// Called parties (JSON): who picks up at each number, what it presses, and when it hangs up
     #[arg(long, value_name = "FILE")]
     callees: Option<PathBuf>,
+    /// Intelligence service that transcribes recordings: its SID, its language, and the URL that hears of transcripts; repeatable
+    #[arg(long = "intelligence-service", value_name = "GA…,LANGUAGE[,URL]", value_parser = parse_service)]
+    services: Vec<Service>,
+    /// Send the webhooks about transcripts as forms, not as JSON; Twilio doesn't document which
+    #[arg(long)]
+    form_transcript_webhooks: bool,
+    /// Channel of the called party in transcripts of dual recordings; Twilio doesn't document which
+    #[arg(long, value_name = "1|2", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=2))]
+    callee_channel: u16,
     /// Print each log entry in readable form on standard output
     #[arg(long)]
     verbose: bool,
@@ -72,6 +83,10 @@ struct Args {
     /// Data file: keep calls and recordings for the next run, and load those of earlier runs
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// Continue a call without audio that can't be played, instead of requesting the fallback URL; Twilio doesn't document what it
+    /// does
+    #[arg(long)]
+    skip_failed_audio: bool,
     /// Don't request the action of a Dial if the call that dialled ends first; Twilio doesn't document what it does
     #[arg(long)]
     no_dial_action_after_hangup: bool,
@@ -109,9 +124,15 @@ async fn run(args: Args) -> Result<(), String> {
         seed: args.seed,
         faults,
         callees,
+        intelligence: Intelligence {
+            services: args.services,
+            form_webhooks: args.form_transcript_webhooks,
+            callee_channel: args.callee_channel,
+        },
         verbose: args.verbose,
         max_calls_per_second: args.max_calls_per_second,
         max_concurrent_calls: args.max_concurrent_calls.map(|most| most as usize),
+        skip_failed_audio: args.skip_failed_audio,
         dial_action_after_hangup: !args.no_dial_action_after_hangup,
         strict_urls: args.strict_urls,
         report_cut_gathers: args.report_cut_gathers,

@@ -24,6 +24,9 @@ struct Script {
     /// The words at a Gather for speech.
     #[serde(default)]
     says: Option<String>,
+    /// What the called party says during the call, whatever it hears.
+    #[serde(default)]
+    remarks: Option<Vec<Remark>>,
     /// Seconds from the answer to the hang-up.
     #[serde(default)]
     hangs_up_after_seconds: Option<f64>,
@@ -45,6 +48,15 @@ struct Script {
     /// Seconds from the connection by a Dial to the hang-up.
     #[serde(default)]
     talks_seconds: Option<f64>,
+}
+
+/// Words that a called party says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remark {
+    /// Seconds from the answer.
+    after_seconds: f64,
+    words: String,
 }
 
 impl Scripted {
@@ -75,7 +87,15 @@ impl Scripted {
         };
         let time = |seconds: Option<f64>| seconds.map(Duration::from_secs_f64);
         let greeting = callee.greeting;
+        let remarks = script.remarks.as_ref().map(|remarks| {
+            let timed = |remark: &Remark| {
+                let after = Duration::from_secs_f64(remark.after_seconds);
+                (after, remark.words.clone())
+            };
+            remarks.iter().map(timed).collect()
+        });
         Callee {
+            remarks: remarks.unwrap_or(callee.remarks),
             presses: script.presses.clone().unwrap_or(callee.presses),
             says: script.says.clone().or(callee.says),
             hangs_up_after: time(script.hangs_up_after_seconds).or(callee.hangs_up_after),
@@ -104,6 +124,12 @@ impl Script {
             if !(0.0..=86_400.0).contains(&seconds.unwrap_or_default()) {
                 return Err(format!("{field} of {number} must be between 0 and 86400"));
             }
+        }
+        let mut remarks = self.remarks.iter().flatten();
+        if remarks.any(|remark| !(0.0..=86_400.0).contains(&remark.after_seconds)) {
+            return Err(format!(
+                "after_seconds of {number} must be between 0 and 86400"
+            ));
         }
         Ok(())
     }
@@ -135,6 +161,10 @@ mod tests {
             (
                 r#"{"+12125550123": {"talks_seconds": 86401}}"#,
                 "talks_seconds",
+            ),
+            (
+                r#"{"+12125550123": {"remarks": [{"after_seconds": -1, "words": "Hi"}]}}"#,
+                "after_seconds",
             ),
         ] {
             let error = Scripted::parse(json.as_bytes()).unwrap_err();

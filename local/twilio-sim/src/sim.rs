@@ -73,6 +73,9 @@ impl Sim {
             Some(path) => Store::open(path, address)?,
             None => Store::default(),
         };
+        for service in &config.intelligence.services {
+            store.lock().put_service(service.clone());
+        }
         let rate = config.max_calls_per_second;
         let dial_queue = rate.map(|rate| Arc::new(DialQueue::new(rate, config.speed)));
         let log = Arc::new(Log::new(config.verbose));

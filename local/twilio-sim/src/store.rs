@@ -1,4 +1,4 @@
-//! The store of all calls, recordings and dials, in the order of their creation.
+//! The store of all calls, recordings, transcripts and dials, in the order of their creation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::data_file::{self, Entry, Journal};
 use crate::dials::{Dial, DialRequest, Dials};
-use crate::model::{Call, Recording};
+use crate::model::{Call, Recording, Service, Transcript};
+use crate::transcripts::Transcripts;
 
 /// The most calls to keep. Each further call removes the oldest ended one and its recordings.
 pub const KEPT_CALLS: usize = 10_000;
@@ -29,6 +30,7 @@ pub struct Tables {
     recordings: BTreeMap<u64, Recording>,
     recording_keys: HashMap<String, u64>,
     dials: Dials,
+    transcripts: Transcripts,
     journal: Option<Journal>,
 }
 
@@ -52,6 +54,9 @@ impl Store {
                     None => tables.add_recording(*recording),
                 },
                 Entry::Dial(dial) => tables.dials.restore(*dial),
+                Entry::Service(service) => tables.transcripts.put_service(*service),
+                Entry::Transcript(transcript) => _ = tables.transcripts.put(*transcript),
+                Entry::TranscriptDeleted(sid) => _ = tables.transcripts.delete(&sid),
                 Entry::CallDeleted(sid) => tables.delete_call(&sid),
                 Entry::RecordingDeleted(sid) => _ = tables.delete_recording(&sid),
             }
@@ -61,6 +66,10 @@ impl Store {
         let dials = tables.dials.since(0).map(data_file::dial);
         let entries = std::iter::once(data_file::address(address));
         let entries = entries.chain(calls).chain(recordings).chain(dials);
+        let services = tables.transcripts.services().map(data_file::service);
+        let transcripts = tables.transcripts.oldest_first();
+        let transcripts = transcripts.map(data_file::transcript);
+        let entries = entries.chain(services).chain(transcripts);
         let journal = Journal::create(path, entries)?;
         tables.journal = Some(journal);
         Ok(Self(Mutex::new(tables)))
@@ -152,6 +161,51 @@ impl Tables {
         let was_there = key.and_then(|key| self.recordings.remove(&key)).is_some();
         if was_there {
             self.append(|| data_file::recording_deleted(sid));
+        }
+        was_there
+    }
+
+    /// Returns the Intelligence service with this SID or unique name.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.transcripts.service(name)
+    }
+
+    /// Returns all Intelligence services, newest first.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.transcripts.services().rev()
+    }
+
+    /// Adds or replaces an Intelligence service.
+    pub fn put_service(&mut self, service: Service) {
+        self.append(|| data_file::service(&service));
+        self.transcripts.put_service(service);
+    }
+
+    /// Returns the transcript with this SID.
+    #[must_use]
+    pub fn transcript(&self, sid: &str) -> Option<&Transcript> {
+        self.transcripts.get(sid)
+    }
+
+    /// Returns all transcripts, newest first.
+    pub fn transcripts(&self) -> impl Iterator<Item = &Transcript> {
+        self.transcripts.oldest_first().rev()
+    }
+
+    /// Adds or replaces a transcript.
+    pub fn put_transcript(&mut self, transcript: Transcript) {
+        self.append(|| data_file::transcript(&transcript));
+        if let Some(removed) = self.transcripts.put(transcript) {
+            self.append(|| data_file::transcript_deleted(&removed));
+        }
+    }
+
+    /// Deletes a transcript. Returns false if it didn't exist.
+    pub fn delete_transcript(&mut self, sid: &str) -> bool {
+        let was_there = self.transcripts.delete(sid);
+        if was_there {
+            self.append(|| data_file::transcript_deleted(sid));
         }
         was_there
     }

@@ -31,6 +31,12 @@ pub struct Sound {
     pub voice: Voice,
     /// Its start and end, from the start of the recording.
     pub at: Range<Duration>,
+    /// The words, if it is speech.
+    #[serde(default)]
+    pub words: Option<String>,
+    /// The time that all the words take, of which the end may be cut off.
+    #[serde(default)]
+    pub whole: Duration,
 }
 
 /// A recording's audio.

@@ -1,8 +1,11 @@
 //! Calls: who may be called, when, how often and for how long; and how `reconcile` settles open calls.
 
-use super::{ConfigError, Settings};
+use super::{ConfigError, OpeningConfig, Settings};
 use crate::{
-    domain::{AllowedVoices, CallingHours, Holidays, PhoneNumber, Speech, TimeZone},
+    domain::{
+        AllowedVoices, AudioHosts, CallingHours, Holidays, PhoneNumber, Speech, TimeZone,
+        TranscriptionServices,
+    },
     variables::entries,
 };
 
@@ -33,8 +36,14 @@ pub struct CallConfig {
     pub ring_timeout_seconds: u32,
     /// `VOICE` and `LANGUAGE`: the defaults for calls.
     pub speech: Speech,
+    /// `TRANSCRIPTION_SERVICES`: the services that transcribe recordings, by language.
+    pub transcription_services: TranscriptionServices,
     /// `ALLOWED_VOICES`: the voices that a request may name.
     pub allowed_voices: AllowedVoices,
+    /// `OPT_OUT_KEY`, `NOTICES` and `RECORDING_NOTICE`: what calls with steps must begin with.
+    pub opening: OpeningConfig,
+    /// `AUDIO_HOSTS`: the hosts whose audio a call may play.
+    pub audio_hosts: AudioHosts,
 }
 
 /// How `reconcile` settles open calls.
@@ -70,6 +79,8 @@ impl Settings {
             "at most 366 dates, separated by commas, such as 2026-12-25, or 12-25 for every year";
         const ZONE: &str = "the IANA name of a time zone, such as America/New_York";
         const VOICES: &str = "voice classes (basic, standard, neural, generative) or voice names, separated by commas, such as basic,standard,Polly.Joanna-Neural";
+        const AUDIO_HOSTS: &str =
+            "names of hosts, separated by commas, such as media.example.com,*.example.org";
         const FROM: &str = "a number of the Twilio account in E.164 format, such as +12125550123";
         let allowed_countries: Vec<String> =
             entries(self.values.get("ALLOWED_COUNTRIES")?.unwrap_or("US,CA"))
@@ -125,6 +136,13 @@ impl Settings {
             time_limit_seconds: self.time_limit_seconds()?,
             ring_timeout_seconds: self.ring_timeout_seconds()?,
             speech: self.default_speech()?,
+            opening: self.opening()?,
+            audio_hosts: self
+                .values
+                .get("AUDIO_HOSTS")?
+                .map_or(Ok(AudioHosts::default()), str::parse)
+                .map_err(|_| ConfigError::malformed("AUDIO_HOSTS", AUDIO_HOSTS))?,
+            transcription_services: self.transcription_services()?,
             allowed_voices: self.values.parsed(
                 "ALLOWED_VOICES",
                 "basic,standard,neural",

@@ -16,6 +16,7 @@ mod settings;
 mod speech;
 #[cfg(test)]
 mod tests;
+mod transcription;
 mod twilio;
 mod urls;
 
@@ -27,7 +28,8 @@ pub use self::{
     keys::{ApiKey, ApiKeys, Scope},
     reloadable::Reloadable,
     settings::Settings,
-    speech::{DEFAULT_APOLOGY, SpeechConfig},
+    speech::{DEFAULT_APOLOGY, OpeningConfig, SpeechConfig},
+    transcription::TranscriptionConfig,
     twilio::TwilioConfig,
     urls::{PublicUrls, WebhookKind, webhook_url},
 };

@@ -1,7 +1,7 @@
 //! Speech: voice, language, and the sentences that the service itself speaks.
 
 use super::{ConfigError, Settings};
-use crate::domain::{Notice, Notices, Script, Speech};
+use crate::domain::{Notice, Notices, OptOutKey, Script, Speech};
 
 /// The default of `APOLOGY`.
 pub const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
@@ -21,6 +21,19 @@ pub struct SpeechConfig {
     pub recording_notice: Option<String>,
     /// `NOTICES`: sentences by language.
     pub notices: Notices,
+    /// `OPT_OUT_KEY`: the key with which a person asks for no further calls.
+    pub opt_out_key: Option<OptOutKey>,
+}
+
+/// What calls with steps must begin with.
+#[derive(Debug, Clone)]
+pub struct OpeningConfig {
+    /// `OPT_OUT_KEY`.
+    pub opt_out_key: Option<OptOutKey>,
+    /// `NOTICES`.
+    pub notices: Notices,
+    /// True if there is a `RECORDING_NOTICE`, which goes for all languages.
+    pub has_recording_notice: bool,
 }
 
 impl SpeechConfig {
@@ -46,7 +59,7 @@ impl SpeechConfig {
 }
 
 impl Settings {
-    /// Parses `VOICE`, `LANGUAGE`, `APOLOGY`, `RECORDING_NOTICE` and `NOTICES`.
+    /// Parses `VOICE`, `LANGUAGE`, `APOLOGY`, `RECORDING_NOTICE`, `NOTICES` and `OPT_OUT_KEY`.
     ///
     /// # Errors
     ///
@@ -66,7 +79,24 @@ impl Settings {
             apology: text("APOLOGY")?.unwrap_or_else(|| DEFAULT_APOLOGY.to_owned()),
             recording_notice: text("RECORDING_NOTICE")?,
             notices: self.notices()?,
+            opt_out_key: self.opt_out_key()?,
         })
+    }
+
+    /// Parses `OPT_OUT_KEY`, `NOTICES` and `RECORDING_NOTICE`.
+    pub(super) fn opening(&self) -> Result<OpeningConfig, ConfigError> {
+        Ok(OpeningConfig {
+            opt_out_key: self.opt_out_key()?,
+            notices: self.notices()?,
+            has_recording_notice: self.values.get("RECORDING_NOTICE")?.is_some(),
+        })
+    }
+
+    fn opt_out_key(&self) -> Result<Option<OptOutKey>, ConfigError> {
+        let key = self.values.get("OPT_OUT_KEY")?;
+        key.map(str::parse)
+            .transpose()
+            .map_err(|_| ConfigError::malformed("OPT_OUT_KEY", "one digit, such as 9"))
     }
 
     /// Parses `NOTICES`.

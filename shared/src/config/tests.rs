@@ -2,7 +2,10 @@
 
 use secrecy::ExposeSecret;
 
-use super::{ConfigError, DEFAULT_APOLOGY, Environment, SECRET_VARIABLES, Settings, VARIABLES};
+use super::{
+    ConfigError, DEFAULT_APOLOGY, Environment, SECRET_VARIABLES, Settings, VARIABLES, WebhookKind,
+    webhook_url,
+};
 use crate::variables::SDK_VARIABLES;
 
 const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -18,6 +21,11 @@ fn values() -> Vec<(&'static str, String, String)> {
             "API_KEYS",
             &format!("a:{HASH}, b:{HASH}"),
             &format!("a b:{HASH}"),
+        ),
+        (
+            "AUDIO_HOSTS",
+            "a.example.com, *.example.org",
+            "a. example.com",
         ),
         ("AWS_LAMBDA_MAX_CONCURRENCY", "10", "1 0"),
         (
@@ -71,6 +79,7 @@ fn values() -> Vec<(&'static str, String, String)> {
             "mongodb+srv://u:p@h.example.net/",
             "mongodb+srv://u:p\n@h.example.net/",
         ),
+        ("OPT_OUT_KEY", "9", "9 0"),
         ("RECONCILE_PAGE", "10", "1 0"),
         ("RECONCILE_UNKNOWN_AFTER_SECONDS", "10", "1 0"),
         (
@@ -79,6 +88,16 @@ fn values() -> Vec<(&'static str, String, String)> {
             "https://r.example/\u{feff}r",
         ),
         ("STATUS_URL", "https://s.example/s", "https://s.example/ s"),
+        (
+            "TRANSCRIPTION_SERVICES",
+            r#"{"en-US": "GA0123456789abcdef0123456789abcdef"}"#,
+            r#"{"en -US": "GA0123456789abcdef0123456789abcdef"}"#,
+        ),
+        (
+            "TRANSCRIPT_URL",
+            "https://r.example/t",
+            "https://r.example/ t",
+        ),
         (
             "TWILIO_ACCOUNT_SID",
             SID,
@@ -98,6 +117,11 @@ fn values() -> Vec<(&'static str, String, String)> {
         ("TWILIO_AUTH_TOKEN", "token", "to\u{200b}ken"),
         ("TWILIO_AUTH_TOKEN_SECONDARY", "other", "oth\u{200e}er"),
         ("TWILIO_FROM_NUMBER", "+12125550100", "+1 2125550100"),
+        (
+            "TWILIO_INTELLIGENCE_BASE_URL",
+            "https://intelligence.twilio.com",
+            "https://intelligence.twilio.com/\nv2",
+        ),
         ("VOICE", "Polly.Joanna", "Polly. Joanna"),
         ("VOICE_URL", "https://v.example/v", "https://v.example/v v"),
         (
@@ -140,11 +164,12 @@ fn parsed(values: &[(&str, String)]) -> Result<String, ConfigError> {
     ]
     .join("\n");
     Ok(format!(
-        "{secrets} {mongo:?} {twilio:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {}",
+        "{secrets} {mongo:?} {twilio:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {}",
         settings.calls()?,
         settings.pace()?,
         settings.speech()?,
         settings.public_urls()?,
+        webhook_url(&settings, WebhookKind::Transcript)?,
         queues(&settings)?,
         settings.reconcile()?,
         keys.find("test").is_some(),

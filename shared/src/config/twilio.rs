@@ -15,6 +15,8 @@ pub struct TwilioConfig {
     pub api_key: Option<(String, SecretString)>,
     /// `TWILIO_API_BASE_URL`.
     pub api_base_url: ::url::Url,
+    /// `TWILIO_INTELLIGENCE_BASE_URL`: the API for transcripts.
+    pub intelligence_base_url: ::url::Url,
 }
 
 impl Settings {
@@ -54,23 +56,26 @@ impl Settings {
                 ));
             }
         };
-        let base_url: ::url::Url = self.values.parsed(
-            "TWILIO_API_BASE_URL",
-            "https://api.twilio.com",
-            "an https URL, such as https://api.twilio.com",
-        )?;
-        if base_url.host().is_none() || !self.environment.allows_scheme(base_url.scheme()) {
-            return Err(ConfigError::malformed(
-                "TWILIO_API_BASE_URL",
-                "an https URL, such as https://api.twilio.com",
-            ));
-        }
         Ok(TwilioConfig {
             account_sid: account_sid.to_owned(),
             auth_tokens: self.webhook_tokens()?,
             api_key,
-            api_base_url: base_url,
+            api_base_url: self.base_url("TWILIO_API_BASE_URL", "https://api.twilio.com")?,
+            intelligence_base_url: self.base_url(
+                "TWILIO_INTELLIGENCE_BASE_URL",
+                "https://intelligence.twilio.com",
+            )?,
         })
+    }
+
+    /// Parses the base URL of an API.
+    fn base_url(&self, name: &str, default: &str) -> Result<::url::Url, ConfigError> {
+        let expected = format!("an https URL, such as {default}");
+        let url: ::url::Url = self.values.parsed(name, default, &expected)?;
+        if url.host().is_none() || !self.environment.allows_scheme(url.scheme()) {
+            return Err(ConfigError::malformed(name, &expected));
+        }
+        Ok(url)
     }
 
     /// Parses the auth tokens, either of which may sign a webhook.
@@ -143,6 +148,13 @@ mod tests {
         assert!(
             error(("TWILIO_API_BASE_URL", "http://api.twilio.com"))
                 .starts_with("TWILIO_API_BASE_URL is malformed")
+        );
+        assert!(
+            error((
+                "TWILIO_INTELLIGENCE_BASE_URL",
+                "http://intelligence.twilio.com"
+            ))
+            .starts_with("TWILIO_INTELLIGENCE_BASE_URL is malformed")
         );
     }
 }

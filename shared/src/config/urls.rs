@@ -15,6 +15,8 @@ pub enum WebhookKind {
     Machine,
     /// Receives recording callbacks.
     Recording,
+    /// Receives webhooks about transcripts. The operator gives its URL to Twilio.
+    Transcript,
     /// Streams audio.
     Media,
 }
@@ -26,6 +28,7 @@ impl WebhookKind {
             Self::Status => "STATUS_URL",
             Self::Machine => "MACHINE_URL",
             Self::Recording => "RECORDING_URL",
+            Self::Transcript => "TRANSCRIPT_URL",
             Self::Media => "MEDIA_URL",
         }
     }
@@ -38,6 +41,7 @@ impl WebhookKind {
             Self::Status => "/twilio/status",
             Self::Machine => "/twilio/machine",
             Self::Recording => "/twilio/recording",
+            Self::Transcript => "/twilio/transcript",
             Self::Media => "/media",
         }
     }

@@ -45,6 +45,24 @@ pub(super) fn note_end(when: Bson, status: impl Into<Bson>) -> Document {
     }
 }
 
+/// The changes that note the effect of an opt-out, once.
+pub(super) fn note_opt_out() -> Document {
+    let n = bson!({ "$add": [{ "$ifNull": ["$effects_n", 0_i64] }, 1_i64] });
+    let effect = bson!({
+        "n": n.clone(),
+        "type": EffectKind::OptOut.as_str(),
+        "at": "$$NOW",
+        "status": "$status",
+    });
+    let is_noted = bson!({ "$eq": ["$opted_out", true] });
+    let noted = bson!({ "$concatArrays": [{ "$ifNull": ["$effects", []] }, [effect]] });
+    doc! {
+        "effects": if_else(is_noted.clone(), "$effects", noted),
+        "effects_n": if_else(is_noted.clone(), "$effects_n", n),
+        "effects_open": if_else(is_noted, "$effects_open", true),
+    }
+}
+
 /// A page of calls with effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallsWithEffects {

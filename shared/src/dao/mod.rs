@@ -35,6 +35,7 @@ mod status;
 mod status_pipeline;
 mod steps;
 mod stored;
+mod transcripts;
 mod transfers;
 mod updates;
 mod users;
@@ -69,4 +70,6 @@ pub use users::UserDeletion;
 pub use verdict::VerdictOutcome;
 pub use voice::VoiceLookup;
 
-use stored::{BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, RECORDINGS, USERS, insert_once};
+use stored::{
+    BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, RECORDINGS, TRANSCRIPTS, USERS, insert_once,
+};

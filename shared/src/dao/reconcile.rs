@@ -20,11 +20,13 @@ pub enum ReconcileKind {
     End,
     /// The recording of a completed call.
     Recording,
+    /// The transcript of a completed call's recording.
+    Transcript,
 }
 
 impl ReconcileKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Dial, Self::End, Self::Recording];
+    pub const ALL: [Self; 4] = [Self::Dial, Self::End, Self::Recording, Self::Transcript];
 
     /// The field of the bookmark document.
     fn field(self) -> &'static str {
@@ -32,6 +34,7 @@ impl ReconcileKind {
             Self::Dial => "dial",
             Self::End => "end",
             Self::Recording => "recording",
+            Self::Transcript => "transcript",
         }
     }
 
@@ -53,6 +56,12 @@ impl ReconcileKind {
                 "status": CallStatus::Completed.as_str(),
                 "recording_enabled": true,
                 "recording_settled": Bson::Null,
+            },
+            Self::Transcript => doc! {
+                "status": CallStatus::Completed.as_str(),
+                "transcribe": true,
+                "recording_settled": true,
+                "transcript_settled": Bson::Null,
             },
         }
     }

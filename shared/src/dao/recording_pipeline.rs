@@ -80,9 +80,11 @@ pub(super) fn show(applies: Bson, sid: &RecordingSid, url: &str) -> Document {
     let is_new = bson!({ "$and": [counts.clone(), { "$not": [is_known] }] });
     let entry = bson!({ "sid": sid.as_str(), "url": literal(url) });
     doc! { "$set": {
-        COMPLETED: if_else(is_new, one_more(COMPLETED, entry), format!("${COMPLETED}")),
+        COMPLETED: if_else(is_new.clone(), one_more(COMPLETED, entry), format!("${COMPLETED}")),
         "recording_url": if_else(is_first.clone(), literal(url), "$recording_url"),
         "recording_settled": if_else(counts, true, "$recording_settled"),
+        // The transcript of a further recording is wanted too.
+        "transcript_settled": if_else(is_new, "$$REMOVE", "$transcript_settled"),
         "updated_at": if_else(is_first, "$$NOW", "$updated_at"),
     } }
 }

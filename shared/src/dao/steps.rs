@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::{
     Dao, DaoError, DuplicateKey, VoiceLookup,
-    effects::note_end,
+    effects::{self, note_end},
     stored::find_one_and_update,
     transfers,
     updates::{by_id, if_else, learn_sid_stage, literal},
@@ -36,6 +36,8 @@ pub enum StepEvent {
     Ended(bool),
     /// A machine has recorded the message to its end.
     VoicemailLeft,
+    /// The person asked for no further calls, by these keys at an ask.
+    OptedOut(Option<Answer>),
     /// A failure ended the steps early.
     CutOff,
 }
@@ -96,6 +98,13 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
         }
         StepEvent::VoicemailLeft => {
             changes.insert("voicemail_left", true);
+        }
+        StepEvent::OptedOut(answer) => {
+            if let Some(answer) = answer {
+                changes.insert("answers", answers(answer)?);
+            }
+            changes.insert("opted_out", true);
+            changes.extend(effects::note_opt_out());
         }
         StepEvent::CutOff => {
             changes.insert("cut_off", true);

@@ -25,6 +25,7 @@ pub const ERASED_AT: &str = "erased_at";
 pub(super) const USERS: &str = "users";
 pub(super) const CALLS: &str = "calls";
 pub(super) const RECORDINGS: &str = "recordings";
+pub(super) const TRANSCRIPTS: &str = "transcripts";
 pub(super) const COUNTERS: &str = "counters";
 pub(super) const BATCHES: &str = "batches";
 pub(super) const BLOCKED_NUMBERS: &str = "blocked_numbers";

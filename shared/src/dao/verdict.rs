@@ -102,6 +102,7 @@ fn stages(verdict: &MachineVerdict, claim: Option<&str>) -> Vec<Document> {
             { "$eq": [{ "$size": { "$ifNull": ["$answers", []] } }, 0] },
             { "$eq": [{ "$size": { "$ifNull": ["$transfers", []] } }, 0] },
             { "$ne": ["$hangup_requested", true] },
+            { "$ne": ["$opted_out", true] },
             { "$not": [has_ended.clone()] },
         ] });
         let new = doc! { "id": claim, "at": "$$NOW" };

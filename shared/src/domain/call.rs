@@ -104,6 +104,9 @@ pub struct Call {
     /// True if Twilio records the call.
     #[serde(default)]
     pub recording_enabled: bool,
+    /// True if the recording is transcribed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transcribe: bool,
     /// URL of the first completed recording at Twilio.
     #[serde(default)]
     pub recording_url: Option<String>,
@@ -156,6 +159,9 @@ pub struct Call {
     /// True if the steps went on to their end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub steps_ended: bool,
+    /// True if the person asked for no further calls.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opted_out: bool,
     /// The legs of its transfers, by the time at which they began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transfers: Vec<TransferLeg>,

@@ -11,6 +11,8 @@ pub enum RefusalCode {
     LanguageNotSupported,
     /// The voice is not in `ALLOWED_VOICES`.
     VoiceNotAllowed,
+    /// `TRANSCRIPTION_SERVICES` has no service for the call's language.
+    TranscriptionUnavailable,
     /// The number is our own, `TWILIO_FROM_NUMBER`.
     OwnNumber,
     /// No numbering plan has the number, or it is not in E.164 format.
@@ -43,9 +45,10 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::LanguageNotSupported,
         Self::VoiceNotAllowed,
+        Self::TranscriptionUnavailable,
         Self::OwnNumber,
         Self::NumberNotValid,
         Self::NumberTypeNotAllowed,
@@ -68,6 +71,7 @@ impl RefusalCode {
         match self {
             Self::LanguageNotSupported => "language_not_supported",
             Self::VoiceNotAllowed => "voice_not_allowed",
+            Self::TranscriptionUnavailable => "transcription_unavailable",
             Self::OwnNumber => "own_number",
             Self::NumberNotValid => "number_not_valid",
             Self::NumberTypeNotAllowed => "number_type_not_allowed",

@@ -45,6 +45,10 @@ pub struct CallUpdate {
     #[deserr(default)]
     #[schema(value_type = bool, required = false, example = true)]
     pub recording_enabled: Changed<bool>,
+    /// Whether to transcribe the recording; needs `recording_enabled`.
+    #[deserr(default)]
+    #[schema(value_type = bool, required = false, example = true)]
+    pub transcribe: Changed<bool>,
     /// New answering machine detection. Null: off.
     #[deserr(default)]
     #[schema(value_type = Option<MachineDetection>, inline, required = false)]

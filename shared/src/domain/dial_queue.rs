@@ -273,6 +273,8 @@ pub struct Effect {
 pub enum EffectKind {
     /// The next attempt of a call that has ended, if its retries allow one.
     NextAttempt,
+    /// The person asked for no further calls: the number is blocked, and the calls to it that wait end.
+    OptOut,
     /// A later version of this service stored the kind. It stays until that version does it.
     #[serde(other)]
     Unknown,
@@ -284,6 +286,7 @@ impl EffectKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NextAttempt => "next_attempt",
+            Self::OptOut => "opt_out",
             Self::Unknown => "unknown",
         }
     }

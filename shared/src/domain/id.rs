@@ -209,6 +209,11 @@ twilio_sid!(
     RecordingSid,
     "RE"
 );
+twilio_sid!(
+    /// Twilio's id of a transcript.
+    TranscriptSid,
+    "GT"
+);
 
 #[cfg(test)]
 mod tests {

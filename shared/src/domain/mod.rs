@@ -5,6 +5,7 @@
 
 mod allowed_voices;
 mod attempts;
+mod audio_url;
 mod batch;
 mod batch_request;
 mod blocked;
@@ -23,6 +24,7 @@ mod languages;
 mod machine_verdict;
 mod metadata;
 mod notices;
+mod opt_out_key;
 mod pace;
 mod recipient;
 mod recording;
@@ -44,6 +46,7 @@ mod time_format;
 mod time_range;
 mod time_zone;
 mod timing;
+mod transcript;
 mod twilio_refusal;
 mod update;
 mod user;
@@ -53,6 +56,7 @@ mod words;
 
 pub use allowed_voices::AllowedVoices;
 pub use attempts::Attempts;
+pub use audio_url::{AudioHosts, AudioUrl};
 pub use batch::{Batch, BatchName, BatchStatus};
 pub use batch_request::{BatchCreate, RecipientsAdd};
 pub use blocked::{BlockReason, BlockedNumber, BlockedNumberCreate};
@@ -63,15 +67,17 @@ pub use call_update::CallUpdate;
 pub use calling_hours::{CallingCalendar, CallingHours, Holidays};
 pub use contact::{Email, PhoneNumber, UserName};
 pub use dial_queue::{Effect, EffectKind, Lane, Priority, Retry, RetryReason, WaitingFor};
-pub use id::{BatchId, CallId, CallSid, RecordingId, RecordingSid, UserId};
+pub use id::{BatchId, CallId, CallSid, RecordingId, RecordingSid, TranscriptSid, UserId};
 pub use idempotency::Idempotency;
 pub use invalid_value::InvalidValue;
 pub use machine_verdict::MachineVerdict;
 pub use metadata::Metadata;
 pub use notices::{Notice, Notices};
+pub use opt_out_key::OptOutKey;
 pub use pace::Pace;
 pub use recipient::{ExternalId, InvalidField, Recipient, RecipientParts};
 pub use recording::{Recording, RecordingStatus};
+pub(crate) use request::NEEDS_RECORDING;
 pub use request::{
     Changed, MachineDetection, OutboundCallRequest, OutsideCallingHours, UserCreate, UserUpdate,
 };
@@ -87,13 +93,17 @@ pub use ssml::{Ssml, SsmlElement, SsmlNode};
 pub use status_reason::StatusReason;
 pub use steps::{
     Action, Answer, Ask, AskPlace, Asking, Keys, LegEnd, LegMoment, LegStatus, Outcome, OwnResult,
-    Part, Place, Playing, Prompt, Step, StepId, Steps, Stretch, Then, Transfer, TransferLeg,
-    TransferPlace, Words,
+    Part, Place, Playing, Prompt, SaidPlace, Step, StepId, Steps, Stretch, Then, Transfer,
+    TransferLeg, TransferPlace, Words,
 };
 pub use time_format::rfc3339;
 pub use time_range::TimeRange;
 pub use time_zone::{Clocks, TimeZone};
 pub use timing::{FieldFault, Timing};
+pub use transcript::{
+    HeardSentence, Sentence, ServiceSid, Speaker, Transcript, TranscriptStatus,
+    TranscriptionServices, speakers,
+};
 pub use twilio_refusal::TwilioRefusal;
 pub use update::{DialResult, RecordingUpdate, StatusUpdate};
 pub use user::User;

@@ -88,6 +88,7 @@ impl<T: Deserr<E>, E: DeserializeError> Deserr<E> for Changed<T> {
     "to_number": "+12125550123",
     "script": "Hello! Your order is ready.",
     "recording_enabled": true,
+    "transcribe": true,
     "voice": "Polly.Joanna-Neural",
     "language": "en-US",
     "machine_detection": "Enable",
@@ -118,6 +119,11 @@ pub struct OutboundCallRequest {
     /// Whether to record the call. Default: `false`.
     #[schema(value_type = RecordingEnabled, required = false)]
     pub recording_enabled: bool,
+    // Not serialized if false, so that the hash of such a body equals that of versions without this field.
+    /// Whether to transcribe the recording; needs `recording_enabled`. Default: `false`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(value_type = Transcribe, required = false)]
+    pub transcribe: bool,
     /// Voice, which must be allowed. Default: a voice that speaks the language.
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "Polly.Joanna-Neural")]
     pub voice: Option<Voice>,
@@ -227,6 +233,15 @@ from_json_string!(OutsideCallingHours);
 #[schema(default = false, example = true)]
 #[expect(dead_code, reason = "only a schema, never a value")]
 pub(super) struct RecordingEnabled(bool);
+
+/// Whether the recording of a call is transcribed.
+#[derive(ToSchema)]
+#[schema(default = false, example = true)]
+#[expect(dead_code, reason = "only a schema, never a value")]
+pub(super) struct Transcribe(bool);
+
+/// The fault of `transcribe` without a recording.
+pub(crate) const NEEDS_RECORDING: &str = "needs recording_enabled: true";
 
 pub(super) fn metadata() -> Object {
     let name = Object::builder()

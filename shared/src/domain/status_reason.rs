@@ -11,6 +11,8 @@ pub enum StatusReason {
     BatchCanceled,
     /// Its user was deleted.
     UserNotFound,
+    /// The person asked for no further calls.
+    OptedOut,
 }
 
 impl StatusReason {
@@ -22,6 +24,7 @@ impl StatusReason {
             Self::Answered => "answered",
             Self::BatchCanceled => "batch_canceled",
             Self::UserNotFound => "user_not_found",
+            Self::OptedOut => "opted_out",
         }
     }
 }

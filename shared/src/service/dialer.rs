@@ -69,6 +69,7 @@ impl Dialer {
             language,
             has_steps: call.steps.is_some(),
             record: call.recording_enabled,
+            transcribe: call.transcribe,
             machine_detection,
             machine_url: is_in_background
                 .unwrap_or_default()

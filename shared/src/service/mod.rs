@@ -12,5 +12,6 @@ pub mod place_call;
 pub mod retries;
 pub mod rules;
 pub mod steps;
+pub mod transcripts;
 pub mod untaken;
 pub mod waker;

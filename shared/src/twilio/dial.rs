@@ -32,6 +32,8 @@ pub struct OutboundCall<'a> {
     pub has_steps: bool,
     /// True if Twilio records the call.
     pub record: bool,
+    /// True if the recording has a channel for each side, so that a transcript tells who speaks.
+    pub transcribe: bool,
     /// Answering machine detection, or `None` for off.
     pub machine_detection: Option<MachineDetection>,
     /// The URL for the result of a detection in the background. `None`: the voice URL is requested after the detection.
@@ -104,6 +106,9 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
     form.extend(events.map(|event| ("StatusCallbackEvent", event.to_owned())));
     if call.record {
         form.push(("Record", "true".to_owned()));
+        if call.transcribe {
+            form.push(("RecordingChannels", "dual".to_owned()));
+        }
         form.push((
             "RecordingStatusCallback",
             callback(call.recording_url, call.call_id),

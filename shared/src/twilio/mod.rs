@@ -11,6 +11,7 @@ mod rest;
 mod signature;
 mod speech_parts;
 mod ssml;
+mod transcripts;
 mod twiml;
 mod webhook_url;
 
@@ -21,11 +22,12 @@ pub use dial::OutboundCall;
 pub use error::{BuildError, TwilioError};
 pub use signature::{Signed, form_pairs, sign};
 pub use ssml::say_ssml;
+pub use transcripts::{HeardSentences, TranscriptDetails};
 pub use twiml::{
     Element, generate_twiml_response, hangup, response, say, say_and_hang_up, say_and_redirect,
     wait_and_redirect,
 };
 pub use webhook_url::{
-    LANGUAGE, PRESSED, answer_time, live_step, step_retry, step_url, transfer_retry, voice_retry,
-    with_answer_time,
+    LANGUAGE, PRESSED, answer_time, live_step, opt_out_key, plays_audio, step_retry, step_url,
+    transfer_retry, voice_retry, with_answer_time, with_opt_out, without_audio,
 };

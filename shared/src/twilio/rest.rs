@@ -81,6 +81,27 @@ impl Rest {
         )
     }
 
+    /// The URL of a resource of the API for transcripts.
+    pub fn intelligence(&self, segments: &[&str]) -> Url {
+        let mut url = self.config.current().intelligence_base_url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push("v2").extend(segments);
+        }
+        url
+    }
+
+    /// The URL of a list's next page in the API for transcripts, from Twilio's response. The host stays the same.
+    pub fn follow_intelligence(&self, next: &str) -> Result<Url, Failure> {
+        let base = &self.config.current().intelligence_base_url;
+        let prefix = base.path().trim_end_matches('/');
+        let next = Url::parse(next).map_err(|_| Failure::Unusable(UNREADABLE))?;
+        let (path, query) = (next.path(), next.query().unwrap_or_default());
+        path.starts_with("/v2/")
+            .then(|| base.join(&format!("{prefix}{path}?{query}")).ok())
+            .flatten()
+            .ok_or(Failure::Unusable(UNREADABLE))
+    }
+
     /// The URL of a list's next page, from its path in Twilio's response. The host stays the same.
     pub fn follow(&self, path: &str) -> Result<Url, Failure> {
         let api = &self.config.current().api_base_url;
@@ -259,6 +280,7 @@ mod tests {
             auth_tokens: vec!["token".into()],
             api_key: None,
             api_base_url: Url::parse("https://api.example.com/proxy/").unwrap(),
+            intelligence_base_url: Url::parse("https://words.example.com/proxy/").unwrap(),
         };
         let rest = Rest::new((&config).into(), Timeouts::default(), &[]).unwrap();
         assert_eq!(
@@ -272,6 +294,18 @@ mod tests {
                 .as_str(),
             "https://api.example.com/proxy/2010-04-01/Accounts/AC1/Calls.json?Page=1"
         );
+        assert_eq!(
+            rest.intelligence(&["Transcripts", "../?x#y"]).as_str(),
+            "https://words.example.com/proxy/v2/Transcripts/..%2F%3Fx%23y"
+        );
+        let next = "https://evil.example.com/v2/Transcripts/GT1/Sentences?Page=1";
+        assert_eq!(
+            rest.follow_intelligence(next).unwrap().as_str(),
+            "https://words.example.com/proxy/v2/Transcripts/GT1/Sentences?Page=1"
+        );
+        for elsewhere in ["/v2/Transcripts", "https://evil.example.com/v1/", ""] {
+            assert!(rest.follow_intelligence(elsewhere).is_err());
+        }
         for elsewhere in [
             "//evil.example.com/2010-04-01/",
             "https://evil.example.com/",

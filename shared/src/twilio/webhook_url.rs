@@ -2,7 +2,7 @@
 
 use bson::DateTime;
 
-use crate::domain::{CallId, Language, LegEnd, Place};
+use crate::domain::{CallId, Language, LegEnd, OptOutKey, Place};
 
 /// Connection overrides in the fragment, which Twilio does not sign: two retries after any failure, each within 6.5 s, all within
 /// Twilio's 15 s.
@@ -22,6 +22,27 @@ pub const PRESSED: &str = "pressed";
 
 /// The query parameter with the language of the call, for requests that the database does not answer.
 pub const LANGUAGE: &str = "lang";
+
+/// The query parameter with the key that asks for no further calls.
+const OPT_OUT: &str = "opt_out";
+
+/// Returns the signed URL with the key that asks for no further calls. Later URLs of the call keep it.
+#[must_use]
+pub fn with_opt_out(signed_url: &str, key: OptOutKey) -> String {
+    let separator = if signed_url.contains('?') { '&' } else { '?' };
+    format!("{signed_url}{separator}{OPT_OUT}={key}")
+}
+
+/// The key in the URL that asks for no further calls.
+#[must_use]
+pub fn opt_out_key(signed_url: &str) -> Option<OptOutKey> {
+    let (_, query) = signed_url.split_once('?')?;
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, key) = pairs.find(|(name, _)| *name == OPT_OUT)?;
+    key.parse().ok()
+}
+/// The query parameter of a call whose audio could not be played: the words are spoken instead.
+const WITHOUT_AUDIO: &str = "audio=0";
 
 /// Returns the webhook's URL for a call. The URL itself stays verbatim, because Twilio signs it.
 pub(super) fn callback(url: &str, call_id: CallId) -> String {
@@ -98,6 +119,25 @@ pub fn step_url(signed_url: &str, place: &Place) -> String {
         .flat_map(|pair| [pair, "&"])
         .collect();
     format!("{url}?{kept}{}{STEP_OVERRIDES}", encoded(place))
+}
+
+/// Returns a signed URL with the mark that the words are spoken instead of audio. All later URLs keep it.
+#[must_use]
+pub fn without_audio(signed_url: &str) -> String {
+    if !plays_audio(signed_url) {
+        return signed_url.to_owned();
+    }
+    let url = with_pair(signed_url, WITHOUT_AUDIO);
+    let url = url.split_once('#').map_or(url.as_str(), |(url, _)| url);
+    url.to_owned()
+}
+
+/// Returns false if the URL has the mark of [`without_audio`].
+#[must_use]
+pub fn plays_audio(url: &str) -> bool {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let query = query.split('#').next().unwrap_or_default();
+    !query.split('&').any(|pair| pair == WITHOUT_AUDIO)
 }
 
 /// [`voice_retry`] for a request that has brought keys, which the redirect would lose.
@@ -209,6 +249,21 @@ mod tests {
             url,
             format!("{URL}?call_id={id}&lang=es-MX&step=start{STEP_OVERRIDES}")
         );
+    }
+
+    #[test]
+    fn mark_without_audio_stays_in_later_urls() {
+        assert!(plays_audio(&format!("{URL}?call_id=1b4e&step=a")));
+        let marked = without_audio(&format!("{URL}?call_id=1b4e&fallback=1"));
+        assert!(!plays_audio(&marked));
+        assert_eq!(without_audio(&marked), marked);
+        let next = step_url(&marked, &Place::End(true));
+        assert_eq!(
+            next,
+            format!("{URL}?call_id=1b4e&audio=0&step=end&end=1{STEP_OVERRIDES}")
+        );
+        assert!(!plays_audio(&next));
+        assert!(!plays_audio(&without_audio(URL)));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 49] = [
+pub const VARIABLES: [&str; 54] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
     "APOLOGY",
+    "AUDIO_HOSTS",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_SQS",
@@ -33,6 +34,7 @@ pub const VARIABLES: [&str; 49] = [
     "MONGO_DB",
     "MONGO_URI",
     "NOTICES",
+    "OPT_OUT_KEY",
     "RECONCILE_PAGE",
     "RECONCILE_UNKNOWN_AFTER_SECONDS",
     "RECORDING_NOTICE",
@@ -40,6 +42,8 @@ pub const VARIABLES: [&str; 49] = [
     "SECRET_ID",
     "STACK_NAME",
     "STATUS_URL",
+    "TRANSCRIPTION_SERVICES",
+    "TRANSCRIPT_URL",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_API_BASE_URL",
     "TWILIO_API_KEY_SECRET",
@@ -47,6 +51,7 @@ pub const VARIABLES: [&str; 49] = [
     "TWILIO_AUTH_TOKEN",
     "TWILIO_AUTH_TOKEN_SECONDARY",
     "TWILIO_FROM_NUMBER",
+    "TWILIO_INTELLIGENCE_BASE_URL",
     "VOICE",
     "VOICE_URL",
     "WAKE_QUEUE_URL",
@@ -74,14 +79,16 @@ pub(crate) const SDK_VARIABLES: [&str; 4] = [
 ];
 
 /// Spoken texts, and lists, whose entries are trimmed and checked one by one. Only these may have blanks inside.
-pub(super) const WITH_BLANKS: [&str; 9] = [
+pub(super) const WITH_BLANKS: [&str; 11] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
     "APOLOGY",
+    "AUDIO_HOSTS",
     "BLOCKED_NUMBERS",
     "CALLING_HOURS",
     "HOLIDAYS",
     "NOTICES",
     "RECORDING_NOTICE",
+    "TRANSCRIPTION_SERVICES",
 ];

@@ -28,6 +28,7 @@ use crate::{
         effects::EffectsQueue,
         hang_up::hang_up_as_requested,
         machines::redirect_machine,
+        steps::store,
     },
     telemetry::metrics::{self, Count},
     twilio::TwilioClient,
@@ -263,7 +264,7 @@ impl WebhookApplier {
             return Ok(Applied::UnknownCall);
         };
         for event in events {
-            match self.dao.record_step(id, sid, event).await? {
+            match store(&self.dao, id, sid, event).await? {
                 VoiceLookup::Call(..) => {}
                 VoiceLookup::OtherCall => return Ok(Applied::OtherCall),
                 VoiceLookup::UnknownCall => return Ok(Applied::UnknownCall),

@@ -18,6 +18,8 @@ use crate::{
 
 /// The field of a queued step whose call was cut off.
 pub(super) const CUT_OFF: &str = "cut_off";
+/// The field of a queued step with the keys that ask for no further calls.
+pub(super) const OPTED_OUT: &str = "opted_out";
 
 /// The topic of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,7 +132,7 @@ fn parse_step(form: &[u8], received_at: DateTime) -> Result<WebhookEvent, Invali
     let event = match Place::of_pairs(&pairs) {
         // A later version knows it.
         None | Some(Place::Unknown) => return Err(invalid("step", "must be a known step")),
-        Some(place) => event(&place, keys, received_at),
+        Some(place) => event(&place, keys, find(OPTED_OUT).is_some(), received_at),
     };
     let cut_off = find(CUT_OFF).map(|_| StepEvent::CutOff);
     Ok(WebhookEvent::Step(

@@ -5,6 +5,7 @@ mod apply;
 mod event;
 mod extractor;
 mod queue;
+mod transcript;
 
 pub use crate::aws::sqs::{QueueError, SEND_TIMEOUT};
 pub use apply::{WebhookApplier, WebhookReceiver, twiml};
@@ -13,4 +14,5 @@ pub use event::{
     parse_voice,
 };
 pub use extractor::{SignatureCheck, SignedForm};
-pub use queue::{QueuedWebhook, WebhookQueue};
+pub use queue::{QueuedWebhook, StepEnd, WebhookQueue};
+pub use transcript::{TranscriptUpdate, parse_transcript};

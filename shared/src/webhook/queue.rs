@@ -6,7 +6,7 @@ use bson::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    event::{CUT_OFF, WebhookTopic},
+    event::{CUT_OFF, OPTED_OUT, WebhookTopic},
     extractor::SignedForm,
 };
 use crate::{
@@ -15,6 +15,17 @@ use crate::{
     domain::{CallId, CallSid, Place},
     twilio::form_pairs,
 };
+
+/// How a call with steps ends that the database does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepEnd {
+    /// The steps went on to their end.
+    Reached,
+    /// The person hears no further steps.
+    CutOff,
+    /// The person asked for no further calls.
+    OptedOut,
+}
 
 /// A webhook in the queue, whose signature was checked: a JSON object.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,15 +78,15 @@ impl QueuedWebhook {
         }
     }
 
-    /// Returns the message with an event of a call with steps: its place, and the keys that were pressed there. `cut_off` says that
-    /// the person hears no further steps.
+    /// Returns the message with an event of a call with steps: its place, and the keys that were pressed there. `end` says
+    /// how the call ends.
     #[must_use]
     pub fn step(
         call_id: CallId,
         call_sid: &CallSid,
         place: &Place,
         keys: Option<&str>,
-        cut_off: bool,
+        end: StepEnd,
         request_id: String,
     ) -> Self {
         Self {
@@ -86,7 +97,11 @@ impl QueuedWebhook {
                 .append_pair("CallSid", call_sid.as_str())
                 .extend_pairs(place.pairs())
                 .extend_pairs(keys.map(|keys| ("Digits", keys)))
-                .extend_pairs(cut_off.then_some((CUT_OFF, "1")))
+                .extend_pairs(match end {
+                    StepEnd::Reached => None,
+                    StepEnd::CutOff => Some((CUT_OFF, "1")),
+                    StepEnd::OptedOut => Some((OPTED_OUT, "1")),
+                })
                 .finish(),
             received_at: DateTime::now().timestamp_millis(),
             request_id,

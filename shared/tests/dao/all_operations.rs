@@ -10,7 +10,8 @@ use outdial::{
     },
     domain::{
         BatchId, BlockedNumber, Call, CallId, CallStatus, Changed, MachineVerdict, PhoneNumber,
-        RecordingStatus, RecordingUpdate, RefusalCode, TimeRange, User, UserUpdate, WaitingFor,
+        Recording, RecordingStatus, RecordingUpdate, RefusalCode, TimeRange, User, UserUpdate,
+        WaitingFor,
     },
     service::place_call::store_and_count,
 };
@@ -229,6 +230,24 @@ async fn of_recordings(dao: &Dao, call: &Call) {
         .await
         .unwrap();
     dao.delete_recording(&recordings[0]).await.unwrap();
+    of_transcripts(dao, call, &recordings[0]).await;
+}
+
+async fn of_transcripts(dao: &Dao, call: &Call, recording: &Recording) {
+    let id = recording.recording_id();
+    let sid = "GT0123456789abcdef0123456789abcdef".parse().unwrap();
+    let wanted = dao.want_transcript(recording, call.call_id, Some("en-US"));
+    let wanted = wanted.await.unwrap();
+    let begun = dao.begin_transcript(&wanted).await.unwrap().unwrap();
+    dao.withdraw_transcript(id, begun).await.unwrap();
+    assert!(dao.record_transcript_sid(id, &sid).await.unwrap());
+    dao.get_transcribed_call(&sid).await.unwrap().unwrap();
+    dao.complete_transcript(id, &[], false).await.unwrap();
+    dao.fail_transcript(id, "failed").await.unwrap();
+    dao.get_transcript(id).await.unwrap().unwrap();
+    dao.delete_transcript(recording).await.unwrap();
+    let known = [recording.twilio_sid.clone()];
+    dao.settle_transcripts(call.call_id, &known).await.unwrap();
 }
 
 async fn of_open_calls(dao: &Dao, call: &Call) {

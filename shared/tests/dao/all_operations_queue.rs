@@ -56,6 +56,8 @@ pub async fn of_queue(dao: &Dao, ada: &User) {
     dao.queue_call(&call, &calls[0]).await.unwrap();
     dao.expire_calls().await.unwrap();
     dao.cancel_by_rule(&call, "number_blocked").await.unwrap();
+    let spellings = [call.to_number.clone()];
+    dao.cancel_calls_to(&spellings, "opted_out").await.unwrap();
     dao.cancel_call(calls[0].call_id).await.unwrap();
     dao.stop_retries(calls[0].call_id, "answered")
         .await

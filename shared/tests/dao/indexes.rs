@@ -102,6 +102,7 @@ async fn indexes_of_the_earlier_service_are_replaced_or_kept() {
                 "open_effects",
                 "open_ends",
                 "open_recordings",
+                "open_transcripts",
                 "status_created_at",
                 "to_number_created_at",
                 "twilio_sid_unique",

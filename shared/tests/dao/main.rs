@@ -34,6 +34,7 @@ mod status;
 mod step_events;
 mod steps;
 mod support;
+mod transcripts;
 mod unreadable;
 mod unreadable_lists;
 mod users;

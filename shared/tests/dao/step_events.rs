@@ -107,6 +107,8 @@ async fn repeated_event_changes_nothing() {
             answered("a", 1, "12", 5, false),
             StepEvent::Unanswered("b".parse().unwrap()),
             StepEvent::Ended(true),
+            StepEvent::CutOff,
+            StepEvent::OptedOut(None),
         ]
         .into_iter()
         .chain(legs())

@@ -142,6 +142,7 @@ async fn reconcile_skips_unreadable_calls() {
             ReconcileKind::Dial,
             ReconcileKind::End,
             ReconcileKind::Recording,
+            ReconcileKind::Transcript,
         ] {
             assert_eq!(dao.get_bookmark(open).await.unwrap(), None);
         }

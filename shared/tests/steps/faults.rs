@@ -175,19 +175,3 @@ fn long_ssml_counts_with_its_elements() {
     assert!(read(steps(14)).is_ok());
     assert_eq!(paths(steps(16)), [""]);
 }
-
-#[test]
-fn what_is_not_available_yet_is_refused() {
-    for (step, path) in [
-        (
-            json!({ "say": { "text": "A.", "audio_url": "https://example.com/a.wav" } }),
-            "[0].say.audio_url",
-        ),
-        (
-            json!({ "id": "a", "ask": "B?", "options": { "9": { "block": true } } }),
-            "[0].options.9.block",
-        ),
-    ] {
-        assert_eq!(paths(json!([step])), [path], "{step}");
-    }
-}

@@ -18,11 +18,12 @@ fn schema() -> Validator {
 }
 
 /// The beginnings of the messages of rules that the schema can't express.
-const OTHER_RULES: [&str; 10] = [
+const OTHER_RULES: [&str; 11] = [
     "must be unique",
     "must be the id of a later step",
     "must not be one of",
     "is only for an ask",
+    "is only for an option",
     "can't be combined with options",
     "is missing: an ask has options",
     "must have exactly one of say, ask",

@@ -36,6 +36,7 @@ pub async fn dial_as(
         language: &language,
         has_steps: false,
         record: false,
+        transcribe: false,
         machine_detection: None,
         machine_url: None,
         ring_timeout_seconds: 30,

@@ -10,3 +10,4 @@ mod lists;
 mod recordings;
 mod server;
 mod support;
+mod transcripts;

@@ -138,6 +138,7 @@ pub fn config(api: &str) -> TwilioConfig {
         auth_tokens: vec!["primary".into(), "secondary".into()],
         api_key: None,
         api_base_url: Url::parse(api).unwrap(),
+        intelligence_base_url: Url::parse(api).unwrap(),
     }
 }
 

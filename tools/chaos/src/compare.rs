@@ -5,6 +5,7 @@ mod calls;
 mod delivery;
 mod queue;
 mod recordings;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -19,6 +20,7 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     let mut found = calls::violations(evidence);
     found.extend(delivery::violations(evidence));
     found.extend(answers::violations(evidence));
+    found.extend(silence::violations(evidence));
     found.extend(recordings::violations(evidence));
     found.extend(webhooks::violations(evidence));
     found.extend(queue::violations(evidence));

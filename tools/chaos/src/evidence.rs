@@ -19,7 +19,7 @@ pub use twilio_call::{TwilioCall, call_id_in, is_terminal};
 #[cfg(test)]
 pub use stored_call::{Event, QueueFields};
 #[cfg(test)]
-pub use twilio_call::TwilioRecording;
+pub use twilio_call::{Heard, TwilioRecording};
 
 /// The evidence of a run.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +59,10 @@ pub struct Webhook {
     pub event: String,
     /// The HTTP status of the response, or `None` without a response.
     pub answer: Option<u16>,
+    /// Its URL.
+    pub url: String,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
     /// The `SequenceNumber` of a status callback.
     pub sequence: Option<i64>,
     /// The `RecordingSid` of a recording callback.

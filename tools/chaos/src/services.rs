@@ -89,7 +89,7 @@ impl Services {
         std::fs::write(&callees, plan::callees(&plan.orders).to_string())?;
         let simulator =
             simulator::start_with_callees(workspace, &output, &account, SPEED, &callees).await?;
-        environment.set("TWILIO_API_BASE_URL", &simulator);
+        simulator::configure(&mut environment, &simulator);
         let client = http::client()?;
         let queues = Queues::start(aws_venv, &output, queue_options(plan.seed)).await?;
         queues.configure(&mut environment);

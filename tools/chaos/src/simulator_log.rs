@@ -43,6 +43,7 @@ struct Entry {
     url: Option<String>,
     status: Option<Value>,
     params: Option<Value>,
+    elapsed_ms: Option<u64>,
 }
 
 impl SimulatorLog {
@@ -102,8 +103,10 @@ fn webhook(entry: Entry) -> Webhook {
         kind: entry.webhook.unwrap_or_default(),
         event: entry.event.unwrap_or_default(),
         answer,
+        elapsed_ms: entry.elapsed_ms.unwrap_or_default(),
         sequence: param("SequenceNumber").and_then(|number| number.parse().ok()),
         recording_sid: param("RecordingSid"),
+        url: entry.url.clone().unwrap_or_default(),
         keys: Keys::read(
             entry.url.as_deref().unwrap_or_default(),
             params["Digits"].as_str(),

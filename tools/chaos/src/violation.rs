@@ -32,6 +32,8 @@ pub enum Kind {
     AnswerInvented,
     /// The database says that everything was spoken, but it wasn't.
     FullUnproven,
+    /// A person waited in silence after the answer.
+    LongSilence,
     /// A webhook was answered 2xx, but it isn't in the database.
     WebhookNotApplied,
     /// `replay` has given up a webhook.
@@ -80,7 +82,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds of every run, in the order of the table.
-    pub const USUAL: [Self; 18] = [
+    pub const USUAL: [Self; 19] = [
         Self::CallWithoutRecord,
         Self::DialledTwice,
         Self::StatusDiffers,
@@ -93,6 +95,7 @@ impl Kind {
         Self::AnswerLost,
         Self::AnswerInvented,
         Self::FullUnproven,
+        Self::LongSilence,
         Self::WebhookNotApplied,
         Self::DeadLetter,
         Self::StillQueued,
@@ -128,6 +131,7 @@ impl Kind {
             Self::DialledTwice,
             Self::AnswerInvented,
             Self::FullUnproven,
+            Self::LongSilence,
             Self::WrongAnswer,
             Self::Panicked,
         ];
@@ -150,6 +154,7 @@ impl Kind {
             Self::AnswerLost => "answers acknowledged and not stored",
             Self::AnswerInvented => "answers that nobody gave",
             Self::FullUnproven => "full deliveries that were cut short",
+            Self::LongSilence => "people who waited in silence",
             Self::WebhookNotApplied => "webhooks answered 2xx and not applied",
             Self::DeadLetter => "dead letters",
             Self::StillQueued => "webhooks left in the queue",

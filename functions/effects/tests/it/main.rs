@@ -6,5 +6,6 @@ mod changes;
 mod decisions;
 mod messages;
 mod next_attempt;
+mod opt_out;
 mod support;
 mod sweep;

@@ -245,6 +245,7 @@ async fn field_with_a_default_is_optional_and_nullable_field_is_required() {
     let with_defaults = [
         "BatchCreate.recording_enabled",
         "OutboundCallRequest.recording_enabled",
+        "OutboundCallRequest.transcribe",
     ];
     assert_eq!(defaults, with_defaults);
 }
@@ -277,7 +278,7 @@ async fn every_field_is_described_and_bodies_have_no_others() {
             let plain = matches!(schema["type"].as_str(), Some(kind) if kind != "array")
                 || schema["type"].is_array();
             let shown = ["example", "examples", "enum"];
-            // These fields are null in the examples: they show the success of a single call with a script, and lists of one page.
+            // These fields are null in the examples: they show the success of a single call with a script, its transcript, and lists of one page.
             let without = [
                 "batch_id",
                 "error_code",
@@ -286,6 +287,7 @@ async fn every_field_is_described_and_bodies_have_no_others() {
                 "next_call_id",
                 "next_cursor",
                 "previous_call_id",
+                "reason",
                 "result",
                 "steps",
                 "twilio_code",

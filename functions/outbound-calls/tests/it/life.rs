@@ -23,9 +23,16 @@ impl Played {
 
     /// Starts the functions with this Twilio.
     pub async fn with(twilio: Twilio) -> Self {
+        Self::with_stage(twilio, |stage| stage).await
+    }
+
+    /// Starts the functions with this Twilio and other variables.
+    pub async fn with_stage(twilio: Twilio, change: impl FnOnce(Stage) -> Stage) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let stage = Stage::new().await.playing(&twilio).set("BASE_URL", &origin);
+        let stage = change(stage);
+        twilio.report_transcripts(&origin).await;
         let functions = Routers::new(&stage.settings()).unwrap();
         let webhooks = Router::new().fallback(async move |request: Request| {
             let path = request.uri().path().to_owned();

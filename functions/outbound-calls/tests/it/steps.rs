@@ -321,6 +321,42 @@ async fn ssml_is_spoken() {
 }
 
 #[tokio::test]
+async fn audio_must_be_on_an_allowed_host_and_last_as_long_as_the_call() {
+    let api = Api::with(|stage| stage.set("AUDIO_HOSTS", "a.example.com")).await;
+    let say = |url: &str| json!({ "say": ["Hi.", { "text": "Hello.", "audio_url": url }] });
+    let body = |steps: Value| json!({ "user_id": api.user, "to_number": TO, "steps": steps });
+    let refused = body(json!([
+        say("https://b.example.com/a.mp3"),
+        say("https://a.example.com/a.mp3"),
+        say("https://a.example.com/a.mp3?Expires=1700000000"),
+        say("https://a.example.com/a.mp3?Expires=soon"),
+    ]));
+    let answer = api.post(&refused).await;
+    answer.assert_problem(422, "validation_failed");
+    let fields = [0, 2, 3].map(|at| format!("steps[{at}].say[1].audio_url"));
+    assert_eq!(answer.fields(), fields);
+    for url in [
+        "http://a.example.com/a.mp3",
+        "https://u:p@a.example.com/a.mp3",
+        "https://10.0.0.1/a.mp3",
+    ] {
+        let answer = api.post(&body(json!([say(url)]))).await;
+        assert_eq!(answer.fields(), ["steps[0].say[1].audio_url"], "{url}");
+    }
+    api.assert_untouched().await;
+    let without = Api::new().await;
+    let steps = json!([say("https://a.example.com/a.mp3")]);
+    let answer = without
+        .post(&json!({ "user_id": without.user, "to_number": TO, "steps": steps }))
+        .await;
+    assert!(
+        answer.text().contains("AUDIO_HOSTS lists no host"),
+        "{}",
+        answer.text()
+    );
+}
+
+#[tokio::test]
 async fn script_and_steps_of_a_waiting_call_replace_each_other() {
     let api = Api::with_queue().await;
     let id = api.schedule(in_minutes(60), &json!({})).await;

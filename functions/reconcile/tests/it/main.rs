@@ -10,3 +10,4 @@ mod pace;
 mod queue_time;
 mod recordings;
 mod support;
+mod transcripts;

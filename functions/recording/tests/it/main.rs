@@ -6,3 +6,4 @@ mod call_lookup;
 mod callbacks;
 mod rejected;
 mod support;
+mod transcripts;

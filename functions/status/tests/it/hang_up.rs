@@ -29,6 +29,7 @@ async fn waiting(stage: &Stage, twilio: &Twilio) -> (Call, String) {
         language: &"en-US".parse().unwrap(),
         has_steps: false,
         record: false,
+        transcribe: false,
         machine_detection: None,
         machine_url: None,
         ring_timeout_seconds: 30,

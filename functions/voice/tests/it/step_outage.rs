@@ -31,7 +31,7 @@ async fn cut_scene(steps: Value) -> (Scene, Proxy, Queue) {
 }
 
 /// Sends the request, and follows the redirects. Returns what is said, and the last document.
-async fn followed(
+pub async fn followed(
     scene: &Scene,
     router: &Router,
     place: &str,
@@ -56,7 +56,7 @@ async fn followed(
 }
 
 /// Applies the messages in the queue, each twice. Returns the call, and its result as if it had ended.
-async fn replayed(scene: &Scene, queue: &Queue) -> (Call, Option<String>) {
+pub async fn replayed(scene: &Scene, queue: &Queue) -> (Call, Option<String>) {
     applied(scene, queue.messages().await).await
 }
 

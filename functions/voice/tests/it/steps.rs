@@ -99,6 +99,55 @@ async fn start_plays_the_first_steps_and_stores_that() {
 }
 
 #[tokio::test]
+async fn audio_that_fails_is_replaced_by_its_words() {
+    let audio = |text: &str| json!({ "text": text, "audio_url": "https://a.example.com/a.mp3" });
+    let steps = json!([
+        { "say": audio("Hello.") },
+        { "id": "confirm", "ask": "Press 1.", "tries": 2, "options": { "1": { "say": audio("Thanks.") } } },
+        { "say": "Bye." },
+    ]);
+    let scene = scene(&Stage::new().await, steps).await;
+    let failed = async |place: &str| {
+        let mut params = params(scene.sid());
+        let url = match place {
+            "" => "https://a.example.com/a.mp3".to_owned(),
+            place => format!(
+                "{BASE_URL}/twilio/voice?call_id={}&{place}",
+                scene.call.call_id
+            ),
+        };
+        params.extend([("ErrorCode", "11200".to_owned()), ("ErrorUrl", url)]);
+        let path = format!("/twilio/voice?call_id={}&fallback=1", scene.call.call_id);
+        let request = Request::webhook(&path, &pairs(&params));
+        twiml(&request.send(&router(&scene.stage)).await)
+    };
+    let document = twiml(&scene.answer("step=start", None).await);
+    assert!(
+        document.contains("<Play>https://a.example.com/a.mp3</Play>"),
+        "{document}"
+    );
+    assert!(
+        !document.contains("end="),
+        "audio proves nothing: {document}"
+    );
+    for place in ["step=start", ""] {
+        let document = failed(place).await;
+        assert_eq!(said(&document), ["Hello.", "Press 1."], "{place}");
+        assert!(
+            document.contains("&amp;audio=0&amp;step=confirm"),
+            "{document}"
+        );
+    }
+    let document = twiml(&scene.answer(FIRST, Some("1")).await);
+    assert!(document.contains("<Play>"), "{document}");
+    assert_eq!(said(&failed(FIRST).await), ["Thanks.", "Bye."]);
+    assert_eq!(said(&failed(LAST).await), ["Bye."]);
+    for place in ["", &format!("{FIRST}&audio=0")] {
+        assert_eq!(said(&failed(place).await), [APOLOGY], "{place}");
+    }
+}
+
+#[tokio::test]
 async fn notice_is_spoken_at_the_start_only() {
     let stage = Stage::new().await.set("RECORDING_NOTICE", "Recorded.");
     let mut scene = scene(&stage, confirm()).await;

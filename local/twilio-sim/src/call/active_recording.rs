@@ -57,11 +57,38 @@ impl ActiveRecording {
 
     /// Adds a sound of this length that begins `now`. A paused recording doesn't hear it.
     pub(super) fn hear(&mut self, voice: Voice, now: Duration, length: Duration) {
+        self.hear_words(voice, now, length, None);
+    }
+
+    /// Like [`ActiveRecording::hear`], with the words that are said and the time that all of them take.
+    pub(super) fn hear_words(
+        &mut self,
+        voice: Voice,
+        now: Duration,
+        length: Duration,
+        words: Option<(&str, Duration)>,
+    ) {
         if self.pause.is_none() {
             let at = self.length(now);
             let at = at..at.saturating_add(length);
-            self.sounds.push(Sound { voice, at });
+            self.sounds.push(Sound {
+                voice,
+                at,
+                words: words.map(|(words, _)| words.to_owned()),
+                whole: words.map(|(_, whole)| whole).unwrap_or_default(),
+            });
         }
+    }
+
+    /// Adds words of the called party that begin when the call has the age `at`, later than now.
+    pub(super) fn remark(&mut self, at: Duration, length: Duration, words: &str) {
+        let at = at.saturating_sub(self.began);
+        self.sounds.push(Sound {
+            voice: Voice::Callee,
+            at: at..at.saturating_add(length),
+            words: Some(words.to_owned()),
+            whole: length,
+        });
     }
 
     /// Pauses, and cuts the current sounds off. With `skip`, the pause isn't part of the audio.

@@ -41,11 +41,19 @@ impl Player {
         } else {
             self.try_load(source, extra).await?
         };
-        let failed = match result {
-            Ok(loaded) => return Ok(loaded),
-            Err(failed) => failed,
-        };
-        self.log_error(&failed, source);
+        match result {
+            Ok(loaded) => Ok(loaded),
+            Err(failed) => self.fall_back(&failed, source).await,
+        }
+    }
+
+    /// Loads the fallback URL after a document failed, or apologizes and ends the call.
+    pub(super) async fn fall_back(
+        &mut self,
+        failed: &TwimlError,
+        source: &TwimlSource,
+    ) -> Result<LoadedDocument, Stop> {
+        self.log_error(failed, source);
         let failed_url = match source {
             TwimlSource::Url(target) => target.url.clone(),
             TwimlSource::Inline(_) => String::new(),
@@ -63,13 +71,27 @@ impl Player {
                 Err(failed) => self.log_error(&failed, &fallback),
             }
         }
+        Err(self.say_application_error().await?)
+    }
+
+    /// Logs an error, and apologizes. Returns the end of the call.
+    pub(super) async fn apologize(
+        &mut self,
+        failed: &TwimlError,
+        source: &TwimlSource,
+    ) -> Result<Stop, Stop> {
+        self.log_error(failed, source);
+        self.say_application_error().await
+    }
+
+    async fn say_application_error(&mut self) -> Result<Stop, Stop> {
         self.say(&Say {
             text: APPLICATION_ERROR.to_owned(),
             breaks: Duration::ZERO,
             times: 1,
         })
         .await?;
-        Err(Stop::End(Ending::completed(EndedBy::Error)))
+        Ok(Stop::End(Ending::completed(EndedBy::Error)))
     }
 
     async fn try_load(
@@ -208,6 +230,7 @@ fn interpret(response: &WebhookResponse) -> Result<Document, TwimlError> {
         audio if audio.starts_with("audio/") => only(Verb::Play(twiml::Play {
             url: response.url.clone(),
             digits: None,
+            fetched: true,
             times: 1,
         })),
         other => Err(error(

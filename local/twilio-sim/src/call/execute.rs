@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::audio::Audio;
 use super::document::LoadedDocument;
 use super::form::{self, Form};
 use super::outbox::new_token;
 use super::player::{Player, Stop};
 use crate::faults::CallbackKind;
 use crate::model::{Callback, RecordingOptions, TwimlSource, new_sid};
-use crate::twiml::{Action, Record, Verb};
+use crate::twiml::{Action, Record, TwimlError, Verb};
 use crate::wav::Voice;
 use crate::webhook::{WebhookTarget, resolve};
 
@@ -23,6 +24,8 @@ pub(super) enum Next {
     Verb,
     /// The end of the call.
     End,
+    /// The fallback URL, because a verb failed.
+    Failed(TwimlError),
     /// Another document, with these additional parameters.
     Document(TwimlSource, Form),
 }
@@ -30,11 +33,23 @@ pub(super) enum Next {
 impl Player {
     /// Executes documents until one of them ends the call. Returns true if the last one ran out of verbs, and did not hang up.
     pub(super) async fn follow(&mut self, mut source: TwimlSource) -> Result<bool, Stop> {
-        let mut extra = Form::new();
+        let mut loaded = self.load(&source, &Form::new()).await?;
+        let mut has_fallen_back = false;
         loop {
-            let loaded = self.load(&source, &extra).await?;
             match self.execute(&loaded).await? {
-                Next::Document(other, form) => (source, extra) = (other, form),
+                Next::Document(other, form) => {
+                    source = other;
+                    has_fallen_back = false;
+                    loaded = self.load(&source, &form).await?;
+                }
+                // A fallback that fails too has no other fallback.
+                Next::Failed(failed) if has_fallen_back => {
+                    return Err(self.apologize(&failed, &source).await?);
+                }
+                Next::Failed(failed) => {
+                    has_fallen_back = true;
+                    loaded = self.fall_back(&failed, &source).await?;
+                }
                 Next::Verb => return Ok(true),
                 Next::End => return Ok(false),
             }
@@ -45,7 +60,11 @@ impl Player {
         for verb in &loaded.verbs {
             let next = match verb {
                 Verb::Say(say) => self.say(say).await.map(|()| Next::Verb)?,
-                Verb::Play(play) => self.play_audio(play).await.map(|()| Next::Verb)?,
+                Verb::Play(play) => match self.fetch(play, loaded).await? {
+                    Audio::Fetched => self.play_audio(play).await.map(|()| Next::Verb)?,
+                    Audio::Skipped => Next::Verb,
+                    Audio::Failed(failed) => Next::Failed(failed),
+                },
                 Verb::Pause(length) => self.pause(*length).await.map(|()| Next::Verb)?,
                 Verb::Record(record) => self.record(record, loaded).await?,
                 Verb::Gather(gather) => self.gather(gather, loaded).await?,

@@ -26,6 +26,14 @@ impl Player {
             "Gather",
             json!({ "keys": gather.keys, "speech": gather.speech }),
         );
+        let prompts = match self.fetch_all(&gather.prompts, loaded).await? {
+            Ok(prompts) => prompts,
+            Err(failed) => return Ok(Next::Failed(failed)),
+        };
+        let gather = &Gather {
+            prompts,
+            ..gather.clone()
+        };
         self.entered.clear();
         let keys = self.next_keys(gather);
         let entered = if keys.is_empty() {
@@ -117,7 +125,8 @@ impl Player {
             self.prompt_for(&gather.prompts, SPEAKS_AFTER).await?;
             self.wait(SPEAKS_AFTER.saturating_sub(self.clock.since(began)))
                 .await?;
-            self.sound(Voice::Callee, SPEAKS_AFTER);
+            let said = Some((words.as_str(), SPEAKS_AFTER));
+            self.speak(Voice::Callee, SPEAKS_AFTER, said);
             self.wait(SPEAKS_AFTER).await?;
             return Ok(Some(form::pairs([
                 ("SpeechResult", words.as_str()),

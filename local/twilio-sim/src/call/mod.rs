@@ -1,6 +1,7 @@
 //! Playing calls: dialling, TwiML, recordings and callbacks.
 
 mod active_recording;
+mod audio;
 mod connect;
 mod document;
 mod execute;

@@ -214,6 +214,7 @@ pub(super) async fn send_webhook(
         event,
         target,
         params: form,
+        is_json: false,
         token,
     };
     let result = sim.webhooks.send(request).await;

@@ -60,7 +60,8 @@ impl Player {
             if left.is_zero() {
                 break;
             }
-            self.sound(Voice::Application, length.min(left));
+            let words = Some((say.text.as_str(), length));
+            self.speak(Voice::Application, length.min(left), words);
             let began = self.clock.passed();
             let waited = self.wait(length.min(left)).await;
             let is_whole = waited.is_ok() && length <= left;
@@ -118,7 +119,8 @@ impl Player {
     }
 }
 
-fn speaking_time(text: &str) -> Duration {
+/// The time that a text takes.
+pub(super) fn speaking_time(text: &str) -> Duration {
     #[expect(
         clippy::cast_precision_loss,
         reason = "a text has at most some thousand characters"

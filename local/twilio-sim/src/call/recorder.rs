@@ -7,6 +7,7 @@ use serde_json::json;
 use super::active_recording::ActiveRecording;
 use super::form::{self, Form};
 use super::outbox::new_token;
+use super::playback::speaking_time;
 use super::player::Player;
 use crate::faults::CallbackKind;
 use crate::model::{Callback, Recording, RecordingChange, RecordingOptions};
@@ -46,6 +47,13 @@ impl Player {
         let mut active = ActiveRecording::new(sid, options, source, now);
         if let Some((voice, end)) = self.sounding {
             active.hear(voice, now, end.saturating_sub(now));
+        }
+        for (after, words) in &self.callee.remarks {
+            let at = self.answered.unwrap_or(now).saturating_add(*after);
+            if at >= now {
+                let length = speaking_time(words);
+                active.remark(at, length, words);
+            }
         }
         self.recordings.push(active);
     }
@@ -88,9 +96,19 @@ impl Player {
 
     /// Adds a sound of this length, from now on, to all recordings in progress.
     pub(super) fn sound(&mut self, voice: Voice, length: Duration) {
+        self.speak(voice, length, None);
+    }
+
+    /// Like [`Player::sound`], with the words that are said and the time that all of them take.
+    pub(super) fn speak(
+        &mut self,
+        voice: Voice,
+        length: Duration,
+        words: Option<(&str, Duration)>,
+    ) {
         let now = self.clock.passed();
         for recording in &mut self.recordings {
-            recording.hear(voice, now, length);
+            recording.hear_words(voice, now, length, words);
         }
         self.sounding = Some((voice, now.saturating_add(length)));
     }
@@ -115,6 +133,7 @@ impl Player {
             stored.error_code = error_code;
             stored.updated = now;
             stored.sounds = std::mem::take(&mut recording.sounds);
+            stored.sounds.sort_by_key(|sound| sound.at.start);
         });
         self.sim.store.lock().save_recording(&recording.sid);
     }

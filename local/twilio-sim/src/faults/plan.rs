@@ -73,6 +73,8 @@ pub enum CallbackKind {
     Recording,
     /// The result of machine detection in the background.
     Amd,
+    /// The webhook about a transcript.
+    Transcript,
 }
 
 impl CallbackKind {
@@ -84,6 +86,7 @@ impl CallbackKind {
             Self::Status => "status",
             Self::Recording => "recording",
             Self::Amd => "amd",
+            Self::Transcript => "transcript",
         }
     }
 }
@@ -161,6 +164,10 @@ pub enum RestOperation {
     Account,
     /// The events and notifications of calls.
     Events,
+    /// POST /v2/Transcripts.
+    Transcribe,
+    /// Services and transcripts: any other request.
+    Intelligence,
 }
 
 /// When a REST fault happens.

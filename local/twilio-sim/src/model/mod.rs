@@ -9,6 +9,7 @@ mod notification;
 mod recording;
 mod sid;
 mod status;
+mod transcript;
 
 pub use call::{Call, EndedBy};
 pub use call_request::{CallRequest, MachineDetection, Origin, RecordingOptions, TwimlSource};
@@ -19,3 +20,4 @@ pub use notification::Notification;
 pub use recording::Recording;
 pub use sid::{new_sid, sid_of};
 pub use status::Status;
+pub use transcript::{Sentence, Service, Transcript};

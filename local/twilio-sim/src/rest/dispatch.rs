@@ -14,7 +14,9 @@ use super::error::RestError;
 use super::params::Params;
 use super::request::RestRequest;
 use super::route::{self, Route};
-use super::{account, call_recordings, calls, notifications, phone_numbers, recordings};
+use super::{
+    account, call_recordings, calls, intelligence, notifications, phone_numbers, recordings,
+};
 use crate::sim::Sim;
 
 /// A response extension with the SID of the created call. The log entry uses it.
@@ -28,6 +30,9 @@ pub(super) async fn dispatch(
 ) -> Result<Response, RestError> {
     let not_found = || RestError::not_found(request.path);
     authenticate(sim, request.headers)?;
+    if let Some(route) = intelligence::parse(request.path) {
+        return intelligence::respond(sim, request, route);
+    }
     let (account, route) = route::parse(request.path).ok_or_else(not_found)?;
     if account != sim.config.account_sid {
         return Err(not_found());
@@ -88,7 +93,7 @@ pub(super) async fn dispatch(
     Ok(json_response(StatusCode::OK, &document))
 }
 
-fn json_response(status: StatusCode, document: &Value) -> Response {
+pub(super) fn json_response(status: StatusCode, document: &Value) -> Response {
     (
         status,
         [(CONTENT_TYPE, "application/json")],

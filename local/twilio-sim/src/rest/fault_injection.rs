@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::error::RestError;
 use super::request::RestRequest;
-use super::route;
+use super::{intelligence, route};
 use crate::faults::{RestAction, RestRule, When};
 use crate::listener::ConnectionHandle;
 use crate::sim::Sim;
@@ -21,7 +21,12 @@ pub(super) async fn with_faults(
     request: &RestRequest<'_>,
     work: impl Future<Output = Response>,
 ) -> Response {
-    let operation = route::parse(request.path).map(|(_, route)| route.operation(&request.method));
+    let of_call = || route::parse(request.path).map(|(_, route)| route.operation(&request.method));
+    let of_transcript = || {
+        let route = intelligence::parse(request.path);
+        route.map(|route| route.operation(&request.method))
+    };
+    let operation = of_call().or_else(of_transcript);
     let fault =
         operation.and_then(|operation| sim.faults.on_request(operation, request.form.get("To")));
     let Some(rule) = fault else { return work.await };

@@ -1,4 +1,4 @@
-//! The REST API under `/2010-04-01/Accounts/{AccountSid}`.
+//! The REST API: `/2010-04-01/Accounts/{AccountSid}` and, for transcripts, `/v2`.
 
 mod account;
 mod authentication;
@@ -11,6 +11,7 @@ mod dial_record;
 mod dispatch;
 mod error;
 mod fault_injection;
+mod intelligence;
 mod new_call;
 mod notifications;
 mod page;

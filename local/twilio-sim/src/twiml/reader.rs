@@ -80,6 +80,7 @@ fn play(attrs: &mut Attributes<'_>) -> Result<Play, TwimlError> {
     Ok(Play {
         url,
         digits,
+        fetched: false,
         times: attrs.count("loop", 1),
     })
 }

@@ -81,6 +81,8 @@ pub struct Play {
     pub url: String,
     /// Keys to send.
     pub digits: Option<String>,
+    /// True if the audio is the response itself, so it is not fetched again.
+    pub fetched: bool,
     /// The number of repetitions; 0 repeats endlessly.
     pub times: u32,
 }

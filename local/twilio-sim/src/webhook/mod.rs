@@ -1,5 +1,6 @@
 //! Webhooks: their URLs, signatures, retries and delivery to the application.
 
+mod audio;
 mod overrides;
 mod response;
 mod sender;

@@ -1,6 +1,7 @@
 //! Sending webhooks: signed, retried as the URL's fragment says, and logged.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,10 @@ use form_urlencoded::Serializer;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{Method, StatusCode};
 use reqwest::redirect::Policy;
-use serde_json::json;
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
 
+use super::audio::AudioCache;
 use super::overrides::Overrides;
 use super::response::{
     WebhookError, WebhookResponse, connection_error, failure, read, timed_out, unusable,
@@ -19,14 +22,14 @@ use super::target::WebhookTarget;
 use super::urls::{resolve, with_query, without_fragment};
 use crate::log::Log;
 
-const MAX_REDIRECTS: usize = 10;
+pub(super) const MAX_REDIRECTS: usize = 10;
 
 /// A webhook to send.
 #[derive(Clone, Debug)]
 pub struct WebhookRequest<'a> {
     /// The call.
     pub call_sid: &'a str,
-    /// The kind in the log: `voice`, `status`, `recording` or `amd`.
+    /// The kind in the log: `voice`, `status`, `recording`, `amd` or `transcript`.
     pub kind: &'static str,
     /// The reported status in the log.
     pub event: &'a str,
@@ -34,6 +37,8 @@ pub struct WebhookRequest<'a> {
     pub target: &'a WebhookTarget,
     /// The parameters.
     pub params: &'a [(String, String)],
+    /// Send the parameters as a JSON object, whose hash is in the query.
+    pub is_json: bool,
     /// The `I-Twilio-Idempotency-Token`. Retries and duplicates carry the same token.
     pub token: &'a str,
 }
@@ -45,6 +50,7 @@ pub struct WebhookSender {
     log: Arc<Log>,
     tls: rustls::ClientConfig,
     clients: Mutex<HashMap<Duration, reqwest::Client>>,
+    audio: Mutex<AudioCache>,
 }
 
 impl WebhookSender {
@@ -69,7 +75,12 @@ impl WebhookSender {
             log,
             tls,
             clients: Mutex::default(),
+            audio: Mutex::default(),
         })
+    }
+
+    pub(super) fn audio(&self) -> std::sync::MutexGuard<'_, AudioCache> {
+        self.audio.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a webhook, with the retries and within the total time that the URL's fragment sets.
@@ -106,11 +117,16 @@ impl WebhookSender {
     ) -> Result<WebhookResponse, WebhookError> {
         let mut url = without_fragment(&webhook.target.url).to_owned();
         let mut get = webhook.target.get;
+        let json = webhook.is_json.then(|| json_body(webhook.params));
         if get {
             url = with_query(&url, webhook.params);
+        } else if let Some(body) = &json {
+            url = with_query(&url, &[("bodySHA256".to_owned(), sha256_hex(body))]);
         }
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.request(&url, get, webhook, overrides).await?;
+            let response = self
+                .request(&url, get, webhook, json.as_deref(), overrides)
+                .await?;
             let Some(location) = response
                 .headers()
                 .get(LOCATION)
@@ -141,6 +157,7 @@ impl WebhookSender {
         url: &str,
         get: bool,
         webhook: &WebhookRequest<'_>,
+        json: Option<&str>,
         overrides: &Overrides,
     ) -> Result<reqwest::Response, WebhookError> {
         let client = self
@@ -148,13 +165,18 @@ impl WebhookSender {
             .map_err(|error| unusable(11200, error.to_string()))?;
         // The signature covers the URL as sent, percent-encoded, because the receiver sees only that form.
         let url = url::Url::parse(url).map_err(|error| unusable(11100, error.to_string()))?;
-        let signed = if get { &[] } else { webhook.params };
+        let has_form = !get && json.is_none();
+        let signed = if has_form { webhook.params } else { &[] };
         let signature = sign(&self.auth_token, url.as_str(), signed);
         let request = client
             .request(if get { Method::GET } else { Method::POST }, url)
             .header("X-Twilio-Signature", signature)
             .header("I-Twilio-Idempotency-Token", webhook.token);
-        let request = if get {
+        let request = if let (Some(body), false) = (json, get) {
+            request
+                .header(CONTENT_TYPE, "application/json; charset=utf-8")
+                .body(body.to_owned())
+        } else if get {
             request
         } else {
             request
@@ -179,7 +201,7 @@ impl WebhookSender {
     /// Returns the HTTP client for a connect timeout, which is a setting of the whole client.
     ///
     /// Clients don't reuse connections, because the application under test restarts often.
-    fn client(&self, connect: Duration) -> reqwest::Result<reqwest::Client> {
+    pub(super) fn client(&self, connect: Duration) -> reqwest::Result<reqwest::Client> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&connect) {
             return Ok(client.clone());
@@ -230,6 +252,22 @@ impl WebhookSender {
     }
 }
 
-fn is_redirect(status: StatusCode) -> bool {
+fn json_body(params: &[(String, String)]) -> String {
+    let members = params
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()));
+    Value::Object(members.collect()).to_string()
+}
+
+fn sha256_hex(body: &str) -> String {
+    let hash = digest(&SHA256, body.as_bytes());
+    hash.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }

@@ -84,7 +84,8 @@ async fn each_verb_takes_its_documented_time() {
     let app = App::responding(|hit, _| match hit.path.as_str() {
         "/pause" => twiml("<Response><Pause/><Pause length=\"4\"/></Response>"),
         "/say" => twiml(&format!("<Response><Say loop=\"2\">{}</Say></Response>", "x".repeat(75))),
-        "/play" => twiml("<Response><Play loop=\"2\">http://127.0.0.1:1/a.mp3</Play></Response>"),
+        "/play" => twiml("<Response><Play loop=\"2\">/a.mp3</Play></Response>"),
+        "/a.mp3" => crate::support::audio("audio/mpeg"),
         "/digits" => twiml("<Response><Play digits=\"ww12WW\"/></Response>"),
         "/break" => twiml("<Response><Say><break time=\"3s\"/><p><break time=\"500ms\"/><break time=\"1.5s\"/></p></Say></Response>"),
         _ => crate::support::no_content(),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod account_limits;
+mod audio;
 mod calls;
 mod command_line;
 mod connected_calls;
@@ -32,6 +33,7 @@ mod rest_lists;
 mod restart;
 mod signature;
 mod support;
+mod transcripts;
 mod twiml;
 mod validation;
 mod wav;

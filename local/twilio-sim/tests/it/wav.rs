@@ -15,10 +15,14 @@ fn conversation(channels: u16) -> Wav {
             Sound {
                 voice: Voice::Application,
                 at: second(0)..second(2),
+                words: None,
+                whole: Duration::ZERO,
             },
             Sound {
                 voice: Voice::Callee,
                 at: second(2)..second(3),
+                words: None,
+                whole: Duration::ZERO,
             },
         ],
     }

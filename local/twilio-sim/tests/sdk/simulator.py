@@ -21,6 +21,7 @@ AUTH_TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
 API_KEY_SID = "SK" + "fedcba9876543210" * 2
 API_KEY_SECRET = "the-secret-of-the-api-key"
 TWILIO_ORIGIN = "https://api.twilio.com"
+INTELLIGENCE_ORIGIN = "https://intelligence.twilio.com"
 START_SECONDS = 20
 SPEED = 40
 
@@ -101,13 +102,15 @@ class RedirectingHttpClient(TwilioHttpClient):
         self._broken = broken
 
     def request(self, method, url, *positional, **named):
-        assert url.startswith(TWILIO_ORIGIN + "/"), url
-        response = super().request(method, self._origin + url[len(TWILIO_ORIGIN) :], *positional, **named)
+        # The next page of a list in the Intelligence API is an absolute URL of the simulator.
+        origins = (TWILIO_ORIGIN, INTELLIGENCE_ORIGIN, self._origin)
+        (twilio,) = (origin for origin in origins if url.startswith(origin + "/"))
+        response = super().request(method, self._origin + url[len(twilio) :], *positional, **named)
         self.exchanges.append((method.upper(), url, response.status_code))
         if self._broken:
             return response
         if response.status_code >= 400:
             check_error(response.status_code, response.text)
-        elif self._contract:
+        elif self._contract and twilio == TWILIO_ORIGIN:
             self._contract.check(method.upper(), urlsplit(url).path, response.status_code, response.text)
         return response

@@ -11,7 +11,7 @@ use mongodb::{
 use super::document::{StoredDocument, StoredDocuments};
 use crate::{
     dao::{
-        BLOCKED_NUMBERS, CALLS, DaoError, ERASED_AT, RECORDINGS, USERS, dial_queue,
+        BLOCKED_NUMBERS, CALLS, DaoError, ERASED_AT, RECORDINGS, TRANSCRIPTS, USERS, dial_queue,
         stored::verbatim,
     },
     domain::{Call, CallId, CallStatus, EventSource, StatusReason, UserId},
@@ -150,6 +150,33 @@ pub async fn recording_sids(database: &Database, call: ObjectId) -> Result<Vec<S
 pub async fn delete_recordings(database: &Database, call: ObjectId) -> Result<(), DaoError> {
     let recordings = database.collection::<Document>(RECORDINGS);
     recordings.delete_many(of_call(call)).await?;
+    Ok(())
+}
+
+/// Returns Twilio's ids of the transcripts of the call with this `_id`, as they are stored.
+///
+/// # Errors
+///
+/// Any [`DaoError`].
+pub async fn transcript_sids(database: &Database, call: ObjectId) -> Result<Vec<String>, DaoError> {
+    let transcripts = database.collection::<RawDocumentBuf>(TRANSCRIPTS);
+    let mut found = transcripts.find(of_call(call)).await?;
+    let mut sids = Vec::new();
+    while found.advance().await? {
+        let sid = found.current().get_str("twilio_sid").ok();
+        sids.extend(sid.map(str::to_owned));
+    }
+    Ok(sids)
+}
+
+/// Deletes the transcripts of the call with this `_id`.
+///
+/// # Errors
+///
+/// Any [`DaoError`].
+pub async fn delete_transcripts(database: &Database, call: ObjectId) -> Result<(), DaoError> {
+    let transcripts = database.collection::<Document>(TRANSCRIPTS);
+    transcripts.delete_many(of_call(call)).await?;
     Ok(())
 }
 

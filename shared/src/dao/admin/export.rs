@@ -7,7 +7,7 @@ use mongodb::{
 
 use super::document::{StoredDocument, StoredDocuments};
 use crate::{
-    dao::{CALLS, DaoError, ERASED_AT, RECORDINGS, USERS},
+    dao::{CALLS, DaoError, ERASED_AT, RECORDINGS, TRANSCRIPTS, USERS},
     domain::CallId,
 };
 
@@ -23,6 +23,8 @@ pub enum Collection {
     Calls,
     /// Recordings, by id because no index has their time, without deleted ones.
     Recordings,
+    /// Transcripts, by id of the recording, without deleted ones.
+    Transcripts,
 }
 
 /// When a document was created: at `from` or later, and before `to`.
@@ -44,7 +46,12 @@ pub struct Position {
 
 impl Collection {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Users, Self::Calls, Self::Recordings];
+    pub const ALL: [Self; 4] = [
+        Self::Users,
+        Self::Calls,
+        Self::Recordings,
+        Self::Transcripts,
+    ];
 
     /// The name in the database, on the command line and of an export's file.
     #[must_use]
@@ -53,13 +60,14 @@ impl Collection {
             Self::Users => USERS,
             Self::Calls => CALLS,
             Self::Recordings => RECORDINGS,
+            Self::Transcripts => TRANSCRIPTS,
         }
     }
 
     fn order(self) -> Document {
         match self {
             Self::Users | Self::Calls => doc! { "created_at": 1, "_id": 1 },
-            Self::Recordings => doc! { "_id": 1 },
+            Self::Recordings | Self::Transcripts => doc! { "_id": 1 },
         }
     }
 
@@ -69,12 +77,12 @@ impl Collection {
         let mut filter = match self {
             Self::Users => doc! {},
             Self::Calls => doc! { ERASED_AT: Bson::Null },
-            Self::Recordings => doc! { "status": { "$ne": "deleted" } },
+            Self::Recordings | Self::Transcripts => doc! { "status": { "$ne": "deleted" } },
         };
         let mut from = created.from;
         if let Some(after) = after {
             match self {
-                Self::Recordings => {
+                Self::Recordings | Self::Transcripts => {
                     filter.insert("_id", doc! { "$gt": after.id });
                 }
                 Self::Users | Self::Calls => from = from.max(Some(after.created_at)),
@@ -142,7 +150,7 @@ pub async fn position(
             .parse::<CallId>()
             .ok()
             .map(|id| doc! { "call_id": id.to_string() }),
-        Collection::Users | Collection::Recordings => {
+        Collection::Users | Collection::Recordings | Collection::Transcripts => {
             ObjectId::parse_str(id).ok().map(|id| doc! { "_id": id })
         }
     };
@@ -169,7 +177,10 @@ impl Position {
     /// Returns true if the document comes after this position, or if the document's own position can't be read.
     #[must_use]
     pub fn is_before(self, document: &StoredDocument) -> bool {
-        if self.collection == Collection::Recordings {
+        if matches!(
+            self.collection,
+            Collection::Recordings | Collection::Transcripts
+        ) {
             return true;
         }
         position_of(self.collection, document)

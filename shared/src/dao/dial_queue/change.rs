@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The fields that a client changes, and those that follow from them.
-const CHANGED: [&str; 19] = [
+const CHANGED: [&str; 20] = [
     "due_at",
     "effects_open",
     "expires_at",
@@ -24,6 +24,7 @@ const CHANGED: [&str; 19] = [
     "scheduled_at",
     "script",
     "steps",
+    "transcribe",
     "transfer_lines",
     "updated_at",
     "voice",

@@ -13,7 +13,7 @@ use crate::{
         stored::verbatim,
         updates::{if_else, server_now, sid_is_absent},
     },
-    domain::{Call, CallEvent, CallStatus, DialOutcome, EventSource, StatusReason},
+    domain::{Call, CallEvent, CallStatus, DialOutcome, EventSource, PhoneNumber, StatusReason},
     telemetry::metrics::{self, Count},
 };
 
@@ -133,6 +133,26 @@ impl Dao {
         let still = bson!({ "$lte": ["$expires_at", server_now()] });
         let by_end = doc! { "expires_at": 1, "_id": 1 };
         self.end_page(expired, by_end, status, &stages, Some(still))
+            .await
+    }
+
+    /// Cancels up to 200 waiting calls to a number with one of these spellings, for this reason. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DaoError`]. Some may be canceled then.
+    pub async fn cancel_calls_to(
+        &self,
+        spellings: &[PhoneNumber],
+        reason: &str,
+    ) -> Result<u64, DaoError> {
+        let numbers: Vec<_> = spellings.iter().map(PhoneNumber::as_str).collect();
+        let mut to_number = doc! { "to_number": { "$in": numbers } };
+        to_number.extend(waiting());
+        let status = CallStatus::Canceled;
+        let stages = end(status, EventSource::Queue, Some(reason))?;
+        let newest_first = doc! { "to_number": 1, "created_at": -1, "_id": -1 };
+        self.end_page(to_number, newest_first, status, &stages, None)
             .await
     }
 

@@ -7,7 +7,7 @@ use super::{
     replaced::{Old, old},
 };
 use crate::dao::{
-    BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, RECORDINGS, ReconcileKind, USERS,
+    BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, RECORDINGS, ReconcileKind, TRANSCRIPTS, USERS,
     batches::{at_work, of_any_batch},
     dial_queue, effects,
 };
@@ -45,6 +45,8 @@ const CALLS_BY_STATUS: Index = index(
 const OPEN_DIALS: Index = open_calls("open_dials", || ReconcileKind::Dial.filter());
 const OPEN_ENDS: Index = open_calls("open_ends", || ReconcileKind::End.filter());
 const OPEN_RECORDINGS: Index = open_calls("open_recordings", || ReconcileKind::Recording.filter());
+const OPEN_TRANSCRIPTS: Index =
+    open_calls("open_transcripts", || ReconcileKind::Transcript.filter());
 const RECORDING_SID: Index = index(
     RECORDINGS,
     "twilio_sid_unique",
@@ -135,6 +137,7 @@ pub(super) const INDEXES: &[Index] = &[
     OPEN_DIALS,
     OPEN_ENDS,
     OPEN_RECORDINGS,
+    OPEN_TRANSCRIPTS,
     index(
         CALLS,
         "open_effects",
@@ -149,6 +152,13 @@ pub(super) const INDEXES: &[Index] = &[
     ),
     RECORDING_SID,
     RECORDINGS_OF_CALL,
+    index(
+        TRANSCRIPTS,
+        "twilio_sid_unique",
+        &[("twilio_sid", 1)],
+        Kind::UniqueSparse,
+    ),
+    index(TRANSCRIPTS, "call_id", &[("call_id", 1)], Kind::Plain),
     index(
         COUNTERS,
         "expires_at_ttl",

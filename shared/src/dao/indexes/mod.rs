@@ -11,7 +11,9 @@ mod report;
 
 use mongodb::Database;
 
-use super::{BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, RECORDINGS, USERS, permits};
+use super::{
+    BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, DaoError, RECORDINGS, TRANSCRIPTS, USERS, permits,
+};
 use index::Index;
 use list::{INDEXES, REPLACED};
 use report::Line;
@@ -74,7 +76,15 @@ pub struct Check {
 /// Any [`DaoError`].
 pub async fn check(database: &Database) -> Result<Check, DaoError> {
     let mut check = Check::default();
-    for collection in [USERS, CALLS, RECORDINGS, COUNTERS, BLOCKED_NUMBERS, BATCHES] {
+    for collection in [
+        USERS,
+        CALLS,
+        RECORDINGS,
+        TRANSCRIPTS,
+        COUNTERS,
+        BLOCKED_NUMBERS,
+        BATCHES,
+    ] {
         let stored = stored_indexes(database, collection).await?;
         let missing = INDEXES
             .iter()

@@ -27,6 +27,7 @@ impl Call {
             says_no_more = then.say.is_none() && steps.at(steps.after(index, then)).is_none();
         }
         let own = match outcome {
+            _ if self.opted_out => OwnResult::OptedOut,
             Some(outcome) => return Some(outcome.as_str()),
             None if self.transfers.iter().any(TransferLeg::was_connected) => OwnResult::Transferred,
             None if self.voicemail_left => OwnResult::VoicemailLeft,

@@ -2,7 +2,7 @@
 
 use deserr::{DeserializeError, Deserr, IntoValue, MergeWithError, Value, ValuePointerRef};
 
-use super::OutboundCallRequest;
+use super::{NEEDS_RECORDING, OutboundCallRequest};
 use crate::domain::{InvalidValue, Voicemail, fields::Fields};
 
 impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundCallRequest {
@@ -18,10 +18,8 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundC
             (true, true) => fields.refuse("steps", "can't be combined with script"),
             _ => {}
         }
-        let (recording, voice) = (
-            fields.optional("recording_enabled"),
-            fields.optional("voice"),
-        );
+        let (recording, transcribe) = recording(&mut fields);
+        let voice = fields.optional("voice");
         let (language, detection) = (
             fields.optional("language"),
             fields.optional("machine_detection"),
@@ -44,7 +42,8 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundC
             to_number,
             script,
             steps,
-            recording_enabled: recording.unwrap_or_default(),
+            recording_enabled: recording,
+            transcribe,
             voice: voice.flatten(),
             language: language.flatten(),
             machine_detection: detection.flatten(),
@@ -58,4 +57,17 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundC
             retry: retry.flatten(),
         }))
     }
+}
+
+/// Reads `recording_enabled` and `transcribe`, which needs it.
+fn recording<V: IntoValue, E: DeserializeError + MergeWithError<InvalidValue>>(
+    fields: &mut Fields<'_, V, E>,
+) -> (bool, bool) {
+    let recording = fields.optional("recording_enabled");
+    let transcribe = fields.optional("transcribe").unwrap_or_default();
+    let is_present = fields.is_present("recording_enabled");
+    if transcribe && (recording == Some(false) || !is_present) {
+        fields.refuse("transcribe", NEEDS_RECORDING);
+    }
+    (recording.unwrap_or_default(), transcribe)
 }

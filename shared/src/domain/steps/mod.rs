@@ -27,7 +27,7 @@ pub use leg::{LegStatus, TransferLeg};
 pub use leg_place::{LegEnd, LegMoment, TransferPlace};
 pub use names::{Outcome, StepId};
 pub use next::{Asking, Playing};
-pub use place::{AskPlace, Place};
+pub use place::{AskPlace, Place, SaidPlace};
 pub use prompt::{Part, Prompt, Words};
 pub use result::OwnResult;
 pub(super) use rules::message_faults;
@@ -35,7 +35,7 @@ pub(crate) use schema::{PromptBody, StepBody};
 pub use step::{Action, Ask, Keys, Step, Then, Transfer};
 pub use stretch::Stretch;
 
-use super::{InvalidValue, Script, fields::wrong_kind};
+use super::{InvalidValue, OptOutKey, Script, fields::wrong_kind};
 use read::Faults;
 use rules::StepFault;
 
@@ -73,6 +73,13 @@ impl Steps {
             Action::Ask(ask) => Some((index, ask)),
             _ => None,
         }
+    }
+
+    /// Returns true if this key is an option of an ask.
+    #[must_use]
+    pub fn has_option(&self, key: OptOutKey) -> bool {
+        let mut thens = self.0.iter().flat_map(Step::thens);
+        thens.any(|(path, _)| matches!(path[..], ["options", option] if key.is(option)))
     }
 
     /// The transfer with this id, and its place.
@@ -117,6 +124,13 @@ impl Steps {
             step.parts()
                 .map(move |(path, part)| (format!("steps[{at}].{path}"), part))
         })
+    }
+
+    /// Returns true if a part has audio.
+    #[must_use]
+    pub fn has_audio(&self) -> bool {
+        let mut prompts = self.0.iter().flat_map(Step::prompts);
+        prompts.any(|(_, prompt)| prompt.has_audio())
     }
 
     /// The steps in order.

@@ -1,7 +1,7 @@
 //! The next document of a call with steps: at its start, after keys, after silence.
 
 use super::{
-    Answer, Ask, AskPlace, Keys, LegMoment, Place, Prompt, StepId, Steps, Stretch, Then,
+    Answer, Ask, AskPlace, Keys, LegMoment, Place, Prompt, SaidPlace, StepId, Steps, Stretch, Then,
     TransferLeg, TransferPlace,
 };
 
@@ -17,6 +17,8 @@ pub struct Playing<'a> {
     /// The number of steps that have been played to their end if no key cuts this off. `None`: a key has cut something off
     /// before, or may have.
     pub played: Option<usize>,
+    /// The place if a key is pressed although nothing is asked.
+    said: SaidPlace,
 }
 
 /// One play of an ask.
@@ -31,11 +33,14 @@ impl Asking<'_> {
     /// The place if the person presses keys.
     #[must_use]
     pub fn with_keys(&self) -> Place {
+        let options = match &self.ask.keys {
+            Keys::Options(options) => Some(options),
+            Keys::Digits(_) => None,
+        };
+        let blocks = options.into_iter().flatten().filter(|(_, then)| then.block);
         Place::Ask(AskPlace {
-            keys: match &self.ask.keys {
-                Keys::Options(options) => Some(options.keys().map(String::as_str).collect()),
-                Keys::Digits(_) => None,
-            },
+            keys: options.map(|options| options.keys().map(String::as_str).collect()),
+            blocks: blocks.map(|(key, _)| key.as_str()).collect(),
             ..self.place.clone()
         })
     }
@@ -52,6 +57,24 @@ impl Asking<'_> {
 }
 
 impl Playing<'_> {
+    /// The same without a proof of what was played.
+    #[must_use]
+    pub fn unproven(self) -> Self {
+        Self {
+            played: None,
+            ..self
+        }
+    }
+
+    /// The place if the person presses a key.
+    #[must_use]
+    pub fn with_keys(&self) -> Place {
+        match &self.asking {
+            Some(asking) => asking.with_keys(),
+            None => Place::Said(self.said),
+        }
+    }
+
     /// The place after everything was said, and no key was pressed.
     #[must_use]
     pub fn at_end(&self) -> Place {
@@ -147,6 +170,22 @@ impl Steps {
         Some(repeat(vec![&ask.prompt], ask, next, place.played))
     }
 
+    /// Returns the document after a key that was pressed although nothing was asked: the same words again. `None`: they were said
+    /// often enough.
+    #[must_use]
+    pub fn after_words(&self, place: SaidPlace) -> Option<Playing<'_>> {
+        if place.is_last() {
+            return None;
+        }
+        Some(Playing {
+            said: SaidPlace {
+                repeats: place.repeats + 1,
+                ..place
+            },
+            ..self.play(None, place.from, false)
+        })
+    }
+
     /// Returns the document after the end of a leg, or `None` if there is no such transfer. After a connection, the call ends.
     #[must_use]
     pub fn after_transfer(&self, place: &TransferPlace, leg: &TransferLeg) -> Option<Playing<'_>> {
@@ -180,6 +219,7 @@ impl Steps {
             }),
             transfer,
             played: is_whole.then_some(until),
+            said: SaidPlace { from, repeats: 0 },
         }
     }
 }
@@ -192,6 +232,7 @@ fn first_play(id: &StepId, ask: &Ask, from: usize) -> AskPlace {
         repeats: 0,
         from,
         keys: None,
+        blocks: String::new(),
         played: None,
     }
 }
@@ -204,13 +245,19 @@ fn repeat<'a>(
 ) -> Playing<'a> {
     let place = AskPlace {
         keys: None,
+        blocks: String::new(),
         played: None,
         ..place
+    };
+    let said = SaidPlace {
+        from: place.from,
+        repeats: place.repeats,
     };
     Playing {
         says,
         asking: Some(Asking { ask, place }),
         transfer: None,
         played,
+        said,
     }
 }

@@ -13,6 +13,8 @@ pub enum Place {
     Start,
     /// An ask has ended, with keys or without.
     Ask(AskPlace),
+    /// The person has pressed a key while words were said that ask nothing.
+    Said(SaidPlace),
     /// A transfer.
     Transfer(TransferPlace),
     /// Nothing is left to say. True if everything before was certainly played to its end.
@@ -25,6 +27,15 @@ pub enum Place {
     VoicemailDone,
     /// A later version of this service wrote the URL.
     Unknown,
+}
+
+/// A play of words that ask nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaidPlace {
+    /// The place of the first step that was said.
+    pub from: usize,
+    /// Number of times that it was said before.
+    pub repeats: u32,
 }
 
 /// A play of an ask.
@@ -42,6 +53,8 @@ pub struct AskPlace {
     pub from: usize,
     /// The keys that are options. `None`: the ask takes digits.
     pub keys: Option<String>,
+    /// Those of them that ask for no further calls.
+    pub blocks: String,
     /// The number of steps that were certainly played to their end, if no key was pressed. `None`: unknown.
     pub played: Option<usize>,
 }
@@ -53,17 +66,20 @@ const TRIES: &str = "tries";
 const REPEATS: &str = "repeats";
 const FROM: &str = "from";
 const KEYS: &str = "keys";
+const BLOCKS: &str = "blocks";
 const PLAYED: &str = "end";
 const HELD: &str = "held";
 
 const HOLD: &str = "hold";
 const VOICEMAIL: &str = "voicemail";
 const VOICEMAIL_DONE: &str = "voicemail_done";
+/// The `step` of [`Place::Said`]. No id starts with an underscore.
+const SAID: &str = "_said";
 
 impl Place {
     /// The names of the query parameters of a place.
-    pub const PARAMETERS: [&str; 10] = [
-        STEP, TRY, TRIES, REPEATS, FROM, KEYS, PLAYED, LEG, DIALLED, HELD,
+    pub const PARAMETERS: [&str; 11] = [
+        STEP, TRY, TRIES, REPEATS, FROM, KEYS, BLOCKS, PLAYED, LEG, DIALLED, HELD,
     ];
 
     /// The query parameters.
@@ -72,6 +88,11 @@ impl Place {
         match self {
             Self::Start => vec![(STEP, "start".to_owned())],
             Self::Ask(ask) => ask.pairs(),
+            Self::Said(said) => vec![
+                (STEP, SAID.to_owned()),
+                (REPEATS, said.repeats.to_string()),
+                (FROM, said.from.to_string()),
+            ],
             Self::Transfer(place) => {
                 let step = (STEP, place.step.to_string());
                 let moment = (LEG, place.moment.as_str().to_owned());
@@ -97,7 +118,7 @@ impl Place {
     pub fn is_after_last_word(&self) -> bool {
         match self {
             Self::End(_) | Self::Hold(_) | Self::Voicemail | Self::VoicemailDone => true,
-            Self::Start | Self::Ask(_) | Self::Transfer(_) | Self::Unknown => false,
+            Self::Start | Self::Ask(_) | Self::Said(_) | Self::Transfer(_) | Self::Unknown => false,
         }
     }
 
@@ -117,10 +138,26 @@ impl Place {
             }
             VOICEMAIL => Self::Voicemail,
             VOICEMAIL_DONE => Self::VoicemailDone,
+            SAID => SaidPlace::read(find).map_or(Self::Unknown, Self::Said),
             step => match find(LEG) {
                 Some(moment) => transfer(step, moment, find).map_or(Self::Unknown, Self::Transfer),
                 None => AskPlace::read(step, find).map_or(Self::Unknown, Self::Ask),
             },
+        })
+    }
+}
+
+impl SaidPlace {
+    /// Returns true if the words are not said again.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.repeats.saturating_add(1) >= AskPlace::MAX_PLAYS
+    }
+
+    fn read<'a>(find: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        Some(Self {
+            from: find(FROM)?.parse().ok()?,
+            repeats: find(REPEATS)?.parse().ok()?,
         })
     }
 }
@@ -135,6 +172,13 @@ impl AskPlace {
         let uses_try = keys != Some(Ask::REPEAT_KEY);
         let plays = self.nth.saturating_add(self.repeats);
         (uses_try && self.nth >= self.tries) || plays >= Self::MAX_PLAYS
+    }
+
+    /// Returns true if the keys choose an option that asks for no further calls.
+    #[must_use]
+    pub fn blocks(&self, digits: &str) -> bool {
+        self.option(digits)
+            .is_some_and(|key| self.blocks.contains(key))
     }
 
     /// The option that the keys choose.
@@ -172,6 +216,8 @@ impl AskPlace {
             (FROM, self.from.to_string()),
         ];
         pairs.extend(self.keys.clone().map(|keys| (KEYS, keys)));
+        let blocks = Some(self.blocks.clone()).filter(|keys| !keys.is_empty());
+        pairs.extend(blocks.map(|keys| (BLOCKS, keys)));
         pairs.extend(self.played.map(|steps| (PLAYED, steps.to_string())));
         pairs
     }
@@ -185,6 +231,7 @@ impl AskPlace {
             repeats: number(REPEATS)?.min(Self::MAX_PLAYS),
             from: find(FROM)?.parse().ok()?,
             keys: find(KEYS).map(str::to_owned),
+            blocks: find(BLOCKS).unwrap_or_default().to_owned(),
             played: find(PLAYED).and_then(|steps| steps.parse().ok()),
         })
     }

@@ -9,7 +9,7 @@ use deserr::{
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    InvalidValue, Language, Script, Ssml, Voice,
+    AudioUrl, InvalidValue, Language, Script, Ssml, Voice,
     fields::{Fields, Within, wrong_kind},
     from_json_string,
 };
@@ -27,7 +27,7 @@ pub struct Part {
     pub words: Words,
     /// URL of audio that is played instead of the words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub audio_url: Option<String>,
+    pub audio_url: Option<AudioUrl>,
     /// The language. `None`: the call's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
@@ -83,6 +83,12 @@ impl Prompt {
     #[must_use]
     pub fn of_text(text: Script) -> Self {
         Self(vec![Part::of_text(text)])
+    }
+
+    /// Returns true if a part has audio.
+    #[must_use]
+    pub fn has_audio(&self) -> bool {
+        self.0.iter().any(|part| part.audio_url.is_some())
     }
 }
 

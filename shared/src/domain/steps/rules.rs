@@ -10,8 +10,6 @@ use crate::domain::{Ssml, SsmlNode};
 /// The most bytes that the steps may say, each repetition included. Every document fits Twilio's 64 KB then, and a page of 100
 /// calls fits a response of Lambda.
 pub(super) const MAX_SPOKEN_BYTES: usize = 24_000;
-/// The fault of something that this version can't do.
-const UNAVAILABLE: &str = "is not available yet";
 /// The bytes of the element around a part.
 const ELEMENT_BYTES: usize = 100;
 
@@ -43,7 +41,6 @@ pub(super) fn faults(steps: &[Option<Step>]) -> Vec<StepFault> {
         for (path, then) in step.thens() {
             check_then(steps, at, &path, then, &mut faults);
         }
-        check_available(at, step, &mut faults);
     }
     let read = steps.iter().flatten();
     let spoken: usize = read.map(spoken_bytes).sum();
@@ -94,6 +91,12 @@ fn check_then(
             );
         }
     }
+    if then.block && path.first() != Some(&"options") {
+        refuse(
+            "block",
+            "is only for an option: the person presses it".to_owned(),
+        );
+    }
     if let Some(outcome) = &then.outcome
         && OwnResult::ALL
             .iter()
@@ -107,27 +110,15 @@ fn check_then(
     }
 }
 
-/// Refuses what this version can't do.
-fn check_available(at: usize, step: &Step, faults: &mut Vec<StepFault>) {
-    for (path, then) in step.thens() {
-        if then.block {
-            let path = [&path[..], &["block"]].concat();
-            faults.push(StepFault::of(at, &path, UNAVAILABLE));
-        }
-    }
-    for (path, part) in step.parts() {
-        if part.audio_url.is_some() {
-            faults.push(StepFault::of(at, &[&path, "audio_url"], UNAVAILABLE));
-        }
-    }
-}
-
 /// Returns the faults of a message for machines, each with its path.
 pub(in crate::domain) fn message_faults(message: &Prompt) -> Vec<(String, String)> {
     let mut faults = Vec::new();
     for (path, part) in message.parts_at("message") {
         if part.audio_url.is_some() {
-            faults.push((format!("{path}.audio_url"), UNAVAILABLE.to_owned()));
+            faults.push((
+                format!("{path}.audio_url"),
+                "is only for steps: a machine hears the words".to_owned(),
+            ));
         }
     }
     let spoken = prompt_bytes(message);
@@ -153,11 +144,15 @@ fn spoken_bytes(step: &Step) -> usize {
 fn prompt_bytes(prompt: &Prompt) -> usize {
     let part = |part: &Part| {
         let text = match &part.words {
-            Words::Text(text) => text.as_str().chars().map(escaped_bytes).sum(),
+            Words::Text(text) => text_bytes(text.as_str()),
             Words::Ssml(ssml) => ssml_bytes(ssml),
             Words::Spell(spelled) => 3 * spelled.as_str().len(),
         };
-        part.repeat as usize * (text + ELEMENT_BYTES)
+        let audio = part
+            .audio_url
+            .as_ref()
+            .map_or(0, |url| text_bytes(url.as_str()));
+        part.repeat as usize * (text.max(audio) + ELEMENT_BYTES)
     };
     prompt.parts().iter().map(part).sum()
 }
@@ -170,18 +165,22 @@ fn ssml_bytes(ssml: &Ssml) -> usize {
 }
 
 fn node_bytes(node: &SsmlNode) -> usize {
-    let text = |text: &str| text.chars().map(escaped_bytes).sum::<usize>();
     match node {
-        SsmlNode::Text(it) => text(it),
+        SsmlNode::Text(text) => text_bytes(text),
         SsmlNode::Element(element) => {
             let attributes = element.attributes.iter();
             // A quotation mark becomes six bytes.
-            let attributes = attributes
-                .map(|(name, value)| name.len() + text(value) + 5 * value.matches('"').count() + 4);
+            let attributes = attributes.map(|(name, value)| {
+                name.len() + text_bytes(value) + 5 * value.matches('"').count() + 4
+            });
             let content = element.content.iter().map(node_bytes);
             2 * element.name.len() + 5 + attributes.sum::<usize>() + content.sum::<usize>()
         }
     }
+}
+
+fn text_bytes(text: &str) -> usize {
+    text.chars().map(escaped_bytes).sum()
 }
 
 fn escaped_bytes(c: char) -> usize {

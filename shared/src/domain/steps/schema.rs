@@ -100,6 +100,9 @@ struct ThenBody {
         example = "end"
     )]
     goto: Option<String>,
+    /// True: the number goes on the block list, and the call ends at once. Only an option may have it.
+    #[schema(required = false, nullable = false, example = true)]
+    block: Option<bool>,
 }
 
 /// Connection with another number.
@@ -181,6 +184,15 @@ pub(crate) struct PartBody {
         example = "493027"
     )]
     spell: Option<String>,
+    /// URL of audio that is played instead of the words. The words are spoken if it can't be played.
+    #[schema(
+        required = false,
+        nullable = false,
+        pattern = "^[Hh][Tt][Tt][Pp][Ss]:",
+        max_length = 2000,
+        example = "https://media.example.com/hello.mp3"
+    )]
+    audio_url: Option<String>,
     /// Language of this part. Default: the call's.
     #[schema(
         required = false,

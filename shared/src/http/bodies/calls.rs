@@ -60,6 +60,9 @@ pub struct CallBody {
     /// Whether the call is recorded.
     #[schema(example = true)]
     pub recording_enabled: bool,
+    /// Whether the recording is transcribed.
+    #[schema(example = false)]
+    pub transcribe: bool,
     /// Twilio's URL of the first completed recording. It needs Twilio's credentials; `/recordings/{recording_id}/media` returns one that doesn't.
     #[schema(
         example = "https://api.twilio.com/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Recordings/RE0123456789abcdef0123456789abcdef"
@@ -194,6 +197,7 @@ impl From<Call> for CallBody {
             voicemail: call.voicemail,
             metadata: call.metadata.into_entries(),
             recording_enabled: call.recording_enabled,
+            transcribe: call.transcribe,
             recording_url: call.recording_url,
             hangup_requested: call.hangup_requested,
             duration_seconds: call.duration_seconds,

@@ -7,6 +7,7 @@ mod call_lists;
 mod calls;
 mod recordings;
 mod retries;
+mod transcripts;
 mod transfers;
 mod users;
 
@@ -19,5 +20,6 @@ pub use call_lists::{CallList, CallPage};
 pub use calls::{CallBody, EventBody};
 pub use recordings::{MediaBody, RecordingBody, RecordingList};
 pub use retries::RetryBody;
+pub use transcripts::{SentenceBody, TranscriptBody};
 pub use transfers::TransferLegBody;
 pub use users::{UserBody, UserList};

@@ -51,6 +51,16 @@ impl Problem {
         )
     }
 
+    /// 404: the recording has no transcript, and none is made.
+    #[must_use]
+    pub fn no_transcript() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no_transcript",
+            "The recording has no transcript, because its call was placed without `transcribe`.",
+        )
+    }
+
     /// 405: the path has other methods.
     #[must_use]
     pub fn method_not_allowed() -> Self {

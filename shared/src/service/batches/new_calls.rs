@@ -123,6 +123,7 @@ impl Batches {
             script: Some(script),
             steps: None,
             recording_enabled: batch.recording_enabled,
+            transcribe: false,
             voice: batch.voice.clone(),
             language: batch.language.clone(),
             machine_detection: batch.machine_detection,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     error::PlaceCallError,
     schedule::{Scheduler, check_timing},
-    speech::check_words,
+    speech::{check_audio, check_words},
     store::{begin_dial, store_and_count, store_waiting, withdraw, withdraw_undialled},
 };
 use crate::{
@@ -95,9 +95,22 @@ impl Admission {
         let (voice, language) = (request.voice.as_ref(), request.language.as_ref());
         let steps = request.steps.as_ref();
         let voicemail = request.voicemail.as_ref();
-        check_words(&self.scheduler.rules, steps, voicemail, voice, language)?;
+        check_words(
+            &self.scheduler.rules,
+            steps,
+            voicemail,
+            voice,
+            language,
+            request.recording_enabled,
+        )?;
+        if request.transcribe {
+            let rules = &self.scheduler.rules;
+            rules.check_transcription(voice, language)?;
+        }
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
-        let (steps, speech) = (request.steps.as_ref(), (voice, language));
+        let (steps, ends_at) = (request.steps.as_ref(), schedule.ends_at());
+        check_audio(&self.scheduler.rules, steps, ends_at)?;
+        let speech = (voice, language);
         self.scheduler
             .rules
             .check_transfers(steps, &line, &callee, speech)?;

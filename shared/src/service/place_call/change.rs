@@ -8,13 +8,13 @@ use super::{
     admit::Admission,
     error::no_faults,
     schedule::{default_life, too_late, waits_for},
-    speech::check_words,
+    speech::{check_audio, check_words},
 };
 use crate::{
     dao::{self, Callee, within},
     domain::{
-        Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, OutsideCallingHours, Priority,
-        RequestedTime, Retry, Timing, UserId, Voicemail, WaitingFor,
+        Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, NEEDS_RECORDING,
+        OutsideCallingHours, Priority, RequestedTime, Retry, Timing, UserId, Voicemail, WaitingFor,
     },
     service::rules::{Line, looked_up, transfer_lines},
 };
@@ -101,7 +101,18 @@ impl Admission {
         let (voice, language) = (changed.voice.as_ref(), changed.language.as_ref());
         let steps = changed.steps.as_ref();
         let voicemail = changed.voicemail.as_ref();
-        check_words(&self.scheduler.rules, steps, voicemail, voice, language)?;
+        check_words(
+            &self.scheduler.rules,
+            steps,
+            voicemail,
+            voice,
+            language,
+            changed.recording_enabled,
+        )?;
+        if changed.transcribe {
+            let rules = &self.scheduler.rules;
+            rules.check_transcription(voice, language)?;
+        }
         self.scheduler.rules.check_permanent(line, callee)?;
         let (steps, speech) = (changed.steps.as_ref(), (voice, language));
         self.scheduler
@@ -129,6 +140,11 @@ impl Admission {
         if opens > times.from {
             no_faults(timing(&changed, update, &times).fault_of_delays(opens))?;
         }
+        let ends_at = changed
+            .retry
+            .as_ref()
+            .map_or(expires_at, |_| series_ends.max(expires_at));
+        check_audio(&self.scheduler.rules, changed.steps.as_ref(), ends_at)?;
         let (due_at, waiting_for) = match call.due_at {
             Some(due_at) if !times.moves => (due_at, call.waiting_for),
             _ => (opens, Some(waits_for(times.from, opens))),
@@ -182,6 +198,7 @@ fn with_content(call: &Call, update: &CallUpdate) -> Call {
         voice: update.voice.0.clone().unwrap_or(old.voice),
         language: update.language.0.clone().unwrap_or(old.language),
         recording_enabled: update.recording_enabled.0.unwrap_or(old.recording_enabled),
+        transcribe: update.transcribe.0.unwrap_or(old.transcribe),
         machine_detection: update.machine_detection.0.unwrap_or(old.machine_detection),
         voicemail: match &update.voicemail.0 {
             Some(voicemail) => voicemail.clone().and_then(Voicemail::unless_ignored),
@@ -232,6 +249,12 @@ fn check_times(
         faults.push(FieldFault {
             field: "voicemail".into(),
             message: Voicemail::NOT_WITH_DETECTION.to_owned(),
+        });
+    }
+    if changed.transcribe && !changed.recording_enabled {
+        faults.push(FieldFault {
+            field: "transcribe".into(),
+            message: NEEDS_RECORDING.to_owned(),
         });
     }
     let is_of_batch = changed.batch_id.is_some();

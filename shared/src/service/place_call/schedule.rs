@@ -37,6 +37,15 @@ pub(super) struct Schedule {
     pub(super) retry: Option<Retry>,
 }
 
+impl Schedule {
+    /// Time from which no attempt is dialled.
+    pub(super) fn ends_at(&self) -> DateTime {
+        self.retry.as_ref().map_or(self.expires_at, |retry| {
+            retry.expires_at.max(self.expires_at)
+        })
+    }
+}
+
 /// Decides when calls are dialled, by the rules for that time.
 pub(super) struct Scheduler {
     pub(super) rules: Arc<Rules>,

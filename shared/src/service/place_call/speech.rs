@@ -1,5 +1,7 @@
 //! Checks the words of a new or changed call: its voices and languages, and its SSML.
 
+use bson::DateTime;
+
 use super::error::{PlaceCallError, no_faults};
 use crate::{
     domain::{Language, Steps, Voice, Voicemail},
@@ -10,13 +12,15 @@ use crate::{
 ///
 /// # Errors
 ///
-/// If a rule refuses a voice or a language, or if a voice does not support an element of SSML.
+/// If a rule refuses a voice or a language, if a voice does not support an element of SSML, if an option has the opt-out key, or
+/// if a notice is missing.
 pub(super) fn check_words(
     rules: &Rules,
     steps: Option<&Steps>,
     voicemail: Option<&Voicemail>,
     voice: Option<&Voice>,
     language: Option<&Language>,
+    is_recorded: bool,
 ) -> Result<(), PlaceCallError> {
     rules.check_speech(voice, language)?;
     let message = voicemail.and_then(|voicemail| voicemail.message.as_ref());
@@ -26,5 +30,24 @@ pub(super) fn check_words(
         of_steps.chain(of_message.flat_map(|it| it.parts_at("voicemail.message")))
     };
     rules.check_parts(parts(), voice, language)?;
-    no_faults(rules.ssml_faults(parts(), voice, language))
+    let opening = steps.map(|steps| rules.opening_faults(steps, voice, language, is_recorded));
+    let ssml = rules.ssml_faults(parts(), voice, language);
+    no_faults(ssml.into_iter().chain(opening.into_iter().flatten()))
+}
+
+/// Checks the audio of a call that is no longer dialled from `ends_at` on.
+///
+/// # Errors
+///
+/// If a host is not allowed, or a signed URL ends before.
+pub(super) fn check_audio(
+    rules: &Rules,
+    steps: Option<&Steps>,
+    ends_at: DateTime,
+) -> Result<(), PlaceCallError> {
+    no_faults(
+        steps
+            .into_iter()
+            .flat_map(|steps| rules.audio_faults(steps, ends_at)),
+    )
 }

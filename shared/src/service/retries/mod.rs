@@ -39,6 +39,8 @@ pub enum NoAttempt {
     Requested,
     /// The request that placed the call failed: its client may repeat it.
     RefusedToClient,
+    /// The person asked for no further calls.
+    OptedOut,
     /// The person answered.
     Answered,
     /// The person answered an earlier attempt.
@@ -62,6 +64,7 @@ impl NoAttempt {
             Self::BudgetUsedUp => "budget_used_up",
             Self::Requested => StatusReason::Requested.as_str(),
             Self::RefusedToClient => "refused_to_client",
+            Self::OptedOut => StatusReason::OptedOut.as_str(),
             Self::Answered => StatusReason::Answered.as_str(),
             Self::Stopped => "earlier_attempt_answered",
             Self::NumberRefused => "number_refused",
@@ -88,6 +91,9 @@ pub fn next_attempt(call: &Call, batch: BatchState, now: DateTime) -> NextAttemp
     let Some((retry, delay)) = delay(call) else {
         return NextAttempt::Never(NoAttempt::BudgetUsedUp);
     };
+    if call.opted_out {
+        return NextAttempt::Never(NoAttempt::OptedOut);
+    }
     if call.hangup_requested {
         return NextAttempt::Never(NoAttempt::Requested);
     }

@@ -1,9 +1,11 @@
 //! The calling rules: which numbers may be called, when, and with which voice.
 
+mod audio;
 mod hours;
 mod line;
 mod number_zones;
 mod numbering_plan;
+mod opening;
 mod speech;
 mod temporary;
 #[cfg(test)]
@@ -22,11 +24,11 @@ pub use self::{
     transfers::{looked_up, transfer_lines},
 };
 use crate::{
-    config::{CallConfig, ConfigError},
+    config::{CallConfig, ConfigError, OpeningConfig},
     dao::Callee,
     domain::{
-        CallRefusal, CallingCalendar, FieldFault, Language, Part, PhoneNumber, RefusalCode,
-        RuleError, Voice,
+        AudioHosts, CallRefusal, CallingCalendar, FieldFault, Language, Part, PhoneNumber,
+        RefusalCode, RuleError, Steps, TranscriptionServices, Voice,
     },
 };
 
@@ -40,6 +42,9 @@ pub struct Rules {
     block_list: OnceLock<Vec<PhoneNumber>>,
     hours: Option<Hours>,
     speech: SpeechRules,
+    opening: OpeningConfig,
+    audio_hosts: AudioHosts,
+    services: TranscriptionServices,
 }
 
 impl Rules {
@@ -76,6 +81,9 @@ impl Rules {
                 speech: config.speech.clone(),
                 allowed_voices: config.allowed_voices.clone(),
             },
+            opening: config.opening.clone(),
+            audio_hosts: config.audio_hosts.clone(),
+            services: config.transcription_services.clone(),
         })
     }
 
@@ -151,6 +159,32 @@ impl Rules {
         self.speech.check_parts(parts, voice, language)
     }
 
+    /// Checks whether a call in this voice and language can be transcribed, after [`Rules::check_speech`].
+    ///
+    /// # Errors
+    ///
+    /// `transcription_unavailable` if `TRANSCRIPTION_SERVICES` has no service for the call's language.
+    pub fn check_transcription(
+        &self,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+    ) -> Result<(), CallRefusal> {
+        let speech = self.speech.speech.of_call(voice, language);
+        let language = speech.map(|speech| speech.language);
+        let service = language.as_ref().and_then(|it| self.services.of(it));
+        if service.is_some() {
+            return Ok(());
+        }
+        let of_language = language.map_or_else(String::new, |it| format!(" for {}", it.as_str()));
+        Err(CallRefusal::of_field(
+            RefusalCode::TranscriptionUnavailable,
+            "transcribe",
+            format!(
+                "needs a transcription service{of_language}, which this stack does not have: leave the field out, or have an operator add the service"
+            ),
+        ))
+    }
+
     /// Returns the SSML in parts that its voice does not support. [`Rules::check_parts`] comes first.
     #[must_use]
     pub fn ssml_faults<'a>(
@@ -160,6 +194,25 @@ impl Rules {
         language: Option<&Language>,
     ) -> Vec<FieldFault> {
         self.speech.ssml_faults(parts, voice, language)
+    }
+
+    /// Returns the faults of a call's steps that come from what such calls must begin with: see [`OpeningConfig`].
+    #[must_use]
+    pub fn opening_faults(
+        &self,
+        steps: &Steps,
+        voice: Option<&Voice>,
+        language: Option<&Language>,
+        is_recorded: bool,
+    ) -> Vec<FieldFault> {
+        let speech = self.speech.speech.of_stored(voice, language);
+        self.opening.faults(steps, &speech.language, is_recorded)
+    }
+
+    /// Returns the audio in a call's steps that it may not play. `ends_at` is the time from which it is no longer dialled.
+    #[must_use]
+    pub fn audio_faults(&self, steps: &Steps, ends_at: bson::DateTime) -> Vec<FieldFault> {
+        audio::faults(&self.audio_hosts, steps, ends_at)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {

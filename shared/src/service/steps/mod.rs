@@ -4,6 +4,7 @@
 //! gets the same one.
 
 mod machines;
+mod opt_out;
 mod render;
 mod transfer;
 
@@ -15,33 +16,36 @@ use crate::{
 };
 
 pub use machines::{holds, message, plays_message};
+pub use opt_out::{block, store};
 pub use render::{Message, render, render_hold, render_message};
 pub use transfer::{connect, dial, whisper};
 
 /// Stores the event in a request at this place of a call, and returns the call.
 ///
-/// Only one command waits for the database.
+/// Only one command waits for the database. An opt-out takes a second one, which blocks the number before this returns.
 ///
 /// # Errors
 ///
-/// As [`Dao::record_step`].
+/// As [`store`].
 pub async fn record(
     dao: &Dao,
     id: CallId,
     sid: &CallSid,
     place: &Place,
     keys: Option<&str>,
+    opts_out: bool,
 ) -> Result<VoiceLookup, DaoError> {
-    match event(place, keys, DateTime::now()) {
-        Some(event) => dao.record_step(id, sid, &event).await,
+    match event(place, keys, opts_out, DateTime::now()) {
+        Some(event) => store(dao, id, sid, &event).await,
         None => dao.look_up_for_voice(Some(id), sid).await,
     }
 }
 
 /// Returns the event in a request that arrived at this time. `None`: the ask is played again, and nothing is stored.
 #[must_use]
-pub fn event(place: &Place, keys: Option<&str>, at: DateTime) -> Option<StepEvent> {
+pub fn event(place: &Place, keys: Option<&str>, opts_out: bool, at: DateTime) -> Option<StepEvent> {
     let ask = match place {
+        _ if opts_out => return Some(opt_out::event(place, keys, at)),
         Place::Start => return Some(StepEvent::Started),
         Place::End(is_whole) => return Some(StepEvent::Ended(*is_whole)),
         Place::VoicemailDone => return Some(StepEvent::VoicemailLeft),
@@ -49,22 +53,26 @@ pub fn event(place: &Place, keys: Option<&str>, at: DateTime) -> Option<StepEven
             let leg = place.end.as_ref()?.to_leg(&place.step);
             return Some(StepEvent::Transfer(TransferLeg { at, ..leg }));
         }
-        Place::Hold(_) | Place::Voicemail | Place::Unknown => return None,
+        Place::Hold(_) | Place::Said(_) | Place::Voicemail | Place::Unknown => return None,
         Place::Ask(ask) => ask,
     };
     match keys {
         Some(keys) if keys != Ask::REPEAT_KEY => Some(StepEvent::Answered {
-            answer: Answer {
-                step: ask.step.clone(),
-                nth: ask.nth,
-                digits: keys.chars().take(Answer::MAX_DIGITS).collect(),
-                option: ask.option(keys).map(str::to_owned),
-                at,
-            },
+            answer: answer(ask, keys, at),
             ends_ask: ask.is_last(Some(keys)) && !ask.accepts(keys),
         }),
         _ if ask.is_last(keys) => Some(StepEvent::Unanswered(ask.step.clone())),
         _ => None,
+    }
+}
+
+fn answer(ask: &AskPlace, keys: &str, at: DateTime) -> Answer {
+    Answer {
+        step: ask.step.clone(),
+        nth: ask.nth,
+        digits: keys.chars().take(Answer::MAX_DIGITS).collect(),
+        option: ask.option(keys).map(str::to_owned),
+        at,
     }
 }
 
@@ -82,6 +90,7 @@ pub fn playing<'a>(
             Some(keys) => steps.after_keys(ask, stored_keys(call, ask).unwrap_or(keys)),
             None => steps.after_silence(ask),
         },
+        Place::Said(said) => steps.after_words(*said),
         // A key that came just before the message for a machine: a person pressed it.
         Place::Voicemail => {
             let last = call.answers.iter().max_by_key(|answer| answer.at)?;
@@ -92,6 +101,16 @@ pub fn playing<'a>(
         | Place::VoicemailDone
         | Place::Unknown
         | Place::Transfer(_) => None,
+    }
+}
+
+/// Returns the document after this play of an ask again, by the stored answer. `None` if the call has no such ask.
+#[must_use]
+pub fn playing_again<'a>(call: &'a Call, place: &AskPlace) -> Option<Playing<'a>> {
+    let steps = call.steps.as_ref()?;
+    match stored_keys(call, place) {
+        Some(keys) => steps.after_keys(place, keys),
+        None => steps.after_silence(place),
     }
 }
 

@@ -3,22 +3,32 @@
 use super::machines::HOLD_SECONDS;
 use crate::{
     domain::{Asking, Part, Place, Playing, Prompt, Speech, Words},
-    twilio::{Element, response, say, say_ssml, step_url},
+    twilio::{Element, opt_out_key, plays_audio, response, say, say_ssml, step_url},
 };
+
+/// Seconds that words without a question wait for the opt-out key.
+const TIMEOUT_AFTER_WORDS: &str = "2";
 
 /// Returns the document that plays this.
 ///
-/// `url` is the signed URL of the request that it answers. `speech` is the call's voice and language. `notice` is spoken first.
+/// `url` is the signed URL of the request that it answers. `speech` is the call's voice and language. `notices` are spoken first.
 ///
 /// Keys cut off the words, because these are inside the `<Gather>`. If no key is pressed, the document ends with a redirect, which
-/// proves that everything was said.
+/// proves that everything was said. Words without a question are in a `<Gather>` too if the URL has an opt-out key. After a redirect
+/// with [`without_audio`](crate::twilio::without_audio) in its URL, the words are spoken instead of audio.
 #[must_use]
-pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<&str>) -> String {
-    let notice = notice.into_iter().flat_map(|text| says(text, speech));
+pub fn render<'a>(
+    playing: &Playing<'_>,
+    url: &str,
+    speech: &Speech,
+    notices: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let plays_audio = plays_audio(url);
+    let notice = notices.into_iter().flat_map(|text| says(text, speech));
     let prompts = playing
         .says
         .iter()
-        .flat_map(|&prompt| spoken(prompt, speech));
+        .flat_map(|&prompt| spoken(prompt, speech, plays_audio));
     let mut verbs: Vec<_> = notice.chain(prompts).collect();
     if let Some(asking) = &playing.asking {
         let most_digits = asking.ask.most_digits();
@@ -29,8 +39,24 @@ pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<
             _ => gather.attribute("finishOnKey", "#"),
         };
         verbs = vec![verbs.into_iter().fold(gather, Element::child)];
+    } else if opt_out_key(url).is_some() && !verbs.is_empty() {
+        let gather = Element::new("Gather")
+            .attribute("action", step_url(url, &playing.with_keys()))
+            .attribute("finishOnKey", "")
+            .attribute("input", "dtmf")
+            .attribute("method", "POST")
+            .attribute("numDigits", "1")
+            .attribute("timeout", TIMEOUT_AFTER_WORDS);
+        verbs = vec![verbs.into_iter().fold(gather, Element::child)];
     }
-    response(verbs.into_iter().chain([redirect(url, &playing.at_end())]))
+    // Twilio may skip audio that it can't play, and then the redirect would prove nothing.
+    let has_audio = plays_audio && playing.says.iter().any(|prompt| prompt.has_audio());
+    let at_end = if has_audio {
+        playing.clone().unproven().at_end()
+    } else {
+        playing.at_end()
+    };
+    response(verbs.into_iter().chain([redirect(url, &at_end)]))
 }
 
 /// A message for a machine.
@@ -50,7 +76,7 @@ pub struct Message<'a> {
 #[must_use]
 pub fn render_message(message: &Message<'_>, url: &str, speech: &Speech) -> String {
     let pause = pause(message.pause_seconds);
-    let words = spoken(message.prompt, speech);
+    let words = spoken(message.prompt, speech, false);
     let mut verbs: Vec<_> = [pause].into_iter().chain(words).collect();
     if let Some(asking) = &message.asking {
         let most_digits = match asking.ask.most_digits() {
@@ -91,16 +117,18 @@ fn redirect(url: &str, place: &Place) -> Element<'static> {
         .text(step_url(url, place))
 }
 
-pub(super) fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
+pub(super) fn spoken(prompt: &Prompt, speech: &Speech, plays_audio: bool) -> Vec<Element<'static>> {
     prompt
         .parts()
         .iter()
         .flat_map(|part| {
             let speech = speech.of_part(part);
-            let times = 0..part.repeat;
-            times
-                .flat_map(|_| part_says(part, &speech))
-                .collect::<Vec<_>>()
+            let audio = part.audio_url.as_ref().filter(|_| plays_audio);
+            let once = || match audio {
+                Some(url) => vec![Element::new("Play").text(url.as_str().to_owned())],
+                None => part_says(part, &speech),
+            };
+            (0..part.repeat).flat_map(|_| once()).collect::<Vec<_>>()
         })
         .collect()
 }

@@ -41,7 +41,8 @@ pub fn whisper(
     url: &str,
 ) -> String {
     let words = match whisper {
-        Some(whisper) => spoken(whisper, speech),
+        // Without audio: a failure would end the leg.
+        Some(whisper) => spoken(whisper, speech, false),
         None => notice
             .into_iter()
             .chain([DEFAULT_WHISPER])

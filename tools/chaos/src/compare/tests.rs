@@ -6,4 +6,5 @@ mod delivery;
 mod fixtures;
 mod queue;
 mod recordings;
+mod silence;
 mod webhooks;

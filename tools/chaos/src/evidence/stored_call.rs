@@ -40,6 +40,9 @@ pub struct StoredCall {
     /// The number of events that didn't fit into the timeline.
     #[serde(default)]
     pub events_dropped: i64,
+    /// Machine detection before the first word, if the client asks for it.
+    #[serde(default)]
+    pub machine_detection: Option<String>,
     /// The steps of a call that listens.
     #[serde(default)]
     pub steps: Option<Steps>,

@@ -24,6 +24,9 @@ pub struct TwilioCall {
     /// The sentences that were cut off.
     #[serde(default)]
     pub interrupted: Vec<String>,
+    /// The sentences, in the order in which the called party heard them.
+    #[serde(default)]
+    pub heard: Vec<Heard>,
     /// Its recordings.
     #[serde(default)]
     pub recordings: Vec<TwilioRecording>,
@@ -39,6 +42,13 @@ impl TwilioCall {
     pub fn has_ended(&self) -> bool {
         is_terminal(&self.status)
     }
+}
+
+/// A sentence that a called party heard.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Heard {
+    /// When it began, in milliseconds of call time from the answer.
+    pub from_ms: u64,
 }
 
 /// A recording at the simulator.

@@ -45,13 +45,15 @@ pub const DIAL_QUEUES: [&str; 3] = [DIAL_QUEUE, "EFFECTS_QUEUE_URL", "WAKE_QUEUE
 
 /// Variables of the functions, in addition to those of every local stack. Calls end, and `reconcile` gives up lost dials,
 /// early enough for a run to see it.
-pub const VARIABLES: [(&str, &str); 7] = [
+pub const VARIABLES: [(&str, &str); 8] = [
     ("CALL_RING_TIMEOUT_SECONDS", "10"),
     // Long enough for two asks with all their tries, for the redirects during an outage, and for the apology.
     ("CALL_TIME_LIMIT_SECONDS", "90"),
     ("MAX_CALLS_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
+    // Nobody waits in silence, also during an outage.
+    ("NOTICES", r#"{"en-US": {"moment": "One moment, please."}}"#),
     ("RECONCILE_PAGE", "100"),
     ("RECONCILE_UNKNOWN_AFTER_SECONDS", "20"),
 ];

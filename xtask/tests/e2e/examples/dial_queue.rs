@@ -24,9 +24,11 @@ async fn examples_of_scheduled_calls_work() {
     let user_id = user["id"].as_str().expect("an id");
     in_every_language(|language| {
         page(&dev, language);
+        connect(&dev, language);
         confirm(&dev, language);
         say_code(&dev, language);
         ask_questions(&dev, language);
+        read_transcript(&dev, language);
         respect_hours(&dev, language);
         schedule_and_batch(&dev, language, user_id);
     });
@@ -67,6 +69,18 @@ fn page(dev: &Dev, language: Language) {
     assert_eq!(run.told, "reached: true, attempts: 2\n", "{language:?}");
 }
 
+fn connect(dev: &Dev, language: Language) {
+    let example = "Page an engineer and connect the incident line";
+    let program = Program::of_examples(language, example);
+    let numbers = [
+        ("ENGINEER", "+12125550106"),
+        ("INCIDENT_LINE", "+12125550120"),
+    ];
+    let run = program.run(&dev.url(), dev.api_key(), &numbers);
+    let expected = "result: ack\nline: connected true\n";
+    assert_eq!(run.told, expected, "{language:?}");
+}
+
 fn confirm(dev: &Dev, language: Language) {
     let program = Program::of_examples(language, "Confirm an appointment");
     let presses_1 = [("PATIENT", "+12125550106")];
@@ -88,6 +102,20 @@ fn ask_questions(dev: &Dev, language: Language) {
     let run = program.run(&dev.url(), dev.api_key(), &presses_1);
     let expected = "result: good\narrived: 1\ngrade: 1\nshop: 1\n";
     assert_eq!(run.told, expected, "{language:?}");
+}
+
+fn read_transcript(dev: &Dev, language: Language) {
+    let program = Program::of_examples(language, "Read what was said");
+    let talks = [("PHONE", "+12125550129")];
+    let run = program.run(&dev.url(), dev.api_key(), &talks);
+    let told = &run.told;
+    assert!(told.starts_with("transcript: completed\n"), "{told}");
+    for line in ["outdial: Hello!", "callee: Yes, that works for me."] {
+        assert!(
+            told.lines().any(|other| other == line),
+            "{language:?}: {told}"
+        );
+    }
 }
 
 fn respect_hours(dev: &Dev, language: Language) {

@@ -79,6 +79,16 @@ pub fn twiml(text: &str) -> Reply {
     }
 }
 
+pub fn audio(media_type: &str) -> Reply {
+    let media_type = media_type.to_owned();
+    Reply {
+        status: 200,
+        headers: vec![("content-type", media_type), ("etag", "\"1\"".to_owned())],
+        body: "sound".to_owned(),
+        after: Duration::ZERO,
+    }
+}
+
 pub fn redirect(status: u16, to: &str) -> Reply {
     Reply {
         status,

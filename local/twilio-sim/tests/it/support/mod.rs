@@ -6,7 +6,7 @@ mod app;
 mod data_file;
 mod sim;
 
-pub use app::{App, Hit, Reply, no_content, redirect, status, twiml};
+pub use app::{App, Hit, Reply, audio, no_content, redirect, status, twiml};
 pub use data_file::{DataFile, Process};
 pub use sim::{Sim, client};
 

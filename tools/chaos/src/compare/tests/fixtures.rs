@@ -2,7 +2,7 @@
 
 use crate::compare::violations;
 use crate::evidence::{
-    Event, Evidence, KeyHistory, Response, StoredCall, StoredRecording, TwilioCall,
+    Event, Evidence, Heard, KeyHistory, Response, StoredCall, StoredRecording, TwilioCall,
     TwilioRecording, Webhook,
 };
 use crate::violation::Kind;
@@ -19,6 +19,8 @@ pub fn healthy() -> Evidence {
         kind: "status".into(),
         event: event.into(),
         answer: Some(200),
+        url: String::new(),
+        elapsed_ms: 0,
         sequence: Some(sequence),
         recording_sid: None,
         keys: None,
@@ -58,6 +60,7 @@ pub fn dialled(sid: &str, call_id: &str, status: &str) -> TwilioCall {
         ended_by: (status == "completed").then(|| "instructions".into()),
         spoken: vec![SCRIPT.into()],
         interrupted: vec![],
+        heard: vec![Heard { from_ms: 200 }],
         recordings: vec![TwilioRecording {
             sid: sid.replace("CA", "RE"),
             status: "completed".into(),
