@@ -88,7 +88,8 @@ async fn import_and_export_count_their_lines() {
         json!([
             written("users", 1),
             written("calls", 0),
-            written("recordings", 0)
+            written("recordings", 0),
+            written("transcripts", 0)
         ])
     );
     let line = document(&succeed(&mut json_on(&stage, &["export", "users"])));
