@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { FEW, callApi, fact, newCall, newUser, open, overflow, rowOf, signedIn, violations } from "./support.mjs";
+import { FEW, callApi, fact, fillCall, newCall, newUser, open, overflow, rowOf, signedIn, violations } from "./support.mjs";
 
 /** A simulated phone that presses 1 at every question, and one that presses 9 first. */
 const PRESSES_1 = "+12125550106";
 const PRESSES_9_FIRST = "+12125550114";
+const MACHINE = "+12125550104";
 const CONFIRM = { id: "confirm", ask: "Press 1 to confirm.", options: { 1: { outcome: "confirmed", say: "Thank you." } } };
 
 /** Opens the form for a call with steps. */
@@ -113,6 +114,39 @@ test("the builder works with the keyboard, without barriers and on a narrow scre
   const wide = await dialog.locator(".step").evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth).length);
   assert.equal(wide, 0);
 }, { viewport: { width: 360, height: 800 } }));
+
+test("a transfer connects the person with another number", signedIn(FEW, async (page) => {
+  const dialog = await fillSteps(page, await newUser(FEW), "+12125550100");
+  await step(dialog, 1).getByLabel("Say", { exact: true }).fill("One moment.");
+  await dialog.getByRole("button", { name: "Remove: step 2: ask" }).click();
+  await dialog.getByRole("button", { name: "Transfer", exact: true }).click();
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await step(dialog, 2).getByLabel("Number to connect with").and(dialog.locator("[aria-invalid]")).waitFor();
+  await step(dialog, 2).getByLabel("Number to connect with").fill(PRESSES_1);
+  await step(dialog, 2).getByText("Words for the other party").click();
+  await step(dialog, 2).getByLabel("Longest connection, in minutes").fill("1");
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await page.getByText(/^Connected/).waitFor();
+  await page.locator('.badge[data-status="completed"]').waitFor();
+  await page.getByText("Transfer to •••• 0106").waitFor();
+  assert.equal(await fact(page, "Result"), "Transferred");
+}));
+
+test("a message is left on an answering machine", signedIn(FEW, async (page) => {
+  const dialog = await fillCall(page, await newUser(FEW), "Hello! This is the dentist.");
+  await dialog.getByLabel("Number").fill(MACHINE);
+  await dialog.getByText("Voice, language, answering machines").click();
+  await dialog.getByLabel("If an answering machine answers").selectOption("leave_message");
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await dialog.getByLabel("Message for the machine", { exact: true }).and(dialog.locator("[aria-invalid]")).waitFor();
+  await dialog.getByLabel("Message for the machine", { exact: true }).fill("This is the dentist. Please call us back.");
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await page.getByRole("heading", { name: "Call to" }).waitFor();
+  await page.locator('.badge[data-status="completed"]').waitFor();
+  await page.locator(".subtitle").getByText("Message left").waitFor();
+  await page.getByText("This is the dentist. Please call us back.").waitFor();
+  assert.equal(await fact(page, "Answering machines"), "leave a message");
+}));
 
 test("a wrong key is no answer, and silence has words of its own", signedIn(FEW, async (page) => {
   const user = await newUser(FEW);

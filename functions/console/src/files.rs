@@ -77,6 +77,7 @@ const FILES: &[(&str, &str, &[u8])] = &files! {
     SCRIPT "timeline.js"
     SCRIPT "user_form.js"
     SCRIPT "users.js"
+    SCRIPT "voicemail_fields.js"
 };
 
 /// The page and its files, with their tags.
