@@ -5,7 +5,7 @@ use chrono::Utc;
 use outdial::{
     dao::{BatchState, DaoError},
     domain::{Call, CallRefusal, RefusalCode, RuleError, StatusReason, WaitingFor},
-    service::rules::Line,
+    service::rules::{Line, looked_up},
 };
 
 use crate::App;
@@ -37,10 +37,8 @@ impl Verdict {
         let Ok(user) = call.user_id.parse() else {
             return Ok(Self::never(StatusReason::UserNotFound.as_str()));
         };
-        let found = app
-            .dao
-            .get_queued_callee(call, user, line.spellings())
-            .await?;
+        let numbers = looked_up(line, call.steps.as_ref());
+        let found = app.dao.get_queued_callee(call, user, &numbers).await?;
         let Some(found) = found else {
             return Ok(Self::never(StatusReason::UserNotFound.as_str()));
         };
@@ -55,7 +53,12 @@ impl Verdict {
             .rules
             .check_permanent(line, callee)
             .map_err(RuleError::from);
-        let checked = permanent.and_then(|()| {
+        let speech = (call.voice.as_ref(), call.language.as_ref());
+        let transfers = app
+            .rules
+            .check_transfers(call.steps.as_ref(), line, callee, speech)
+            .map_err(RuleError::from);
+        let checked = permanent.and(transfers).and_then(|()| {
             let now = Utc::now();
             app.rules
                 .check_temporary_for_a_dial(line, callee, zone, now)

@@ -119,7 +119,9 @@ async fn candidates(run: &Run<'_>, call: &Call) -> Result<Vec<CallDetails>, Fail
     let listed = run.ask(async |twilio| twilio.list_calls(from, to, since).await);
     let mut listed = listed.await?.unwrap_or_default();
     listed.retain(|details| {
-        details.from_number.as_ref() == Some(from)
+        // The leg of a transfer has our `call_id` in its webhook URLs too.
+        !details.is_other_direction
+            && details.from_number.as_ref() == Some(from)
             && details
                 .created_at
                 .is_some_and(|created| (since..=until).contains(&created))

@@ -25,6 +25,8 @@ use crate::{
         ("lang" = Option<String>, Query, description = "The call's language, for sentences that outdial speaks if the database does not respond"),
         ("retry" = Option<u32>, Query, description = "How many times this request was redirected to its own URL because the database did not respond", minimum = 1, maximum = 3),
         ("step" = Option<String>, Query, description = "The place of a call with steps: `start`, `end` or the `id` of an ask. Further parameters describe the play of the ask"),
+        ("leg" = Option<String>, Query, description = "The moment of a transfer: `dial`, `whisper`, `accept` or `ended`. Then `step` is the `id` of the transfer"),
+        ("dialled" = Option<String>, Query, description = "How the transfer ended, from the request before a redirect"),
         ("pressed" = Option<String>, Query, description = "The keys of the request before a redirect"),
         ("fallback" = Option<u32>, Query, description = "1 if Twilio requests the fallback URL. Such a request is never redirected"),
         ("X-Twilio-Signature" = String, Header, description = "Twilio's signature of the URL and the form"),
@@ -45,7 +47,7 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
         call_sid: call_sid.as_ref().ok().cloned(),
         request_id: form.request_id,
         speech: app.speech_in(&form.url),
-        hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::is_end),
+        hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::hangs_up),
         step,
     };
     let response = async {

@@ -17,6 +17,7 @@ mod spill;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 /// The function's routes.
 pub fn router(app: App) -> Router {

@@ -53,6 +53,7 @@ fn message(request: &VoiceRequest) -> Option<QueuedWebhook> {
     let request_id = request.request_id.clone();
     match (&request.step, id, sid) {
         (None, ..) if request.hangs_up => None,
+        (Some(step), ..) if step.is_of_leg() => None,
         (Some(step), Some(id), Some(sid)) if *step.place() != Place::Start => {
             let is_cut_off = !request.hangs_up;
             let (place, keys) = (step.place(), step.keys());

@@ -12,15 +12,18 @@ use crate::{
     apology::VoiceRequest,
     app::App,
     found::{call_to_play, hears_notice, speech_of},
+    transfer::{self, LegForm},
 };
 
 /// A request at a place of a call's steps.
 pub(crate) struct StepRequest {
-    place: Place,
+    pub(crate) place: Place,
     /// The keys, which a redirect to the same place carries in its URL.
-    keys: Option<String>,
-    call_id: CallId,
-    url: String,
+    pub(crate) keys: Option<String>,
+    pub(crate) call_id: CallId,
+    pub(crate) url: String,
+    /// What the request says about a transfer.
+    pub(crate) leg: LegForm,
 }
 
 impl StepRequest {
@@ -32,11 +35,13 @@ impl StepRequest {
         let keys = digits
             .map(|(_, digits)| digits.into_owned())
             .or_else(|| pressed.map(|(_, digits)| digits.clone()));
+        let leg = LegForm::of(form);
         Some(Self {
-            place: Place::of_pairs(&pairs)?,
+            place: leg.completed(Place::of_pairs(&pairs)?),
             keys: keys.filter(|keys| !keys.is_empty()),
             call_id: form.call_id?,
             url: form.url.clone(),
+            leg,
         })
     }
 
@@ -58,9 +63,23 @@ impl StepRequest {
         }
     }
 
-    /// Returns true if nothing is left to say: the answer is a hang-up, whatever fails.
+    /// Returns true if nothing is left to say.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self.place, Place::End(_))
+    }
+
+    /// Returns true if the leg of a transfer makes the request, not the call.
+    pub(crate) fn is_of_leg(&self) -> bool {
+        matches!(&self.place, Place::Transfer(place) if place.moment.is_of_leg())
+    }
+
+    /// Returns true if the answer is a hang-up, whatever fails: nothing is left to say, or nobody hears it but the other party of a
+    /// transfer.
+    pub(crate) fn hangs_up(&self) -> bool {
+        match &self.place {
+            Place::Transfer(place) => self.is_of_leg() || place.was_connected() || self.leg.is_over,
+            place => matches!(place, Place::End(_)),
+        }
     }
 }
 
@@ -87,6 +106,9 @@ pub(crate) async fn play(
     let StepRequest {
         place, keys, url, ..
     } = step;
+    if let Place::Transfer(place) = place {
+        return transfer::play(app, request, step, place, sid).await;
+    }
     let keys = keys.as_deref();
     let recorded = steps::record(&app.dao, step.call_id, sid, place, keys).await;
     let call = match recorded {

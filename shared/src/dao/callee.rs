@@ -15,8 +15,8 @@ use crate::domain::{PhoneNumber, User, UserId};
 pub struct Callee {
     /// The user whom the call concerns.
     pub user: User,
-    /// The spelling of the called number that is on the block list.
-    pub blocked_as: Option<PhoneNumber>,
+    /// The looked-up numbers that are on the block list.
+    pub blocked: Vec<PhoneNumber>,
     /// The kill switch.
     pub dialing: DialingSwitch,
 }
@@ -30,22 +30,31 @@ pub(super) struct FoundCallee {
 }
 
 impl FoundCallee {
-    /// Reads the facts about a number with these spellings.
+    /// Reads the facts about these numbers.
     pub(super) fn read(&self, spellings: &[PhoneNumber]) -> Result<Callee, DaoError> {
         Ok(Callee {
             user: stored::read(USERS, &self.user)?,
-            // An unreadable entry blocks as well.
-            blocked_as: self.blocked.first().and_then(|entry| {
-                let number = entry.get_str("number").ok();
-                let is_it = |spelling: &&PhoneNumber| number == Some(spelling.as_str());
-                spellings.iter().find(is_it).or(spellings.first()).cloned()
-            }),
+            blocked: self.blocked(spellings),
             dialing: DialingSwitch::of(self.dialing.first().map(AsRef::as_ref)),
         })
     }
+
+    /// An unreadable entry blocks all numbers, because it may be any of them.
+    fn blocked(&self, spellings: &[PhoneNumber]) -> Vec<PhoneNumber> {
+        let mut blocked = Vec::new();
+        for entry in &self.blocked {
+            let number = entry.get_str("number").ok();
+            let is_it = |spelling: &&PhoneNumber| number == Some(spelling.as_str());
+            match spellings.iter().find(is_it) {
+                Some(spelling) => blocked.push(spelling.clone()),
+                None => return spellings.to_vec(),
+            }
+        }
+        blocked
+    }
 }
 
-/// The stages that look up a user, the spellings of a number on the block list, and the kill switch.
+/// The stages that look up a user, the numbers that are on the block list, and the kill switch.
 pub(super) fn callee_stages(id: UserId, spellings: &[PhoneNumber]) -> Vec<Document> {
     let looked_up: Vec<_> = spellings.iter().map(PhoneNumber::as_str).collect();
     let lookup = |collection: &str, value: &str, field: &str, name: &str| {
@@ -65,8 +74,8 @@ pub(super) fn callee_stages(id: UserId, spellings: &[PhoneNumber]) -> Vec<Docume
 }
 
 impl Dao {
-    /// Returns the user with this id, which of the number's spellings is blocked, and the kill switch; `None` if there is no
-    /// such user. One command, because a request has two connections and looks its idempotency key up concurrently.
+    /// Returns the user with this id, which of the numbers are blocked, and the kill switch; `None` if there is no such user.
+    /// The numbers are the spellings of all that the call may dial. One command, because a request has two connections and looks its idempotency key up concurrently.
     ///
     /// # Errors
     ///

@@ -35,6 +35,7 @@ mod status;
 mod status_pipeline;
 mod steps;
 mod stored;
+mod transfers;
 mod updates;
 mod users;
 mod voice;

@@ -6,11 +6,12 @@ use tokio::time::Instant;
 use super::{
     Dao, DaoError, DuplicateKey, VoiceLookup,
     stored::find_one_and_update,
+    transfers,
     updates::{by_id, if_else, learn_sid_stage, literal},
     voice::READ_TIMEOUT,
     within,
 };
-use crate::domain::{Answer, Call, CallId, CallSid, Delivery, StepId};
+use crate::domain::{Answer, Call, CallId, CallSid, Delivery, StepId, TransferLeg};
 
 /// An event of a call with steps.
 ///
@@ -28,6 +29,8 @@ pub enum StepEvent {
     },
     /// The last try of an ask ended without keys.
     Unanswered(StepId),
+    /// Something happened to the leg of a transfer.
+    Transfer(TransferLeg),
     /// The steps went on to their end. True if everything was certainly played to its end.
     Ended(bool),
     /// A failure ended the steps early.
@@ -78,6 +81,9 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
         }
         StepEvent::Unanswered(step) => {
             changes.insert("unanswered", unanswered(step));
+        }
+        StepEvent::Transfer(leg) => {
+            changes.insert("transfers", transfers::with(leg)?);
         }
         StepEvent::Ended(_) => {
             changes.insert("steps_ended", true);

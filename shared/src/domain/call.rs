@@ -14,7 +14,7 @@ pub use new::NewCall;
 use super::{
     Answer, BatchId, CallId, CallSid, CallStatus, Delivery, DialOutcome, Effect, EventSource, Lane,
     Language, MachineDetection, Metadata, PhoneNumber, Priority, Retry, Script, StepId, Steps,
-    TimeZone, Voice, WaitingFor,
+    TimeZone, TransferLeg, Voice, WaitingFor,
 };
 
 /// An entry in a call's timeline.
@@ -137,6 +137,13 @@ pub struct Call {
     /// True if the steps went on to their end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub steps_ended: bool,
+    /// The legs of its transfers, by the time at which they began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<TransferLeg>,
+    /// The spellings of each number that a transfer may dial; the first is the number itself. So `voice` finds them on the block
+    /// list without the numbering plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfer_lines: Vec<Vec<PhoneNumber>>,
     /// True if a failure ended the steps early: the person heard an apology or general thanks.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut_off: bool,

@@ -146,6 +146,25 @@ impl CallRefusal {
         }
     }
 
+    /// The same refusal for another field.
+    #[must_use]
+    pub fn at(self, name: impl Into<Cow<'static, str>>) -> Self {
+        match self {
+            Self::Field {
+                code,
+                message,
+                next_allowed_at,
+                ..
+            } => Self::Field {
+                code,
+                field: name.into(),
+                message,
+                next_allowed_at,
+            },
+            other => other,
+        }
+    }
+
     /// Refuses the called number, `to_number`.
     #[must_use]
     pub fn of_number(code: RefusalCode, message: impl Into<String>) -> Self {

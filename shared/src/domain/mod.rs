@@ -83,8 +83,9 @@ pub use speech_names::{Language, Voice};
 pub use ssml::{Ssml, SsmlElement, SsmlNode};
 pub use status_reason::StatusReason;
 pub use steps::{
-    Action, Answer, Ask, AskPlace, Asking, Keys, Outcome, OwnResult, Part, Place, Playing, Prompt,
-    Step, StepId, Steps, Stretch, Then, Transfer, Words,
+    Action, Answer, Ask, AskPlace, Asking, Keys, LegEnd, LegMoment, LegStatus, Outcome, OwnResult,
+    Part, Place, Playing, Prompt, Step, StepId, Steps, Stretch, Then, Transfer, TransferLeg,
+    TransferPlace, Words,
 };
 pub use time_format::rfc3339;
 pub use time_range::TimeRange;

@@ -70,7 +70,7 @@ impl Dialer {
             record: call.recording_enabled,
             machine_detection: call.machine_detection,
             ring_timeout_seconds: self.ring_timeout_seconds,
-            time_limit_seconds: self.time_limit_seconds,
+            time_limit_seconds: call.time_limit(self.time_limit_seconds),
         }
     }
 

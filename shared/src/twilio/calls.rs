@@ -16,6 +16,9 @@ use crate::domain::{CallSid, CallStatus, EventSource, PhoneNumber, StatusUpdate,
 /// Twilio's error code for a change that the call's state does not allow, usually because the call has ended.
 pub const CALL_NOT_IN_PROGRESS: i32 = 21220;
 
+/// The direction of a call that a request to the API created.
+const OUTBOUND_API: &str = "outbound-api";
+
 /// A call as Twilio's REST API returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallDetails {
@@ -29,6 +32,8 @@ pub struct CallDetails {
     pub answered_by: Option<String>,
     /// The caller ID, or `None` if it is not a phone number.
     pub from_number: Option<PhoneNumber>,
+    /// True for a call that another call dialled, or that came in: not one that was created by a request to the API.
+    pub is_other_direction: bool,
     /// When Twilio created the call, UTC, in whole seconds.
     pub created_at: Option<DateTime>,
     /// When the call ended, UTC.
@@ -142,6 +147,7 @@ pub(super) struct CallResource {
     date_created: Option<String>,
     end_time: Option<String>,
     queue_time: Option<String>,
+    direction: Option<String>,
 }
 
 fn details(body: &[u8]) -> Result<CallDetails, TwilioError> {
@@ -164,6 +170,7 @@ impl TryFrom<CallResource> for CallDetails {
             duration_seconds: call.duration.and_then(|seconds| seconds.parse().ok()),
             answered_by: call.answered_by,
             from_number: call.from.and_then(|from| from.parse().ok()),
+            is_other_direction: call.direction.is_some_and(|it| it != OUTBOUND_API),
             created_at: time(call.date_created),
             ended_at: time(call.end_time),
             // In milliseconds.

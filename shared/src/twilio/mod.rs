@@ -25,4 +25,4 @@ pub use twiml::{
     Element, generate_twiml_response, hangup, response, say, say_and_hang_up, say_and_redirect,
     wait_and_redirect,
 };
-pub use webhook_url::{LANGUAGE, PRESSED, step_retry, step_url, voice_retry};
+pub use webhook_url::{LANGUAGE, PRESSED, step_retry, step_url, transfer_retry, voice_retry};

@@ -1,6 +1,6 @@
 //! The webhook URLs that Twilio gets with a call: with its `call_id`, marks for retries, and connection overrides.
 
-use crate::domain::{CallId, Language, Place};
+use crate::domain::{CallId, Language, LegEnd, Place};
 
 /// Connection overrides in the fragment, which Twilio does not sign: two retries after any failure, each within 6.5 s, all within
 /// Twilio's 15 s.
@@ -62,15 +62,26 @@ pub fn step_url(signed_url: &str, place: &Place) -> String {
 /// [`voice_retry`] for a request that has brought keys, which the redirect would lose.
 #[must_use]
 pub fn step_retry(signed_url: &str, keys: Option<&str>) -> Option<String> {
+    retry_with(signed_url, PRESSED, keys)
+}
+
+/// [`voice_retry`] for a request that has brought the end of a transfer's leg, which the redirect would lose.
+#[must_use]
+pub fn transfer_retry(signed_url: &str, end: &LegEnd) -> Option<String> {
+    retry_with(signed_url, LegEnd::PARAMETER, Some(&end.to_text()))
+}
+
+/// [`voice_retry`] with another parameter, if the URL does not have it yet.
+fn retry_with(signed_url: &str, name: &str, value: Option<&str>) -> Option<String> {
     let retry = in_steps(&voice_retry(signed_url)?);
-    let keys = keys.filter(|_| !retry.contains(&format!("&{PRESSED}=")));
-    let Some((keys, (url, overrides))) = keys.zip(retry.split_once('#')) else {
+    let value = value.filter(|_| !retry.contains(&format!("&{name}=")));
+    let Some((value, (url, overrides))) = value.zip(retry.split_once('#')) else {
         return Some(retry);
     };
-    let pressed = form_urlencoded::Serializer::new(String::new())
-        .append_pair(PRESSED, keys)
+    let pair = form_urlencoded::Serializer::new(String::new())
+        .append_pair(name, value)
         .finish();
-    Some(format!("{url}&{pressed}#{overrides}"))
+    Some(format!("{url}&{pair}#{overrides}"))
 }
 
 /// The URL with the overrides of URLs in steps.

@@ -14,7 +14,7 @@ use http::header;
 use tracing::field;
 
 use super::{
-    event::{WebhookEvent, WebhookTopic},
+    event::{WebhookEvent, WebhookTopic, is_of_leg},
     extractor::{SignatureCheck, SignedForm},
     queue::{QueuedWebhook, WebhookQueue},
 };
@@ -77,6 +77,10 @@ impl WebhookReceiver {
     ///
     /// 400 if the form is malformed; 503, on which Twilio retries, if neither the database nor the queue has taken the webhook.
     pub async fn receive(&self, form: SignedForm) -> Result<Response, Problem> {
+        if self.topic == WebhookTopic::Status && is_of_leg(&form.body) {
+            tracing::info!("status of a transfer's leg ignored");
+            return Ok(twiml(EMPTY_TWIML));
+        }
         let now = DateTime::now();
         let event = WebhookEvent::parse(self.topic, &form.body, form.token.as_deref(), now)
             .map_err(|error| Problem::malformed_form(format!("The form is malformed: {error}.")))?;

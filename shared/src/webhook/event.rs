@@ -108,6 +108,12 @@ pub fn parse_voice(body: &[u8]) -> Result<CallSid, InvalidForm> {
     Form::parse(body).required("CallSid")
 }
 
+/// Returns true if a form is about the leg of a transfer: a call that one of our calls dialled.
+#[must_use]
+pub fn is_of_leg(body: &[u8]) -> bool {
+    Form::parse(body).0.contains_key("ParentCallSid")
+}
+
 /// Parses the form of [`QueuedWebhook::step`](super::QueuedWebhook::step).
 fn parse_step(form: &[u8], received_at: DateTime) -> Result<WebhookEvent, InvalidForm> {
     let sid = parse_voice(form)?;

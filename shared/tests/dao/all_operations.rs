@@ -283,7 +283,7 @@ async fn of_blocked_numbers(dao: &Dao, ada: &User) {
         dao.block_number(&blocked).await.unwrap();
     }
     let callee = dao.get_callee(ada.user_id(), &numbers[..2]).await.unwrap();
-    assert!(callee.unwrap().blocked_as.is_some());
+    assert!(!callee.unwrap().blocked.is_empty());
     let page = |from| PageRequest { size: 2, from };
     let first = page(Position::Page(2));
     let cursor = dao.list_blocked_numbers(&first).await.unwrap().next_cursor;

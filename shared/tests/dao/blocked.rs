@@ -104,11 +104,11 @@ async fn block_list_and_switch_are_read_with_the_user() {
         let look = async || dao.get_callee(ada.user_id(), &spellings).await.unwrap();
         let callee = look().await.unwrap();
         assert_eq!(callee.user.id, ada.id);
-        assert!(callee.blocked_as.is_none() && callee.dialing.on);
+        assert!(callee.blocked.is_empty() && callee.dialing.on);
 
         dao.block_number(&blocked("+112125550123")).await.unwrap();
         let callee = look().await.unwrap();
-        assert_eq!(callee.blocked_as, Some(number("+112125550123")));
+        assert_eq!(callee.blocked, [number("+112125550123")]);
         dao.unblock_number(&number("+112125550123")).await.unwrap();
 
         dao.block_number(&blocked("+12125550123")).await.unwrap();
@@ -116,7 +116,7 @@ async fn block_list_and_switch_are_read_with_the_user() {
             .await
             .unwrap();
         let callee = look().await.unwrap();
-        assert!(callee.blocked_as == Some(to) && !callee.dialing.on);
+        assert!(callee.blocked == [to] && !callee.dialing.on);
         assert_eq!(callee.dialing.reason.as_deref(), Some("fraud"));
         assert_eq!(
             dao.get_callee(UserId::generate(), &spellings)

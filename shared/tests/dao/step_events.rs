@@ -3,7 +3,7 @@
 use mongodb::bson::{DateTime, Document, doc};
 use outdial::{
     dao::{Dao, StepEvent, VoiceLookup},
-    domain::{Answer, Call, CallSid, Delivery, Steps},
+    domain::{Answer, Call, CallSid, Delivery, LegStatus, RefusalCode, Steps, TransferLeg},
     http::FieldErrors,
 };
 use proptest::{
@@ -39,6 +39,42 @@ fn answered(step: &str, nth: u32, digits: &str, at: i64, ends_ask: bool) -> Step
     StepEvent::Answered { answer, ends_ask }
 }
 
+fn leg(step: &str, status: LegStatus, at: i64) -> TransferLeg {
+    TransferLeg {
+        at: DateTime::from_millis(at),
+        ..TransferLeg::new(&step.parse().unwrap(), status)
+    }
+}
+
+/// The legs of a failed and of a connected transfer.
+fn legs() -> [StepEvent; 6] {
+    let sid = |n: u32| format!("CA{n:032}").parse().ok();
+    [
+        leg("t", LegStatus::Dialing, 7),
+        TransferLeg {
+            call_sid: sid(1),
+            ..leg("t", LegStatus::Answered, 8)
+        },
+        TransferLeg {
+            call_sid: sid(1),
+            ..leg("t", LegStatus::Accepted, 9)
+        },
+        TransferLeg {
+            connected: Some(true),
+            duration_seconds: Some(5),
+            ..leg("t", LegStatus::Completed, 10)
+        },
+        TransferLeg::refused(&"u".parse().unwrap(), RefusalCode::NumberBlocked),
+        leg("v", LegStatus::Dialing, 6),
+    ]
+    .map(|leg| {
+        StepEvent::Transfer(TransferLeg {
+            at: leg.at.min(DateTime::from_millis(20)),
+            ..leg
+        })
+    })
+}
+
 async fn record(dao: &Dao, call: &Call, sid: &CallSid, event: &StepEvent) -> Call {
     match dao.record_step(call.call_id, sid, event).await.unwrap() {
         VoiceLookup::Call(call, None) => *call,
@@ -71,7 +107,10 @@ async fn repeated_event_changes_nothing() {
             answered("a", 1, "12", 5, false),
             StepEvent::Unanswered("b".parse().unwrap()),
             StepEvent::Ended(true),
-        ] {
+        ]
+        .into_iter()
+        .chain(legs())
+        {
             let once = record(dao, &call, &sid, &event).await;
             let twice = record(dao, &call, &sid, &event).await;
             assert!(once == twice, "{event:?}");
@@ -91,6 +130,29 @@ async fn first_answer_of_a_try_counts() {
         assert_eq!(earlier.answers[0].digits, "3");
         let other_try = record(dao, &call, &sid, &answered("a", 2, "4", 9, false)).await;
         assert_eq!(other_try.answers.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn leg_never_goes_back_and_keeps_what_it_knows() {
+    with_dao(async |dao| {
+        let (call, sid) = (stored(dao).await, sid());
+        let [dialing, answered, accepted, completed, ..] = legs();
+        for event in [&completed, &answered, &dialing, &accepted] {
+            record(dao, &call, &sid, event).await;
+        }
+        let refused = TransferLeg::refused(&"t".parse().unwrap(), RefusalCode::DialingOff);
+        let read = record(dao, &call, &sid, &StepEvent::Transfer(refused)).await;
+        let leg = &read.transfers[..];
+        assert_eq!(leg.len(), 1);
+        assert_eq!(leg[0].status, LegStatus::Completed);
+        assert_eq!(
+            (leg[0].connected, leg[0].duration_seconds),
+            (Some(true), Some(5))
+        );
+        assert!(leg[0].call_sid.is_some());
+        assert_eq!(leg[0].at, DateTime::from_millis(7));
     })
     .await;
 }
@@ -169,6 +231,7 @@ fn two_orders() -> impl Strategy<Value = (Vec<StepEvent>, Vec<StepEvent>)> {
         StepEvent::Ended(false),
         StepEvent::Ended(true),
     ];
+    let events = [events, legs().to_vec()].concat();
     let most = events.len();
     subsequence(events, 1..=most).prop_flat_map(|events| {
         let twice = [events.clone(), events.clone()].concat();

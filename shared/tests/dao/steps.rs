@@ -117,17 +117,17 @@ async fn placing_a_call_takes_two_round_trips_before_the_dial_or_three_with_a_ke
             };
             let (_, steps, _) = sent.during(looking).await;
             assert_eq!(steps, 1);
-            let admitting = store_and_count(dao, &call, caps(5, 5), None, deadline);
+            let admitting = Box::pin(store_and_count(dao, &call, caps(5, 5), None, deadline));
             let (admitted, steps, commands) = sent.during(admitting).await;
             assert_eq!((admitted.unwrap(), steps), (CapCheck::Admitted, 1));
             assert_eq!(commands, ["insert", "update"]);
             if key.is_some() {
-                let beginning = begin_dial(dao, &call, DateTime::now(), deadline);
+                let beginning = Box::pin(begin_dial(dao, &call, DateTime::now(), deadline));
                 let (begun, steps, commands) = sent.during(beginning).await;
                 assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));
                 call = begun.unwrap().unwrap();
             }
-            let recording = dao.record_dial(&call, &result, Some(201));
+            let recording = Box::pin(dao.record_dial(&call, &result, Some(201)));
             let (recorded, steps, commands) = sent.during(recording).await;
             assert_eq!((steps, &commands[..]), (1, &["update".to_owned()][..]));
             assert_eq!(recorded.unwrap(), dao.get_call(call.call_id).await.unwrap());

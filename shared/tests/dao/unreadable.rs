@@ -44,7 +44,7 @@ async fn unreadable_blocked_number_still_blocks() {
             .get_callee(ada.user_id(), std::slice::from_ref(&ada.phone_number))
             .await;
         let callee = callee.unwrap().unwrap();
-        assert!(callee.blocked_as.is_some() && callee.dialing.on);
+        assert!(!callee.blocked.is_empty() && callee.dialing.on);
         assert_eq!(callee.user, ada);
     })
     .await;

@@ -180,10 +180,6 @@ fn long_ssml_counts_with_its_elements() {
 fn what_is_not_available_yet_is_refused() {
     for (step, path) in [
         (
-            json!({ "id": "a", "transfer": { "to": "+12125550123" } }),
-            "[0].transfer",
-        ),
-        (
             json!({ "say": { "text": "A.", "audio_url": "https://example.com/a.wav" } }),
             "[0].say.audio_url",
         ),

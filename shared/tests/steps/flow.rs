@@ -1,6 +1,6 @@
 //! Tests where steps lead: after keys, silence, wrong keys and repeats.
 
-use outdial::domain::{Place, Steps};
+use outdial::domain::{LegMoment, LegStatus, Place, Steps, TransferLeg, TransferPlace};
 use serde_json::json;
 
 use crate::support::{carried, keyed, silent, steps, texts};
@@ -182,4 +182,36 @@ fn unknown_places_lead_nowhere() {
     carried(&Place::Start);
     carried(&Place::End(true));
     carried(&Place::End(false));
+}
+
+#[test]
+fn transfer_is_a_place_of_its_own_and_leads_on_only_without_a_connection() {
+    let steps = steps(json!([
+        { "say": "Hello." },
+        { "id": "agent", "transfer": { "to": "+12125550199", "failed": { "say": "Sorry." } } },
+        { "say": "Bye." },
+    ]));
+    let first = steps.first();
+    assert_eq!(texts(&first), ["Hello."]);
+    let place = TransferPlace {
+        step: "agent".parse().unwrap(),
+        moment: LegMoment::Dial,
+        played: Some(2),
+        end: None,
+    };
+    assert_eq!(carried(&first.at_end()), Place::Transfer(place.clone()));
+    let leg = |connected| TransferLeg {
+        connected: Some(connected),
+        ..TransferLeg::new(&place.step, LegStatus::Completed)
+    };
+    let connected = steps.after_transfer(&place, &leg(true)).unwrap();
+    assert_eq!(texts(&connected), [""; 0]);
+    assert_eq!(connected.at_end(), Place::End(true));
+    let failed = steps.after_transfer(&place, &leg(false)).unwrap();
+    assert_eq!(texts(&failed), ["Sorry.", "Bye."]);
+    let unknown = TransferPlace {
+        step: "nobody".parse().unwrap(),
+        ..place
+    };
+    assert_eq!(steps.after_transfer(&unknown, &leg(false)), None);
 }

@@ -1,7 +1,7 @@
 //! Tests the result of calls with steps.
 
 use bson::DateTime;
-use outdial::domain::{Answer, Call, CallStatus, Delivery};
+use outdial::domain::{Answer, Call, CallStatus, Delivery, LegStatus, TransferLeg};
 use serde_json::{Value, json};
 
 use crate::support::steps;
@@ -88,4 +88,42 @@ fn call_with_a_script_has_no_result() {
     let mut call = testkit::new_call();
     call.status = CallStatus::Completed;
     assert_eq!(call.result(), None);
+}
+
+#[test]
+fn transfer_decides_unless_an_option_has_an_outcome() {
+    let mut call = call(json!([
+        { "id": "page", "ask": "Page?", "options": { "1": { "outcome": "ack" }, "2": {} } },
+        { "id": "agent", "transfer": { "to": "+12125550199", "failed": { "outcome": "no_agent" } } },
+    ]));
+    let leg = |status, connected| TransferLeg {
+        connected,
+        ..TransferLeg::new(&"agent".parse().unwrap(), status)
+    };
+    call.answers = vec![answer("page", 1, "2")];
+    for (legs, result) in [
+        (vec![], "hung_up"),
+        (vec![leg(LegStatus::Dialing, None)], "hung_up"),
+        (vec![leg(LegStatus::Answered, None)], "hung_up"),
+        (vec![leg(LegStatus::Accepted, None)], "transferred"),
+        (vec![leg(LegStatus::Completed, Some(true))], "transferred"),
+        (vec![leg(LegStatus::Completed, Some(false))], "no_agent"),
+        (vec![leg(LegStatus::Refused, Some(false))], "no_agent"),
+    ] {
+        call.transfers = legs;
+        call.steps_ended = false;
+        assert_eq!(call.result(), Some(result), "{:?}", call.transfers);
+    }
+    call.answers = vec![answer("page", 1, "1")];
+    call.transfers = vec![leg(LegStatus::Completed, Some(true))];
+    assert_eq!(call.result(), Some("ack"));
+}
+
+#[test]
+fn time_limit_has_room_for_the_longest_connection() {
+    let transfer = |id: &str, seconds: u32| json!({ "id": id, "transfer": { "to": "+12125550199", "max_seconds": seconds } });
+    assert_eq!(two_asks().time_limit(600), 600);
+    let call = call(json!([transfer("a", 90), transfer("b", 3600)]));
+    assert_eq!(call.time_limit(600), 4_200);
+    assert_eq!(call.time_limit(14_000), 14_400);
 }

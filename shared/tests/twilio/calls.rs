@@ -40,6 +40,7 @@ async fn details_of_a_call_are_read() {
         created_at: Some(DateTime::parse_rfc3339_str("2010-08-16T03:44:01Z").unwrap()),
         ended_at: Some(DateTime::parse_rfc3339_str("2010-08-16T03:45:01Z").unwrap()),
         queued_for: Some(Duration::from_millis(2_500)),
+        is_other_direction: false,
     };
     assert_eq!(details, expected);
     let request = server.request();

@@ -29,6 +29,24 @@ async fn number_that_was_blocked_after_the_call_was_placed_is_not_dialled() {
 }
 
 #[tokio::test]
+async fn call_whose_transfer_leads_to_a_blocked_number_is_not_dialled() {
+    let scene = Scene::new().await;
+    let agent = "+12125550199";
+    let steps = serde_json::json!([{ "id": "agent", "transfer": { "to": agent } }]);
+    let call = Call {
+        script: None,
+        steps: Some(deserr::deserialize::<_, _, outdial::http::FieldErrors>(steps).unwrap()),
+        ..scene.waiting_call()
+    };
+    let reason = canceled_because(&scene, call, async |scene| {
+        let blocked = doc! { "number": agent, "created_at": DateTime::now() };
+        let numbers = scene.stage.database().collection("blocked_numbers");
+        numbers.insert_one(blocked).await.unwrap();
+    });
+    assert_eq!(reason.await, "number_blocked");
+}
+
+#[tokio::test]
 async fn call_of_a_deleted_user_is_not_dialled() {
     let scene = Scene::new().await;
     let reason = canceled_because(&scene, scene.waiting_call(), async |scene| {

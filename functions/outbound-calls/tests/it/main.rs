@@ -29,5 +29,6 @@ mod stats;
 mod steps;
 mod support;
 mod switch;
+mod transfer;
 mod twilio_load;
 mod voices;

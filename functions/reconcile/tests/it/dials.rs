@@ -5,9 +5,11 @@ use mongodb::bson::doc;
 use outdial::domain::{CallStatus, DialOutcome, EventSource};
 use serde_json::{Value, json};
 
+use testkit::FROM_NUMBER;
+
 use crate::support::{
-    ANSWERS, QUEUED, ago, change, dial, has_ended, listener, lose, read, run, scene, slow_scene,
-    tell, unknown, until, voice_url,
+    ANSWERS, QUEUED, ago, answering, change, dial, has_ended, listener, lose, read, run, scene,
+    slow_scene, tell, unknown, until, voice_url,
 };
 
 /// Faults that keep webhooks out of the list at Twilio.
@@ -408,4 +410,29 @@ async fn dial_is_found_behind_hundreds_of_newer_calls_to_the_number() {
         .await;
     assert_eq!(run(&stage).await.dials.settled, 1);
     assert_eq!(read(&stage, &call).await.twilio_sid, Some(sid));
+}
+
+#[tokio::test]
+async fn leg_of_a_transfer_is_no_candidate() {
+    let (stage, twilio) = slow_scene().await;
+    // Another call dials the number of this one, with our caller ID and our `call_id`.
+    let call = unknown(&stage, QUEUED).await;
+    let url = voice_url("https://calls.example.com", &call);
+    let twiml = format!(
+        "<Response><Dial callerId=\"{FROM_NUMBER}\"><Number url=\"{url}\">{QUEUED}</Number></Dial></Response>"
+    );
+    let origin = answering(twiml).await;
+    let other = dial(&twilio, ANSWERS, &origin, &[]).await;
+    until(&twilio, &other, |it| it["answered_at"].is_string()).await;
+    let legs = async || twilio.calls().await.len() - 1;
+    for _ in 0..500 {
+        if legs().await > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(legs().await, 1);
+    let report = run(&stage).await;
+    assert_eq!(report.dials.settled, 0, "{report:?}");
+    assert_eq!(read(&stage, &call).await.twilio_sid, None);
 }

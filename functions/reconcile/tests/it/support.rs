@@ -46,9 +46,13 @@ pub async fn run(stage: &Stage) -> Report {
 
 /// Starts a server that answers each voice request with three seconds of silence, and returns its origin.
 pub async fn listener() -> String {
-    let says = "<Response><Pause length=\"3\"/></Response>";
+    answering("<Response><Pause length=\"3\"/></Response>".to_owned()).await
+}
+
+/// Starts a server that answers each voice request with this TwiML, and returns its origin.
+pub async fn answering(says: String) -> String {
     let twiml = ([(header::CONTENT_TYPE, "text/xml")], says);
-    let router = Router::new().fallback(any(move || async move { twiml }));
+    let router = Router::new().fallback(any(move || std::future::ready(twiml.clone())));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, router).await });

@@ -161,3 +161,18 @@ async fn text_with_a_dollar_sign_is_not_evaluated() {
     assert_eq!(stored.get_str("answered_by").ok(), Some("$script"));
     assert_eq!(stored.get_str("error_message").ok(), Some("$$ROOT"));
 }
+
+#[tokio::test]
+async fn status_of_a_transfers_leg_changes_nothing() {
+    let stage = Stage::new().await;
+    let call = stage.call(|_| {}).await;
+    let before = stored(&stage, &call).await;
+    let leg = testkit::new_sid();
+    let parent = [
+        ("ParentCallSid", sid(&call)),
+        ("Direction", "outbound-dial"),
+    ];
+    let request = callback(&path(&call), leg.as_str(), "completed", 3, &parent);
+    assert_accepted(&request.send(&router(&stage)).await);
+    assert_eq!(stored(&stage, &call).await, before);
+}

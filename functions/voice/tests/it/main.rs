@@ -9,3 +9,4 @@ mod speech;
 mod step_outage;
 mod steps;
 mod support;
+mod transfer;

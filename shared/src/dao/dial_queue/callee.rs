@@ -53,7 +53,7 @@ struct FoundQueue {
 }
 
 impl Dao {
-    /// Returns the facts about a waiting call; `None` if its user is gone. `spellings` are those of its number.
+    /// Returns the facts about a waiting call; `None` if its user is gone. `spellings` are those of all numbers that it may dial.
     ///
     /// # Errors
     ///

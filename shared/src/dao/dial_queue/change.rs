@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The fields that a client changes, and those that follow from them.
-const CHANGED: [&str; 17] = [
+const CHANGED: [&str; 18] = [
     "due_at",
     "effects_open",
     "expires_at",
@@ -24,6 +24,7 @@ const CHANGED: [&str; 17] = [
     "scheduled_at",
     "script",
     "steps",
+    "transfer_lines",
     "updated_at",
     "voice",
     "waiting_for",

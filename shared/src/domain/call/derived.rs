@@ -1,6 +1,9 @@
 //! What follows from the fields of a call: its place in a series, whether it was dialled and answered, its timeline in order.
 
-use crate::domain::{Call, CallEvent, CallId, CallStatus, DialOutcome, PhoneNumber, Script, Steps};
+use crate::domain::{
+    Call, CallEvent, CallId, CallStatus, DialOutcome, PhoneNumber, Script, StepId, Steps,
+    TransferLeg,
+};
 
 impl Call {
     /// Maximum number of events in a timeline. `events_dropped` counts the others.
@@ -87,6 +90,33 @@ impl Call {
             && self.dial_begun_at.is_none()
             && self.dial_outcome == Some(DialOutcome::Pending)
             && !self.hangup_requested
+    }
+
+    /// The leg of this transfer, if it has begun.
+    #[must_use]
+    pub fn transfer_leg(&self, step: &StepId) -> Option<&TransferLeg> {
+        self.transfers.iter().find(|leg| leg.step == *step)
+    }
+
+    /// The spellings of a number that a transfer dials.
+    #[must_use]
+    pub fn transfer_line<'a>(&'a self, to: &'a PhoneNumber) -> &'a [PhoneNumber] {
+        let stored = self.transfer_lines.iter();
+        let mut lines = stored.filter(|line| line.first() == Some(to));
+        lines.next().map_or(std::slice::from_ref(to), Vec::as_slice)
+    }
+
+    /// The longest duration of the call in seconds: `limit`, and the longest connection of its transfers, of which it has at most
+    /// one. Twilio's own maximum is four hours.
+    #[must_use]
+    pub fn time_limit(&self, limit: u32) -> u32 {
+        const TWILIOS: u32 = 14_400;
+        let transfers = self.steps.iter().flat_map(Steps::transfers);
+        let longest = transfers.map(|(_, transfer)| transfer.max_seconds).max();
+        match longest {
+            Some(seconds) => limit.saturating_add(seconds).min(limit.max(TWILIOS)),
+            None => limit,
+        }
     }
 
     /// Returns the timeline in Twilio's order: by `SequenceNumber` if there is one, then by time.

@@ -71,6 +71,8 @@ impl Call {
             answers: Vec::new(),
             unanswered: Vec::new(),
             steps_ended: false,
+            transfers: Vec::new(),
+            transfer_lines: Vec::new(),
             cut_off: false,
             events: Vec::new(),
             events_dropped: 0,
@@ -133,6 +135,15 @@ impl Call {
             lane: Some(Lane::of(priority, self.batch_id)),
             expires_at: Some(expires_at),
             answered_status: Some(202),
+            ..self
+        }
+    }
+
+    /// Gives the call the spellings of the numbers that its transfers may dial.
+    #[must_use]
+    pub fn with_transfer_lines(self, transfer_lines: Vec<Vec<PhoneNumber>>) -> Self {
+        Self {
+            transfer_lines,
             ..self
         }
     }

@@ -1,6 +1,6 @@
 //! The result of a call with steps.
 
-use crate::domain::{Action, Answer, Call, Delivery, OwnResult, Step, StepId, Then};
+use crate::domain::{Action, Answer, Call, Delivery, OwnResult, Step, StepId, Then, TransferLeg};
 
 impl Call {
     /// The result of a call with steps that has ended: an outcome from the request, or the word of an [`OwnResult`]. `None` before
@@ -21,6 +21,7 @@ impl Call {
         }
         let own = match outcome {
             Some(outcome) => return Some(outcome.as_str()),
+            None if self.transfers.iter().any(TransferLeg::was_connected) => OwnResult::Transferred,
             None if is_silent => OwnResult::NoInput,
             None if self.steps_ended || (self.cut_off && says_no_more) => OwnResult::Completed,
             None if self.cut_off || self.delivery == Some(Delivery::None) => OwnResult::Error,
@@ -39,7 +40,7 @@ impl Call {
         answers
     }
 
-    /// The continuation that the call took after an ask. `None`: none yet.
+    /// The continuation that the call took after an ask or a transfer. `None`: none yet.
     fn followed<'a>(&'a self, step: &'a Step) -> Option<&'a Then> {
         const NOTHING: &Then = &Then {
             outcome: None,
@@ -47,8 +48,13 @@ impl Call {
             goto: None,
             block: false,
         };
-        let Action::Ask(ask) = &step.action else {
-            return None;
+        let ask = match &step.action {
+            Action::Ask(ask) => ask,
+            Action::Transfer(transfer) => {
+                let leg = self.transfer_leg(step.id.as_ref()?)?;
+                return leg.has_failed().then_some(&transfer.failed);
+            }
+            Action::Say(_) | Action::HangUp => return None,
         };
         match self.accepted(step) {
             Some(answer) => Some(ask.option(&answer.digits).unwrap_or(NOTHING)),

@@ -4,6 +4,8 @@
 //! and [`Place`] the position between two documents.
 
 mod answer;
+mod leg;
+mod leg_place;
 mod names;
 mod next;
 mod place;
@@ -21,6 +23,8 @@ use deserr::{Deserr, IntoValue, Sequence, Value, ValueKind, ValuePointerRef, tak
 use serde::{Deserialize, Serialize};
 
 pub use answer::Answer;
+pub use leg::{LegStatus, TransferLeg};
+pub use leg_place::{LegEnd, LegMoment, TransferPlace};
 pub use names::{Outcome, StepId};
 pub use next::{Asking, Playing};
 pub use place::{AskPlace, Place};
@@ -61,6 +65,25 @@ impl Steps {
             Action::Ask(ask) => Some((index, ask)),
             _ => None,
         }
+    }
+
+    /// The transfer with this id, and its place.
+    #[must_use]
+    pub fn transfer(&self, id: &StepId) -> Option<(usize, &Transfer)> {
+        let index = self.position(id.as_str())?;
+        match &self.0[index].action {
+            Action::Transfer(transfer) => Some((index, transfer)),
+            _ => None,
+        }
+    }
+
+    /// The transfers, each with its place.
+    pub fn transfers(&self) -> impl Iterator<Item = (usize, &Transfer)> {
+        let steps = self.0.iter().enumerate();
+        steps.filter_map(|(index, step)| match &step.action {
+            Action::Transfer(transfer) => Some((index, transfer)),
+            _ => None,
+        })
     }
 
     /// The place of the step with this id.

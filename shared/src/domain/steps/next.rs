@@ -1,14 +1,19 @@
 //! The next document of a call with steps: at its start, after keys, after silence.
 
-use super::{Ask, AskPlace, Keys, Place, Prompt, StepId, Steps, Stretch, Then};
+use super::{
+    Ask, AskPlace, Keys, LegMoment, Place, Prompt, StepId, Steps, Stretch, Then, TransferLeg,
+    TransferPlace,
+};
 
 /// The content of one document of TwiML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Playing<'a> {
     /// The prompts, in this order.
     pub says: Vec<&'a Prompt>,
-    /// The ask at its end, which includes its question in `says`. `None`: the call ends.
+    /// The ask at its end, which includes its question in `says`. `None`: the call ends, or a transfer follows.
     pub asking: Option<Asking<'a>>,
+    /// The transfer that follows.
+    pub transfer: Option<&'a StepId>,
     /// The number of steps that have been played to their end if no key cuts this off. `None`: a key has cut something off
     /// before, or may have.
     pub played: Option<usize>,
@@ -50,9 +55,15 @@ impl Playing<'_> {
     /// The place after everything was said, and no key was pressed.
     #[must_use]
     pub fn at_end(&self) -> Place {
-        match &self.asking {
-            Some(asking) => asking.silent(self.played),
-            None => Place::End(self.played.is_some()),
+        match (&self.asking, self.transfer) {
+            (Some(asking), _) => asking.silent(self.played),
+            (None, Some(step)) => Place::Transfer(TransferPlace {
+                step: step.clone(),
+                moment: LegMoment::Dial,
+                played: self.played,
+                end: None,
+            }),
+            (None, None) => Place::End(self.played.is_some()),
         }
     }
 }
@@ -116,13 +127,29 @@ impl Steps {
         Some(repeat(vec![&ask.prompt], ask, next, place.played))
     }
 
+    /// Returns the document after the end of a leg, or `None` if there is no such transfer. After a connection, the call ends.
+    #[must_use]
+    pub fn after_transfer(&self, place: &TransferPlace, leg: &TransferLeg) -> Option<Playing<'_>> {
+        let (index, transfer) = self.transfer(&place.step)?;
+        let is_whole = place.played.is_some();
+        Some(if leg.was_connected() {
+            self.play(None, self.0.len(), is_whole)
+        } else {
+            self.follow(index, &transfer.failed, is_whole)
+        })
+    }
+
     fn follow<'a>(&'a self, index: usize, then: &'a Then, is_whole: bool) -> Playing<'a> {
         self.play(then.say.as_ref(), self.after(index, then), is_whole)
     }
 
     fn play<'a>(&'a self, first: Option<&'a Prompt>, from: usize, is_whole: bool) -> Playing<'a> {
         let Stretch {
-            says, ask, until, ..
+            says,
+            ask,
+            transfer,
+            until,
+            ..
         } = self.stretch(from);
         let question = ask.map(|(_, ask)| &ask.prompt);
         Playing {
@@ -131,6 +158,7 @@ impl Steps {
                 ask,
                 place: first_play(id, ask, from),
             }),
+            transfer,
             played: is_whole.then_some(until),
         }
     }
@@ -162,6 +190,7 @@ fn repeat<'a>(
     Playing {
         says,
         asking: Some(Asking { ask, place }),
+        transfer: None,
         played,
     }
 }

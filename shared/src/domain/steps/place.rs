@@ -1,6 +1,10 @@
 //! The place of a call in its steps. The URLs that Twilio requests carry it, so that `voice` knows it without the database.
 
-use super::{Ask, Steps, names::StepId};
+use super::{
+    Ask, Steps,
+    leg_place::{DIALLED, LEG, LegEnd, LegMoment, TransferPlace},
+    names::StepId,
+};
 
 /// The place of a call in its steps: query parameters of a voice URL that Twilio signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +13,8 @@ pub enum Place {
     Start,
     /// An ask has ended, with keys or without.
     Ask(AskPlace),
+    /// A transfer.
+    Transfer(TransferPlace),
     /// Nothing is left to say. True if everything before was certainly played to its end.
     End(bool),
     /// A later version of this service wrote the URL.
@@ -45,7 +51,7 @@ const PLAYED: &str = "end";
 
 impl Place {
     /// The names of the query parameters of a place.
-    pub const PARAMETERS: [&str; 7] = [STEP, TRY, TRIES, REPEATS, FROM, KEYS, PLAYED];
+    pub const PARAMETERS: [&str; 9] = [STEP, TRY, TRIES, REPEATS, FROM, KEYS, PLAYED, LEG, DIALLED];
 
     /// The query parameters.
     #[must_use]
@@ -53,6 +59,14 @@ impl Place {
         match self {
             Self::Start => vec![(STEP, "start".to_owned())],
             Self::Ask(ask) => ask.pairs(),
+            Self::Transfer(place) => {
+                let step = (STEP, place.step.to_string());
+                let moment = (LEG, place.moment.as_str().to_owned());
+                let played = place.played.map(|steps| (PLAYED, steps.to_string()));
+                let end = place.end.as_ref().map(|end| (DIALLED, end.to_text()));
+                let pairs = [step, moment].into_iter().chain(played).chain(end);
+                pairs.collect()
+            }
             Self::End(is_whole) => {
                 let step = (STEP, Steps::END.to_owned());
                 let played = is_whole.then(|| (PLAYED, "1".to_owned()));
@@ -72,7 +86,10 @@ impl Place {
         Some(match find(STEP)? {
             "start" => Self::Start,
             Steps::END => Self::End(find(PLAYED).is_some()),
-            step => AskPlace::read(step, find).map_or(Self::Unknown, Self::Ask),
+            step => match find(LEG) {
+                Some(moment) => transfer(step, moment, find).map_or(Self::Unknown, Self::Transfer),
+                None => AskPlace::read(step, find).map_or(Self::Unknown, Self::Ask),
+            },
         })
     }
 }
@@ -123,12 +140,8 @@ impl AskPlace {
 
     fn read<'a>(step: &str, find: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         let number = |name| find(name)?.parse().ok();
-        let step = step.parse().ok()?;
-        if Steps::RESERVED_IDS.contains(&StepId::as_str(&step)) {
-            return None;
-        }
         Some(Self {
-            step,
+            step: own_step(step)?,
             nth: number(TRY)?,
             tries: number(TRIES)?,
             repeats: number(REPEATS)?.min(Self::MAX_PLAYS),
@@ -137,4 +150,23 @@ impl AskPlace {
             played: find(PLAYED).and_then(|steps| steps.parse().ok()),
         })
     }
+}
+
+/// The id of a step, which is none of the places with names of their own.
+fn own_step(text: &str) -> Option<StepId> {
+    let step: StepId = text.parse().ok()?;
+    (!Steps::RESERVED_IDS.contains(&step.as_str())).then_some(step)
+}
+
+fn transfer<'a>(
+    step: &str,
+    moment: &str,
+    find: impl Fn(&str) -> Option<&'a str>,
+) -> Option<TransferPlace> {
+    Some(TransferPlace {
+        step: own_step(step)?,
+        moment: LegMoment::of(moment)?,
+        played: find(PLAYED).and_then(|steps| steps.parse().ok()),
+        end: find(DIALLED).and_then(LegEnd::of_text),
+    })
 }

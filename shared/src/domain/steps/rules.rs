@@ -3,7 +3,7 @@
 use super::{
     OwnResult, Steps,
     prompt::{Part, Prompt, Words},
-    step::{Action, Step, Then},
+    step::{Step, Then},
 };
 use crate::domain::{Ssml, SsmlNode};
 
@@ -110,9 +110,6 @@ fn check_then(
 /// Refuses what this version can't do.
 fn check_available(at: usize, step: &Step, faults: &mut Vec<StepFault>) {
     const UNAVAILABLE: &str = "is not available yet";
-    if matches!(step.action, Action::Transfer(_)) {
-        faults.push(StepFault::of(at, &["transfer"], UNAVAILABLE));
-    }
     for (path, then) in step.thens() {
         if then.block {
             let path = [&path[..], &["block"]].concat();

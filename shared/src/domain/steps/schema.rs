@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-/// One step of a call. It has exactly one of `say`, `ask` and `hang_up`.
+/// One step of a call. It has exactly one of `say`, `ask`, `transfer` and `hang_up`.
 #[derive(ToSchema)]
 #[schema(as = Step, example = json!({
     "id": "confirm",
@@ -22,7 +22,7 @@ use utoipa::{
     },
 }))]
 pub(crate) struct StepBody {
-    /// Name of the step. An `ask` must have one.
+    /// Name of the step. An `ask` and a `transfer` must have one.
     #[schema(
         required = false,
         nullable = false,
@@ -69,6 +69,9 @@ pub(crate) struct StepBody {
     /// Continuation after the last try of an `ask` without an answer. Default: the next step.
     #[schema(required = false, nullable = false)]
     no_input: Option<ThenBody>,
+    /// Connects the person with another number. Both talk until one hangs up; then the call ends.
+    #[schema(required = false, nullable = false)]
+    transfer: Option<TransferBody>,
     /// Ends the call.
     #[schema(required = false, nullable = false, example = true)]
     hang_up: Option<bool>,
@@ -97,6 +100,31 @@ struct ThenBody {
         example = "end"
     )]
     goto: Option<String>,
+}
+
+/// Connection with another number.
+#[derive(ToSchema)]
+#[schema(as = Transfer, example = json!({"to": "+12125550199", "whisper": "A customer is on the line. Press 1 to talk.", "failed": {"say": "Nobody can talk now."}}))]
+struct TransferBody {
+    /// Number to connect with, in E.164 format. The calling rules apply to it.
+    #[schema(example = "+12125550199")]
+    to: String,
+    /// Words for the other party before the connection. They must ask it to press 1, because any other key or silence ends the
+    /// transfer. Default: English words; so a call in another language needs a `whisper`.
+    #[schema(required = false, nullable = false)]
+    whisper: Option<PromptBody>,
+    /// The longest connection in seconds. Default: 1800.
+    #[schema(
+        required = false,
+        nullable = false,
+        minimum = 60,
+        maximum = 3600,
+        example = 1800
+    )]
+    max_seconds: Option<u32>,
+    /// Continuation without a connection. Default: the next step.
+    #[schema(required = false, nullable = false)]
+    failed: Option<ThenBody>,
 }
 
 /// Words: a text, a part, or up to eight of them. Responses have a list of parts.

@@ -131,6 +131,10 @@ impl Ask {
 impl Transfer {
     /// The longest connection by default, in seconds.
     pub const DEFAULT_MAX_SECONDS: u32 = 1_800;
+    /// The ring time of the other number, in seconds. Twilio adds five.
+    pub const RING_SECONDS: u32 = 25;
+    /// The key that the other party presses to be connected.
+    pub const ACCEPT_KEY: &str = "1";
 }
 
 impl Step {

@@ -7,8 +7,10 @@ use super::{Action, Ask, Prompt, StepId, Steps};
 pub struct Stretch<'a> {
     /// The prompts before the ask.
     pub says: Vec<&'a Prompt>,
-    /// The ask at its end. `None`: the call ends.
+    /// The ask at its end. `None`: the call ends, or a transfer follows.
     pub ask: Option<(&'a StepId, &'a Ask)>,
+    /// The transfer at its end.
+    pub transfer: Option<&'a StepId>,
     /// The place of its first step.
     pub from: usize,
     /// The place after its last step.
@@ -22,6 +24,7 @@ impl Steps {
         let mut stretch = Stretch {
             says: Vec::new(),
             ask: None,
+            transfer: None,
             from,
             until: from,
         };
@@ -33,8 +36,11 @@ impl Steps {
                     stretch.ask = step.id.as_ref().map(|id| (id, ask));
                     break;
                 }
-                // Requests can't have a transfer yet.
-                Action::HangUp | Action::Transfer(_) => break,
+                Action::Transfer(_) => {
+                    stretch.transfer = step.id.as_ref();
+                    break;
+                }
+                Action::HangUp => break,
             }
         }
         stretch

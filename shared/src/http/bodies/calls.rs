@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{AnswerBody, RetryBody};
+use super::{AnswerBody, RetryBody, TransferLegBody};
 use crate::domain::{
     Attempts, Call, CallEvent, CallStatus, Delivery, DialOutcome, EventSource, MachineDetection,
     Priority, StepBody, Steps, WaitingFor, rfc3339,
@@ -80,8 +80,11 @@ pub struct CallBody {
     /// Keys that the person pressed, in the order of the steps.
     #[schema(example = json!([]))]
     pub answers: Vec<AnswerBody>,
-    /// Result of a call with steps that has ended: an `outcome` of its steps, or `completed`, `no_input`, `hung_up`, `not_reached`
-    /// or `error`. Null before the end, and for a call with a script.
+    /// Legs of its transfers, by the time at which they began.
+    #[schema(example = json!([]))]
+    pub transfers: Vec<TransferLegBody>,
+    /// Result of a call with steps that has ended: an `outcome` of its steps, or `transferred`, `completed`, `no_input`, `hung_up`,
+    /// `not_reached` or `error`. Null before the end, and for a call with a script.
     #[schema(example = json!(null))]
     pub result: Option<String>,
     /// Twilio's error code, if the call failed with one.
@@ -164,6 +167,7 @@ impl From<Call> for CallBody {
                 .into_iter()
                 .map(AnswerBody::from)
                 .collect(),
+            transfers: call.transfers.iter().map(TransferLegBody::from).collect(),
             result: call.result().map(str::to_owned),
             script: call.own_script().map(|it| it.as_str().to_owned()),
             attempts: attempts.map(|attempts| attempts.dialled),

@@ -7,6 +7,7 @@ mod call_lists;
 mod calls;
 mod recordings;
 mod retries;
+mod transfers;
 mod users;
 
 pub use answers::AnswerBody;
@@ -18,4 +19,5 @@ pub use call_lists::{CallList, CallPage};
 pub use calls::{CallBody, EventBody};
 pub use recordings::{MediaBody, RecordingBody, RecordingList};
 pub use retries::RetryBody;
+pub use transfers::TransferLegBody;
 pub use users::{UserBody, UserList};

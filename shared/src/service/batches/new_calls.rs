@@ -84,8 +84,11 @@ impl Batches {
             return Ok(None);
         };
         let blocked = &facts.blocked;
-        let mut spellings = line.spellings().iter();
-        facts.callee.blocked_as = spellings.find(|it| blocked.contains(it)).cloned();
+        let spellings = line.spellings().iter();
+        facts.callee.blocked = spellings
+            .filter(|it| blocked.contains(it))
+            .cloned()
+            .collect();
         self.rules.check_permanent(line, &facts.callee)?;
         let Ok(zone) = &entry.recipient.time_zone else {
             return Ok(None);

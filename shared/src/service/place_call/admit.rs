@@ -18,7 +18,7 @@ use crate::{
         Call, CallRefusal, Idempotency, NewCall, OutboundCallRequest, Pace, PhoneNumber,
         RefusalCode, WaitingFor,
     },
-    service::rules::{Line, Rules},
+    service::rules::{Line, Rules, looked_up, transfer_lines},
 };
 
 /// Time that a request may wait for Twilio after it begins to dial: longer than a function may run.
@@ -96,6 +96,11 @@ impl Admission {
         let steps = request.steps.as_ref();
         check_words(&self.scheduler.rules, steps, voice, language)?;
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
+        let (steps, speech) = (request.steps.as_ref(), (voice, language));
+        self.scheduler
+            .rules
+            .check_transfers(steps, &line, &callee, speech)?;
+        let transfer_lines = transfer_lines(steps);
         let priority = request.priority;
         let call = Call::new(NewCall {
             request,
@@ -110,6 +115,7 @@ impl Admission {
                 None => DIAL_DEADLINE,
             },
         })
+        .with_transfer_lines(transfer_lines)
         .with_retry(schedule.retry);
         tracing::Span::current().record("call_id", tracing::field::display(call.call_id));
         if !schedule.is_now {
@@ -205,7 +211,10 @@ impl Admission {
         line: &Line,
     ) -> Result<Option<Callee>, DaoError> {
         match request.user_id.parse() {
-            Ok(user_id) => self.dao.get_callee(user_id, line.spellings()).await,
+            Ok(user_id) => {
+                let numbers = looked_up(line, request.steps.as_ref());
+                self.dao.get_callee(user_id, &numbers).await
+            }
             Err(_) => Ok(None),
         }
     }

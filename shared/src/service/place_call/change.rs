@@ -16,7 +16,7 @@ use crate::{
         Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, OutsideCallingHours, Priority,
         RequestedTime, Retry, Timing, UserId, WaitingFor,
     },
-    service::rules::Line,
+    service::rules::{Line, looked_up, transfer_lines},
 };
 
 /// Number of times that a change is tried again after another change came first.
@@ -43,7 +43,9 @@ impl CallPlacer {
             let line = Line::of(&call.to_number);
             let user: Option<UserId> = call.user_id.parse().ok();
             let user = user.ok_or(PlaceCallError::UserNotFound)?;
-            let callee = within(deadline, dao.get_callee(user, line.spellings())).await?;
+            let steps = update.steps.0.as_ref().or(call.steps.as_ref());
+            let numbers = looked_up(&line, steps);
+            let callee = within(deadline, dao.get_callee(user, &numbers)).await?;
             let callee = callee.ok_or(PlaceCallError::UserNotFound)?;
             let changed = self.admission.changed(call, update, &line, &callee)?;
             if within(deadline, dao.change_waiting_call(&read, &changed)).await? {
@@ -100,6 +102,11 @@ impl Admission {
         let steps = changed.steps.as_ref();
         check_words(&self.scheduler.rules, steps, voice, language)?;
         self.scheduler.rules.check_permanent(line, callee)?;
+        let (steps, speech) = (changed.steps.as_ref(), (voice, language));
+        self.scheduler
+            .rules
+            .check_transfers(steps, line, callee, speech)?;
+        let transfer_lines = transfer_lines(steps);
         let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());
         let waits = update.outside_calling_hours.0 != Some(OutsideCallingHours::Refuse);
         let opens = if times.moves || times.moves_end {
@@ -144,6 +151,7 @@ impl Admission {
             retry,
             lease_id: None,
             lease_until: None,
+            transfer_lines,
             updated_at: now,
             ..changed
         })

@@ -47,6 +47,8 @@ pub(super) fn after(previous: &Call, retry: &Retry, due_at: DateTime, now: DateT
         answers: Vec::new(),
         unanswered: Vec::new(),
         steps_ended: false,
+        transfers: Vec::new(),
+        transfer_lines: previous.transfer_lines.clone(),
         cut_off: false,
         events: Vec::new(),
         events_dropped: 0,

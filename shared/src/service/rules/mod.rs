@@ -8,6 +8,7 @@ mod speech;
 mod temporary;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 use std::sync::OnceLock;
 
@@ -15,7 +16,11 @@ use chrono::{DateTime, Utc};
 use rlibphonenumber::Region;
 
 use self::{hours::Hours, numbering_plan::PlanEntry, speech::SpeechRules};
-pub use self::{line::Line, numbering_plan::country_of};
+pub use self::{
+    line::Line,
+    numbering_plan::country_of,
+    transfers::{looked_up, transfer_lines},
+};
 use crate::{
     config::{CallConfig, ConfigError},
     dao::Callee,
@@ -196,11 +201,11 @@ impl Rules {
 
     fn check_block_list(&self, line: &Line, callee: &Callee) -> Result<(), CallRefusal> {
         let configured = self.block_list();
-        let configured = line
-            .spellings()
-            .iter()
-            .find(|spelling| configured.contains(spelling));
-        let Some(spelling) = callee.blocked_as.as_ref().or(configured) else {
+        let is_blocked = |numbers: &[PhoneNumber]| {
+            let mut spellings = line.spellings().iter();
+            spellings.find(|spelling| numbers.contains(spelling))
+        };
+        let Some(spelling) = is_blocked(&callee.blocked).or_else(|| is_blocked(configured)) else {
             return Ok(());
         };
         let message = if spelling == line.number() {

@@ -39,7 +39,7 @@ pub(super) fn callee(time_zone: Option<&str>) -> Callee {
             created_at: now,
             updated_at: now,
         },
-        blocked_as: None,
+        blocked: Vec::new(),
         dialing: DialingSwitch {
             on: true,
             since: None,
@@ -202,7 +202,7 @@ fn configured_and_stored_blocked_numbers_are_refused() {
         assert_eq!(code_of(&rules, number), expected, "{number}");
     }
     let mut stored = callee(None);
-    stored.blocked_as = Some("+12125550123".parse().unwrap());
+    stored.blocked = vec!["+12125550123".parse().unwrap()];
     let refused = rules.check(&line("+12125550123"), &stored, Utc::now());
     assert_eq!(code_of_error(refused.unwrap_err()), "number_blocked");
 }
@@ -232,7 +232,7 @@ fn invalid_configured_number_blocks_its_correction() {
 fn permanent_refusals_come_before_temporary_ones() {
     let rules = rules(&[("CALLING_HOURS", "08:00-21:00")]);
     let mut callee = callee(None);
-    callee.blocked_as = Some("+12125550123".parse().unwrap());
+    callee.blocked = vec!["+12125550123".parse().unwrap()];
     callee.dialing.on = false;
     let night: DateTime<Utc> = "2026-06-01T03:00:00Z".parse().unwrap();
     let expect = |callee: &Callee, to: &str, code| {
@@ -241,7 +241,7 @@ fn permanent_refusals_come_before_temporary_ones() {
     };
     expect(&callee, "+19002345678", "number_type_not_allowed");
     expect(&callee, "+12125550123", "number_blocked");
-    callee.blocked_as = None;
+    callee.blocked.clear();
     expect(&callee, "+12125550123", "dialing_off");
     callee.dialing.on = true;
     expect(&callee, "+12125550123", "outside_calling_hours");

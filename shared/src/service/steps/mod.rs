@@ -4,15 +4,17 @@
 //! gets the same one.
 
 mod render;
+mod transfer;
 
 use bson::DateTime;
 
 use crate::{
     dao::{Dao, DaoError, StepEvent, VoiceLookup},
-    domain::{Answer, Ask, AskPlace, Call, CallId, CallSid, Place, Playing},
+    domain::{Answer, Ask, AskPlace, Call, CallId, CallSid, Place, Playing, TransferLeg},
 };
 
 pub use render::render;
+pub use transfer::{connect, dial, whisper};
 
 /// Stores the event in a request at this place of a call, and returns the call.
 ///
@@ -40,6 +42,10 @@ pub fn event(place: &Place, keys: Option<&str>, at: DateTime) -> Option<StepEven
     let ask = match place {
         Place::Start => return Some(StepEvent::Started),
         Place::End(is_whole) => return Some(StepEvent::Ended(*is_whole)),
+        Place::Transfer(place) => {
+            let leg = place.end.as_ref()?.to_leg(&place.step);
+            return Some(StepEvent::Transfer(TransferLeg { at, ..leg }));
+        }
         Place::Unknown => return None,
         Place::Ask(ask) => ask,
     };
@@ -69,7 +75,7 @@ pub fn playing<'a>(call: &'a Call, place: &Place, keys: Option<&str>) -> Option<
             Some(keys) => steps.after_keys(ask, stored_keys(call, ask).unwrap_or(keys)),
             None => steps.after_silence(ask),
         },
-        Place::End(_) | Place::Unknown => None,
+        Place::End(_) | Place::Unknown | Place::Transfer(_) => None,
     }
 }
 

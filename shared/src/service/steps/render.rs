@@ -40,7 +40,7 @@ pub fn render(playing: &Playing<'_>, url: &str, speech: &Speech, notice: Option<
     response(verbs.into_iter().chain([redirect]))
 }
 
-fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
+pub(super) fn spoken(prompt: &Prompt, speech: &Speech) -> Vec<Element<'static>> {
     prompt
         .parts()
         .iter()
@@ -62,7 +62,7 @@ fn part_says(part: &Part, speech: &Speech) -> Vec<Element<'static>> {
     }
 }
 
-fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {
+pub(super) fn says(text: &str, speech: &Speech) -> Vec<Element<'static>> {
     let (voice, language) = (speech.voice.as_str(), speech.language.as_str());
     say(text, voice, language)
 }

@@ -195,7 +195,7 @@ fn permanent_and_temporary_rules_are_separate() {
     let refused = temporary(&callee, NEW_YORK).unwrap_err();
     assert_eq!(code_of_error(refused), "dialing_off");
     callee.dialing.on = true;
-    callee.blocked_as = Some(NEW_YORK.parse().unwrap());
+    callee.blocked = vec![NEW_YORK.parse().unwrap()];
     let refused = temporary(&callee, NEW_YORK).unwrap_err();
     assert_eq!(code_of_error(refused), "outside_calling_hours");
     let refused = rules.check_permanent(&line(NEW_YORK), &callee).unwrap_err();
