@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { FEW, callApi, fact, newCall, newUser, open, overflow, rowOf, signedIn, violations } from "./support.mjs";
+import { FEW, callApi, fact, fillCall, newCall, newUser, open, overflow, rowOf, signedIn, violations } from "./support.mjs";
 
 /** A simulated phone that presses 1 at every question, and one that presses 9 first. */
 const PRESSES_1 = "+12125550106";
 const PRESSES_9_FIRST = "+12125550114";
+const MACHINE = "+12125550104";
 const CONFIRM = { id: "confirm", ask: "Press 1 to confirm.", options: { 1: { outcome: "confirmed", say: "Thank you." } } };
 
 /** Opens the form for a call with steps. */
@@ -129,6 +130,22 @@ test("a transfer connects the person with another number", signedIn(FEW, async (
   await page.locator('.badge[data-status="completed"]').waitFor();
   await page.getByText("Transfer to •••• 0106").waitFor();
   assert.equal(await fact(page, "Result"), "Transferred");
+}));
+
+test("a message is left on an answering machine", signedIn(FEW, async (page) => {
+  const dialog = await fillCall(page, await newUser(FEW), "Hello! This is the dentist.");
+  await dialog.getByLabel("Number").fill(MACHINE);
+  await dialog.getByText("Voice, language, answering machines").click();
+  await dialog.getByLabel("If an answering machine answers").selectOption("leave_message");
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await dialog.getByLabel("Message for the machine", { exact: true }).and(dialog.locator("[aria-invalid]")).waitFor();
+  await dialog.getByLabel("Message for the machine", { exact: true }).fill("This is the dentist. Please call us back.");
+  await dialog.getByRole("button", { name: "Place call" }).click();
+  await page.getByRole("heading", { name: "Call to" }).waitFor();
+  await page.locator('.badge[data-status="completed"]').waitFor();
+  await page.locator(".subtitle").getByText("Message left").waitFor();
+  await page.getByText("This is the dentist. Please call us back.").waitFor();
+  assert.equal(await fact(page, "Answering machines"), "leave a message");
 }));
 
 test("a wrong key is no answer, and silence has words of its own", signedIn(FEW, async (page) => {

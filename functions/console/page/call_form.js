@@ -9,6 +9,7 @@ import { personField } from "./person_field.js";
 import { retryFields } from "./retry_fields.js";
 import { stepsFields } from "./steps_fields.js";
 import { expiryField, hoursField, priorityField, whenFields } from "./time_fields.js";
+import { voicemailFields } from "./voicemail_fields.js";
 
 /** Says what becomes of a placed call. */
 function placed(call) {
@@ -55,7 +56,7 @@ export function placeCall(user) {
   };
   kind.control.addEventListener("change", showKind);
   showKind();
-  const speech = speechFields();
+  const speech = speechFields(voicemailFields());
   const time = whenFields("Call");
   const expiry = expiryField("The call is not dialled at this time or later. Default: a day after its first allowed minute.");
   const priority = priorityField();

@@ -10,6 +10,7 @@ const REASONS = [
   ["no-answer", "No answer"],
   ["failed", "Failed"],
   ["voicemail", "Voicemail"],
+  ["no_input", "No key"],
 ];
 const NONE = { max_attempts: 1, on: ["busy", "no-answer", "failed"], delays_seconds: [300, 3_600] };
 

@@ -78,6 +78,7 @@ const FILES: &[(&str, &str, &[u8])] = &files! {
     SCRIPT "transcript.js"
     SCRIPT "user_form.js"
     SCRIPT "users.js"
+    SCRIPT "voicemail_fields.js"
 };
 
 /// The page and its files, with their tags.

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from caller import BUSY, HUMAN, PRESSES_ONE, STAYS_SILENT
+from caller import BUSY, HUMAN, MACHINE, PRESSES_ONE, STAYS_SILENT
 from local_stack import LocalStack
 from rebuild import canonical, has_node, with_node, with_python
 
@@ -30,6 +30,8 @@ CALLS = [
     (STAYS_SILENT, {"steps": [{**ASK, "tries": 2, "no_input": {"say": NASTY, "goto": "end"}}]}),
     (HUMAN, {"steps": [{"id": "agent", "transfer": {"to": PRESSES_ONE, "max_seconds": 60, "whisper": NASTY}}]}),
     (HUMAN, {"steps": [{"id": "agent", "transfer": {"to": BUSY, "failed": {"say": NASTY}}}]}),
+    (MACHINE, {"script": "Hello!", "voicemail": {"action": "leave_message", "message": NASTY}}),
+    (MACHINE, {"steps": [ASK], "voicemail": {"action": "hang_up"}}),
     ("+12125550114", {"steps": [ASK]}),
     ("+12125550115", {"steps": [ASK]}),
     ("+12125550116", {"steps": [{"id": "pin", "ask": "Your number?", "max_digits": 20}, ASK]}),
