@@ -169,7 +169,7 @@ async fn webhook_concurrent_with_the_response_is_kept() {
             let ringing = callback(&sid, CallStatus::Ringing, 1);
             let accepted = accepted(&sid);
             let (told, applied, wished) = tokio::join!(
-                dao.record_dial(&call, &accepted, Some(201)),
+                Box::pin(dao.record_dial(&call, &accepted, Some(201))),
                 dao.apply_status(Some(call.call_id), &ringing),
                 dao.request_hangup(call.call_id),
             );
