@@ -73,6 +73,13 @@ impl StepRequest {
         self.keys.as_deref()
     }
 
+    /// Returns true if the response before this request was a redirect to its own place.
+    pub(crate) fn is_redirected(&self) -> bool {
+        query_pairs(&self.url)
+            .iter()
+            .any(|(name, _)| name == twilio::RETRY)
+    }
+
     /// Returns true if the keys ask for no further calls.
     pub(crate) fn opts_out(&self) -> bool {
         self.opts_out

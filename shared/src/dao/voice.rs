@@ -78,6 +78,8 @@ impl Dao {
     /// Stores `delivery: none` on the call with this `call_id` or, without such a call, with this `CallSid`. Does nothing if a
     /// delivery is stored already, or if the call has another `CallSid`. Never changes the status.
     ///
+    /// If `is_certain`, it replaces `started` in a call without any later event: `voice` stored that, but its response was a redirect.
+    ///
     /// # Errors
     ///
     /// Any [`DaoError`]. Both look-ups together have the time of one.
@@ -85,16 +87,18 @@ impl Dao {
         &self,
         id: Option<CallId>,
         sid: Option<&CallSid>,
+        is_certain: bool,
     ) -> Result<Applied, DaoError> {
+        let stages = undelivered(sid, is_certain);
         with_deadline(async {
             if let Some(id) = id {
-                let applied = self.apply(by_id(id), sid, undelivered(sid)).await?;
+                let applied = self.apply(by_id(id), sid, stages.clone()).await?;
                 if applied != Applied::UnknownCall {
                     return Ok(applied);
                 }
             }
             match sid {
-                Some(known) => self.apply(by_sid(known), sid, undelivered(sid)).await,
+                Some(known) => self.apply(by_sid(known), sid, stages.clone()).await,
                 None => Ok(Applied::UnknownCall),
             }
         })
@@ -104,11 +108,25 @@ impl Dao {
 
 /// The stages that store `delivery: none`. The first one stores the `CallSid`, so that an apology in one of Twilio's calls is not
 /// recorded for another.
-fn undelivered(sid: Option<&CallSid>) -> Vec<Document> {
+fn undelivered(sid: Option<&CallSid>, is_certain: bool) -> Vec<Document> {
     let is_unknown = bson!({ "$eq": [{ "$ifNull": ["$delivery", ""] }, ""] });
+    let is_empty = |field: &str| bson!({ "$eq": [{ "$ifNull": [field, []] }, []] });
+    let has_only_started = bson!({ "$and": [
+        { "$eq": ["$delivery", Delivery::Started.as_str()] },
+        is_empty("$answers"),
+        is_empty("$unanswered"),
+        is_empty("$transfers"),
+        { "$ne": ["$steps_ended", true] },
+        { "$ne": ["$opted_out", true] },
+    ] });
+    let is_news = if is_certain {
+        bson!({ "$or": [is_unknown, has_only_started] })
+    } else {
+        is_unknown
+    };
     let applies = match sid {
-        Some(sid) => bson!({ "$and": [is_unknown, goes_by(sid)] }),
-        None => is_unknown,
+        Some(sid) => bson!({ "$and": [is_news, goes_by(sid)] }),
+        None => is_news,
     };
     let change = |then: Bson, otherwise: &str| if_else(applies.clone(), then, otherwise);
     let mut changes = doc! {

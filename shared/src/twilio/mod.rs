@@ -28,6 +28,6 @@ pub use twiml::{
     wait_and_redirect,
 };
 pub use webhook_url::{
-    LANGUAGE, PRESSED, answer_time, live_step, opt_out_key, plays_audio, step_retry, step_url,
-    transfer_retry, voice_retry, with_answer_time, with_opt_out, without_audio,
+    LANGUAGE, PRESSED, RETRY, answer_time, live_step, opt_out_key, plays_audio, step_retry,
+    step_url, transfer_retry, voice_retry, with_answer_time, with_opt_out, without_audio,
 };

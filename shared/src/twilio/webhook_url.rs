@@ -14,7 +14,7 @@ const STEP_OVERRIDES: &str = "#rc=1&ct=1500&rt=4000&tt=9000";
 /// The query parameter of the fallback URL.
 const FALLBACK: &str = "fallback";
 /// The query parameter that counts a voice request's redirects to its own URL.
-const RETRY: &str = "retry";
+pub const RETRY: &str = "retry";
 /// The query parameter with the time of the answer: seconds since 1970, UTC.
 const ANSWERED: &str = "answered_at";
 /// The query parameter with the keys of the request before a redirect, which does not repeat them.

@@ -215,8 +215,13 @@ impl WebhookApplier {
                 has_effects = outcome.has_effects;
                 (outcome.applied, false)
             }
-            WebhookEvent::Undelivered(sid) => {
-                (self.dao.record_undelivered(id, sid.as_ref()).await?, false)
+            WebhookEvent::Undelivered {
+                call_sid,
+                is_certain,
+            } => {
+                let sid = call_sid.as_ref();
+                let recorded = self.dao.record_undelivered(id, sid, *is_certain);
+                (recorded.await?, false)
             }
             WebhookEvent::Step(sid, events) => (self.apply_steps(id, sid, events).await?, false),
         };

@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::HashMap, str::FromStr};
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
 
+use super::queue::INSTEAD_OF_ALL;
 use crate::{
     config::WebhookKind,
     dao::StepEvent,
@@ -58,8 +59,13 @@ pub enum WebhookEvent {
     Recording(RecordingUpdate),
     /// The result of machine detection in the background.
     Machine(MachineVerdict),
-    /// An apology that a person heard instead of the script, with the `CallSid` if it is known.
-    Undelivered(Option<CallSid>),
+    /// An apology that a person heard instead of the script.
+    Undelivered {
+        /// The `CallSid`, if it is known.
+        call_sid: Option<CallSid>,
+        /// True if the person certainly heard nothing else.
+        is_certain: bool,
+    },
     /// Events of a call with steps.
     Step(CallSid, Vec<StepEvent>),
 }
@@ -80,7 +86,10 @@ impl WebhookEvent {
             WebhookTopic::Status => Self::Status(parse_status(form, token, received_at)?),
             WebhookTopic::Recording => Self::Recording(parse_recording(form)?),
             WebhookTopic::Machine => Self::Machine(parse_machine(form)?),
-            WebhookTopic::Undelivered => Self::Undelivered(parse_voice(form).ok()),
+            WebhookTopic::Undelivered => Self::Undelivered {
+                call_sid: parse_voice(form).ok(),
+                is_certain: form_pairs(form).any(|(name, _)| name == INSTEAD_OF_ALL),
+            },
             WebhookTopic::Step => parse_step(form, received_at)?,
         })
     }
@@ -92,7 +101,7 @@ impl WebhookEvent {
             Self::Status(update) => Some(&update.call_sid),
             Self::Recording(update) => Some(&update.call_sid),
             Self::Machine(verdict) => Some(&verdict.call_sid),
-            Self::Undelivered(sid) => sid.as_ref(),
+            Self::Undelivered { call_sid, .. } => call_sid.as_ref(),
             Self::Step(sid, _) => Some(sid),
         }
     }

@@ -27,6 +27,9 @@ pub enum StepEnd {
     OptedOut,
 }
 
+/// The field of [`QueuedWebhook::instead_of_all`].
+pub(super) const INSTEAD_OF_ALL: &str = "InsteadOfAll";
+
 /// A webhook in the queue, whose signature was checked: a JSON object.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedWebhook {
@@ -76,6 +79,13 @@ impl QueuedWebhook {
             received_at: DateTime::now().timestamp_millis(),
             request_id,
         }
+    }
+
+    /// Adds that the person certainly heard nothing else: all responses before the apology were redirects.
+    #[must_use]
+    pub fn instead_of_all(self) -> Self {
+        let form = format!("{}&{INSTEAD_OF_ALL}=true", self.form);
+        Self { form, ..self }
     }
 
     /// Returns the message with an event of a call with steps: its place, and the keys that were pressed there. `end` says

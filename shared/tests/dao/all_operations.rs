@@ -103,8 +103,12 @@ async fn of_calls(dao: &Dao, call: &Call) {
     }
     dao.record_call_sid(id, &sid).await.unwrap();
     dao.look_up_for_voice(Some(id), &sid).await.unwrap();
-    dao.record_undelivered(Some(id), Some(&sid)).await.unwrap();
-    dao.record_undelivered(None, Some(&sid)).await.unwrap();
+    for is_certain in [false, true] {
+        let undelivered = dao.record_undelivered(Some(id), Some(&sid), is_certain);
+        undelivered.await.unwrap();
+    }
+    let undelivered = dao.record_undelivered(None, Some(&sid), false);
+    undelivered.await.unwrap();
     let verdict = MachineVerdict {
         call_sid: sid.clone(),
         answered_by: "machine_end_beep".to_owned(),

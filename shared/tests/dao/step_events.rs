@@ -185,7 +185,7 @@ async fn event_of_another_call_of_twilio_changes_nothing() {
 async fn delivery_never_becomes_less() {
     with_dao(async |dao| {
         let (call, sid) = (stored(dao).await, sid());
-        dao.record_undelivered(Some(call.call_id), Some(&sid))
+        dao.record_undelivered(Some(call.call_id), Some(&sid), false)
             .await
             .unwrap();
         for (event, delivery) in [
@@ -197,11 +197,32 @@ async fn delivery_never_becomes_less() {
             let read = record(dao, &call, &sid, &event).await;
             assert_eq!(read.delivery, Some(delivery), "{event:?}");
         }
-        dao.record_undelivered(Some(call.call_id), Some(&sid))
+        dao.record_undelivered(Some(call.call_id), Some(&sid), false)
             .await
             .unwrap();
         let read = dao.get_call(call.call_id).await.unwrap().unwrap();
         assert_eq!(read.delivery, Some(Delivery::Full));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn apology_after_redirects_replaces_a_start_that_nobody_heard() {
+    with_dao(async |dao| {
+        for (event, is_certain, delivery) in [
+            (StepEvent::Started, false, Delivery::Started),
+            (StepEvent::Started, true, Delivery::None),
+            (answered("a", 1, "1", 5, false), true, Delivery::Started),
+            (StepEvent::Ended(false), true, Delivery::Started),
+            (StepEvent::Ended(true), true, Delivery::Full),
+        ] {
+            let (call, sid) = (stored(dao).await, sid());
+            record(dao, &call, &sid, &event).await;
+            let recording = dao.record_undelivered(Some(call.call_id), Some(&sid), is_certain);
+            recording.await.unwrap();
+            let read = dao.get_call(call.call_id).await.unwrap().unwrap();
+            assert_eq!(read.delivery, Some(delivery), "{event:?} {is_certain}");
+        }
     })
     .await;
 }
