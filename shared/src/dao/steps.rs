@@ -124,9 +124,12 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
             (field, if_else(applies.clone(), value, stored))
         })
         .collect();
-    // The decision about a next attempt did not know of this event.
-    let has_ended = bson!({ "$eq": ["$status_rank", CallStatus::ENDED_RANK] });
-    changes.extend(note_end(bson!({ "$and": [applies, has_ended] }), "$status"));
+    // An opt-out has an effect of its own, which also ends the next attempt.
+    if !matches!(event, StepEvent::OptedOut(_)) {
+        // The decision about a next attempt did not know of this event.
+        let has_ended = bson!({ "$eq": ["$status_rank", CallStatus::ENDED_RANK] });
+        changes.extend(note_end(bson!({ "$and": [applies, has_ended] }), "$status"));
+    }
     Ok(vec![learn_sid_stage(sid), doc! { "$set": changes }])
 }
 
