@@ -29,17 +29,23 @@ pub fn speakers<'a>(
         channel.own += share.own;
         channel.all += share.all;
     }
-    let ours = our_channel(&channels);
-    let speaker = |sentence: &HeardSentence| match ours {
-        None => Speaker::Unknown,
-        Some(ours) if others_on_line => {
-            let share = Share::of(&own, &sentence.text);
-            if ours == sentence.channel && share.all > 0 && share.ratio() >= OURS_FROM {
+    if others_on_line {
+        // Another person's words may be on our channel.
+        let most = channels.iter().max_by_key(|(_, share)| share.own);
+        let most = most.map(|(&channel, _)| channel);
+        let speaker = |sentence: &HeardSentence| {
+            let is_ours = Share::of(&own, &sentence.text).is_ours();
+            if is_ours && most == Some(sentence.channel) {
                 Speaker::Outdial
             } else {
                 Speaker::Unknown
             }
-        }
+        };
+        return heard.iter().map(speaker).collect();
+    }
+    let ours = our_channel(&channels);
+    let speaker = |sentence: &HeardSentence| match ours {
+        None => Speaker::Unknown,
         Some(ours) if ours == sentence.channel => Speaker::Outdial,
         Some(_) => Speaker::Callee,
     };
@@ -63,6 +69,10 @@ impl Share {
         share
     }
 
+    fn is_ours(self) -> bool {
+        self.all >= WORDS_MIN && self.ratio() >= OURS_FROM
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "counts of words are small")]
     fn ratio(self) -> f64 {
         self.own as f64 / self.all.max(1) as f64
@@ -76,8 +86,7 @@ fn our_channel(channels: &BTreeMap<i64, Share>) -> Option<i64> {
         .max_by(|(_, one), (_, other)| one.ratio().total_cmp(&other.ratio()))?;
     let mut others = channels.iter().filter(|(channel, _)| **channel != ours);
     let is_apart = others.all(|(_, other)| share.ratio() - other.ratio() >= APART);
-    let is_ours = share.all >= WORDS_MIN && share.ratio() >= OURS_FROM;
-    (is_ours && is_apart && channels.len() <= 2).then_some(ours)
+    (share.is_ours() && is_apart && channels.len() <= 2).then_some(ours)
 }
 
 /// The words of a text in lower case, without punctuation.
