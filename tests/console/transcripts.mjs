@@ -18,7 +18,7 @@ test("the transcript says who said what, and a click plays from there", signedIn
   const transcript = page.getByRole("region", { name: "Transcript" });
   const sentence = transcript.getByRole("button", { name: "Yes, that works for me." });
   await sentence.waitFor();
-  const item = transcript.locator("li", { has: sentence });
+  const item = transcript.locator("li", { has: page.getByRole("button", { name: "Yes, that works for me." }) });
   assert.equal(await item.getAttribute("data-speaker"), "callee");
   assert.equal(await transcript.locator("li").first().getAttribute("data-speaker"), "outdial");
   await page.locator(".wave[data-drawn]").waitFor();

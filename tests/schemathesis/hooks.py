@@ -48,7 +48,8 @@ TIMES = {"must be earlier than to", "must be at most 31 days before to"}
 # The number is in no numbering plan.
 NOT_VALID = ("must be a valid number", "must be written ")
 # Times depend on each other and on the clock, delays on their sum. To a schema, 3.0 is a whole number. A script is a template, and
-# recipients are a CSV table. A call has either a script or steps; a step has exactly one action, and a `goto` leads forward.
+# recipients are a CSV table. A call has either a script or steps; a step has exactly one action, and a `goto` leads forward. A transcript
+# needs a recording and a service, and a part of speech has exactly one kind of words.
 BEYOND_SCHEMA = (
     "expires_at",
     "max_wait_seconds",
@@ -57,6 +58,8 @@ BEYOND_SCHEMA = (
     "scheduled_at",
     "script",
     "steps",
+    "transcribe",
+    "voicemail",
 )
 # The metadata have a limit in bytes.
 TOO_MUCH = "must have at most 2048 bytes"

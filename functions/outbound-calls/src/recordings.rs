@@ -12,7 +12,7 @@ use outdial::{
         Caller, CallsRead, CallsWrite, Id, MediaBody, NoParameters, Problem, RecordingBody,
         RecordingList, TranscriptBody, media_url::LIFETIME_SECONDS,
     },
-    service::transcripts,
+    service::transcripts::{self, TranscriptError},
 };
 
 use crate::App;
@@ -81,7 +81,11 @@ pub(crate) async fn delete(
     _: NoParameters,
 ) -> Result<StatusCode, Problem> {
     let recording = app.recording(id).await?;
-    transcripts::delete_recording(&app.dao, &app.twilio, &recording).await?;
+    let deleting = transcripts::delete_recording(&app.dao, &app.twilio, &recording);
+    deleting.await.map_err(|error| match error {
+        TranscriptError::Database(error) => Problem::from(error),
+        TranscriptError::Twilio(error) => Problem::from(error),
+    })?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -77,10 +77,7 @@ impl FromRef<Transcripts> for SignatureCheck {
 #[utoipa::path(
     post, path = "/twilio/transcript", tag = "webhooks", operation_id = "twilio_transcript",
     params(("X-Twilio-Signature" = String, Header, description = "Twilio's signature of the URL and the form, or of the URL with the hash of the JSON body")),
-    request_body(content(
-        (String = "application/json"),
-        (String = "application/x-www-form-urlencoded"),
-    ), description = "Twilio's webhook"),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "Twilio's webhook. JSON is accepted too"),
     responses(
         (status = 204, description = "The transcript was fetched, is fetched later, or belongs to an unknown call"),
         (status = 400, description = "The webhook names no transcript (`malformed_form`)"),

@@ -2,6 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use outdial::{
+    dao::StepEvent,
     domain::{Call, CallSid, Place},
     service::steps::render,
     twilio::{self, voice_retry},
@@ -82,7 +83,12 @@ async fn look_up(
                     Some(words) => words,
                     None if has_begun(&call, failed_at) => {
                         tracing::error!(call_sid = %sid, "steps failed, apologized");
-                        app.apologize(request).await
+                        // The person has heard something, so this is no `delivery: none`.
+                        let recording = app.dao.record_step(call.call_id, sid, &StepEvent::CutOff);
+                        if let Err(error) = recording.await {
+                            tracing::error!(%error, call_sid = %sid, "apology not stored");
+                        }
+                        app.apology(&speech_of(app, &call))
                     }
                     None => instructions(app, &call, url),
                 }

@@ -22,6 +22,14 @@ pub enum WebhookKind {
 }
 
 impl WebhookKind {
+    /// The webhook whose URL is beside this one by default.
+    fn of_same_function(self) -> Option<Self> {
+        match self {
+            Self::Machine => Some(Self::Status),
+            Self::Voice | Self::Status | Self::Recording | Self::Transcript | Self::Media => None,
+        }
+    }
+
     fn variable(self) -> &'static str {
         match self {
             Self::Voice => "VOICE_URL",
@@ -105,11 +113,11 @@ pub fn webhook_url(settings: &Settings, kind: WebhookKind) -> Result<Option<Stri
         )?;
         return Ok(Some(url.to_owned()));
     }
-    if kind == WebhookKind::Machine
-        && let Some(url) = settings.values.get(WebhookKind::Status.variable())?
-        && let Some(origin) = url.strip_suffix(WebhookKind::Status.path())
+    // Stacks of earlier versions set only the other URL.
+    if let Some(other) = kind.of_same_function()
+        && let Some(url) = settings.values.get(other.variable())?
+        && let Some(origin) = url.strip_suffix(other.path())
     {
-        // The same function. Stacks of earlier versions set only STATUS_URL.
         return Ok(Some(format!("{origin}{}", kind.path())));
     }
     let Some(origin) = settings.values.get("BASE_URL")? else {

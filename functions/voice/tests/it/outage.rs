@@ -49,7 +49,8 @@ async fn ask_in_time(router: &Router, request: &Request) -> Answer {
 fn redirected(answer: &Answer) -> String {
     let document = twiml(answer);
     let url = document
-        .strip_prefix(r#"<Pause length="1"></Pause><Redirect method="POST">"#)
+        .strip_prefix(r#"<Say language="en-US" voice="woman">One moment, please.</Say>"#)
+        .and_then(|rest| rest.strip_prefix(r#"<Pause length="1"></Pause><Redirect method="POST">"#))
         .and_then(|rest| rest.strip_suffix("</Redirect>"))
         .unwrap_or_else(|| panic!("no redirect: {document}"))
         .replace("&amp;", "&");

@@ -73,10 +73,11 @@ def client(simulator, contract):
 
 @pytest.fixture
 def mailbox(receiver):
-    """The mailbox of this test. At the end, all its webhooks must have valid signatures."""
+    """The mailbox of this test. At the end, all its webhooks must have valid signatures. Audio is fetched without one."""
     mailbox = receiver.mailbox()
     yield mailbox
-    invalid = [str(webhook) for webhook in mailbox.webhooks() if not webhook.signature_valid]
+    webhooks = [webhook for webhook in mailbox.webhooks() if not webhook.url.endswith(".wav")]
+    invalid = [str(webhook) for webhook in webhooks if not webhook.signature_valid]
     assert not invalid, f"signatures that the official validator refuses: {invalid}"
 
 

@@ -116,6 +116,7 @@ def test_reject_ends_the_call(caller, number, reason):
 
 def test_play_continues_with_the_next_verb(caller, number):
     caller.mailbox.reply("after", HELLO)
+    caller.mailbox.reply("tune.wav", Reply("RIFF", content_type="audio/wav"))
     document = twiml(f'<Play loop="2">{caller.mailbox.url("tune.wav")}</Play><Redirect>after</Redirect>')
     caller.status_callbacks(caller.call(number, document))
     assert len(caller.mailbox.webhooks("after")) == 1

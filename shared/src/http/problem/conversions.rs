@@ -4,7 +4,6 @@ use super::Problem;
 use crate::{
     dao::{DaoError, DuplicateKey},
     domain::CallRefusal,
-    service::transcripts::TranscriptError,
     twilio::TwilioError,
 };
 
@@ -32,15 +31,6 @@ impl From<TwilioError> for Problem {
             TwilioError::Unavailable(_) | TwilioError::Unusable(_) => {
                 Self::twilio_unreachable(&error)
             }
-        }
-    }
-}
-
-impl From<TranscriptError> for Problem {
-    fn from(error: TranscriptError) -> Self {
-        match error {
-            TranscriptError::Database(error) => error.into(),
-            TranscriptError::Twilio(error) => error.into(),
         }
     }
 }
