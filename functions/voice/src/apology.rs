@@ -25,6 +25,8 @@ pub(crate) struct VoiceRequest {
     pub(crate) speech: Speech,
     /// The place in the steps, if the call has some.
     pub(crate) step: Option<StepRequest>,
+    /// True if the person has heard nothing of the steps: all responses before were redirects to their start.
+    pub(crate) heard_nothing: bool,
     /// True if nothing is left to say, so that a failure ends the call without an apology.
     pub(crate) hangs_up: bool,
 }

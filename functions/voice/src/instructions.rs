@@ -50,6 +50,8 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
         call_sid: call_sid.as_ref().ok().cloned(),
         request_id: form.request_id,
         speech: app.speech_in(&form.url),
+        heard_nothing: failed.as_ref().is_some_and(FailedUrl::repeats_start)
+            || step.as_ref().is_some_and(StepRequest::repeats_start),
         hangs_up: is_at_end || step.as_ref().is_some_and(StepRequest::hangs_up),
         step,
     };
@@ -84,9 +86,11 @@ async fn look_up(
                     None if has_begun(&call, failed_at) => {
                         tracing::error!(call_sid = %sid, "steps failed, apologized");
                         // The person has heard something, so this is no `delivery: none`.
-                        let recording = app.dao.record_step(call.call_id, sid, &StepEvent::CutOff);
-                        if let Err(error) = recording.await {
-                            tracing::error!(%error, call_sid = %sid, "apology not stored");
+                        for event in [StepEvent::Started, StepEvent::CutOff] {
+                            let recording = app.dao.record_step(call.call_id, sid, &event);
+                            if let Err(error) = recording.await {
+                                tracing::error!(%error, call_sid = %sid, "apology not stored");
+                            }
                         }
                         app.apology(&speech_of(app, &call))
                     }

@@ -10,7 +10,7 @@ use outdial::{
 use tokio::time::timeout;
 use tracing::field;
 
-use crate::{apology::VoiceRequest, app::App, steps::StepRequest};
+use crate::{apology::VoiceRequest, app::App};
 
 /// The time limit of the queue: together with the database's, less than Twilio waits for a request in steps.
 const SEND_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -65,10 +65,9 @@ fn message(request: &VoiceRequest) -> Option<QueuedWebhook> {
             let (place, keys) = (step.place(), step.keys());
             Some(QueuedWebhook::step(id, sid, place, keys, end, request_id))
         }
-        (step, ..) => {
+        _ => {
             let message = QueuedWebhook::undelivered(id, sid, request_id);
-            let is_redirected = step.as_ref().is_some_and(StepRequest::is_redirected);
-            Some(if is_redirected {
+            Some(if request.heard_nothing {
                 message.instead_of_all()
             } else {
                 message

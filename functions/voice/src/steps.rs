@@ -73,11 +73,9 @@ impl StepRequest {
         self.keys.as_deref()
     }
 
-    /// Returns true if the response before this request was a redirect to its own place.
-    pub(crate) fn is_redirected(&self) -> bool {
-        query_pairs(&self.url)
-            .iter()
-            .any(|(name, _)| name == twilio::RETRY)
+    /// Returns true if it is a repeated request for the first words.
+    pub(crate) fn repeats_start(&self) -> bool {
+        repeats_start(&self.url)
     }
 
     /// Returns true if the keys ask for no further calls.
@@ -123,6 +121,11 @@ impl FailedUrl {
         Some(Self(url.into_owned()))
     }
 
+    /// Returns true if it is that of a repeated request for the first words.
+    pub(crate) fn repeats_start(&self) -> bool {
+        repeats_start(&self.0)
+    }
+
     /// The place in the steps. `None`: the URL has none, like that of audio.
     pub(crate) fn place(&self) -> Option<Place> {
         Place::of_pairs(&query_pairs(&self.0))
@@ -143,6 +146,13 @@ impl FailedUrl {
             _ => None,
         }
     }
+}
+
+/// Returns true if the URL is that of a redirect to the start of the steps.
+fn repeats_start(url: &str) -> bool {
+    let pairs = query_pairs(url);
+    let is_retry = pairs.iter().any(|(name, _)| name == twilio::RETRY);
+    is_retry && Place::of_pairs(&pairs) == Some(Place::Start)
 }
 
 /// The decoded query parameters of a URL.

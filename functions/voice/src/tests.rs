@@ -39,6 +39,7 @@ async fn panic_of_a_known_call_queues_delivery_none() {
             request_id: form.request_id,
             speech: app.speech_in(&form.url),
             step: None,
+            heard_nothing: false,
             hangs_up: false,
         };
         app.guarded(&request, async { panic!("a defect") }).await
@@ -71,6 +72,7 @@ async fn panic_at_the_end_of_steps_hangs_up_and_queues_the_end() {
             request_id: form.request_id.clone(),
             speech: app.speech_in(&form.url),
             step: StepRequest::of(&form),
+            heard_nothing: false,
             hangs_up: true,
         };
         app.guarded(&request, async { panic!("a defect") }).await
