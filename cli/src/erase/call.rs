@@ -81,7 +81,7 @@ pub async fn erase(
         delete_at_twilio(database, twilio, call, &sid).await?;
     }
     if let Some(id) = call.id() {
-        // A transcript that is asked for now finds no recording, and is deleted.
+        // If a function asks for a transcript now, it finds no recording, and deletes the transcript.
         stored::delete_recordings(database, id).await?;
         stored::delete_transcripts(database, id).await?;
     }
