@@ -70,6 +70,7 @@ OPTIONAL = {
     "HasAudioHosts": "AudioHosts",
     "HasNotices": "Notices",
     "HasOptOutKey": "OptOutKey",
+    "HasCallbackNumber": "CallbackNumber",
     "HasTranscriptionServices": "TranscriptionServices",
     "HasReservedConcurrency": "ReservedConcurrency",
     "HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency",

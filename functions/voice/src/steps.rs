@@ -264,7 +264,11 @@ pub(crate) fn document(
         return None;
     }
     Some(match steps::message(call, steps) {
-        Some(message) => steps::render_message(&message, &with_key(app, call, url), &speech),
+        Some(message) => {
+            let callback = app.speech.callback_notice(&speech);
+            let url = with_key(app, call, url);
+            steps::render_message(&message, &url, &speech, callback.as_deref())
+        }
         None => twilio::hangup(),
     })
 }

@@ -40,7 +40,7 @@ pub struct CallConfig {
     pub transcription_services: TranscriptionServices,
     /// `ALLOWED_VOICES`: the voices that a request may name.
     pub allowed_voices: AllowedVoices,
-    /// `OPT_OUT_KEY`, `NOTICES` and `RECORDING_NOTICE`: what calls with steps must begin with.
+    /// `OPT_OUT_KEY`, `NOTICES`, `RECORDING_NOTICE` and `CALLBACK_NUMBER`: what calls must say.
     pub opening: OpeningConfig,
     /// `AUDIO_HOSTS`: the hosts whose audio a call may play.
     pub audio_hosts: AudioHosts,

@@ -1,7 +1,7 @@
 //! Speech: voice, language, and the sentences that the service itself speaks.
 
 use super::{ConfigError, Settings};
-use crate::domain::{Notice, Notices, OptOutKey, Script, Speech};
+use crate::domain::{Notice, Notices, OptOutKey, PhoneNumber, Script, Speech, Spelled};
 
 /// The default of `APOLOGY`.
 pub const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
@@ -23,9 +23,11 @@ pub struct SpeechConfig {
     pub notices: Notices,
     /// `OPT_OUT_KEY`: the key with which a person asks for no further calls.
     pub opt_out_key: Option<OptOutKey>,
+    /// `CALLBACK_NUMBER`: the number to call for no further calls.
+    pub callback_number: Option<PhoneNumber>,
 }
 
-/// What calls with steps must begin with.
+/// What calls from which a person can opt out must say.
 #[derive(Debug, Clone)]
 pub struct OpeningConfig {
     /// `OPT_OUT_KEY`.
@@ -34,6 +36,8 @@ pub struct OpeningConfig {
     pub notices: Notices,
     /// True if there is a `RECORDING_NOTICE`, which goes for all languages.
     pub has_recording_notice: bool,
+    /// True if there is a `CALLBACK_NUMBER`.
+    pub has_callback_number: bool,
 }
 
 impl SpeechConfig {
@@ -47,7 +51,7 @@ impl SpeechConfig {
             return Some((text, call));
         }
         let by_default = match notice {
-            Notice::Identity | Notice::OptOut => return None,
+            Notice::Identity | Notice::OptOut | Notice::Callback => return None,
             Notice::Recording => return Some((self.recording_notice.as_deref()?, call)),
             Notice::Apology => &self.apology,
             Notice::Moment => DEFAULT_MOMENT,
@@ -56,10 +60,23 @@ impl SpeechConfig {
         let own = self.notices.find(&self.speech.language, notice);
         Some((own.unwrap_or(by_default), &self.speech))
     }
+
+    /// Returns the sentence with `CALLBACK_NUMBER` that follows a message for a machine, in the call's language. `None` if the
+    /// person can't opt out, or if the number or the notice is missing.
+    #[must_use]
+    pub fn callback_notice(&self, call: &Speech) -> Option<String> {
+        let number = self
+            .callback_number
+            .as_ref()
+            .filter(|_| self.opt_out_key.is_some())?;
+        let (text, _) = self.notice(Notice::Callback, call)?;
+        let digits: Spelled = number.as_str().trim_start_matches('+').parse().ok()?;
+        Some(text.replace(Notices::NUMBER, &digits.to_speech()))
+    }
 }
 
 impl Settings {
-    /// Parses `VOICE`, `LANGUAGE`, `APOLOGY`, `RECORDING_NOTICE`, `NOTICES` and `OPT_OUT_KEY`.
+    /// Parses `VOICE`, `LANGUAGE`, `APOLOGY`, `RECORDING_NOTICE`, `NOTICES`, `OPT_OUT_KEY` and `CALLBACK_NUMBER`.
     ///
     /// # Errors
     ///
@@ -80,15 +97,17 @@ impl Settings {
             recording_notice: text("RECORDING_NOTICE")?,
             notices: self.notices()?,
             opt_out_key: self.opt_out_key()?,
+            callback_number: self.callback_number()?,
         })
     }
 
-    /// Parses `OPT_OUT_KEY`, `NOTICES` and `RECORDING_NOTICE`.
+    /// Parses `OPT_OUT_KEY`, `NOTICES`, `RECORDING_NOTICE` and `CALLBACK_NUMBER`.
     pub(super) fn opening(&self) -> Result<OpeningConfig, ConfigError> {
         Ok(OpeningConfig {
             opt_out_key: self.opt_out_key()?,
             notices: self.notices()?,
             has_recording_notice: self.values.get("RECORDING_NOTICE")?.is_some(),
+            has_callback_number: self.callback_number()?.is_some(),
         })
     }
 
@@ -97,6 +116,15 @@ impl Settings {
         key.map(str::parse)
             .transpose()
             .map_err(|_| ConfigError::malformed("OPT_OUT_KEY", "one digit, such as 9"))
+    }
+
+    fn callback_number(&self) -> Result<Option<PhoneNumber>, ConfigError> {
+        const NUMBER: &str = "a number of the Twilio account in E.164 format, such as +12125550123";
+        let number = self.values.get("CALLBACK_NUMBER")?;
+        number
+            .map(str::parse)
+            .transpose()
+            .map_err(|_| ConfigError::malformed("CALLBACK_NUMBER", NUMBER))
     }
 
     /// Parses `NOTICES`.
@@ -169,6 +197,26 @@ mod tests {
             let expected = expected.map(|(text, tag)| (text.to_owned(), tag.to_owned()));
             assert_eq!(of(notice, language), expected, "{notice:?} {language}");
         }
+    }
+
+    #[test]
+    fn callback_notice_says_each_digit_of_the_number() {
+        let notices = r#"{"en": {"callback": "Call {number}, day or night."}}"#;
+        let of = |key, number| {
+            let pairs = [
+                ("NOTICES", notices),
+                ("OPT_OUT_KEY", key),
+                ("CALLBACK_NUMBER", number),
+            ];
+            let config = settings(pairs).speech().unwrap();
+            config.callback_notice(&config.speech)
+        };
+        assert_eq!(
+            of("9", "+12125550100").as_deref(),
+            Some("Call 1, 2, 1, 2, 5, 5, 5, 0, 1, 0, 0, day or night.")
+        );
+        assert_eq!(of("", "+12125550100"), None);
+        assert_eq!(of("9", ""), None);
     }
 
     #[test]

@@ -43,6 +43,7 @@ fn values() -> Vec<(&'static str, String, String)> {
             "Mo-Fr 08:00-21:00; Sa 10:00-18:00",
             "08:00 -21:00",
         ),
+        ("CALLBACK_NUMBER", "+12125550100", "+1 2125550100"),
         ("CALL_RING_TIMEOUT_SECONDS", "30", "3 0"),
         ("CALL_TIME_LIMIT_SECONDS", "600", "6\t00"),
         ("DEFAULT_TIME_ZONE", "America/New_York", "America/New York"),

@@ -93,7 +93,7 @@ pub use ssml::{Ssml, SsmlElement, SsmlNode};
 pub use status_reason::StatusReason;
 pub use steps::{
     Action, Answer, Ask, AskPlace, Asking, Keys, LegEnd, LegMoment, LegStatus, Outcome, OwnResult,
-    Part, Place, Playing, Prompt, SaidPlace, Step, StepId, Steps, Stretch, Then, Transfer,
+    Part, Place, Playing, Prompt, SaidPlace, Spelled, Step, StepId, Steps, Stretch, Then, Transfer,
     TransferLeg, TransferPlace, Words,
 };
 pub use time_format::rfc3339;

@@ -21,17 +21,20 @@ pub enum Notice {
     Moment,
     /// That an answer was received.
     Thanks,
+    /// The number to call for no further calls, in a message for a machine. It has [`Notices::NUMBER`].
+    Callback,
 }
 
 impl Notice {
     /// All notices.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Identity,
         Self::OptOut,
         Self::Recording,
         Self::Apology,
         Self::Moment,
         Self::Thanks,
+        Self::Callback,
     ];
 
     /// The name in `NOTICES`.
@@ -44,6 +47,7 @@ impl Notice {
             Self::Apology => "apology",
             Self::Moment => "moment",
             Self::Thanks => "thanks",
+            Self::Callback => "callback",
         }
     }
 }
@@ -57,6 +61,8 @@ impl Notices {
     pub const MAX_LANGUAGES: usize = 100;
     /// The most characters of a notice.
     pub const MAX_CHARACTERS: usize = 500;
+    /// The place of `CALLBACK_NUMBER` in [`Notice::Callback`].
+    pub const NUMBER: &str = "{number}";
 
     /// Returns the notice in this language, or in its longest prefix that has one: `es` for `es-MX`.
     ///
@@ -127,6 +133,11 @@ fn of_language(tag: &str, texts: &Value) -> Result<BTreeMap<Notice, Script>, Inv
                 "{tag}.{name} must be a text of 1 to {most} characters that XML 1.0 allows"
             )));
         };
+        if notice == Notice::Callback && !Script::as_str(&text).contains(Notices::NUMBER) {
+            let number = Notices::NUMBER;
+            let message = format!("{tag}.{name} must contain {number}, where the number is said");
+            return Err(InvalidValue::new(message));
+        }
         notices.insert(notice, text);
     }
     Ok(notices)
@@ -184,6 +195,10 @@ mod tests {
             (r#"{"en": {"identity": " "}}"#, "en.identity must be"),
             (r#"{"en": {"thanks": "a\u0007"}}"#, "en.thanks must be"),
             (&long, "en.moment must be"),
+            (
+                r#"{"en": {"callback": "Call us."}}"#,
+                "en.callback must contain {number}",
+            ),
             (r#"{"zh-TW": {}, "cmn-tw": {}}"#, "is another name"),
             (&format!("{{{}}}", many.join(",")), "at most 100"),
         ] {

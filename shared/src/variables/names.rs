@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 54] = [
+pub const VARIABLES: [&str; 55] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -14,6 +14,7 @@ pub const VARIABLES: [&str; 54] = [
     "AWS_REGION",
     "BASE_URL",
     "BLOCKED_NUMBERS",
+    "CALLBACK_NUMBER",
     "CALLING_HOURS",
     "CALL_RING_TIMEOUT_SECONDS",
     "CALL_TIME_LIMIT_SECONDS",

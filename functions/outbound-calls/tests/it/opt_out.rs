@@ -98,6 +98,55 @@ async fn opt_out_key_is_no_option_and_needs_its_notices() {
 }
 
 #[tokio::test]
+async fn message_for_a_machine_needs_the_number_to_call_back_and_its_notice() {
+    let complete = r#"{"en-US": {"identity": "I", "opt_out": "O", "callback": "Call {number}."}}"#;
+    let with_steps = json!({ "steps": confirm() });
+    let with_script = json!({ "script": "Hello." });
+    for (content, notices, key, number, fields) in [
+        (&with_steps, complete, "9", "+12125550100", vec![]),
+        (&with_script, complete, "9", "+12125550100", vec![]),
+        (&with_script, "{}", "", "", vec![]),
+        (&with_steps, complete, "9", "", vec!["voicemail.action"]),
+        (&with_script, complete, "9", "", vec!["voicemail.action"]),
+        (&with_steps, NOTICES, "9", "+12125550100", vec!["language"]),
+        (
+            &with_script,
+            "{}",
+            "9",
+            "",
+            vec!["language", "voicemail.action"],
+        ),
+    ] {
+        let change = |stage: testkit::Stage| {
+            let stage = stage.set("NOTICES", notices).set("OPT_OUT_KEY", key);
+            stage.set("CALLBACK_NUMBER", number)
+        };
+        let api = Api::with(change).await;
+        let mut body = content.clone();
+        body["user_id"] = json!(api.user);
+        body["to_number"] = json!(TO);
+        body["voicemail"] = json!({ "action": "leave_message", "message": "Call us." });
+        let answer = api.post(&body).await;
+        if fields.is_empty() {
+            assert_eq!(answer.status, 201, "{}", answer.text());
+            continue;
+        }
+        answer.assert_problem(422, "validation_failed");
+        let mut named = answer.fields();
+        named.sort_unstable();
+        assert_eq!(named, fields);
+        api.assert_untouched().await;
+    }
+}
+
+#[tokio::test]
+async fn call_that_leaves_no_message_needs_no_number_to_call_back() {
+    let api = Api::with(|stage| stage.set("OPT_OUT_KEY", "9")).await;
+    let body = json!({ "user_id": api.user, "to_number": TO, "script": "Hello.", "voicemail": { "action": "hang_up" } });
+    assert_eq!(api.post(&body).await.status, 201);
+}
+
+#[tokio::test]
 async fn silence_can_not_block() {
     let api = Api::new().await;
     let steps = json!([{ "id": "a", "ask": "A?", "max_digits": 1, "no_input": { "block": true } }]);

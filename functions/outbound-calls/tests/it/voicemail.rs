@@ -81,6 +81,30 @@ async fn machine_records_the_whole_message_from_its_beep_on() {
 }
 
 #[tokio::test]
+async fn machine_records_the_number_to_call_for_no_further_calls() {
+    let twilio = Twilio::start_with(Speed::parse("20").unwrap(), &json!({})).await;
+    let notices =
+        r#"{"en": {"identity": "I", "opt_out": "O", "callback": "To stop, call {number}."}}"#;
+    let change = |stage: testkit::Stage| {
+        let stage = stage.set("NOTICES", notices).set("OPT_OUT_KEY", "9");
+        stage.set("CALLBACK_NUMBER", "+12125550100")
+    };
+    let played = Played::with_stage(twilio, change).await;
+    let api = &played.api;
+    let body = json!({ "user_id": api.user, "to_number": MACHINE, "steps": steps(), "voicemail": leave_message() });
+    let id = text(&api.post(&body).await.json()["call_id"]);
+    let call = eventually("the call is completed", async || {
+        let call = api.call(&id).await;
+        (call["status"] == "completed").then_some(call)
+    })
+    .await;
+    assert_eq!(call["result"], "voicemail_left", "{call}");
+    let at_twilio = api.twilio.calls().await[0].clone();
+    let number = "To stop, call 1, 2, 1, 2, 5, 5, 5, 0, 1, 0, 0.";
+    assert_eq!(recorded(&at_twilio), [MESSAGE, number], "{at_twilio}");
+}
+
+#[tokio::test]
 async fn person_hears_the_first_word_at_once_and_nothing_else() {
     let changes = json!({ "steps": steps(), "voicemail": leave_message() });
     let (call, at_twilio) = played(PERSON, &changes).await;

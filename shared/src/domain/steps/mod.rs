@@ -28,7 +28,7 @@ pub use leg_place::{LegEnd, LegMoment, TransferPlace};
 pub use names::{Outcome, StepId};
 pub use next::{Asking, Playing};
 pub use place::{AskPlace, Place, SaidPlace};
-pub use prompt::{Part, Prompt, Words};
+pub use prompt::{Part, Prompt, Spelled, Words};
 pub use result::OwnResult;
 pub(super) use rules::message_faults;
 pub(crate) use schema::{PromptBody, StepBody};

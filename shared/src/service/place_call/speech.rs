@@ -13,7 +13,7 @@ use crate::{
 /// # Errors
 ///
 /// If a rule refuses a voice or a language, if a voice does not support an element of SSML, if an option has the opt-out key, or
-/// if a notice is missing.
+/// if a notice or the number to call back is missing.
 pub(super) fn check_words(
     rules: &Rules,
     steps: Option<&Steps>,
@@ -30,9 +30,9 @@ pub(super) fn check_words(
         of_steps.chain(of_message.flat_map(|it| it.parts_at("voicemail.message")))
     };
     rules.check_parts(parts(), voice, language)?;
-    let opening = steps.map(|steps| rules.opening_faults(steps, voice, language, is_recorded));
+    let opening = rules.opening_faults(steps, voicemail, voice, language, is_recorded);
     let ssml = rules.ssml_faults(parts(), voice, language);
-    no_faults(ssml.into_iter().chain(opening.into_iter().flatten()))
+    no_faults(ssml.into_iter().chain(opening))
 }
 
 /// Checks the audio of a call that is no longer dialled from `ends_at` on.

@@ -28,7 +28,7 @@ use crate::{
     dao::Callee,
     domain::{
         AudioHosts, CallRefusal, CallingCalendar, FieldFault, Language, Part, PhoneNumber,
-        RefusalCode, RuleError, Steps, TranscriptionServices, Voice,
+        RefusalCode, RuleError, Steps, TranscriptionServices, Voice, Voicemail,
     },
 };
 
@@ -196,17 +196,19 @@ impl Rules {
         self.speech.ssml_faults(parts, voice, language)
     }
 
-    /// Returns the faults of a call's steps that come from what such calls must begin with: see [`OpeningConfig`].
+    /// Returns the faults of a call that come from what calls must say: see [`OpeningConfig`].
     #[must_use]
     pub fn opening_faults(
         &self,
-        steps: &Steps,
+        steps: Option<&Steps>,
+        voicemail: Option<&Voicemail>,
         voice: Option<&Voice>,
         language: Option<&Language>,
         is_recorded: bool,
     ) -> Vec<FieldFault> {
         let speech = self.speech.speech.of_stored(voice, language);
-        self.opening.faults(steps, &speech.language, is_recorded)
+        let language = &speech.language;
+        self.opening.faults(steps, voicemail, language, is_recorded)
     }
 
     /// Returns the audio in a call's steps that it may not play. `ends_at` is the time from which it is no longer dialled.

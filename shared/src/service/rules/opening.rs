@@ -1,22 +1,24 @@
-//! The opening of calls with steps: the sentences that they must begin with, and the key that opts out.
+//! What calls from which a person can opt out must say: the sentences of their opening, and the number in a message for a machine.
 
 use crate::{
     config::OpeningConfig,
-    domain::{FieldFault, Language, Notice, Step, Steps},
+    domain::{FieldFault, Language, Notice, Step, Steps, Voicemail, VoicemailAction},
 };
 
 impl OpeningConfig {
-    /// Returns the faults of steps in this language: options with the opt-out key, and notices that are missing.
+    /// Returns the faults of a call in this language: options with the opt-out key, notices that are missing, and a message for a
+    /// machine without a `CALLBACK_NUMBER`.
     ///
     /// Without an opt-out key, and without an option that blocks, no notice has to be there.
     pub(super) fn faults(
         &self,
-        steps: &Steps,
+        steps: Option<&Steps>,
+        voicemail: Option<&Voicemail>,
         language: &Language,
         is_recorded: bool,
     ) -> Vec<FieldFault> {
         let mut faults = Vec::new();
-        for (at, step) in steps.iter().enumerate() {
+        for (at, step) in steps.into_iter().flat_map(Steps::iter).enumerate() {
             for (path, _) in step.thens() {
                 if let ["options", option] = path[..]
                     && self.opt_out_key.is_some_and(|key| key.is(option))
@@ -28,7 +30,15 @@ impl OpeningConfig {
                 }
             }
         }
-        let missing = self.missing(steps, language, is_recorded);
+        let names_number = self.opt_out_key.is_some()
+            && voicemail.is_some_and(|it| it.action == VoicemailAction::LeaveMessage);
+        if names_number && !self.has_callback_number {
+            faults.push(FieldFault {
+                field: "voicemail.action".into(),
+                message: "leave_message needs CALLBACK_NUMBER, which this stack does not have: choose another action, or have an operator set it".to_owned(),
+            });
+        }
+        let missing = self.missing(steps, names_number, language, is_recorded);
         if !missing.is_empty() {
             faults.push(FieldFault {
                 field: "language".into(),
@@ -42,17 +52,25 @@ impl OpeningConfig {
         faults
     }
 
-    fn missing(&self, steps: &Steps, language: &Language, is_recorded: bool) -> Vec<&'static str> {
-        let blocks = steps
-            .iter()
-            .flat_map(Step::thens)
-            .any(|(_, then)| then.block);
-        let has_key = self.opt_out_key.is_some();
+    fn missing(
+        &self,
+        steps: Option<&Steps>,
+        names_number: bool,
+        language: &Language,
+        is_recorded: bool,
+    ) -> Vec<&'static str> {
+        let mut thens = steps
+            .into_iter()
+            .flat_map(Steps::iter)
+            .flat_map(Step::thens);
+        let blocks = thens.any(|(_, then)| then.block);
+        let has_key = self.opt_out_key.is_some() && steps.is_some();
         let recording = is_recorded && !self.has_recording_notice;
         [
             (Notice::Identity, has_key || blocks),
             (Notice::OptOut, has_key),
             (Notice::Recording, recording && (has_key || blocks)),
+            (Notice::Callback, names_number),
         ]
         .into_iter()
         .filter(|&(notice, is_needed)| is_needed && self.notices.find(language, notice).is_none())

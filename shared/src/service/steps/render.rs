@@ -70,14 +70,21 @@ pub struct Message<'a> {
     pub asking: Option<Asking<'a>>,
 }
 
-/// Returns the document that a machine records. `url` is the signed URL of the request that it answers.
+/// Returns the document that a machine records. `url` is the signed URL of the request that it answers, and `notice` the sentence
+/// after the message.
 ///
 /// A redirect proves that everything was said, because every key is an input.
 #[must_use]
-pub fn render_message(message: &Message<'_>, url: &str, speech: &Speech) -> String {
+pub fn render_message(
+    message: &Message<'_>,
+    url: &str,
+    speech: &Speech,
+    notice: Option<&str>,
+) -> String {
     let pause = pause(message.pause_seconds);
     let words = spoken(message.prompt, speech, false);
-    let mut verbs: Vec<_> = [pause].into_iter().chain(words).collect();
+    let notice = notice.into_iter().flat_map(|text| says(text, speech));
+    let mut verbs: Vec<_> = [pause].into_iter().chain(words).chain(notice).collect();
     if let Some(asking) = &message.asking {
         let most_digits = match asking.ask.most_digits() {
             1 => 1,
