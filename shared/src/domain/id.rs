@@ -6,7 +6,7 @@ use bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::InvalidValue;
+use super::{InvalidValue, checked_text};
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -163,40 +163,18 @@ object_id!(
 
 macro_rules! twilio_sid {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The SID as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidValue;
-
-            fn from_str(text: &str) -> Result<Self, InvalidValue> {
-                match text.strip_prefix($prefix) {
-                    Some(hex) if hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                        Ok(Self(text.to_owned()))
-                    }
-                    _ => Err(InvalidValue::new(concat!(
-                        "must be ", $prefix, " followed by 32 hexadecimal digits"
-                    ))),
-                }
-            }
-        }
+        checked_text!(
+            $(#[$doc])*
+            $name,
+            |text| is_sid(text, $prefix),
+            concat!("must be ", $prefix, " followed by 32 hexadecimal digits")
+        );
     };
+}
+
+fn is_sid(text: &str, prefix: &str) -> bool {
+    let digits = text.strip_prefix(prefix).unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 twilio_sid!(
@@ -213,6 +191,11 @@ twilio_sid!(
     /// Twilio's id of a transcript.
     TranscriptSid,
     "GT"
+);
+twilio_sid!(
+    /// Twilio's id of an Intelligence service.
+    ServiceSid,
+    "GA"
 );
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod call_refusal;
 mod call_status;
 mod call_update;
 mod calling_hours;
+mod checked_text;
 mod contact;
 mod dial_queue;
 mod fields;
@@ -67,7 +68,9 @@ pub use call_update::CallUpdate;
 pub use calling_hours::{CallingCalendar, CallingHours, Holidays};
 pub use contact::{Email, PhoneNumber, UserName};
 pub use dial_queue::{Effect, EffectKind, Lane, Priority, Retry, RetryReason, WaitingFor};
-pub use id::{BatchId, CallId, CallSid, RecordingId, RecordingSid, TranscriptSid, UserId};
+pub use id::{
+    BatchId, CallId, CallSid, RecordingId, RecordingSid, ServiceSid, TranscriptSid, UserId,
+};
 pub use idempotency::Idempotency;
 pub use invalid_value::InvalidValue;
 pub use machine_verdict::MachineVerdict;
@@ -101,8 +104,7 @@ pub use time_range::TimeRange;
 pub use time_zone::{Clocks, TimeZone};
 pub use timing::{FieldFault, Timing};
 pub use transcript::{
-    HeardSentence, Sentence, ServiceSid, Speaker, Transcript, TranscriptStatus,
-    TranscriptionServices, speakers,
+    HeardSentence, Sentence, Speaker, Transcript, TranscriptStatus, TranscriptionServices, speakers,
 };
 pub use twilio_refusal::TwilioRefusal;
 pub use update::{DialResult, RecordingUpdate, StatusUpdate};
@@ -111,6 +113,7 @@ pub(crate) use voicemail::VoicemailBody;
 pub use voicemail::{Voicemail, VoicemailAction};
 pub use voices::VoiceClass;
 
+use checked_text::checked_text;
 use invalid_value::{from_json_string, one_line};
 pub(crate) use steps::StepBody;
 use string_map::string_map;

@@ -1,52 +1,24 @@
 //! The names of voices and languages, as in the attributes of `<Say>`.
 
-use std::str::FromStr;
+use super::{checked_text, from_json_string};
 
-use serde::{Deserialize, Serialize};
-
-use super::{InvalidValue, from_json_string};
-
-macro_rules! token {
-    ($(#[$doc:meta])* $name:ident, $allowed:expr, $message:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub(super) String);
-
-        impl $name {
-            /// The name.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidValue;
-
-            fn from_str(text: &str) -> Result<Self, InvalidValue> {
-                if (1..=64).contains(&text.len()) && text.bytes().all($allowed) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(InvalidValue::new($message))
-                }
-            }
-        }
-    };
-}
-
-token!(
+checked_text!(
     /// A voice for `<Say>`, such as `woman` or `Polly.Joanna-Neural`.
     Voice,
-    |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'),
+    |text| is_token(text, ".-_"),
     "must be the name of a Twilio voice, for example woman or Polly.Joanna-Neural"
 );
-token!(
+checked_text!(
     /// A language for `<Say>`: a BCP 47 tag such as `en-US`.
     Language,
-    |b: u8| b.is_ascii_alphanumeric() || b == b'-',
+    |text| is_token(text, "-"),
     "must be a language tag, for example en-US"
 );
+
+fn is_token(text: &str, punctuation: &str) -> bool {
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || punctuation.contains(letter);
+    (1..=64).contains(&text.len()) && text.chars().all(is_allowed)
+}
 
 from_json_string!(Voice, Language);
 

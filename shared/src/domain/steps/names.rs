@@ -1,55 +1,20 @@
 //! The names in steps: ids of steps, and outcomes.
 
-use std::{fmt, str::FromStr};
+use crate::domain::{checked_text, from_json_string};
 
-use serde::{Deserialize, Serialize};
+const MESSAGE: &str = "must start with a lower-case letter, and have at most 32 lower-case letters, digits and underscores";
 
-use crate::domain::{InvalidValue, from_json_string};
-
-macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The name.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidValue;
-
-            fn from_str(text: &str) -> Result<Self, InvalidValue> {
-                if is_name(text) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(InvalidValue::new(
-                        "must start with a lower-case letter, and have at most 32 lower-case letters, digits and underscores",
-                    ))
-                }
-            }
-        }
-    };
-}
-
-name!(
+checked_text!(
     /// The id of a step, and the target of a `goto`.
-    StepId
+    StepId,
+    is_name,
+    MESSAGE
 );
-name!(
+checked_text!(
     /// The client's own name for a result, such as `confirmed`.
-    Outcome
+    Outcome,
+    is_name,
+    MESSAGE
 );
 
 from_json_string!(StepId, Outcome);

@@ -8,10 +8,7 @@ use std::fmt;
 use bson::{DateTime, oid::ObjectId};
 use serde::{Deserialize, Serialize};
 
-pub use self::{
-    services::{ServiceSid, TranscriptionServices},
-    speakers::speakers,
-};
+pub use self::{services::TranscriptionServices, speakers::speakers};
 use super::{CallId, RecordingId, RecordingSid, TranscriptSid};
 
 /// The status of a transcript.

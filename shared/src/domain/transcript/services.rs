@@ -2,19 +2,7 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use crate::domain::{InvalidValue, Language};
-
-/// Twilio's id of an Intelligence service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceSid(String);
-
-impl ServiceSid {
-    /// The SID as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+use crate::domain::{InvalidValue, Language, ServiceSid};
 
 /// The services by language. A service has one language for good.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,13 +36,10 @@ impl FromStr for TranscriptionServices {
         let count = members.len();
         let services: BTreeMap<_, _> = members
             .into_iter()
-            .filter(|(language, sid)| {
-                let digits = sid.strip_prefix("GA").unwrap_or_default();
-                language.parse::<Language>().is_ok()
-                    && digits.len() == 32
-                    && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+            .filter_map(|(language, sid)| {
+                let language: Language = language.parse().ok()?;
+                Some((language.as_str().to_ascii_lowercase(), sid.parse().ok()?))
             })
-            .map(|(language, sid)| (language.to_ascii_lowercase(), ServiceSid(sid)))
             .collect();
         if services.len() < count || count > Self::MAX {
             return Err(malformed());
