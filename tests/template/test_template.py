@@ -67,6 +67,7 @@ OPTIONAL = {
     "HasHolidays": "Holidays",
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
+    "HasDefaultVoices": "DefaultVoices",
     "HasAudioHosts": "AudioHosts",
     "HasNotices": "Notices",
     "HasOptOutKey": "OptOutKey",

@@ -55,8 +55,9 @@ impl App {
     /// Returns TwiML that asks for a moment, and redirects to the URL.
     pub(crate) fn one_moment(&self, speech: &Speech, url: &str) -> Response {
         twiml(match self.speech.notice(Notice::Moment, speech) {
-            Some((text, Speech { voice, language })) => {
-                twilio::say_and_redirect(text, voice.as_str(), language.as_str(), url)
+            Some((text, speech)) => {
+                let (voice, language) = (speech.voice.as_str(), speech.language.as_str());
+                twilio::say_and_redirect(text, voice, language, url)
             }
             None => twilio::wait_and_redirect(url),
         })
@@ -71,12 +72,8 @@ impl App {
     }
 
     fn say_with(text: &str, speech: &Speech) -> Response {
-        let Speech { voice, language } = speech;
-        twiml(twilio::say_and_hang_up(
-            text,
-            voice.as_str(),
-            language.as_str(),
-        ))
+        let (voice, language) = (speech.voice.as_str(), speech.language.as_str());
+        twiml(twilio::say_and_hang_up(text, voice, language))
     }
 }
 

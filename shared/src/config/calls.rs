@@ -34,7 +34,7 @@ pub struct CallConfig {
     pub time_limit_seconds: u32,
     /// `CALL_RING_TIMEOUT_SECONDS`: Twilio stops ringing after this time.
     pub ring_timeout_seconds: u32,
-    /// `VOICE` and `LANGUAGE`: the defaults for calls.
+    /// `VOICE`, `LANGUAGE` and `DEFAULT_VOICES`: the defaults for calls.
     pub speech: Speech,
     /// `TRANSCRIPTION_SERVICES`: the services that transcribe recordings, by language.
     pub transcription_services: TranscriptionServices,

@@ -1,7 +1,9 @@
 //! Speech: voice, language, and the sentences that the service itself speaks.
 
 use super::{ConfigError, Settings};
-use crate::domain::{Notice, Notices, OptOutKey, PhoneNumber, Script, Speech, Spelled};
+use crate::domain::{
+    DefaultVoices, Notice, Notices, OptOutKey, PhoneNumber, Script, Speech, Spelled,
+};
 
 /// The default of `APOLOGY`.
 pub const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our side. Goodbye.";
@@ -13,7 +15,7 @@ const DEFAULT_THANKS: &str = "Thank you. Your answer was received. Goodbye.";
 /// Voice, language, and the texts other than scripts that `voice` speaks.
 #[derive(Debug, Clone)]
 pub struct SpeechConfig {
-    /// `VOICE` and `LANGUAGE`: the defaults for calls.
+    /// `VOICE`, `LANGUAGE` and `DEFAULT_VOICES`: the defaults for calls.
     pub speech: Speech,
     /// `APOLOGY`: spoken if the script can't be read.
     pub apology: String,
@@ -76,7 +78,7 @@ impl SpeechConfig {
 }
 
 impl Settings {
-    /// Parses `VOICE`, `LANGUAGE`, `APOLOGY`, `RECORDING_NOTICE`, `NOTICES`, `OPT_OUT_KEY` and `CALLBACK_NUMBER`.
+    /// Parses `VOICE`, `LANGUAGE`, `DEFAULT_VOICES`, `APOLOGY`, `RECORDING_NOTICE`, `NOTICES`, `OPT_OUT_KEY` and `CALLBACK_NUMBER`.
     ///
     /// # Errors
     ///
@@ -134,9 +136,9 @@ impl Settings {
             .map_err(|fault| ConfigError::new(format!("NOTICES is malformed: {fault}")))
     }
 
-    /// Parses `VOICE` and `LANGUAGE`.
+    /// Parses `VOICE`, `LANGUAGE` and `DEFAULT_VOICES`.
     pub(super) fn default_speech(&self) -> Result<Speech, ConfigError> {
-        Ok(Speech::configured(
+        let speech = Speech::configured(
             self.values.parsed(
                 "VOICE",
                 "woman",
@@ -144,7 +146,14 @@ impl Settings {
             )?,
             self.values
                 .parsed("LANGUAGE", "en-US", "a language tag, such as en-US")?,
-        ))
+        );
+        let Some(voices) = self.values.get("DEFAULT_VOICES")? else {
+            return Ok(speech);
+        };
+        let voices: DefaultVoices = voices
+            .parse()
+            .map_err(|fault| ConfigError::new(format!("DEFAULT_VOICES is malformed: {fault}")))?;
+        Ok(speech.with_defaults(voices))
     }
 }
 
@@ -159,7 +168,9 @@ mod tests {
     #[test]
     fn speech_has_the_documented_defaults() {
         let config = settings([]).speech().unwrap();
-        let Speech { voice, language } = &config.speech;
+        let Speech {
+            voice, language, ..
+        } = &config.speech;
         assert_eq!((voice.as_str(), language.as_str()), ("woman", "en-US"));
         assert!(!config.apology.is_empty());
         assert_eq!(config.recording_notice, None);

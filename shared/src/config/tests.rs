@@ -49,6 +49,11 @@ fn values() -> Vec<(&'static str, String, String)> {
         ("DEFAULT_TIME_ZONE", "America/New_York", "America/New York"),
         ("DIALS_PER_SECOND", "2.5", "2 .5"),
         (
+            "DEFAULT_VOICES",
+            r#"{"es-MX": "Polly.Mia-Neural"}"#,
+            r#"{"es -MX": "Polly.Mia-Neural"}"#,
+        ),
+        (
             "DIAL_QUEUE_URL",
             "https://sqs.example/1/d",
             "https://sqs.example/1/ d",

@@ -16,6 +16,7 @@ mod call_update;
 mod calling_hours;
 mod checked_text;
 mod contact;
+mod default_voices;
 mod dial_queue;
 mod fields;
 mod id;
@@ -67,6 +68,7 @@ pub use call_status::{CallStatus, Delivery, DialOutcome, EventSource};
 pub use call_update::CallUpdate;
 pub use calling_hours::{CallingCalendar, CallingHours, Holidays};
 pub use contact::{Email, PhoneNumber, UserName};
+pub use default_voices::DefaultVoices;
 pub use dial_queue::{Effect, EffectKind, Lane, Priority, Retry, RetryReason, WaitingFor};
 pub use id::{
     BatchId, CallId, CallSid, RecordingId, RecordingSid, ServiceSid, TranscriptSid, UserId,

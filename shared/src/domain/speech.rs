@@ -1,7 +1,9 @@
 //! Speech: which voice speaks which language, if a request names one, both or neither.
 
+use std::sync::Arc;
+
 use super::{
-    Language, Part, Voice,
+    DefaultVoices, Language, Part, Voice,
     languages::{self, Spoken},
     voices::VoiceClass,
 };
@@ -13,6 +15,9 @@ pub struct Speech {
     pub voice: Voice,
     /// The language.
     pub language: Language,
+    /// True if a request names the voice. It then speaks every language that it knows.
+    is_named: bool,
+    defaults: Arc<DefaultVoices>,
 }
 
 impl Speech {
@@ -25,14 +30,37 @@ impl Speech {
             {
                 Self::by_default(spoken)
             }
-            _ => Self { voice, language },
+            _ => Self {
+                voice,
+                language,
+                is_named: false,
+                defaults: Arc::default(),
+            },
         }
+    }
+
+    /// The configured speech with these default voices. A voice for its language replaces its own.
+    #[must_use]
+    pub fn with_defaults(self, defaults: DefaultVoices) -> Self {
+        let speech = Self {
+            defaults: Arc::new(defaults),
+            ..self
+        };
+        speech
+            .by_configured_default(&speech.language)
+            .unwrap_or(speech)
+    }
+
+    /// Returns true for the configured voice and the configured default voices. `self` is the configured speech.
+    #[must_use]
+    pub fn is_default(&self, voice: &Voice) -> bool {
+        same(voice.as_str(), self.voice.as_str()) || self.defaults.contain(voice)
     }
 
     /// The speech of a call whose request names these. `self` is the configured speech.
     ///
-    /// - Only a language: the configured voice if it speaks the language, otherwise the language's default voice. `None` if no
-    ///   known voice speaks it.
+    /// - Only a language: its voice in [`DefaultVoices`]. Otherwise the configured voice if it speaks the language, otherwise the
+    ///   language's built-in default voice. `None` if no known voice speaks it.
     /// - Only a voice: the configured language if the voice speaks it, otherwise the voice's own.
     #[must_use]
     pub fn of_call(&self, voice: Option<&Voice>, language: Option<&Language>) -> Option<Self> {
@@ -41,6 +69,8 @@ impl Speech {
             (Some(voice), Some(language)) => Some(Self {
                 voice: voice.clone(),
                 language: language.clone(),
+                is_named: true,
+                defaults: self.defaults.clone(),
             }),
             (Some(voice), None) => Some(self.with_voice(voice)),
             (None, Some(language)) => self.with_language(language),
@@ -59,8 +89,8 @@ impl Speech {
     pub fn of_stored(&self, voice: Option<&Voice>, language: Option<&Language>) -> Self {
         // Only calls of earlier versions have a language that no known voice speaks.
         self.of_call(voice, language).unwrap_or_else(|| Self {
-            voice: self.voice.clone(),
             language: language.unwrap_or(&self.language).clone(),
+            ..self.clone()
         })
     }
 
@@ -70,30 +100,61 @@ impl Speech {
         Self {
             voice: voice.clone(),
             language: own.map_or_else(|| self.language.clone(), |tag| Language(tag.to_owned())),
+            is_named: true,
+            defaults: self.defaults.clone(),
         }
     }
 
     fn with_language(&self, language: &Language) -> Option<Self> {
+        let by_default = self.by_configured_default(language);
+        if by_default.is_some() && !self.is_named {
+            return by_default;
+        }
         if same(language.as_str(), self.language.as_str()) {
             return Some(self.clone());
         }
-        let spoken = languages::find(language.as_str());
         if self.voice.speaks(language) {
-            let tag = spoken.map_or(language.as_str(), |spoken| spoken.tag);
             return Some(Self {
-                voice: self.voice.clone(),
-                language: Language(tag.to_owned()),
+                language: spoken_tag(language),
+                ..self.clone()
             });
         }
-        spoken.map(Self::by_default)
+        by_default.or_else(|| {
+            let spoken = languages::find(language.as_str())?;
+            Some(Self {
+                defaults: self.defaults.clone(),
+                ..Self::by_default(spoken)
+            })
+        })
+    }
+
+    /// The configured default voice for the language.
+    fn by_configured_default(&self, language: &Language) -> Option<Self> {
+        Some(Self {
+            voice: self.defaults.of(language)?.clone(),
+            language: spoken_tag(language),
+            is_named: false,
+            defaults: self.defaults.clone(),
+        })
     }
 
     fn by_default(spoken: &Spoken) -> Self {
         Self {
             voice: Voice(spoken.voice.to_owned()),
             language: Language(spoken.tag.to_owned()),
+            is_named: false,
+            defaults: Arc::default(),
         }
     }
+}
+
+/// The tag under which Twilio knows the language.
+fn spoken_tag(language: &Language) -> Language {
+    let spoken = languages::find(language.as_str());
+    spoken.map_or_else(
+        || language.clone(),
+        |spoken| Language(spoken.tag.to_owned()),
+    )
 }
 
 fn same(one: &str, other: &str) -> bool {
@@ -232,5 +293,45 @@ mod tests {
                 (spoken, tag)
             );
         }
+    }
+
+    #[test]
+    fn configured_default_voice_speaks_its_language_unless_the_request_names_a_voice() {
+        let defaults = r#"{"en-US": "Polly.Joanna-Neural", "es-MX": "Polly.Mia-Neural", "hi": "Google.hi-IN-Neural2-A"}"#;
+        let configured = Speech::configured(voice("woman"), language("en-US"));
+        let configured = configured.with_defaults(defaults.parse().unwrap());
+        let of = |base: &Speech, name: Option<&str>, tag: Option<&str>| {
+            let (name, tag) = (name.map(voice), tag.map(language));
+            base.of_call(name.as_ref(), tag.as_ref()).unwrap()
+        };
+        for (name, tag, spoken, in_language) in [
+            (None, None, "Polly.Joanna-Neural", "en-US"),
+            (None, Some("en"), "Polly.Joanna-Neural", "en-US"),
+            (None, Some("es-MX"), "Polly.Mia-Neural", "es-MX"),
+            (None, Some("ES-mx"), "Polly.Mia-Neural", "es-MX"),
+            (None, Some("es"), "woman", "es-ES"),
+            (None, Some("ja-JP"), "Polly.Mizuki", "ja-JP"),
+            (Some("man"), Some("es-MX"), "man", "es-MX"),
+            (Some("Polly.Andres"), None, "Polly.Andres", "es-MX"),
+        ] {
+            let speech = of(&configured, name, tag);
+            let found = (speech.voice.as_str(), speech.language.as_str());
+            assert_eq!(found, (spoken, in_language), "{name:?} {tag:?}");
+        }
+        let part = |base: &Speech, tag| of(base, None, Some(tag)).voice.as_str().to_owned();
+        let kajal = of(&configured, Some("Polly.Kajal"), None);
+        assert_eq!(kajal.language.as_str(), "en-IN");
+        assert_eq!(
+            part(&kajal, "hi-IN"),
+            "Polly.Kajal",
+            "a named voice speaks its languages"
+        );
+        assert_eq!(part(&kajal, "es-MX"), "Polly.Mia-Neural");
+        let indian = of(&configured, None, Some("en-IN"));
+        assert_eq!(part(&indian, "hi-IN"), "Google.hi-IN-Neural2-A");
+        let japanese = of(&configured, None, Some("ja-JP"));
+        assert_eq!(part(&japanese, "en-US"), "Polly.Joanna-Neural");
+        assert!(configured.is_default(&voice("polly.MIA-neural")));
+        assert!(!configured.is_default(&voice("Polly.Mia")));
     }
 }

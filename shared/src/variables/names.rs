@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 55] = [
+pub const VARIABLES: [&str; 56] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -19,6 +19,7 @@ pub const VARIABLES: [&str; 55] = [
     "CALL_RING_TIMEOUT_SECONDS",
     "CALL_TIME_LIMIT_SECONDS",
     "DEFAULT_TIME_ZONE",
+    "DEFAULT_VOICES",
     "DIALS_PER_SECOND",
     "DIAL_QUEUE_URL",
     "EFFECTS_QUEUE_URL",
@@ -80,7 +81,7 @@ pub(crate) const SDK_VARIABLES: [&str; 4] = [
 ];
 
 /// Spoken texts, and lists, whose entries are trimmed and checked one by one. Only these may have blanks inside.
-pub(super) const WITH_BLANKS: [&str; 11] = [
+pub(super) const WITH_BLANKS: [&str; 12] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -88,6 +89,7 @@ pub(super) const WITH_BLANKS: [&str; 11] = [
     "AUDIO_HOSTS",
     "BLOCKED_NUMBERS",
     "CALLING_HOURS",
+    "DEFAULT_VOICES",
     "HOLIDAYS",
     "NOTICES",
     "RECORDING_NOTICE",

@@ -101,6 +101,32 @@ async fn configured_voice_is_allowed_in_any_class() {
 }
 
 #[tokio::test]
+async fn configured_default_voice_is_allowed_in_any_class_and_decides_on_ssml() {
+    let voices = r#"{"es-MX": "Polly.Mia-Generative", "de": "Polly.Vicki-Neural"}"#;
+    let api = configured(&[("DEFAULT_VOICES", voices), ("ALLOWED_VOICES", "basic")]).await;
+    let say = |part: Value| json!({ "script": null, "steps": [{ "say": [part] }] });
+    let part = |ssml: &str, tag: &str| say(json!({ "ssml": ssml, "language": tag }));
+    for (changes, status) in [
+        (json!({ "language": "es-MX" }), 201),
+        (json!({ "voice": "Polly.Mia-Generative" }), 201),
+        (json!({ "voice": "Polly.Mia" }), 422),
+        (json!({ "language": "ja-JP" }), 422),
+        (part("Hallo.<break time=\"1s\"/>", "de-DE"), 201),
+        (part("<emphasis>Hallo.</emphasis>", "de-DE"), 422),
+        (part("Hello.<break time=\"1s\"/>", "en-US"), 422),
+    ] {
+        let mut body = api.body();
+        let fields = changes.as_object().unwrap();
+        body.as_object_mut().unwrap().extend(fields.clone());
+        body.as_object_mut()
+            .unwrap()
+            .retain(|_, value| !value.is_null());
+        let answer = api.post(&body).await;
+        assert_eq!(answer.status, status, "{changes}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn language_needs_an_allowed_voice() {
     let api = configured(&[("ALLOWED_VOICES", "basic")]).await;
     let answer = placed(&api, json!({ "language": "de-DE" })).await;

@@ -77,6 +77,29 @@ async fn language_without_a_voice_gets_its_default_voice() {
 }
 
 #[tokio::test]
+async fn configured_default_voice_speaks_its_language() {
+    let voices = r#"{"es-MX": "Polly.Mia-Neural", "en": "Polly.Joanna-Neural"}"#;
+    let stage = Stage::new().await.set("DEFAULT_VOICES", voices);
+    for (language, attributes) in [
+        (None, r#"language="en-US" voice="Polly.Joanna-Neural""#),
+        (
+            Some("es-MX"),
+            r#"language="es-MX" voice="Polly.Mia-Neural""#,
+        ),
+        (Some("es-ES"), r#"language="es-ES" voice="woman""#),
+    ] {
+        let call = stage
+            .call(|call| call.language = language.map(|tag| tag.parse().unwrap()))
+            .await;
+        let spoken = twiml_of(&stage, &call).await;
+        assert!(
+            spoken.starts_with(&format!("<Say {attributes}>")),
+            "{spoken}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn voice_without_a_language_speaks_its_own() {
     let stage = Stage::new().await;
     let call = stage

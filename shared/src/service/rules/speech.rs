@@ -111,11 +111,8 @@ impl SpeechRules {
         ))
     }
 
-    /// Returns true if a call may use the voice. The configured voice is the operator's choice, so its class does not matter.
+    /// Returns true if a call may use the voice. The configured voices are the operator's choice, so their class does not matter.
     fn is_allowed(&self, voice: &Voice) -> bool {
-        self.allowed_voices.contain(voice)
-            || voice
-                .as_str()
-                .eq_ignore_ascii_case(self.speech.voice.as_str())
+        self.allowed_voices.contain(voice) || self.speech.is_default(voice)
     }
 }
