@@ -68,6 +68,7 @@ OPTIONAL = {
     "HasApology": "Apology",
     "HasRecordingNotice": "RecordingNotice",
     "HasDefaultVoices": "DefaultVoices",
+    "HasMaxSpeechPrice": "MaxSpeechPrice",
     "HasAudioHosts": "AudioHosts",
     "HasNotices": "Notices",
     "HasOptOutKey": "OptOutKey",
@@ -382,6 +383,7 @@ def test_lists_hours_and_zones_are_validated_before_a_deployment(written):
     for name, good, bad in [
         ("AudioHosts", ["", "a.example.com", "a.example.com, *.example.org"], ["*", "com", "a.example.com,", "https://a.example.com", "a.example.com:443"]),
         ("AllowedVoices", ["basic", "basic,standard", "neural, Polly.Joanna-Generative"], ["", "basic,", "basic;neural", "Polly Joanna"]),
+        ("MaxSpeechPrice", ["", "0", "0.25", "12.123456", "1000"], ["1000.5", "1.", ".5", "$1", "0.1234567", "-1"]),
         ("CallingHours", CALLING_HOURS, ["8-21", "24:00-08:00", "08:60-21:00", "08:00-24:01", "Mo-Fr", "Mon 08:00-21:00", "Mo 08:00-21:00;", "08:00-21:00,", "Mo08:00-21:00", "08:00 -21:00", "off"]),
         ("Holidays", ["", "12-25", "2026-12-25,2027-01-01", "12-25, 01-01"], ["25-12", "2026-13-01", "2026-12-32", "26-12-25", "12-25,", "12/25"]),
         ("DialsPerSecond", ["1", "0.1", "0.25", "1.5", "10", "999.9", "1000"], ["", "0", "0.0", "0.05", "01", "1.", "1001", "1000.1", "-1", "1e3", "1,5"]),

@@ -9,7 +9,7 @@ use outdial::{
     dao::DaoError,
     domain::{Batch, BatchCreate, Idempotency, UserId},
     http::{BatchBody, Caller, CallsWrite, FieldError, Json, NoParameters, Problem, replayed},
-    service::batches::BatchRefusal,
+    service::rules::ContentFault,
 };
 
 use crate::App;
@@ -74,10 +74,10 @@ async fn find_user(app: &App, id: &str) -> Result<UserId, Problem> {
     user.map(|_| id).ok_or_else(not_found)
 }
 
-fn refused(refusal: BatchRefusal) -> Problem {
+fn refused(refusal: ContentFault) -> Problem {
     match refusal {
-        BatchRefusal::Rule(refusal) => refusal.into(),
-        BatchRefusal::Fields(faults) => {
+        ContentFault::Rule(refusal) => refusal.into(),
+        ContentFault::Fields(faults) => {
             let errors = faults.into_iter().map(|fault| FieldError {
                 field: fault.field.into_owned(),
                 message: fault.message,

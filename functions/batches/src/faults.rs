@@ -68,7 +68,7 @@ impl Faults {
     /// Adds the faults that the rules found.
     pub(crate) fn add_rules(&mut self, faults: &[RecipientFault]) {
         for fault in faults {
-            self.add(fault.index, Some(fault.field), &fault.message);
+            self.add(fault.index, Some(&fault.field), &fault.message);
         }
     }
 

@@ -21,6 +21,7 @@ const REFUSALS = {
   pace_exceeded: "No permit to dial in time",
   scheduling_unavailable: "No dial queue",
   transcription_unavailable: "No transcription service",
+  speech_price_exceeded: "Speech too expensive",
 };
 
 export function refusalWord(code) {

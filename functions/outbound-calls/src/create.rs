@@ -38,7 +38,7 @@ use crate::App;
         (status = 404, description = "No user with this id"),
         (status = 409, description = "The first request with this key is still under way (`request_in_progress`)",
             headers(("Retry-After" = u32, description = "Seconds"))),
-        (status = 422, description = "Invalid fields (`validation_failed`), or a rule refuses the call: `language_not_supported`, `voice_not_allowed`, `number_not_valid`, \
+        (status = 422, description = "Invalid fields (`validation_failed`), or a rule refuses the call: `language_not_supported`, `voice_not_allowed`, `speech_price_exceeded`, `number_not_valid`, \
             `number_type_not_allowed`, `country_not_allowed`, `own_number`, `number_blocked`, `outside_calling_hours` \
             (with `next_allowed_at`), `no_calling_hours`, `scheduling_unavailable` if the call needs the dial queue and there is none, `idempotency_key_reused`, or Twilio refused the number (`twilio_refused`)",
             headers(("Retry-After" = Option<u32>, description = "Seconds until the calling hours allow the call"))),

@@ -3,8 +3,8 @@
 use super::{ConfigError, OpeningConfig, Settings};
 use crate::{
     domain::{
-        AllowedVoices, AudioHosts, CallingHours, Holidays, PhoneNumber, Speech, TimeZone,
-        TranscriptionServices,
+        AllowedVoices, AudioHosts, CallingHours, Holidays, PhoneNumber, Speech, SpeechPrice,
+        TimeZone, TranscriptionServices,
     },
     variables::entries,
 };
@@ -40,6 +40,8 @@ pub struct CallConfig {
     pub transcription_services: TranscriptionServices,
     /// `ALLOWED_VOICES`: the voices that a request may name.
     pub allowed_voices: AllowedVoices,
+    /// `MAX_SPEECH_PRICE`: the highest price of a call's words. `None`: no limit.
+    pub max_speech_price: Option<SpeechPrice>,
     /// `OPT_OUT_KEY`, `NOTICES`, `RECORDING_NOTICE` and `CALLBACK_NUMBER`: what calls must say.
     pub opening: OpeningConfig,
     /// `AUDIO_HOSTS`: the hosts whose audio a call may play.
@@ -81,6 +83,8 @@ impl Settings {
         const VOICES: &str = "voice classes (basic, standard, neural, generative) or voice names, separated by commas, such as basic,standard,Polly.Joanna-Neural";
         const AUDIO_HOSTS: &str =
             "names of hosts, separated by commas, such as media.example.com,*.example.org";
+        const PRICE: &str =
+            "an amount in US dollars from 0 to 1000, with at most six decimals, such as 0.25";
         const FROM: &str = "a number of the Twilio account in E.164 format, such as +12125550123";
         let allowed_countries: Vec<String> =
             entries(self.values.get("ALLOWED_COUNTRIES")?.unwrap_or("US,CA"))
@@ -136,6 +140,12 @@ impl Settings {
             time_limit_seconds: self.time_limit_seconds()?,
             ring_timeout_seconds: self.ring_timeout_seconds()?,
             speech: self.default_speech()?,
+            max_speech_price: self
+                .values
+                .get("MAX_SPEECH_PRICE")?
+                .map(str::parse)
+                .transpose()
+                .map_err(|_| ConfigError::malformed("MAX_SPEECH_PRICE", PRICE))?,
             opening: self.opening()?,
             audio_hosts: self
                 .values
@@ -228,6 +238,8 @@ mod tests {
             ("HOLIDAYS", "12-25,"),
             ("DEFAULT_TIME_ZONE", "EDT"),
             ("TWILIO_FROM_NUMBER", "2125550100"),
+            ("MAX_SPEECH_PRICE", "$1"),
+            ("MAX_SPEECH_PRICE", "1000.5"),
             ("ALLOWED_VOICES", "basic,neurall"),
             ("ALLOWED_VOICES", "basic,,neural"),
         ] {

@@ -68,6 +68,7 @@ fn values() -> Vec<(&'static str, String, String)> {
         ("MAX_CALLS_PER_DAY", "5", "5 0"),
         ("MAX_CALLS_PER_NUMBER_PER_DAY", "5", "5\u{a0}0"),
         ("MAX_CALLS_PER_USER_PER_DAY", "5", "5 0"),
+        ("MAX_SPEECH_PRICE", "0.25", "0. 25"),
         (
             "MEDIA_SIGNING_KEY",
             "0123456789abcdef",

@@ -13,6 +13,8 @@ pub enum RefusalCode {
     VoiceNotAllowed,
     /// `TRANSCRIPTION_SERVICES` has no service for the call's language.
     TranscriptionUnavailable,
+    /// The words may cost more than `MAX_SPEECH_PRICE`.
+    SpeechPriceExceeded,
     /// The number is our own, `TWILIO_FROM_NUMBER`.
     OwnNumber,
     /// No numbering plan has the number, or it is not in E.164 format.
@@ -45,10 +47,11 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::LanguageNotSupported,
         Self::VoiceNotAllowed,
         Self::TranscriptionUnavailable,
+        Self::SpeechPriceExceeded,
         Self::OwnNumber,
         Self::NumberNotValid,
         Self::NumberTypeNotAllowed,
@@ -72,6 +75,7 @@ impl RefusalCode {
             Self::LanguageNotSupported => "language_not_supported",
             Self::VoiceNotAllowed => "voice_not_allowed",
             Self::TranscriptionUnavailable => "transcription_unavailable",
+            Self::SpeechPriceExceeded => "speech_price_exceeded",
             Self::OwnNumber => "own_number",
             Self::NumberNotValid => "number_not_valid",
             Self::NumberTypeNotAllowed => "number_type_not_allowed",

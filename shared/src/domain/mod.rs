@@ -39,6 +39,7 @@ mod script_template;
 mod script_variables;
 mod speech;
 mod speech_names;
+mod speech_price;
 mod ssml;
 mod status_reason;
 mod steps;
@@ -94,6 +95,7 @@ pub use script_template::{RenderError, ScriptTemplate};
 pub use script_variables::ScriptVariables;
 pub use speech::Speech;
 pub use speech_names::{Language, Voice};
+pub use speech_price::SpeechPrice;
 pub use ssml::{Ssml, SsmlElement, SsmlNode};
 pub use status_reason::StatusReason;
 pub use steps::{

@@ -21,6 +21,17 @@ pub enum VoiceClass {
 impl VoiceClass {
     pub(super) const ALL: [Self; 4] = [Self::Basic, Self::Standard, Self::Neural, Self::Generative];
 
+    /// The list price of a spoken character in millionths of a US dollar: Twilio's page about text-to-speech, November 2026.
+    #[must_use]
+    pub fn micros_per_character(self) -> u64 {
+        match self {
+            Self::Basic => 0,
+            Self::Standard => 8,
+            Self::Neural => 32,
+            Self::Generative => 130,
+        }
+    }
+
     /// The class as spelled in `ALLOWED_VOICES`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

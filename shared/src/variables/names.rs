@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 56] = [
+pub const VARIABLES: [&str; 57] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -31,6 +31,7 @@ pub const VARIABLES: [&str; 56] = [
     "MAX_CALLS_PER_DAY",
     "MAX_CALLS_PER_NUMBER_PER_DAY",
     "MAX_CALLS_PER_USER_PER_DAY",
+    "MAX_SPEECH_PRICE",
     "MEDIA_SIGNING_KEY",
     "MEDIA_URL",
     "MONGO_DB",

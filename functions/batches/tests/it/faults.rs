@@ -244,3 +244,20 @@ async fn body_has_a_size_and_a_type() {
         api.send(&request).await.assert_problem(404, "not_found");
     }
 }
+
+#[tokio::test]
+async fn price_of_the_words_is_checked_for_each_recipient() {
+    let api = Api::with(|stage| stage.set("MAX_SPEECH_PRICE", "0.0008")).await;
+    let mut body = api.body();
+    body["voice"] = json!("Polly.Joanna");
+    let id = api.batch_of(&body).await;
+    let of = |nth, characters: usize| {
+        let name = "a".repeat(characters);
+        json!({ "to_number": number(nth), "variables": { "name": name } })
+    };
+    // "Hello ." has 7 characters more.
+    let answer = api.add(&id, &json!([of(0, 93), of(1, 94)])).await;
+    assert_faults(&answer, &["recipients[1].script"]);
+    assert_eq!(api.stage.count("calls").await, 0);
+    assert_eq!(api.add(&id, &json!([of(0, 93)])).await.status, 200);
+}

@@ -20,6 +20,7 @@ mod life;
 mod list;
 mod metadata;
 mod opt_out;
+mod price;
 mod query;
 mod read;
 mod recordings;

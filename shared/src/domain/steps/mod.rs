@@ -4,6 +4,7 @@
 //! and [`Place`] the position between two documents.
 
 mod answer;
+mod heaviest;
 mod leg;
 mod leg_place;
 mod names;

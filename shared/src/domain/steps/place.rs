@@ -164,7 +164,7 @@ impl SaidPlace {
 
 impl AskPlace {
     /// The most plays of an ask: tries and repeats together.
-    const MAX_PLAYS: u32 = 5;
+    pub(super) const MAX_PLAYS: u32 = 5;
 
     /// Returns true if the ask is not played again without an answer. The key that repeats it uses up no try.
     #[must_use]

@@ -93,6 +93,18 @@ impl Prompt {
 }
 
 impl Part {
+    /// The number of characters that Twilio charges for: with the elements of SSML, and for each repetition. It charges nothing for
+    /// audio, in place of which it may speak the words.
+    #[must_use]
+    pub fn characters(&self) -> u64 {
+        let characters = match &self.words {
+            Words::Text(text) => text.as_str().chars().count(),
+            Words::Ssml(ssml) => ssml.as_str().chars().count(),
+            Words::Spell(spelled) => spelled.to_speech().chars().count(),
+        };
+        characters as u64 * u64::from(self.repeat)
+    }
+
     fn of_text(text: Script) -> Self {
         Self {
             words: Words::Text(text),

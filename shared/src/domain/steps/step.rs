@@ -179,9 +179,10 @@ impl Step {
             .chain(others)
     }
 
-    /// The prompts of the step, each with its path.
-    pub fn prompts(&self) -> impl Iterator<Item = (Vec<&str>, &Prompt)> {
-        let own = match &self.action {
+    /// The prompt of the step itself, with its path.
+    #[must_use]
+    pub fn own_prompt(&self) -> Option<(Vec<&str>, &Prompt)> {
+        match &self.action {
             Action::Say(prompt) => Some((vec!["say"], prompt)),
             Action::Ask(ask) => Some((vec!["ask"], &ask.prompt)),
             Action::Transfer(transfer) => transfer
@@ -189,12 +190,16 @@ impl Step {
                 .as_ref()
                 .map(|whisper| (vec!["transfer", "whisper"], whisper)),
             Action::HangUp => None,
-        };
+        }
+    }
+
+    /// The prompts of the step, each with its path.
+    pub fn prompts(&self) -> impl Iterator<Item = (Vec<&str>, &Prompt)> {
         let thens = self.thens().filter_map(|(mut path, then)| {
             path.push("say");
             then.say.as_ref().map(|say| (path, say))
         });
-        own.into_iter().chain(thens)
+        self.own_prompt().into_iter().chain(thens)
     }
 
     /// The parts of all prompts, with their path: `options.1.say[2]`. A prompt of one part has no index.

@@ -1,6 +1,6 @@
 //! The recipients of a request, and those that it names twice.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use bson::oid::ObjectId;
 
@@ -14,8 +14,8 @@ use crate::{
 pub struct RecipientFault {
     /// The recipient's place in the request, from 0.
     pub index: usize,
-    /// The field.
-    pub field: &'static str,
+    /// The field, with its path in the recipient.
+    pub field: Cow<'static, str>,
     /// A sentence without its subject. It repeats no value.
     pub message: String,
 }
@@ -54,8 +54,8 @@ pub(super) fn entries<'a>(
             faults.push(RecipientFault {
                 index,
                 field: match recipient.external_id {
-                    Ok(Some(_)) => "external_id",
-                    _ => "to_number",
+                    Ok(Some(_)) => "external_id".into(),
+                    _ => "to_number".into(),
                 },
                 message: format!("repeats that of recipients[{first}], with other values"),
             });

@@ -14,13 +14,13 @@ pub use entries::RecipientFault;
 pub use pace::CannotFinish;
 pub use recipients::{Added, CheckedRecipients, RecipientsError};
 
-use super::rules::Rules;
+use super::rules::{ContentFault, Rules};
 use crate::{
     config::CallConfig,
     dao::Dao,
     domain::{
-        Batch, BatchCreate, BatchId, BatchStatus, CallRefusal, FieldFault, Idempotency, Pace,
-        PhoneNumber, Priority, RequestedTime, TimeZone, Timing, UserId,
+        Batch, BatchCreate, BatchId, BatchStatus, Idempotency, Pace, PhoneNumber, Priority,
+        RequestedTime, TimeZone, Timing, UserId,
     },
 };
 
@@ -36,15 +36,6 @@ pub struct Batches {
     default_zone: TimeZone,
     /// The pace of all dials.
     pace: Pace,
-}
-
-/// Why a batch is not created.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BatchRefusal {
-    /// Fields are invalid together.
-    Fields(Vec<FieldFault>),
-    /// A rule refuses the voice or the language.
-    Rule(CallRefusal),
 }
 
 impl Batches {
@@ -64,18 +55,17 @@ impl Batches {
     ///
     /// # Errors
     ///
-    /// See [`BatchRefusal`].
+    /// See [`ContentFault`].
     pub fn new_batch(
         &self,
         request: BatchCreate,
         user_id: UserId,
         idempotency: Option<&Idempotency>,
         created_by: Option<String>,
-    ) -> Result<Batch, BatchRefusal> {
+    ) -> Result<Batch, ContentFault> {
         let now = DateTime::now();
         self.rules
-            .check_speech(request.voice.as_ref(), request.language.as_ref())
-            .map_err(BatchRefusal::Rule)?;
+            .check_speech(request.voice.as_ref(), request.language.as_ref())?;
         let scheduled_at = request.scheduled_at.as_ref().map(RequestedTime::at);
         let expires_at = request.expires_at.as_ref().map_or_else(
             || {
@@ -98,7 +88,7 @@ impl Batches {
         };
         let faults = timing.faults(now);
         if !faults.is_empty() {
-            return Err(BatchRefusal::Fields(faults));
+            return Err(ContentFault::Fields(faults));
         }
         Ok(Batch {
             id: BatchId::generate(),

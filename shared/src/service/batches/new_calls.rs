@@ -1,6 +1,6 @@
 //! The calls of new recipients: the checks of each recipient, and the call that it becomes.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use bson::DateTime;
 
@@ -16,6 +16,7 @@ use crate::{
         RecipientParts, RenderError, RuleError, Script, ScriptTemplate, ScriptVariables, TimeZone,
         UserId, WaitingFor,
     },
+    service::rules::{Content, ContentFault},
 };
 
 /// The facts for the checks of all recipients.
@@ -43,7 +44,7 @@ impl Batches {
         entry: &Entry,
         faults: &mut Vec<RecipientFault>,
     ) -> Result<Option<Call>, &'static str> {
-        let mut refuse = |field, message| {
+        let mut refuse = |field: Cow<'static, str>, message| {
             faults.push(RecipientFault {
                 index: entry.index,
                 field,
@@ -57,16 +58,39 @@ impl Batches {
         } = entry.recipient;
         let script = variables.as_ref().ok().and_then(|variables| {
             let script = render(&facts.template, variables);
-            script.map_err(|message| refuse("variables", message)).ok()
+            let refused = script.map_err(|message| refuse("variables".into(), message));
+            refused.ok()
         });
+        let content = Content {
+            script: script.as_ref(),
+            steps: None,
+            voicemail: None,
+            voice: facts.batch.voice.as_ref(),
+            language: facts.batch.language.as_ref(),
+            is_recorded: facts.batch.recording_enabled,
+            is_transcribed: false,
+        };
+        match self.rules.check_content(&content) {
+            Ok(()) => {}
+            Err(ContentFault::Fields(faults)) => {
+                for fault in faults {
+                    refuse(fault.field, fault.message);
+                }
+            }
+            Err(ContentFault::Rule(CallRefusal::Field { field, message, .. })) => {
+                refuse(field, message);
+            }
+            Err(ContentFault::Rule(refusal)) => refuse("script".into(), reason(&refusal)),
+        }
         let metadata = metadata.as_ref().ok().and_then(|metadata| {
             let merged = merged(facts.batch, metadata);
-            merged.map_err(|message| refuse("metadata", message)).ok()
+            let refused = merged.map_err(|message| refuse("metadata".into(), message));
+            refused.ok()
         });
         let due_at = match self.due_at(facts, entry) {
             Ok(due_at) => due_at,
             Err(RuleError::Refused(refusal)) => {
-                refuse("to_number", reason(&refusal));
+                refuse("to_number".into(), reason(&refusal));
                 None
             }
             Err(RuleError::UnknownTimeZone(message)) => return Err(message),

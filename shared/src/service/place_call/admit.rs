@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use super::{
     error::PlaceCallError,
     schedule::{Scheduler, check_timing},
-    speech::{check_audio, check_words},
     store::{begin_dial, store_and_count, store_waiting, withdraw, withdraw_undialled},
 };
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
         Call, CallRefusal, Idempotency, NewCall, OutboundCallRequest, Pace, PhoneNumber,
         RefusalCode, WaitingFor,
     },
-    service::rules::{Line, Rules, looked_up, transfer_lines},
+    service::rules::{Content, Line, Rules, looked_up, transfer_lines},
 };
 
 /// Time that a request may wait for Twilio after it begins to dial: longer than a function may run.
@@ -92,29 +91,11 @@ impl Admission {
         }
         check_timing(&request)?;
         let callee = callee.ok_or(PlaceCallError::UserNotFound)?;
-        let (voice, language) = (request.voice.as_ref(), request.language.as_ref());
-        let steps = request.steps.as_ref();
-        let voicemail = request.voicemail.as_ref();
-        check_words(
-            &self.scheduler.rules,
-            steps,
-            voicemail,
-            voice,
-            language,
-            request.recording_enabled,
-        )?;
-        if request.transcribe {
-            let rules = &self.scheduler.rules;
-            rules.check_transcription(voice, language)?;
-        }
+        let (rules, content) = (&self.scheduler.rules, Content::from(&request));
+        rules.check_content(&content)?;
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
-        let (steps, ends_at) = (request.steps.as_ref(), schedule.ends_at());
-        check_audio(&self.scheduler.rules, steps, ends_at)?;
-        let speech = (voice, language);
-        self.scheduler
-            .rules
-            .check_transfers(steps, &line, &callee, speech)?;
-        let transfer_lines = transfer_lines(steps);
+        rules.check_audio_and_transfers(&content, &line, &callee, schedule.ends_at())?;
+        let transfer_lines = transfer_lines(request.steps.as_ref());
         let priority = request.priority;
         let call = Call::new(NewCall {
             request,

@@ -8,7 +8,6 @@ use super::{
     admit::Admission,
     error::no_faults,
     schedule::{default_life, too_late, waits_for},
-    speech::{check_audio, check_words},
 };
 use crate::{
     dao::{self, Callee, within},
@@ -16,7 +15,7 @@ use crate::{
         Call, CallId, CallStatus, CallUpdate, FieldFault, Lane, NEEDS_RECORDING,
         OutsideCallingHours, Priority, RequestedTime, Retry, Timing, UserId, Voicemail, WaitingFor,
     },
-    service::rules::{Line, looked_up, transfer_lines},
+    service::rules::{Content, Line, looked_up, transfer_lines},
 };
 
 /// Number of times that a change is tried again after another change came first.
@@ -98,27 +97,9 @@ impl Admission {
         let changed = with_content(call, update);
         let times = Times::of(call, update, now);
         check_times(&changed, update, &times, now)?;
-        let (voice, language) = (changed.voice.as_ref(), changed.language.as_ref());
-        let steps = changed.steps.as_ref();
-        let voicemail = changed.voicemail.as_ref();
-        check_words(
-            &self.scheduler.rules,
-            steps,
-            voicemail,
-            voice,
-            language,
-            changed.recording_enabled,
-        )?;
-        if changed.transcribe {
-            let rules = &self.scheduler.rules;
-            rules.check_transcription(voice, language)?;
-        }
-        self.scheduler.rules.check_permanent(line, callee)?;
-        let (steps, speech) = (changed.steps.as_ref(), (voice, language));
-        self.scheduler
-            .rules
-            .check_transfers(steps, line, callee, speech)?;
-        let transfer_lines = transfer_lines(steps);
+        let (rules, content) = (&self.scheduler.rules, Content::from(&changed));
+        rules.check_content(&content)?;
+        rules.check_permanent(line, callee)?;
         let zone = call.time_zone.as_ref().or(callee.user.time_zone.as_ref());
         let waits = update.outside_calling_hours.0 != Some(OutsideCallingHours::Refuse);
         let opens = if times.moves || times.moves_end {
@@ -144,7 +125,8 @@ impl Admission {
             .retry
             .as_ref()
             .map_or(expires_at, |_| series_ends.max(expires_at));
-        check_audio(&self.scheduler.rules, changed.steps.as_ref(), ends_at)?;
+        rules.check_audio_and_transfers(&content, line, callee, ends_at)?;
+        let transfer_lines = transfer_lines(changed.steps.as_ref());
         let (due_at, waiting_for) = match call.due_at {
             Some(due_at) if !times.moves => (due_at, call.waiting_for),
             _ => (opens, Some(waits_for(times.from, opens))),

@@ -5,6 +5,7 @@ use http::StatusCode;
 use crate::{
     dao::DaoError,
     domain::{CallRefusal, FieldFault, RuleError, TwilioRefusal},
+    service::rules::ContentFault,
 };
 
 /// Why a request placed no call.
@@ -60,6 +61,15 @@ impl From<DaoError> for PlaceCallError {
 impl From<CallRefusal> for PlaceCallError {
     fn from(refusal: CallRefusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<ContentFault> for PlaceCallError {
+    fn from(fault: ContentFault) -> Self {
+        match fault {
+            ContentFault::Fields(faults) => Self::Invalid(faults),
+            ContentFault::Rule(refusal) => Self::Refused(refusal),
+        }
     }
 }
 

@@ -4,7 +4,6 @@ mod admit;
 mod change;
 mod error;
 mod schedule;
-mod speech;
 mod store;
 
 use std::sync::Arc;

@@ -1,11 +1,13 @@
 //! The calling rules: which numbers may be called, when, and with which voice.
 
 mod audio;
+mod content;
 mod hours;
 mod line;
 mod number_zones;
 mod numbering_plan;
 mod opening;
+mod price;
 mod speech;
 mod temporary;
 #[cfg(test)]
@@ -17,18 +19,19 @@ use std::sync::OnceLock;
 use chrono::{DateTime, Utc};
 use rlibphonenumber::Region;
 
-use self::{hours::Hours, numbering_plan::PlanEntry, speech::SpeechRules};
 pub use self::{
+    content::{Content, ContentFault},
     line::Line,
     numbering_plan::country_of,
     transfers::{looked_up, transfer_lines},
 };
+use self::{hours::Hours, numbering_plan::PlanEntry, speech::SpeechRules};
 use crate::{
     config::{CallConfig, ConfigError, OpeningConfig},
     dao::Callee,
     domain::{
-        AudioHosts, CallRefusal, CallingCalendar, FieldFault, Language, Part, PhoneNumber,
-        RefusalCode, RuleError, Steps, TranscriptionServices, Voice, Voicemail,
+        AudioHosts, CallRefusal, CallingCalendar, Language, PhoneNumber, RefusalCode, RuleError,
+        SpeechPrice, TranscriptionServices, Voice,
     },
 };
 
@@ -45,6 +48,7 @@ pub struct Rules {
     opening: OpeningConfig,
     audio_hosts: AudioHosts,
     services: TranscriptionServices,
+    max_speech_price: Option<SpeechPrice>,
 }
 
 impl Rules {
@@ -84,6 +88,7 @@ impl Rules {
             opening: config.opening.clone(),
             audio_hosts: config.audio_hosts.clone(),
             services: config.transcription_services.clone(),
+            max_speech_price: config.max_speech_price,
         })
     }
 
@@ -143,78 +148,6 @@ impl Rules {
         language: Option<&Language>,
     ) -> Result<(), CallRefusal> {
         self.speech.check(voice, language)
-    }
-
-    /// Checks the voices and languages of parts, each with its path, after those of the call.
-    ///
-    /// # Errors
-    ///
-    /// As [`Rules::check_speech`].
-    pub fn check_parts<'a>(
-        &self,
-        parts: impl Iterator<Item = (String, &'a Part)>,
-        voice: Option<&Voice>,
-        language: Option<&Language>,
-    ) -> Result<(), CallRefusal> {
-        self.speech.check_parts(parts, voice, language)
-    }
-
-    /// Checks whether a call in this voice and language can be transcribed, after [`Rules::check_speech`].
-    ///
-    /// # Errors
-    ///
-    /// `transcription_unavailable` if `TRANSCRIPTION_SERVICES` has no service for the call's language.
-    pub fn check_transcription(
-        &self,
-        voice: Option<&Voice>,
-        language: Option<&Language>,
-    ) -> Result<(), CallRefusal> {
-        let speech = self.speech.speech.of_call(voice, language);
-        let language = speech.map(|speech| speech.language);
-        let service = language.as_ref().and_then(|it| self.services.of(it));
-        if service.is_some() {
-            return Ok(());
-        }
-        let of_language = language.map_or_else(String::new, |it| format!(" for {}", it.as_str()));
-        Err(CallRefusal::of_field(
-            RefusalCode::TranscriptionUnavailable,
-            "transcribe",
-            format!(
-                "needs a transcription service{of_language}, which this stack does not have: leave the field out, or have an operator add the service"
-            ),
-        ))
-    }
-
-    /// Returns the SSML in parts that its voice does not support. [`Rules::check_parts`] comes first.
-    #[must_use]
-    pub fn ssml_faults<'a>(
-        &self,
-        parts: impl Iterator<Item = (String, &'a Part)>,
-        voice: Option<&Voice>,
-        language: Option<&Language>,
-    ) -> Vec<FieldFault> {
-        self.speech.ssml_faults(parts, voice, language)
-    }
-
-    /// Returns the faults of a call that come from what calls must say: see [`OpeningConfig`].
-    #[must_use]
-    pub fn opening_faults(
-        &self,
-        steps: Option<&Steps>,
-        voicemail: Option<&Voicemail>,
-        voice: Option<&Voice>,
-        language: Option<&Language>,
-        is_recorded: bool,
-    ) -> Vec<FieldFault> {
-        let speech = self.speech.speech.of_stored(voice, language);
-        let language = &speech.language;
-        self.opening.faults(steps, voicemail, language, is_recorded)
-    }
-
-    /// Returns the audio in a call's steps that it may not play. `ends_at` is the time from which it is no longer dialled.
-    #[must_use]
-    pub fn audio_faults(&self, steps: &Steps, ends_at: bson::DateTime) -> Vec<FieldFault> {
-        audio::faults(&self.audio_hosts, steps, ends_at)
     }
 
     fn check_number(&self, line: &Line) -> Result<(), CallRefusal> {

@@ -1,8 +1,9 @@
 //! What calls from which a person can opt out must say: the sentences of their opening, and the number in a message for a machine.
 
+use super::Content;
 use crate::{
     config::OpeningConfig,
-    domain::{FieldFault, Language, Notice, Step, Steps, Voicemail, VoicemailAction},
+    domain::{FieldFault, Language, Notice, Step, Steps, VoicemailAction},
 };
 
 impl OpeningConfig {
@@ -10,13 +11,8 @@ impl OpeningConfig {
     /// machine without a `CALLBACK_NUMBER`.
     ///
     /// Without an opt-out key, and without an option that blocks, no notice has to be there.
-    pub(super) fn faults(
-        &self,
-        steps: Option<&Steps>,
-        voicemail: Option<&Voicemail>,
-        language: &Language,
-        is_recorded: bool,
-    ) -> Vec<FieldFault> {
+    pub(super) fn faults(&self, content: &Content, language: &Language) -> Vec<FieldFault> {
+        let steps = content.steps;
         let mut faults = Vec::new();
         for (at, step) in steps.into_iter().flat_map(Steps::iter).enumerate() {
             for (path, _) in step.thens() {
@@ -31,14 +27,16 @@ impl OpeningConfig {
             }
         }
         let names_number = self.opt_out_key.is_some()
-            && voicemail.is_some_and(|it| it.action == VoicemailAction::LeaveMessage);
+            && content
+                .voicemail
+                .is_some_and(|it| it.action == VoicemailAction::LeaveMessage);
         if names_number && !self.has_callback_number {
             faults.push(FieldFault {
                 field: "voicemail.action".into(),
                 message: "leave_message needs CALLBACK_NUMBER, which this stack does not have: choose another action, or have an operator set it".to_owned(),
             });
         }
-        let missing = self.missing(steps, names_number, language, is_recorded);
+        let missing = self.missing(steps, names_number, language, content.is_recorded);
         if !missing.is_empty() {
             faults.push(FieldFault {
                 field: "language".into(),
