@@ -3,7 +3,7 @@
 use mongodb::bson::DateTime;
 use outdial::{
     dao::{DaoError, Released},
-    domain::{Call, CallId, Effect, EffectKind, RetryRequest, StatusReason},
+    domain::{Call, CallId, EffectKind, RetryRequest, StatusReason},
     service::{
         retries::{self, NextAttempt, NoAttempt},
         rules::Line,
@@ -37,20 +37,16 @@ async fn try_apply(app: &App, id: CallId) -> Result<(), DaoError> {
             tracing::info!("call with effects is gone");
             return Ok(());
         };
-        let is_opt_out = |effect: &&Effect| effect.kind == EffectKind::OptOut;
-        let opt_outs: Vec<_> = call
-            .effects
-            .iter()
-            .filter(is_opt_out)
-            .map(|it| it.n)
-            .collect();
+        let opt_outs = call.effects_of(EffectKind::OptOut);
         if !opt_outs.is_empty() {
             opt_out(app, &call).await?;
             app.dao.finish_effects(id, &opt_outs).await?;
         }
-        let ends = call.effects.iter();
-        let ends = ends.filter(|effect| effect.kind == EffectKind::NextAttempt);
-        let ends: Vec<_> = ends.map(|effect| effect.n).collect();
+        let has_new_result = !call.effects_of(EffectKind::Result).is_empty();
+        if has_new_result && !app.dao.store_result(&call).await? {
+            continue;
+        }
+        let ends = call.effects_of(EffectKind::NextAttempt);
         if ends.is_empty() {
             return Ok(());
         }

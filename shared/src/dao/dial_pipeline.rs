@@ -50,6 +50,8 @@ fn accept(sid: &CallSid, status: Option<CallStatus>, answered_status: Option<u16
         changes.insert("precedence", set(remembered, "$precedence"));
         if status.is_terminal() {
             changes.extend(note_end(wins, status.as_str()));
+        } else {
+            changes.insert("result", set("$$REMOVE".into(), "$result"));
         }
     }
     doc! { "$set": changes }

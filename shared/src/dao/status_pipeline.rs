@@ -9,7 +9,7 @@ use mongodb::bson::{Bson, Document, bson, doc, serialize_to_bson};
 
 use super::{
     DaoError,
-    effects::note_end,
+    effects::{note_end, note_given_up},
     updates::{goes_by, if_else, learn_sid, learns_sid, literal},
 };
 use crate::domain::{Call, CallEvent, CallStatus, EventSource, StatusUpdate};
@@ -42,12 +42,12 @@ pub(super) fn apply(update: &StatusUpdate) -> Result<Vec<Document>, DaoError> {
     Ok(pipeline.stages(learn_sid(sid)))
 }
 
-/// The temporary field in which the first stage stores its decisions. The second stage reads them, the third removes them.
-const SCRATCH: &str = "_decisions";
+/// The temporary field in which a stage stores its decisions. The next stage reads them, the last one removes them.
+pub(super) const SCRATCH: &str = "_decisions";
 /// The fact that says whether a person or a machine answered.
 const ANSWERED_BY: &str = "answered_by";
 /// The decision in [`SCRATCH`] that the update concerns the call in its present state.
-const APPLIES: &str = "applies";
+pub(super) const APPLIES: &str = "applies";
 
 /// A status update as expressions.
 pub(super) struct StatusPipeline<'a> {
@@ -137,6 +137,10 @@ impl<'a> StatusPipeline<'a> {
             .filter(|decision| *decision != APPLIES)
             .map(|decision| flag(decision))
             .collect();
+        if !self.status.is_terminal() {
+            // A call that was given up goes on.
+            changes.insert("result", if_else(flag("status"), "$$REMOVE", "$result"));
+        }
         changes.extend(also);
         changes.extend(self.event_changes());
         changes.extend(self.effect_changes());
@@ -172,10 +176,13 @@ impl<'a> StatusPipeline<'a> {
             let is_first = of_no_event(is_answer);
             news.push(bson!({ "$and": [has_ended, flag("is_new"), is_first] }));
         }
+        let status = if_else(flag("status"), self.status.as_str(), "$status");
+        if self.rank == CallStatus::GIVEN_UP_RANK {
+            return note_given_up(flag("status"), status);
+        }
         if news.is_empty() {
             return Document::new();
         }
-        let status = if_else(flag("status"), self.status.as_str(), "$status");
         note_end(bson!({ "$or": news }), status)
     }
 

@@ -5,14 +5,15 @@ use tokio::time::Instant;
 
 use super::{
     Dao, DaoError, DuplicateKey, VoiceLookup,
-    effects::{self, note_end},
+    effects::{note_late_news, note_opt_out},
+    status_pipeline::{APPLIES, SCRATCH, applies},
     stored::find_one_and_update,
     transfers,
     updates::{by_id, if_else, learn_sid_stage, literal},
     voice::READ_TIMEOUT,
     within,
 };
-use crate::domain::{Answer, Call, CallId, CallSid, CallStatus, Delivery, StepId, TransferLeg};
+use crate::domain::{Answer, Call, CallId, CallSid, Delivery, StepId, TransferLeg};
 
 /// An event of a call with steps.
 ///
@@ -104,7 +105,6 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
                 changes.insert("answers", answers(answer)?);
             }
             changes.insert("opted_out", true);
-            changes.extend(effects::note_opt_out());
         }
         StepEvent::CutOff => {
             changes.insert("cut_off", true);
@@ -115,22 +115,25 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
         .iter()
         .map(|(field, value)| bson!({ "$ne": [format!("${field}"), value.clone()] }))
         .collect();
-    let applies = bson!({ "$and": [is_ours, { "$or": is_change }] });
+    let is_news = bson!({ "$and": [is_ours, { "$or": is_change }] });
     changes.insert("updated_at", "$$NOW");
     let mut changes: Document = changes
         .into_iter()
         .map(|(field, value)| {
             let stored = format!("${field}");
-            (field, if_else(applies.clone(), value, stored))
+            (field, if_else(applies(), value, stored))
         })
         .collect();
-    // An opt-out has an effect of its own, which also ends the next attempt.
-    if !matches!(event, StepEvent::OptedOut(_)) {
-        // The decision about a next attempt did not know of this event.
-        let has_ended = bson!({ "$eq": ["$status_rank", CallStatus::ENDED_RANK] });
-        changes.extend(note_end(bson!({ "$and": [applies, has_ended] }), "$status"));
-    }
-    Ok(vec![learn_sid_stage(sid), doc! { "$set": changes }])
+    changes.extend(match event {
+        StepEvent::OptedOut(_) => note_opt_out(applies()),
+        _ => note_late_news(applies()),
+    });
+    Ok(vec![
+        learn_sid_stage(sid),
+        doc! { "$set": { SCRATCH: { APPLIES: is_news } } },
+        doc! { "$set": changes },
+        doc! { "$unset": SCRATCH },
+    ])
 }
 
 /// How much the person has heard: never less than is stored.

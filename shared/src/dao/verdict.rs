@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Applied, Dao, DaoError, DuplicateKey,
-    effects::note_end,
+    effects::note_late_news,
     stored::find_one_and_update,
     updates::{by_id, goes_by, if_else, learn_sid_stage, literal},
 };
@@ -86,7 +86,6 @@ fn stages(verdict: &MachineVerdict, claim: Option<&str>) -> Vec<Document> {
     let stored = bson!({ "$ifNull": ["$answered_by", ""] });
     let is_ours = goes_by(sid);
     let is_news = bson!({ "$and": [is_ours.clone(), { "$eq": [stored.clone(), ""] }] });
-    let has_ended = bson!({ "$eq": ["$status_rank", CallStatus::ENDED_RANK] });
     let mut changes = doc! {
         "answered_by": if_else(is_news.clone(), answered_by.clone(), "$answered_by"),
     };
@@ -103,7 +102,7 @@ fn stages(verdict: &MachineVerdict, claim: Option<&str>) -> Vec<Document> {
             { "$eq": [{ "$size": { "$ifNull": ["$transfers", []] } }, 0] },
             { "$ne": ["$hangup_requested", true] },
             { "$ne": ["$opted_out", true] },
-            { "$not": [has_ended.clone()] },
+            { "$ne": ["$status_rank", CallStatus::ENDED_RANK] },
         ] });
         let new = doc! { "id": claim, "at": "$$NOW" };
         let claimed = if_else(may_claim.clone(), new, "$voicemail_claim");
@@ -113,6 +112,6 @@ fn stages(verdict: &MachineVerdict, claim: Option<&str>) -> Vec<Document> {
     let updated_at = if_else(bson!({ "$or": is_change }), "$$NOW", "$updated_at");
     changes.insert("updated_at", updated_at);
     // The end of the call may have been taken for that of a person.
-    changes.extend(note_end(bson!({ "$and": [is_news, has_ended] }), "$status"));
+    changes.extend(note_late_news(is_news));
     vec![learn_sid_stage(sid), doc! { "$set": changes }]
 }

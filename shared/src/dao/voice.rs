@@ -7,11 +7,11 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Applied, Dao, DaoError,
-    effects::note_end,
+    effects::note_late_news,
     updates::{by_id, by_sid, goes_by, if_else, learn_sid_stage},
     with_deadline, within,
 };
-use crate::domain::{Call, CallId, CallSid, CallStatus, Delivery};
+use crate::domain::{Call, CallId, CallSid, Delivery};
 
 /// The call that a voice request is for.
 #[derive(Debug)]
@@ -133,10 +133,7 @@ fn undelivered(sid: Option<&CallSid>, is_certain: bool) -> Vec<Document> {
         "delivery": change(Delivery::None.as_str().into(), "$delivery"),
         "updated_at": change("$$NOW".into(), "$updated_at"),
     };
-    // The decision about a next attempt did not know of the apology.
-    let has_ended = bson!({ "$eq": ["$status_rank", CallStatus::ENDED_RANK] });
-    let is_news = bson!({ "$and": [applies.clone(), has_ended] });
-    changes.extend(note_end(is_news, "$status"));
+    changes.extend(note_late_news(applies));
     let stored = doc! { "$set": changes };
     sid.map(learn_sid_stage)
         .into_iter()

@@ -172,6 +172,9 @@ pub struct Call {
     /// True if a failure ended the steps early: the person heard an apology or general thanks.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut_off: bool,
+    /// [`Call::result`] as the function `effects` has stored it, for lists and counts. Absent until the call has ended.
+    #[serde(default, rename = "result", skip_serializing_if = "Option::is_none")]
+    pub stored_result: Option<String>,
     /// The timeline, sorted by time, then by `SequenceNumber`; at most [`Call::EVENTS_MAX`] entries.
     #[serde(default)]
     pub events: Vec<CallEvent>,

@@ -1,4 +1,4 @@
-//! The words of the dial queue: urgency, lanes, what a call waits for, retries and effects.
+//! The words of the dial queue: urgency, lanes, what a call waits for, and retries.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use utoipa::{
     openapi::{RefOr, schema::Schema},
 };
 
-use super::{BatchId, CallStatus, InvalidValue, from_json_string, words};
+use super::{BatchId, InvalidValue, from_json_string, words};
 
 /// Urgency of a call among those that wait for a permit to dial.
 #[derive(
@@ -253,45 +253,6 @@ impl Retry {
     }
 }
 
-/// Something that must follow a change of a call. It stays on the call until it is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Effect {
-    /// Number of the effect on this call, from 1.
-    pub n: i64,
-    /// The kind.
-    #[serde(rename = "type")]
-    pub kind: EffectKind,
-    /// Time of the change, UTC.
-    pub at: DateTime,
-    /// The call's status after the change.
-    pub status: CallStatus,
-}
-
-/// The kind of an [`Effect`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EffectKind {
-    /// The next attempt of a call that has ended, if its retries allow one.
-    NextAttempt,
-    /// The person asked for no further calls: the number is blocked, and the calls to it that wait end.
-    OptOut,
-    /// A later version of this service stored the kind. It stays until that version does it.
-    #[serde(other)]
-    Unknown,
-}
-
-impl EffectKind {
-    /// The word for the value in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NextAttempt => "next_attempt",
-            Self::OptOut => "opt_out",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,7 +301,5 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_value(waiting).unwrap(), waiting.as_str());
         }
-        let kind = EffectKind::NextAttempt;
-        assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
     }
 }

@@ -18,6 +18,7 @@ mod checked_text;
 mod contact;
 mod default_voices;
 mod dial_queue;
+mod effect;
 mod fields;
 mod id;
 mod idempotency;
@@ -70,7 +71,8 @@ pub use call_update::CallUpdate;
 pub use calling_hours::{CallingCalendar, CallingHours, Holidays};
 pub use contact::{Email, PhoneNumber, UserName};
 pub use default_voices::DefaultVoices;
-pub use dial_queue::{Effect, EffectKind, Lane, Priority, Retry, RetryReason, WaitingFor};
+pub use dial_queue::{Lane, Priority, Retry, RetryReason, WaitingFor};
+pub use effect::{Effect, EffectKind};
 pub use id::{
     BatchId, CallId, CallSid, RecordingId, RecordingSid, ServiceSid, TranscriptSid, UserId,
 };

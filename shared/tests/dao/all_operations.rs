@@ -279,6 +279,7 @@ async fn of_effects(dao: &Dao, call: &Call) {
         dao.list_calls_with_effects(now, after, 2).await.unwrap();
     }
     dao.finish_effects(call.call_id, &[1, 2]).await.unwrap();
+    dao.store_result(call).await.unwrap();
     for batch in [None, Some(BatchId::generate())] {
         dao.get_batch_state(batch).await.unwrap();
     }

@@ -29,6 +29,7 @@ mod open_calls;
 mod permits;
 mod recordings;
 mod recordings_at_once;
+mod results;
 mod stats;
 mod status;
 mod step_events;

@@ -7,5 +7,6 @@ mod decisions;
 mod messages;
 mod next_attempt;
 mod opt_out;
+mod result;
 mod support;
 mod sweep;

@@ -9,11 +9,14 @@ use super::{still_waits, waiting, without_lease};
 use crate::{
     dao::{
         Dao, DaoError,
+        effects::has_result,
         status_pipeline::{StatusPipeline, applies},
         stored::verbatim,
         updates::{if_else, server_now, sid_is_absent},
     },
-    domain::{Call, CallEvent, CallStatus, DialOutcome, EventSource, PhoneNumber, StatusReason},
+    domain::{
+        Call, CallEvent, CallStatus, DialOutcome, EventSource, OwnResult, PhoneNumber, StatusReason,
+    },
     telemetry::metrics::{self, Count},
 };
 
@@ -26,7 +29,11 @@ pub(in crate::dao) fn end(
     source: EventSource,
     reason: Option<&str>,
 ) -> Result<Vec<Document>, DaoError> {
-    end_if(still_waits(), status, source, reason, doc! {})
+    // It has certainly reached nobody, so its result needs no effect.
+    let has_result = bson!({ "$and": [applies(), has_result()] });
+    let not_reached = if_else(has_result, OwnResult::NotReached.as_str(), "$result");
+    let also = doc! { "result": not_reached };
+    end_if(still_waits(), status, source, reason, also)
 }
 
 /// The stages that end a call for which `condition` holds, and then also make these changes.

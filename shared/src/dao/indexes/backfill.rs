@@ -1,11 +1,14 @@
-//! Backfill: fills in fields that documents of the earlier service lack.
+//! Backfill: fills in fields that documents of earlier versions lack.
 
 use mongodb::{
     Database,
-    bson::{Bson, Document, RawDocumentBuf, doc, oid::ObjectId},
+    bson::{Bson, Document, RawDocumentBuf, deserialize_from_slice, doc, oid::ObjectId},
 };
 
-use crate::dao::{CALLS, DaoError, RECORDINGS, USERS, stored::verbatim};
+use crate::{
+    dao::{CALLS, DaoError, RECORDINGS, USERS, stored::verbatim},
+    domain::Call,
+};
 
 /// The result for one field.
 pub(super) struct FilledIn {
@@ -16,12 +19,37 @@ pub(super) struct FilledIn {
     pub(super) conflicts: Vec<Vec<Bson>>,
 }
 
-pub(super) async fn run(database: &Database) -> Result<[FilledIn; 3], DaoError> {
+pub(super) async fn run(database: &Database) -> Result<[FilledIn; 4], DaoError> {
     Ok([
         email_lower(database).await?,
         call_uuid(database).await?,
         recording_settled(database).await?,
+        result(database).await?,
     ])
+}
+
+/// Stores the missing results of calls that have ended.
+async fn result(database: &Database) -> Result<FilledIn, DaoError> {
+    let calls = database.collection::<RawDocumentBuf>(CALLS);
+    let mut found = calls
+        .find(doc! {
+            "result": Bson::Null,
+            "$or": [{ "steps": { "$ne": Bson::Null } }, { "voicemail": { "$ne": Bson::Null } }],
+        })
+        .await?;
+    let mut filled = FilledIn::new("calls.result");
+    while found.advance().await? {
+        let Ok(call) = deserialize_from_slice::<Call>(found.current().as_bytes()) else {
+            continue;
+        };
+        let Some(result) = call.result() else {
+            continue;
+        };
+        let as_read = doc! { "_id": call.id, "updated_at": call.updated_at };
+        let change = doc! { "$set": { "result": result } };
+        filled.count += calls.update_one(as_read, change).await?.modified_count;
+    }
+    Ok(filled)
 }
 
 /// Marks calls that have their recording as settled.

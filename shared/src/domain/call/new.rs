@@ -78,6 +78,7 @@ impl Call {
             transfers: Vec::new(),
             transfer_lines: Vec::new(),
             cut_off: false,
+            stored_result: None,
             opted_out: false,
             events: Vec::new(),
             events_dropped: 0,

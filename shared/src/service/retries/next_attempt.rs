@@ -54,6 +54,7 @@ pub(super) fn after(previous: &Call, retry: &Retry, due_at: DateTime, now: DateT
         transfers: Vec::new(),
         transfer_lines: previous.transfer_lines.clone(),
         cut_off: false,
+        stored_result: None,
         opted_out: false,
         events: Vec::new(),
         events_dropped: 0,
