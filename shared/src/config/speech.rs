@@ -46,14 +46,15 @@ impl SpeechConfig {
     /// Returns a notice for a call with this speech, and the speech to say it with. `None` if there is none in its language.
     ///
     /// A recording notice without a translation is `RECORDING_NOTICE`. An apology, a moment and thanks without a translation
-    /// are said in the default language.
+    /// are said in the default language. Without the notice `callback`, only the number is said.
     #[must_use]
     pub fn notice<'a>(&'a self, notice: Notice, call: &'a Speech) -> Option<(&'a str, &'a Speech)> {
         if let Some(text) = self.notices.find(&call.language, notice) {
             return Some((text, call));
         }
         let by_default = match notice {
-            Notice::Identity | Notice::OptOut | Notice::Callback => return None,
+            Notice::Identity | Notice::OptOut => return None,
+            Notice::Callback => return Some((Notices::NUMBER, call)),
             Notice::Recording => return Some((self.recording_notice.as_deref()?, call)),
             Notice::Apology => &self.apology,
             Notice::Moment => DEFAULT_MOMENT,
@@ -64,7 +65,7 @@ impl SpeechConfig {
     }
 
     /// Returns the sentence with `CALLBACK_NUMBER` that follows a message for a machine, in the call's language. `None` if the
-    /// person can't opt out, or if the number or the notice is missing.
+    /// person can't opt out, or if there is no number.
     #[must_use]
     pub fn callback_notice(&self, call: &Speech) -> Option<String> {
         let number = self
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn callback_notice_says_each_digit_of_the_number() {
         let notices = r#"{"en": {"callback": "Call {number}, day or night."}}"#;
-        let of = |key, number| {
+        let of = |notices, key, number| {
             let pairs = [
                 ("NOTICES", notices),
                 ("OPT_OUT_KEY", key),
@@ -223,11 +224,15 @@ mod tests {
             config.callback_notice(&config.speech)
         };
         assert_eq!(
-            of("9", "+12125550100").as_deref(),
+            of(notices, "9", "+12125550100").as_deref(),
             Some("Call 1, 2, 1, 2, 5, 5, 5, 0, 1, 0, 0, day or night.")
         );
-        assert_eq!(of("", "+12125550100"), None);
-        assert_eq!(of("9", ""), None);
+        assert_eq!(
+            of(r#"{"es": {}}"#, "9", "+12125550100").as_deref(),
+            Some("1, 2, 1, 2, 5, 5, 5, 0, 1, 0, 0")
+        );
+        assert_eq!(of(notices, "", "+12125550100"), None);
+        assert_eq!(of(notices, "9", ""), None);
     }
 
     #[test]

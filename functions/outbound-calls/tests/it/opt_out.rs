@@ -98,19 +98,17 @@ async fn opt_out_key_is_no_option_and_needs_its_notices() {
 }
 
 #[tokio::test]
-async fn message_for_a_machine_needs_the_number_to_call_back_and_its_notice() {
-    let complete = r#"{"en-US": {"identity": "I", "opt_out": "O", "callback": "Call {number}."}}"#;
+async fn message_for_a_machine_needs_the_number_to_call_back() {
     let with_steps = json!({ "steps": confirm() });
     let with_script = json!({ "script": "Hello." });
     for (content, notices, key, number, fields) in [
-        (&with_steps, complete, "9", "+12125550100", vec![]),
-        (&with_script, complete, "9", "+12125550100", vec![]),
+        (&with_steps, NOTICES, "9", "+12125550100", vec![]),
+        (&with_script, "{}", "9", "+12125550100", vec![]),
         (&with_script, "{}", "", "", vec![]),
-        (&with_steps, complete, "9", "", vec!["voicemail.action"]),
-        (&with_script, complete, "9", "", vec!["voicemail.action"]),
-        (&with_steps, NOTICES, "9", "+12125550100", vec!["language"]),
+        (&with_steps, NOTICES, "9", "", vec!["voicemail.action"]),
+        (&with_script, "{}", "9", "", vec!["voicemail.action"]),
         (
-            &with_script,
+            &with_steps,
             "{}",
             "9",
             "",

@@ -26,17 +26,16 @@ impl OpeningConfig {
                 }
             }
         }
-        let names_number = self.opt_out_key.is_some()
-            && content
-                .voicemail
-                .is_some_and(|it| it.action == VoicemailAction::LeaveMessage);
-        if names_number && !self.has_callback_number {
+        let leaves_message = content
+            .voicemail
+            .is_some_and(|it| it.action == VoicemailAction::LeaveMessage);
+        if leaves_message && self.opt_out_key.is_some() && !self.has_callback_number {
             faults.push(FieldFault {
                 field: "voicemail.action".into(),
                 message: "leave_message needs CALLBACK_NUMBER, which this stack does not have: choose another action, or have an operator set it".to_owned(),
             });
         }
-        let missing = self.missing(steps, names_number, language, content.is_recorded);
+        let missing = self.missing(steps, language, content.is_recorded);
         if !missing.is_empty() {
             faults.push(FieldFault {
                 field: "language".into(),
@@ -53,7 +52,6 @@ impl OpeningConfig {
     fn missing(
         &self,
         steps: Option<&Steps>,
-        names_number: bool,
         language: &Language,
         is_recorded: bool,
     ) -> Vec<&'static str> {
@@ -68,7 +66,6 @@ impl OpeningConfig {
             (Notice::Identity, has_key || blocks),
             (Notice::OptOut, has_key),
             (Notice::Recording, recording && (has_key || blocks)),
-            (Notice::Callback, names_number),
         ]
         .into_iter()
         .filter(|&(notice, is_needed)| is_needed && self.notices.find(language, notice).is_none())
