@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { FEW, callApi, fact, fillCall, newCall, newUser, open, overflow, rowOf, signedIn, violations } from "./support.mjs";
+import { FEW, callApi, fact, fillCall, newCall, newUser, open, overflow, rowOf, signedIn, violations, waitUntil } from "./support.mjs";
 
 /** A simulated phone that presses 1 at every question, and one that presses 9 first. */
 const PRESSES_1 = "+12125550106";
@@ -161,4 +161,33 @@ test("a wrong key is no answer, and silence has words of its own", signedIn(FEW,
   await page.getByText("No key was pressed.").waitFor();
   assert.equal(await fact(page, "Result"), "No answer");
   assert.equal(await fact(page, "Said"), "everything was said to its end");
+}));
+
+test("calls are filtered and counted by result", signedIn(FEW, async (page) => {
+  const user = await newUser(FEW);
+  const one = { script: undefined, to_number: PRESSES_1, steps: [{ ...CONFIRM, options: { 1: { outcome: "for_the_filter" } } }] };
+  const call = await newCall(FEW, user, one);
+  const other = await newCall(FEW, user, { ...one, steps: [CONFIRM] });
+  await waitUntil(async () => (await callApi(FEW, "GET", "/calls?result=for_the_filter")).calls.length === 1, "the stored result");
+  await open(page, "/calls");
+  await rowOf(page, other).waitFor();
+  await page.getByLabel("Result").fill("for_the_filter");
+  await page.keyboard.press("Enter");
+  await rowOf(page, call).waitFor();
+  assert.equal(await page.locator("tr[data-call]").count(), 1);
+  assert.ok(page.url().endsWith("/calls?result=for_the_filter"), page.url());
+  assert.deepEqual(await violations(page), []);
+  await page.getByLabel("Result").fill("Two words");
+  await page.keyboard.press("Enter");
+  assert.ok(await page.getByLabel("Result").evaluate((input) => !input.validity.valid), "the browser names the form");
+  await page.getByRole("link", { name: "Clear" }).click();
+  await rowOf(page, other).waitFor();
+
+  await open(page, "/overview?range=1h");
+  const card = page.locator("section", { has: page.getByRole("heading", { name: "Calls by result" }) });
+  await card.getByRole("link", { name: "for the filter" }).focus();
+  assert.deepEqual(await violations(page), []);
+  await page.keyboard.press("Enter");
+  await rowOf(page, call).waitFor();
+  assert.equal(await page.locator("tr[data-call]").count(), 1);
 }));

@@ -33,6 +33,9 @@ pub struct Progress {
     pub attempts: u64,
     /// Numbers of recipients by the status of their last call.
     pub by_status: BTreeMap<String, u64>,
+    /// Numbers of recipients by the result of their last call. Earlier versions of the service have none.
+    #[serde(default)]
+    pub by_result: BTreeMap<String, u64>,
     pub eta: Option<String>,
 }
 
@@ -57,10 +60,14 @@ impl fmt::Display for Progress {
         for (status, count) in &self.by_status {
             write!(f, ", {count} {status}")?;
         }
-        match &self.eta {
-            Some(eta) => write!(f, ", last dial about {eta}"),
-            None => Ok(()),
+        if let Some(eta) = &self.eta {
+            write!(f, ", last dial about {eta}")?;
         }
+        for (place, (result, count)) in self.by_result.iter().enumerate() {
+            let before = if place == 0 { "; results: " } else { ", " };
+            write!(f, "{before}{count} {result}")?;
+        }
+        Ok(())
     }
 }
 
@@ -142,6 +149,19 @@ mod tests {
                 .to_string()
                 .starts_with("7 of 12 recipients ended, "),
             "{progress}"
+        );
+    }
+
+    #[test]
+    fn results_follow_the_statuses() {
+        let progress: Progress = serde_json::from_value(json!({
+            "recipients": 3, "attempts": 3, "eta": null, "by_status": { "completed": 3 },
+            "by_result": { "confirmed": 2, "hung_up": 1 }, "other_results": 0,
+        }))
+        .unwrap();
+        assert_eq!(
+            progress.to_string(),
+            "3 of 3 recipients ended, 3 completed; results: 2 confirmed, 1 hung_up"
         );
     }
 

@@ -11,13 +11,14 @@ use twilio_sim::clock::Speed;
 use crate::{everything, fail, outdial_on, succeed};
 
 /// Texts that identify the person.
-pub const PERSONAL: [&str; 6] = [
+pub const PERSONAL: [&str; 7] = [
     "Ada",
     "@example.com",
     "2125550123",
     "Your biopsy",
     "4155552671",
     "A-17",
+    "biopsy_understood",
 ];
 
 /// Stores a user and a recorded call of theirs.
@@ -33,6 +34,7 @@ pub async fn person(stage: &Stage, twilio: &Twilio) -> (String, Call) {
             call.twilio_sid = Some(sid.parse().expect("a name"));
             call.status = CallStatus::Completed;
             call.script = Some("Your biopsy is ready.".parse().expect("a script"));
+            call.stored_result = Some("biopsy_understood".to_owned());
             call.metadata = metadata;
             call.to_number = "+14155552671".parse().expect("a number");
             call.recording_enabled = true;

@@ -90,7 +90,7 @@ fn wants_csv(headers: &HeaderMap) -> bool {
     })
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "call_id",
     "external_id",
     "to_number",
@@ -104,6 +104,7 @@ const COLUMNS: [&str; 13] = [
     "error_code",
     "last_call_id",
     "updated_at",
+    "result",
 ];
 
 fn csv(results: &[BatchResultBody]) -> std::io::Result<Vec<u8>> {
@@ -129,6 +130,7 @@ fn csv(results: &[BatchResultBody]) -> std::io::Result<Vec<u8>> {
             error.as_deref(),
             Some(result.last_call_id.as_str()),
             Some(result.updated_at.as_str()),
+            result.result.as_deref(),
         ])?;
     }
     table.finish()

@@ -6,6 +6,7 @@ import { count, fromNow, now, percent, when } from "./format.js";
 import { GROUPS, groupWord, sum } from "./plot.js";
 import { History } from "./progress_history.js";
 import { progressPlot } from "./progress_plot.js";
+import { resultCounts } from "./result_counts.js";
 import { tile } from "./tile.js";
 
 /** The number of recipients whose last call has ended. */
@@ -40,7 +41,8 @@ export function batchProgress() {
   const plot = progressPlot();
   const note = h("p", { class: "hint", hidden: true }, "The course before you opened this page is a straight line, because the batch is large.");
   const card = h("section", { class: "card", hidden: true }, h("h2", {}, "Progress"), key.element, plot.element, note);
-  const element = h("div", { class: "progress" }, h("div", { class: "tiles" }, Object.values(tiles).map((one) => one.element)), card);
+  const results = resultCounts("Recipients by result");
+  const element = h("div", { class: "progress" }, h("div", { class: "tiles" }, Object.values(tiles).map((one) => one.element)), card, results.element);
   const history = new History();
 
   return {
@@ -58,6 +60,7 @@ export function batchProgress() {
       setText(tiles.end.value, progress.eta ? fromNow(progress.eta) : "–");
       setText(tiles.end.note, progress.eta ? when(progress.eta) : "");
       key.update(batch);
+      results.update(progress, { batch: batch.batch_id });
       card.hidden = !batch.started_at;
       if (card.hidden) return;
       const isOver = ["completed", "canceled"].includes(batch.status);

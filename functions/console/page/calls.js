@@ -5,6 +5,7 @@ import { callsList } from "./calls_list.js";
 import { h, icon, setText } from "./dom.js";
 import { STATUSES, statusWord } from "./format.js";
 import { noteUser, withName } from "./names.js";
+import { OWN_RESULTS, resultWord } from "./results.js";
 import { empty } from "./states.js";
 
 /** The view of all calls. `query` is the filter from the URL. */
@@ -16,6 +17,18 @@ export function callsView(main, { query, head, go }) {
     STATUSES.map((one) => h("option", { value: one }, statusWord(one))),
   );
   status.value = STATUSES.includes(query.get("status")) ? query.get("status") : "";
+  const outcomes = h("datalist", { id: "results" }, OWN_RESULTS.map((one) => h("option", { value: one }, resultWord(one))));
+  const result = h("input", {
+    id: "result-filter",
+    type: "search",
+    list: outcomes.id,
+    placeholder: "Any result",
+    pattern: "[a-z][a-z0-9_]{0,31}",
+    title: "A result or an outcome: lower-case letters, digits and underscores",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  result.value = query.get("result") ?? "";
   const user = h("input", {
     id: "user-filter",
     type: "search",
@@ -31,13 +44,14 @@ export function callsView(main, { query, head, go }) {
   if (userId) withName(userId, (name) => setText(chosen, name));
 
   const batch = query.get("batch") ?? "";
-  const move = (parameters) => go(withQuery("/calls", { status: status.value, user: userId, batch, ...parameters }));
+  const move = (parameters) => go(withQuery("/calls", { status: status.value, result: result.value.trim(), user: userId, batch, ...parameters }));
   status.addEventListener("change", () => move({ status: status.value }));
-  const isFiltered = Boolean(userId || status.value || batch);
+  const isFiltered = Boolean(userId || status.value || result.value || batch);
   const filter = h(
     "form",
     { class: "filter", role: "search", "aria-label": "Filter calls" },
     h("div", {}, h("label", { for: "status-filter" }, "Status"), status),
+    h("div", {}, h("label", { for: "result-filter" }, "Result"), result, outcomes),
     h("div", { class: "grow" }, h("label", { for: "user-filter" }, "User", chosen), user),
     h("button", { class: "button", type: "submit" }, "Filter"),
     batch && h("a", { class: "button quiet", href: `#/batches/${segment(batch)}` }, "Calls of one batch"),
@@ -68,7 +82,7 @@ export function callsView(main, { query, head, go }) {
   main.append(head("Calls", h("button", { class: "button primary", type: "button", "data-needs": "calls:write", onclick: () => go("new-call") }, icon("plus"), "New call")), filter, fault, list);
   return callsList(list, {
     path: "/calls",
-    query: { status: status.value, user_id: userId, batch_id: batch },
+    query: { status: status.value, result: result.value, user_id: userId, batch_id: batch },
     withUser: true,
     whenEmpty: () =>
       isFiltered

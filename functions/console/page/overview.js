@@ -1,11 +1,13 @@
 // The overview: statistics of a time range, and the health of the service.
 
 import { get, health, withQuery } from "./api.js";
+import { bars } from "./bars.js";
 import { h, icon, say, setAttribute, setText } from "./dom.js";
 import { count, inWords, now, percent, wholeTime } from "./format.js";
 import { GROUPS, groupWord, plot, sum } from "./plot.js";
 import { Poller } from "./poll.js";
 import { refusalWord } from "./reasons.js";
+import { resultCounts } from "./result_counts.js";
 import { empty, failure, loading } from "./states.js";
 import { tile } from "./tile.js";
 
@@ -19,19 +21,6 @@ const RANGES = [
   ["7d", "7 days", 7 * 1440 * MINUTE, 60 * MINUTE],
   ["30d", "30 days", 30 * 1440 * MINUTE, 60 * MINUTE],
 ];
-
-function bars(entries) {
-  const most = Math.max(1, ...entries.map(([, number]) => number));
-  return h(
-    "ul",
-    { class: "bars" },
-    entries.map(([name, number]) => {
-      const meter = h("span", { class: "meter", "aria-hidden": "true" }, h("span"));
-      meter.firstElementChild.style.setProperty("width", `${(100 * number) / most}%`);
-      return h("li", {}, h("span", { class: "name" }, name), h("b", {}, count(number)), meter);
-    }),
-  );
-}
 
 /** The alert that dialling is off, with the time, the person and the reason. */
 function notice() {
@@ -78,6 +67,7 @@ export function overviewView(main, { query, head, go }) {
     legend.append(h("li", {}, h("span", { class: `key ${group}` }), groupWord(group), number));
   }
   const note = h("p", { class: "hint", hidden: true });
+  const results = resultCounts("Calls by result");
   const refused = h("div");
   const off = notice();
   const parts = h("ul", { class: "parts" });
@@ -88,6 +78,7 @@ export function overviewView(main, { query, head, go }) {
     { class: "overview", hidden: true },
     h("div", { class: "tiles" }, Object.values(tiles).map((one) => one.element)),
     h("section", { class: "card" }, h("h2", {}, "Calls by status"), legend, picture.element, note),
+    results.element,
   );
   const below = h(
     "div",
@@ -115,6 +106,7 @@ export function overviewView(main, { query, head, go }) {
     setText(tiles.refused.note, "by a rule or by Twilio");
     for (const [group, statuses] of GROUPS) setText(counts.get(group), count(sum(stats.by_status, statuses)));
     picture.update(stats);
+    results.update(stats, {});
     note.hidden = !stats.truncated;
     setText(note, stats.truncated ? "Not all calls are counted. Choose a shorter time range for complete figures." : "");
     refused.replaceChildren(

@@ -19,6 +19,9 @@ const DELIVERIES = {
   none: "an apology instead",
 };
 
+/** The words of the API for its own results. */
+export const OWN_RESULTS = Object.keys(RESULTS);
+
 /** A result in words: `Hung up`, or the outcome as the caller named it. */
 export function resultWord(result) {
   return RESULTS[result] ?? result.replaceAll("_", " ");

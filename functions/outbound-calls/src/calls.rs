@@ -21,6 +21,7 @@ use crate::App;
         ("to" = Option<DateTime<Utc>>, Query, description = "Only calls created before this time", example = "2026-01-03T03:04:05Z"),
         ("batch_id" = Option<String>, Query, description = "Only calls of the batch with this `id`. An unknown one has no calls", format = Uuid),
         ("first_call_id" = Option<String>, Query, description = "Only the attempts of a call with retries: its first attempt has this `call_id`", format = Uuid),
+        ("result" = Option<String>, Query, description = "Only calls with this `result`, an outcome of the steps or one of the service's own words. A word that no call has is an empty list. A result is found some seconds after the end of the call", pattern = "^[a-z][a-z0-9_]{0,31}$", example = "confirmed"),
         ("page_size" = Option<u32>, Query, description = "Number of calls in a page; the default is 20", minimum = 1, maximum = 100, example = 20),
         ("cursor" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{32}$", description = "`next_cursor` of the previous page"),
     ),

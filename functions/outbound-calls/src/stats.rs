@@ -63,6 +63,12 @@ pub(crate) struct StatsBody {
     /// Numbers of calls by their current status.
     #[schema(value_type = BTreeMap<String, u64>, example = json!({"completed": 3, "busy": 1}))]
     by_status: ByStatus,
+    /// Numbers of calls by `result`, for the 20 most frequent ones. A result counts some seconds after the end of the call.
+    #[schema(example = json!({"confirmed": 2, "hung_up": 1}))]
+    by_result: BTreeMap<String, u64>,
+    /// Number of calls with any other result.
+    #[schema(example = 0)]
+    other_results: u64,
     /// The buckets, oldest first, including those without calls.
     buckets: Vec<BucketBody>,
     /// Share of answered calls among those that were dialled and have ended; null if there are none.
@@ -104,6 +110,8 @@ impl StatsBody {
             bucket_seconds: range.bucket_seconds(),
             total: calls.total(),
             by_status: named(&calls.by_status()),
+            by_result: calls.results.by_result.clone(),
+            other_results: calls.results.others,
             buckets: buckets.collect(),
             answer_rate: calls.answer_rate(),
             median_duration_seconds: calls.median_duration_seconds(),

@@ -121,12 +121,20 @@ impl Dao {
         filter: &CallFilter,
         request: &PageRequest,
     ) -> Result<Option<Page<Call>>, DaoError> {
-        let mut equal = Document::new();
+        let (mut equal, mut also) = (Document::new(), Document::new());
         if let Some(user) = filter.user {
             equal.insert("user_id", user.to_string());
         }
+        if let Some(result) = &filter.result {
+            equal.insert("result", result.as_str());
+        }
         if let Some(status) = filter.status {
-            equal.insert("status", status.as_str());
+            // Calls with the same result have few statuses.
+            let place = match filter.result {
+                Some(_) => &mut also,
+                None => &mut equal,
+            };
+            place.insert("status", status.as_str());
         }
         // A daily cap bounds the calls to one number, and a call has few attempts: one index serves each with every other filter.
         let mut filters = [
@@ -142,13 +150,10 @@ impl Dao {
         ]
         .into_iter()
         .filter_map(|(field, value)| Some((field, value?)));
-        let (equal, also) = match filters.next() {
-            Some((field, value)) => {
-                equal.extend(filters.map(|(field, value)| (field.to_owned(), value.into())));
-                (doc! { field: value }, equal)
-            }
-            None => (equal, Document::new()),
-        };
+        if let Some((field, value)) = filters.next() {
+            also.extend(std::mem::replace(&mut equal, doc! { field: value }));
+            also.extend(filters.map(|(field, value)| (field.to_owned(), value.into())));
+        }
         self.with_timeout(|| async {
             let list = List::Calls(filter.clone());
             let user_exists = async {

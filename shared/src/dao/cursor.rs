@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mongodb::bson::{DateTime, Document, RawBsonRef, RawDocument, doc, oid::ObjectId};
 
-use crate::domain::{BatchId, CallId, CallStatus, InvalidValue, PhoneNumber, UserId};
+use crate::domain::{BatchId, CallId, CallStatus, InvalidValue, Outcome, PhoneNumber, UserId};
 
 /// A list with cursors. A cursor of one list is invalid in every other list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct CallFilter {
     pub batch: Option<BatchId>,
     /// The first attempt of a call with retries: matches it and the later ones.
     pub first_call: Option<CallId>,
+    /// The stored result: an outcome, or a result of outdial's own.
+    pub result: Option<Outcome>,
 }
 
 impl List {
@@ -65,6 +67,7 @@ impl List {
                 to,
                 batch,
                 first_call,
+                result,
             }) => {
                 let user = user.map(|user| user.to_string()).unwrap_or_default();
                 let status = status.map_or("", CallStatus::as_str);
@@ -79,6 +82,9 @@ impl List {
                 }
                 if let Some(first) = first_call {
                     name.extend(["/first/", &first.to_string()]);
+                }
+                if let Some(result) = result {
+                    name.extend(["/result/", result.as_str()]);
                 }
                 name
             }
@@ -257,13 +263,14 @@ mod tests {
             ..CallFilter::default()
         });
         let others = filters.iter().flat_map(|filter| {
-            let mut changed = [(); 7].map(|()| filter.clone());
+            let mut changed = [(); 8].map(|()| filter.clone());
             changed[1].user = user;
             changed[2].status = status;
             changed[3].from = at(1);
             changed[4].to_number = Some(number());
             changed[5].batch = Some(batch);
             changed[6].first_call = Some(first);
+            changed[7].result = "confirmed".parse().ok();
             changed
         });
         let lists: Vec<_> = others.map(List::Calls).collect();

@@ -14,6 +14,11 @@ pub(super) fn pending() -> Document {
     doc! { "effects.n": { "$gt": 0_i64 } }
 }
 
+/// The filter of the calls with a stored result: also that of their partial indexes.
+pub(super) fn with_stored_result() -> Document {
+    doc! { "result": { "$gt": "" } }
+}
+
 /// The statement that changes nothing, and matches the call if it has effects that are still to be done.
 pub(super) fn statement(id: CallId) -> Document {
     let mut with_effects = by_id(id);

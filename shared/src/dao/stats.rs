@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mongodb::bson::{Bson, DateTime, RawDocumentBuf, deserialize_from_slice, doc};
 use serde::Deserialize;
 
-use super::{Dao, DaoError, client::MAX_TIME};
+use super::{Dao, DaoError, ResultCounts, client::MAX_TIME, effects::with_stored_result};
 use crate::domain::{CallStatus, DialOutcome, TimeRange};
 
 /// Statistics of the calls created in a range of time.
@@ -15,6 +15,8 @@ pub struct CallStats {
     pub buckets: BTreeMap<DateTime, BTreeMap<CallStatus, u64>>,
     /// Numbers of calls by duration in seconds. Calls without a duration are left out.
     pub durations: BTreeMap<i64, u64>,
+    /// Numbers of calls by stored result.
+    pub results: ResultCounts,
     /// Number of calls that ended without having been dialled: canceled or expired while they waited.
     pub undialled: u64,
     /// Number of calls left out because their stored status is invalid.
@@ -85,6 +87,7 @@ fn as_f64(count: u64) -> f64 {
 struct Found {
     calls: Vec<Counted<RawDocumentBuf>>,
     durations: Vec<Counted<i64>>,
+    results: Vec<Counted<String>>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +138,7 @@ impl Dao {
                 "created_at": 1,
                 "status": 1,
                 "duration_seconds": 1,
+                "result": 1,
                 "was_dialled": was_dialled,
             } },
             doc! { "$facet": {
@@ -149,6 +153,10 @@ impl Dao {
                 "durations": [
                     { "$match": { "duration_seconds": { "$gte": 0, "$lte": MAX_DURATION } } },
                     { "$group": { "_id": { "$toLong": "$duration_seconds" }, "count": { "$sum": 1 } } },
+                ],
+                "results": [
+                    { "$match": with_stored_result() },
+                    { "$group": { "_id": "$result", "count": { "$sum": 1 } } },
                 ],
             } },
         ];
@@ -182,6 +190,8 @@ impl Dao {
                 }
                 let durations = found.durations.into_iter();
                 stats.durations = durations.map(|each| (each.what, each.count)).collect();
+                let results = found.results.into_iter();
+                stats.results = ResultCounts::of(results.map(|each| (each.what, each.count)));
             }
             Ok(stats)
         })

@@ -125,6 +125,7 @@ impl PageQuery {
             "to",
             "batch_id",
             "first_call_id",
+            "result",
         ];
         let mut query = self.0.read(&names);
         let status = query.parsed("status", status);
@@ -142,6 +143,7 @@ impl PageQuery {
             to,
             batch: query.parsed("batch_id", str::parse),
             first_call: query.parsed("first_call_id", str::parse),
+            result: query.parsed("result", str::parse),
         };
         let request = PageRequest {
             size: size(&mut query),

@@ -36,6 +36,7 @@ pub async fn call_everything(dao: &Dao) {
     of_users(dao, ada).await;
     of_calls(dao, call).await;
     of_lists(dao, ada).await;
+    of_lists_by_result(dao, ada).await;
     of_lists_of_the_queue(dao).await;
     of_recordings(dao, call).await;
     of_open_calls(dao, &calls[1]).await;
@@ -183,6 +184,24 @@ async fn of_lists(dao: &Dao, ada: &User) {
                 let next = behind(calls.unwrap().next_cursor, &List::Calls(filter.clone()));
                 dao.list_calls(&filter, &next).await.unwrap();
             }
+        }
+    }
+}
+
+async fn of_lists_by_result(dao: &Dao, ada: &User) {
+    let first = PageRequest {
+        size: 1,
+        from: Position::Page(1),
+    };
+    for user in [None, Some(ada.user_id())] {
+        for status in [None, Some(CallStatus::Completed)] {
+            let filter = CallFilter {
+                user,
+                status,
+                result: "confirmed".parse().ok(),
+                ..CallFilter::default()
+            };
+            dao.list_calls(&filter, &first).await.unwrap();
         }
     }
 }

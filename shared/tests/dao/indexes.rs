@@ -91,8 +91,8 @@ async fn indexes_of_the_earlier_service_are_replaced_or_kept() {
             names(database, "calls").await,
             [
                 "_id_",
-                "batch_counts",
                 "batch_id_created_at",
+                "batch_progress",
                 "batch_results",
                 "call_id_unique",
                 "created_at_id",
@@ -103,10 +103,12 @@ async fn indexes_of_the_earlier_service_are_replaced_or_kept() {
                 "open_ends",
                 "open_recordings",
                 "open_transcripts",
+                "result_created_at",
                 "status_created_at",
                 "to_number_created_at",
                 "twilio_sid_unique",
                 "user_id_created_at",
+                "user_id_result_created_at",
                 "user_id_status_created_at",
                 "waiting_by_end",
                 "waiting_by_lane",
@@ -136,6 +138,7 @@ async fn indexes_of_the_previous_version_are_dropped_after_their_successors_exis
         for keys in [
             doc! { "status": 1, "updated_at": 1 },
             doc! { "recording_settled": 1, "updated_at": 1 },
+            doc! { "batch_id": 1, "status": 1, "outcome": 1, "attempt": 1, "next_call_id": 1 },
         ] {
             let model = IndexModel::builder().keys(keys).build();
             calls.create_index(model).await.unwrap();
@@ -144,6 +147,7 @@ async fn indexes_of_the_previous_version_are_dropped_after_their_successors_exis
         assert_eq!(
             check.replaced,
             [
+                "calls.batch_id_1_status_1_outcome_1_attempt_1_next_call_id_1",
                 "calls.status_1_updated_at_1",
                 "calls.recording_settled_1_updated_at_1"
             ]

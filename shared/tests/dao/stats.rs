@@ -57,8 +57,7 @@ async fn calls_in_a_range_are_counted_by_bucket_status_and_duration() {
             ]
             .into(),
             durations: [(0, 1), (7, 2)].into(),
-            undialled: 0,
-            unreadable: 0,
+            ..CallStats::default()
         };
         assert_eq!(stats, expected);
         assert_eq!((stats.total(), stats.is_truncated()), (5, false));

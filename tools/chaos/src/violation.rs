@@ -78,6 +78,8 @@ pub enum Kind {
     UrgentWaited,
     /// A batch's counts differ from its calls.
     BatchCountsDiffer,
+    /// The stored result of a call is not the one that follows from the call.
+    StoredResultDiffers,
 }
 
 impl Kind {
@@ -105,7 +107,7 @@ impl Kind {
     ];
 
     /// The further kinds of a run that uses the dial queue.
-    pub const OF_QUEUE: [Self; 16] = [
+    pub const OF_QUEUE: [Self; 17] = [
         Self::DialledAfterCancel,
         Self::DialledExpired,
         Self::DialledEarly,
@@ -122,11 +124,16 @@ impl Kind {
         Self::PaceExceeded,
         Self::UrgentWaited,
         Self::BatchCountsDiffer,
+        Self::StoredResultDiffers,
     ];
 
     /// Returns whether such a violation may end by waiting. A wrong dial or response stays, and a panic.
     pub fn may_settle(self) -> bool {
-        let of_queue = [Self::NextAttemptMissing, Self::Forgotten];
+        let of_queue = [
+            Self::NextAttemptMissing,
+            Self::Forgotten,
+            Self::StoredResultDiffers,
+        ];
         let stays = [
             Self::DialledTwice,
             Self::AnswerInvented,
@@ -177,6 +184,7 @@ impl Kind {
             Self::PaceExceeded => "seconds with too many dials",
             Self::UrgentWaited => "urgent calls behind bulk ones",
             Self::BatchCountsDiffer => "wrong counts of batches",
+            Self::StoredResultDiffers => "stored results that differ",
         }
     }
 }

@@ -37,7 +37,10 @@ async fn new_batch_is_a_draft_with_a_location_and_defaults() {
     let read = api.read(&id).await;
     assert_eq!(
         read["progress"],
-        json!({ "recipients": 0, "attempts": 0, "by_status": {}, "eta": null })
+        json!({
+            "recipients": 0, "attempts": 0, "by_status": {}, "by_result": {}, "other_results": 0,
+            "eta": null,
+        })
     );
 }
 

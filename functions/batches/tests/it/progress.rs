@@ -41,6 +41,32 @@ async fn recipients_are_counted_by_the_status_of_their_last_call() {
 }
 
 #[tokio::test]
+async fn recipients_are_counted_by_the_result_of_their_last_call() {
+    let api = Api::new().await;
+    let id = api.filled(4).await;
+    let calls = api.calls().await;
+    let followed = doc! { "status": "busy", "result": "not_reached", "next_call_id": "x" };
+    for (nth, change) in [
+        doc! { "status": "completed", "result": "voicemail_left" },
+        doc! { "status": "completed", "result": "voicemail_left" },
+        followed,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let this = doc! { "_id": calls[nth].get("_id") };
+        api.set("calls", this, change).await;
+    }
+    let fresh = Api {
+        router: router(&api.stage),
+        ..api
+    };
+    let progress = &fresh.read(&id).await["progress"];
+    assert_eq!(progress["by_result"], json!({ "voicemail_left": 2 }));
+    assert_eq!(progress["other_results"], 0);
+}
+
+#[tokio::test]
 async fn status_of_a_later_version_counts_as_unknown() {
     let api = Api::new().await;
     let id = api.filled(1).await;

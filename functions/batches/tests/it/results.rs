@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mongodb::bson::{Bson, doc, oid::ObjectId};
+use mongodb::bson::{Bson, DateTime, doc, oid::ObjectId, serialize_to_bson};
 use serde_json::{Value, json};
 use testkit::Request;
 
@@ -107,6 +107,38 @@ async fn result_is_that_of_the_last_attempt() {
 }
 
 #[tokio::test]
+async fn recipient_has_the_result_of_the_call_with_or_without_a_stored_one() {
+    let api = Api::new().await;
+    let id = api.filled(3).await;
+    let steps =
+        json!([{ "id": "confirm", "ask": "?", "options": { "1": { "outcome": "confirmed" } } }]);
+    let steps = serialize_to_bson(&steps).unwrap();
+    let answer = doc! { "step": "confirm", "try": 1_i32, "digits": "1", "at": DateTime::now() };
+    let effect =
+        doc! { "n": 2_i64, "type": "result", "at": DateTime::now(), "status": "completed" };
+    let ended = doc! { "status": "completed", "steps": steps, "answers": [answer] };
+    let mut stale = ended.clone();
+    stale.extend(doc! { "result": "hung_up", "effects": [effect] });
+    let mut stored = ended.clone();
+    stored.extend(doc! { "result": "confirmed" });
+    let calls = api.calls().await;
+    for (call, change) in calls.iter().zip([ended, stale, stored]) {
+        api.set("calls", doc! { "_id": call.get("_id") }, change)
+            .await;
+    }
+    let page = results(&api, &id, "").await;
+    for row in page["results"].as_array().unwrap() {
+        assert_eq!(row["result"], "confirmed", "{row}");
+    }
+    let csv = Request::get(&format!("/batches/{id}/results")).header("accept", "text/csv");
+    let table = api.send(&csv).await.text();
+    assert!(
+        table.lines().skip(1).all(|row| row.ends_with(",confirmed")),
+        "{table}"
+    );
+}
+
+#[tokio::test]
 async fn csv_is_a_table_with_a_link_to_the_next_page() {
     let api = Api::new().await;
     let id = api.batch().await;
@@ -124,7 +156,7 @@ async fn csv_is_a_table_with_a_link_to_the_next_page() {
     assert_eq!(
         lines.next().unwrap(),
         "call_id,external_id,to_number,status,status_reason,attempts,reached,answered_by,duration_seconds,delivery,\
-         error_code,last_call_id,updated_at"
+         error_code,last_call_id,updated_at,result"
     );
     let row: Vec<_> = lines.next().unwrap().split(',').collect();
     assert_eq!(row[1..7], ["'=1+1", &number(0), "scheduled", "", "0", ""]);

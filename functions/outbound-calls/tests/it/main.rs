@@ -24,6 +24,7 @@ mod price;
 mod query;
 mod read;
 mod recordings;
+mod results;
 mod rotation;
 mod schedule;
 mod series;

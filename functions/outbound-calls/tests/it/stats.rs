@@ -46,6 +46,8 @@ async fn calls_are_counted_in_buckets_and_in_total() {
         "bucket_seconds": 300,
         "total": 4,
         "by_status": { "completed": 2, "no-answer": 1, "ringing": 1 },
+        "by_result": {},
+        "other_results": 0,
         "buckets": [
             { "start": "2026-01-02T03:00:00.000Z", "by_status": { "completed": 2 } },
             { "start": "2026-01-02T03:05:00.000Z", "by_status": {} },

@@ -1,4 +1,4 @@
-//! How far a batch has come: its calls by status.
+//! How far a batch has come: its calls by status and by result.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use mongodb::bson::{Bson, bson, doc};
 use serde::Deserialize;
 
 use crate::{
-    dao::{Dao, DaoError, client::MAX_TIME},
+    dao::{Dao, DaoError, ResultCounts, client::MAX_TIME},
     domain::{BatchId, CallStatus},
 };
 
-/// The number of recipients of a batch, in all and by the status of their last call.
+/// The number of recipients of a batch, in all, and by the status and the result of their last call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchCounts {
     /// Number of recipients.
@@ -19,6 +19,8 @@ pub struct BatchCounts {
     pub attempts: u64,
     /// Numbers of recipients by the status of their last call.
     pub by_status: BTreeMap<CallStatus, u64>,
+    /// Numbers of recipients by the stored result of their last call.
+    pub results: ResultCounts,
 }
 
 impl BatchCounts {
@@ -50,6 +52,7 @@ struct Group {
 struct Common {
     /// Any value, because an odd document must not stop the count.
     status: Bson,
+    result: Bson,
     is_first: bool,
     is_last: bool,
 }
@@ -63,6 +66,7 @@ impl Dao {
     pub async fn count_batch(&self, id: BatchId) -> Result<BatchCounts, DaoError> {
         let common = doc! {
             "status": "$status",
+            "result": { "$ifNull": ["$result", Bson::Null] },
             "is_first": { "$lte": [{ "$ifNull": ["$attempt", 1] }, 1] },
             "is_last": { "$eq": [{ "$ifNull": ["$next_call_id", ""] }, ""] },
         };
@@ -77,7 +81,7 @@ impl Dao {
                 .max_time(MAX_TIME)
                 .with_type::<Group>()
                 .await?;
-            let mut counts = BatchCounts::default();
+            let (mut counts, mut results) = (BatchCounts::default(), Vec::new());
             while found.advance().await? {
                 let Group { of, count } = found.deserialize_current()?;
                 counts.attempts += count;
@@ -88,8 +92,10 @@ impl Dao {
                     let word = of.status.as_str().unwrap_or_default();
                     let status = CallStatus::from_word(word).unwrap_or(CallStatus::Unknown);
                     *counts.by_status.entry(status).or_default() += count;
+                    results.extend(of.result.as_str().map(|result| (result.to_owned(), count)));
                 }
             }
+            counts.results = ResultCounts::of(results);
             Ok(counts)
         })
         .await

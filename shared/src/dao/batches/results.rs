@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use mongodb::bson::{Document, RawDocumentBuf, doc, oid::ObjectId};
+use mongodb::bson::{Document, RawDocumentBuf, bson, doc, oid::ObjectId};
 
 use crate::{
-    dao::{CALLS, Dao, DaoError, client::MAX_TIME, stored},
+    dao::{CALLS, Dao, DaoError, client::MAX_TIME, stored, updates::if_else},
     domain::{Attempts, BatchId, Call, CallId},
 };
 
@@ -14,7 +14,7 @@ use crate::{
 pub struct RecipientResult {
     /// The first call.
     pub call_id: CallId,
-    /// The last call, without its script and metadata.
+    /// The last call, without its texts and metadata.
     pub last: Call,
     /// All attempts.
     pub attempts: Attempts,
@@ -29,9 +29,17 @@ pub struct ResultPage {
     pub next: Option<ObjectId>,
 }
 
-/// The stage that leaves out what the results do not show, and what is long.
-fn without_texts() -> Document {
-    doc! { "$set": { "script": "", "metadata": {} } }
+/// The stages that leave out what the results do not show, and what is long. A call without its steps has a stored result.
+fn without_texts() -> [Document; 2] {
+    let is_settled = bson!({ "$and": [
+        { "$gt": ["$result", ""] },
+        { "$eq": [{ "$ifNull": ["$effects", []] }, []] },
+    ] });
+    let steps = if_else(is_settled, "$$REMOVE", "$steps");
+    [
+        doc! { "$set": { "script": "", "metadata": {}, "steps": steps } },
+        doc! { "$unset": ["voicemail.message", "transfer_lines"] },
+    ]
 }
 
 impl Dao {
@@ -50,12 +58,12 @@ impl Dao {
         if let Some(from) = from {
             filter.insert("_id", doc! { "$gte": from });
         }
-        let stages = vec![
+        let mut stages = vec![
             doc! { "$match": filter },
             doc! { "$sort": { "batch_id": 1, "attempt": 1, "_id": 1 } },
             doc! { "$limit": i64::from(limit) + 1 },
-            without_texts(),
         ];
+        stages.extend(without_texts());
         self.with_timeout(|| async {
             let mut found = self.find_attempts(stages.clone()).await?;
             let next = found.drain(found.len().min(limit as usize)..).next();
@@ -87,10 +95,9 @@ impl Dao {
         if ids.is_empty() {
             return Ok(later);
         }
-        let stages = vec![
-            doc! { "$match": { "first_call_id": { "$in": ids }, "attempt": { "$gt": 1 } } },
-            without_texts(),
-        ];
+        let later_ones = doc! { "first_call_id": { "$in": ids }, "attempt": { "$gt": 1 } };
+        let mut stages = vec![doc! { "$match": later_ones }];
+        stages.extend(without_texts());
         for call in self.find_attempts(stages).await? {
             if let Ok(call) = stored::read::<Call>(CALLS, &call) {
                 later.entry(call.first_call_id()).or_default().push(call);

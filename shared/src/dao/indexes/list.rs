@@ -60,6 +60,19 @@ const RECORDINGS_OF_CALL: Index = index(
     Kind::Plain,
 );
 
+const BATCH_PROGRESS: Index = index(
+    CALLS,
+    "batch_progress",
+    &[
+        ("batch_id", 1),
+        ("status", 1),
+        ("result", 1),
+        ("attempt", 1),
+        ("next_call_id", 1),
+    ],
+    Kind::Partial(of_any_batch),
+);
+
 /// Every index.
 pub(super) const INDEXES: &[Index] = &[
     index(USERS, "email_1", &[("email", 1)], Kind::Unique),
@@ -104,6 +117,23 @@ pub(super) const INDEXES: &[Index] = &[
     ),
     CALLS_BY_AGE,
     CALLS_BY_STATUS,
+    index(
+        CALLS,
+        "result_created_at",
+        &[("result", 1), ("created_at", -1), ("_id", -1)],
+        Kind::Partial(effects::with_stored_result),
+    ),
+    index(
+        CALLS,
+        "user_id_result_created_at",
+        &[
+            ("user_id", 1),
+            ("result", 1),
+            ("created_at", -1),
+            ("_id", -1),
+        ],
+        Kind::Partial(effects::with_stored_result),
+    ),
     index(
         CALLS,
         "to_number_created_at",
@@ -201,18 +231,7 @@ pub(super) const INDEXES: &[Index] = &[
         &[("status", 1), ("_id", 1)],
         Kind::Partial(at_work),
     ),
-    index(
-        CALLS,
-        "batch_counts",
-        &[
-            ("batch_id", 1),
-            ("status", 1),
-            ("outcome", 1),
-            ("attempt", 1),
-            ("next_call_id", 1),
-        ],
-        Kind::Partial(of_any_batch),
-    ),
+    BATCH_PROGRESS,
     index(
         CALLS,
         "batch_results",
@@ -236,6 +255,19 @@ pub(super) const REPLACED: &[(Old, &Index)] = &[
     (old(CALLS, &[("twilio_sid", 1)]), &CALL_SID),
     (old(CALLS, &[("created_at", 1)]), &CALLS_BY_AGE),
     (old(CALLS, &[("status", 1)]), &CALLS_BY_STATUS),
+    (
+        old(
+            CALLS,
+            &[
+                ("batch_id", 1),
+                ("status", 1),
+                ("outcome", 1),
+                ("attempt", 1),
+                ("next_call_id", 1),
+            ],
+        ),
+        &BATCH_PROGRESS,
+    ),
     (old(CALLS, &[("status", 1), ("updated_at", 1)]), &OPEN_ENDS),
     (
         old(CALLS, &[("recording_settled", 1), ("updated_at", 1)]),

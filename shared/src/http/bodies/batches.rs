@@ -115,6 +115,13 @@ pub struct BatchProgressBody {
     /// Numbers of recipients by the status of their last call.
     #[schema(value_type = BTreeMap<String, u64>, example = json!({"scheduled": 190, "completed": 55, "no-answer": 5}))]
     pub by_status: BTreeMap<&'static str, u64>,
+    /// Numbers of recipients by the `result` of their last call, for the 20 most frequent ones. A result counts some seconds
+    /// after the end of the call.
+    #[schema(example = json!({"voicemail_left": 12, "completed": 40}))]
+    pub by_result: BTreeMap<String, u64>,
+    /// Number of recipients whose last call has any other result.
+    #[schema(example = 0)]
+    pub other_results: u64,
     /// When the last waiting call can be dialled, in RFC 3339 format: an estimate from the pace and the calling hours of the
     /// user's time zone. Null: the batch does not run, nothing waits, or the calls expire before that.
     #[schema(format = DateTime, example = "2026-12-01T14:06:20.000Z")]
@@ -132,6 +139,8 @@ impl BatchProgressBody {
             by_status: by_status
                 .map(|(status, &count)| (status.as_str(), count))
                 .collect(),
+            by_result: counts.results.by_result.clone(),
+            other_results: counts.results.others,
             eta,
         }
     }
@@ -208,6 +217,9 @@ pub struct BatchResultBody {
     pub duration_seconds: Option<i64>,
     /// How much of the script the person heard in the last call. Null: unknown.
     pub delivery: Option<Delivery>,
+    /// Result of the last call. Null before its end, and for a call with a script alone.
+    #[schema(example = "confirmed")]
+    pub result: Option<String>,
     /// Twilio's error code, if the last call failed with one.
     pub error_code: Option<i32>,
     /// Time of the last change, in RFC 3339 format.
@@ -222,8 +234,10 @@ impl From<RecipientResult> for BatchResultBody {
             last,
             attempts,
         } = result;
+        let computed = last.result().map(str::to_owned);
         Self {
             call_id: call_id.to_string(),
+            result: computed.or(last.stored_result),
             last_call_id: last.call_id.to_string(),
             external_id: last.external_id,
             to_number: last.to_number.as_str().to_owned(),

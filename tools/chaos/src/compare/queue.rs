@@ -6,6 +6,7 @@ mod dials;
 mod ends;
 mod lanes;
 mod leases;
+mod results;
 mod retries;
 
 use std::collections::HashMap;
@@ -66,5 +67,6 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     found.extend(ends::violations(&queue));
     found.extend(lanes::violations(&queue));
     found.extend(batches::violations(&queue));
+    found.extend(results::violations(&queue));
     found
 }

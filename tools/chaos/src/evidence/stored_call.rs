@@ -52,6 +52,9 @@ pub struct StoredCall {
     /// Its result, once it has ended.
     #[serde(skip)]
     pub result: Option<String>,
+    /// The result that lists and counts use.
+    #[serde(skip)]
+    pub stored_result: Option<String>,
     /// The fields of the dial queue.
     #[serde(skip)]
     pub queue: QueueFields,
@@ -118,6 +121,7 @@ impl StoredCall {
         Ok(Self {
             queue,
             result: whole.result().map(str::to_owned),
+            stored_result: whole.stored_result,
             ..call
         })
     }

@@ -6,6 +6,7 @@ mod dials;
 mod ends;
 mod lanes;
 mod leases;
+mod results;
 mod retries;
 
 use mongodb::bson::DateTime;
