@@ -94,7 +94,12 @@ async fn look_up(
                         }
                         app.apology(&speech_of(app, &call))
                     }
-                    None => instructions(app, &call, url),
+                    None => {
+                        if call.has_flow() {
+                            note_start(app, &call, sid).await;
+                        }
+                        instructions(app, &call, url)
+                    }
                 }
             }
             Err(response) => response,
@@ -109,6 +114,14 @@ async fn look_up(
             tracing::error!(%error, call_sid = %sid, "script unavailable, apologized");
             app.apologize(request).await
         }
+    }
+}
+
+/// Stores that the person hears the first words. The call goes on without that, because later events store it too.
+async fn note_start(app: &App, call: &Call, sid: &CallSid) {
+    let started = app.dao.record_step(call.call_id, sid, &StepEvent::Started);
+    if let Err(error) = started.await {
+        tracing::warn!(%error, call_sid = %sid, "start of the steps not stored");
     }
 }
 

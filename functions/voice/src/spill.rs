@@ -1,16 +1,16 @@
-//! What `voice` queues for the record of a call that ends early: the event of the request, and that the call was cut off.
+//! What `voice` queues for the record of a call without the database: keys, and the end of a call that ends early.
 
 use std::time::Duration;
 
 use outdial::{
-    domain::Place,
+    domain::{CallSid, Place},
     telemetry::metrics::{self, Count},
     webhook::{QueuedWebhook, StepEnd, WebhookTopic},
 };
 use tokio::time::timeout;
 use tracing::field;
 
-use crate::{apology::VoiceRequest, app::App};
+use crate::{apology::VoiceRequest, app::App, steps::StepRequest};
 
 /// The time limit of the queue: together with the database's, less than Twilio waits for a request in steps.
 const SEND_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -18,14 +18,30 @@ const SEND_TIMEOUT: Duration = Duration::from_millis(1_500);
 impl App {
     /// Queues the end of the call. Returns false if the queue has not taken it.
     pub(crate) async fn queue_end(&self, request: &VoiceRequest) -> bool {
-        let call_sid = request.call_sid.as_ref();
-        let logged_sid = call_sid.map(field::display);
-        let Some(message) = message(request) else {
-            return true;
+        match message(request) {
+            Some(message) => self.send(&message, request.call_sid.as_ref()).await,
+            None => true,
+        }
+    }
+
+    /// Queues the keys of a call that goes on. If the queue does not take them, a later request stores them.
+    pub(crate) async fn queue_keys(&self, step: &StepRequest, sid: &CallSid, request_id: &str) {
+        let end = if step.opts_out() {
+            StepEnd::OptedOut
+        } else {
+            StepEnd::NotCutOff
         };
+        let (id, request_id) = (step.call_id, request_id.to_owned());
+        let message = QueuedWebhook::step(id, sid, step.place(), step.keys(), end, request_id);
+        self.send(&message, Some(sid)).await;
+    }
+
+    /// Sends a message to the queue. Returns false if the queue has not taken it.
+    async fn send(&self, message: &QueuedWebhook, call_sid: Option<&CallSid>) -> bool {
+        let logged_sid = call_sid.map(field::display);
         let sent = match &self.queue {
             None => Err("WEBHOOK_QUEUE_URL is not set".to_owned()),
-            Some(queue) => match timeout(SEND_TIMEOUT, queue.send(&message)).await {
+            Some(queue) => match timeout(SEND_TIMEOUT, queue.send(message)).await {
                 Ok(sent) => sent.map_err(|error| error.to_string()),
                 Err(_) => Err("timeout".to_owned()),
             },
@@ -58,7 +74,7 @@ fn message(request: &VoiceRequest) -> Option<QueuedWebhook> {
             let end = if step.opts_out() {
                 StepEnd::OptedOut
             } else if request.hangs_up {
-                StepEnd::Reached
+                StepEnd::NotCutOff
             } else {
                 StepEnd::CutOff
             };

@@ -24,6 +24,8 @@ pub(crate) struct StepRequest {
     /// The keys, which a redirect to the same place carries in its URL.
     pub(crate) keys: Option<String>,
     opts_out: bool,
+    /// True if it is a redirect to the same place.
+    is_retry: bool,
     pub(crate) call_id: CallId,
     pub(crate) url: String,
     /// What the request says about a transfer.
@@ -57,6 +59,7 @@ impl StepRequest {
             place,
             keys,
             opts_out,
+            is_retry: has_retry(&pairs),
             call_id: form.call_id?,
             url: form.url.clone(),
             leg,
@@ -151,8 +154,11 @@ impl FailedUrl {
 /// Returns true if the URL is that of a redirect to the start of the steps.
 fn repeats_start(url: &str) -> bool {
     let pairs = query_pairs(url);
-    let is_retry = pairs.iter().any(|(name, _)| name == twilio::RETRY);
-    is_retry && Place::of_pairs(&pairs) == Some(Place::Start)
+    has_retry(&pairs) && Place::of_pairs(&pairs) == Some(Place::Start)
+}
+
+fn has_retry(pairs: &[(String, String)]) -> bool {
+    pairs.iter().any(|(name, _)| name == twilio::RETRY)
 }
 
 /// The decoded query parameters of a URL.
@@ -194,6 +200,10 @@ pub(crate) async fn play(
                 && let Some(retry_url) = step_retry(url, keys)
             {
                 tracing::warn!(%error, call_sid = %sid, "step not stored, redirected");
+                // The person may hang up before the redirect.
+                if !step.is_retry && (step.is_answer() || step.opts_out()) {
+                    app.queue_keys(step, sid, &request.request_id).await;
+                }
                 // A machine may record.
                 if step.is_after_last_word() {
                     return twiml(twilio::wait_and_redirect(&retry_url));

@@ -143,10 +143,14 @@ fn parse_step(form: &[u8], received_at: DateTime) -> Result<WebhookEvent, Invali
         None | Some(Place::Unknown) => return Err(invalid("step", "must be a known step")),
         Some(place) => event(&place, keys, find(OPTED_OUT).is_some(), received_at),
     };
-    let cut_off = find(CUT_OFF).map(|_| StepEvent::CutOff);
+    // A place after the start proves that the first words were said.
+    let cut_off = find(CUT_OFF).map(|_| [StepEvent::Started, StepEvent::CutOff]);
     Ok(WebhookEvent::Step(
         sid,
-        event.into_iter().chain(cut_off).collect(),
+        event
+            .into_iter()
+            .chain(cut_off.into_iter().flatten())
+            .collect(),
     ))
 }
 

@@ -16,11 +16,11 @@ use crate::{
     twilio::form_pairs,
 };
 
-/// How a call with steps ends that the database does not answer.
+/// What becomes of a call with steps that the database does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepEnd {
-    /// The steps went on to their end.
-    Reached,
+    /// The steps went on to their end, or go on.
+    NotCutOff,
     /// The person hears no further steps.
     CutOff,
     /// The person asked for no further calls.
@@ -108,7 +108,7 @@ impl QueuedWebhook {
                 .extend_pairs(place.pairs())
                 .extend_pairs(keys.map(|keys| ("Digits", keys)))
                 .extend_pairs(match end {
-                    StepEnd::Reached => None,
+                    StepEnd::NotCutOff => None,
                     StepEnd::CutOff => Some((CUT_OFF, "1")),
                     StepEnd::OptedOut => Some((OPTED_OUT, "1")),
                 })

@@ -91,7 +91,7 @@ async fn answer_goes_into_the_queue_before_it_is_acknowledged() {
     );
     assert!(last.ends_with("</Say><Hangup></Hangup>"), "{last}");
     let messages = queue.messages().await;
-    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(messages.len(), 2, "{messages:?}");
     assert_eq!(messages[0]["topic"], "step");
     line.restore();
     let (call, result) = applied(&scene, messages).await;
@@ -99,6 +99,33 @@ async fn answer_goes_into_the_queue_before_it_is_acknowledged() {
     assert_eq!(call.answers.len(), 1);
     assert!(call.answers[0].at >= begun && call.answers[0].at <= DateTime::now());
     assert_eq!(call.answers[0].option.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn answer_of_a_person_who_hangs_up_while_they_wait_is_in_the_queue() {
+    let (scene, line, queue) = cut_scene(confirm()).await;
+    let router = router(&scene.stage);
+    line.cut();
+    let place = format!("{FIRST}&keys=1&opt_out=9&lang=es");
+    let again = format!("{place}&pressed=1&retry=1");
+    for (place, keys, queued) in [
+        (&place, Some("7"), 0),
+        (&place, Some("1"), 1),
+        (&again, None, 1),
+    ] {
+        let answer = scene.request(place, keys).send(&router).await;
+        assert_eq!(said(&twiml(&answer)), ["Un momento."]);
+        assert_eq!(queue.messages().await.len(), queued, "{place} {keys:?}");
+    }
+    line.restore();
+    let (call, result) = replayed(&scene, &queue).await;
+    assert_eq!(result.as_deref(), Some("yes"));
+    assert!(!call.cut_off && call.delivery == Some(outdial::domain::Delivery::Started));
+    line.cut();
+    scene.request(&place, Some("9")).send(&router).await;
+    line.restore();
+    let (_, result) = replayed(&scene, &queue).await;
+    assert_eq!(result.as_deref(), Some("opted_out"));
 }
 
 #[tokio::test]
@@ -129,6 +156,19 @@ async fn request_without_an_answer_ends_with_the_apology() {
         assert!(call.cut_off);
         assert_eq!(call.delivery, Some(outdial::domain::Delivery::Started));
     }
+}
+
+#[tokio::test]
+async fn apology_after_the_first_words_is_no_missed_delivery_even_if_their_start_was_not_stored() {
+    let (scene, line, queue) = cut_scene(confirm()).await;
+    let router = router(&scene.stage);
+    line.cut();
+    let (spoken, _) = followed(&scene, &router, &format!("{FIRST}&lang=es"), None).await;
+    assert_eq!(spoken.last().map(String::as_str), Some("Perdón."));
+    line.restore();
+    let (call, result) = replayed(&scene, &queue).await;
+    assert_eq!(call.delivery, Some(outdial::domain::Delivery::Started));
+    assert_eq!(result.as_deref(), Some("error"));
 }
 
 #[tokio::test]
@@ -230,6 +270,6 @@ async fn keys_survive_the_redirects_of_an_outage() {
     line.restore();
     let (_, place) = path.split_once(&scene.call.call_id.to_string()).unwrap();
     assert_eq!(scene.says(&place[1..], None).await, ["Thanks.", "Bye."]);
+    replayed(&scene, &queue).await;
     assert_eq!(scene.digits().await, ["1"]);
-    assert!(queue.messages().await.is_empty());
 }

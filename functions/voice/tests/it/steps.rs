@@ -267,6 +267,8 @@ async fn fallback_plays_the_steps_from_their_start() {
     let stage = Stage::new().await;
     let scene = scene(&stage, confirm()).await;
     assert_eq!(scene.says("fallback=1", None).await, ["Hello.", "Press 1."]);
+    let stored = scene.stored().await;
+    assert_eq!(stored.get_str("delivery").unwrap(), "started");
 }
 
 #[tokio::test]
