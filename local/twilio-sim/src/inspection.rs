@@ -130,6 +130,7 @@ fn report(call: &Call, recordings: &[Value]) -> Value {
         "interrupted": call.interrupted,
         "heard": call.heard,
         "machine": call.machine.map(|machine| machine.report(&call.heard)),
+        "redirected_ms": call.redirected_ms,
         "bridged_seconds": call.bridged_seconds,
         "callbacks": { "sent": call.callbacks_sent, "delivered": call.callbacks_delivered },
         "recordings": recordings,

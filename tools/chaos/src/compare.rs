@@ -3,11 +3,16 @@
 mod answers;
 mod calls;
 mod delivery;
+mod listening;
+mod machines;
+mod opt_outs;
 mod queue;
 mod recordings;
+mod results;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod transfers;
 mod webhooks;
 
 use crate::evidence::Evidence;
@@ -20,6 +25,10 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     let mut found = calls::violations(evidence);
     found.extend(delivery::violations(evidence));
     found.extend(answers::violations(evidence));
+    found.extend(results::violations(evidence));
+    found.extend(machines::violations(evidence));
+    found.extend(transfers::violations(evidence));
+    found.extend(opt_outs::violations(evidence));
     found.extend(silence::violations(evidence));
     found.extend(recordings::violations(evidence));
     found.extend(webhooks::violations(evidence));

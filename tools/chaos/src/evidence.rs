@@ -4,34 +4,46 @@ mod queue;
 mod sent;
 mod stored_call;
 mod twilio_call;
+mod webhook;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use url::Url;
-
-use crate::moment::Moment;
+use crate::moment::{Moment, Span};
 
 pub use queue::{BatchHistory, Dial, QueueEvidence, RequestedEnd, RequestedMove};
 pub use sent::Sent;
 pub use stored_call::{StoredCall, StoredRecording};
 pub use twilio_call::{TwilioCall, call_id_in, is_terminal};
+pub use webhook::{Keys, Webhook, parameter};
 
 #[cfg(test)]
 pub use stored_call::{Event, QueueFields};
 #[cfg(test)]
-pub use twilio_call::{Heard, TwilioRecording};
+pub use twilio_call::{Heard, Machine, Recorded, TwilioRecording};
 
 /// The evidence of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     /// The calls that the simulator has accepted. They are the truth.
     pub twilio_calls: Vec<TwilioCall>,
+    /// The calls to the other parties of transfers.
+    pub legs: Vec<TwilioCall>,
     /// The documents of `calls`.
     pub stored_calls: Vec<StoredCall>,
     /// The documents of `recordings`.
     pub stored_recordings: Vec<StoredRecording>,
     /// The webhooks that the simulator has sent; each attempt is an entry.
     pub webhooks: Vec<Webhook>,
+    /// The calls in which a person pressed a key, also if no request reports it.
+    pub pressed: BTreeSet<String>,
+    /// The calls whose results of machine detection the simulator dropped or delayed.
+    pub late_verdicts: BTreeSet<String>,
+    /// The calls of which an update by the service failed.
+    pub failed_updates: BTreeSet<String>,
+    /// The numbers on the block list, and when each was put there.
+    pub blocked: BTreeMap<String, Moment>,
+    /// When the database failed.
+    pub outages: Vec<Span>,
     /// Changes to an earlier status.
     pub went_back: Vec<WentBack>,
     /// The responses to clients; each idempotency key is an entry.
@@ -44,60 +56,6 @@ pub struct Evidence {
     pub panics: Vec<String>,
     /// The evidence about the dial queue, in a run that uses it.
     pub queue: Option<QueueEvidence>,
-}
-
-/// One attempt to deliver a webhook.
-#[derive(Clone, Debug, Default)]
-pub struct Webhook {
-    /// The call's `CallSid`.
-    pub call_sid: String,
-    /// The `call_id` in its URL.
-    pub call_id: Option<String>,
-    /// `voice`, `status` or `recording`.
-    pub kind: String,
-    /// The status that it reports.
-    pub event: String,
-    /// The HTTP status of the response, or `None` without a response.
-    pub answer: Option<u16>,
-    /// Its URL.
-    pub url: String,
-    /// How long it took, in milliseconds.
-    pub elapsed_ms: u64,
-    /// The `SequenceNumber` of a status callback.
-    pub sequence: Option<i64>,
-    /// The `RecordingSid` of a recording callback.
-    pub recording_sid: Option<String>,
-    /// The keys of a voice request.
-    pub keys: Option<Keys>,
-}
-
-/// The keys that a person pressed, as a voice request reports them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keys {
-    /// The ask.
-    pub step: String,
-    /// Number of the try, from 1.
-    pub nth: u32,
-    /// The keys.
-    pub digits: String,
-}
-
-impl Keys {
-    /// Reads them from the URL and the form's `Digits`. `None`: the request reports no keys of an ask.
-    pub fn read(url: &str, digits: Option<&str>) -> Option<Self> {
-        let url = Url::parse(url).ok()?;
-        let find = |name: &str| {
-            let mut pairs = url.query_pairs();
-            pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
-        };
-        // A redirect of the request carries them in its URL.
-        let digits = digits.map(str::to_owned).or_else(|| find("pressed"))?;
-        Some(Self {
-            step: find("step")?,
-            nth: find("try")?.parse().ok()?,
-            digits: Some(digits).filter(|digits| !digits.is_empty())?,
-        })
-    }
 }
 
 /// A change of a status to an earlier one.

@@ -15,6 +15,8 @@ use crate::operators::Operations;
 pub struct Known {
     /// The responses to clients.
     pub keys: Vec<KeyHistory>,
+    /// When the database failed.
+    pub outages: Vec<Span>,
     /// The part about the dial queue, in a run that uses it.
     pub queue: Option<KnownOfQueue>,
 }

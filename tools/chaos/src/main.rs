@@ -11,6 +11,7 @@ mod hours;
 mod known;
 mod metrics;
 mod moment;
+mod notices;
 mod operators;
 mod panics;
 mod plan;

@@ -75,8 +75,10 @@ pub struct Order {
     pub again_after: Option<Duration>,
     /// Pause after the response until the client hangs up.
     pub hang_up_after: Option<Duration>,
-    /// What the call asks, if it listens. Then it has steps instead of the text.
+    /// What the call asks, if it listens. Then it has other fields instead of the text.
     pub listening: Option<Listening>,
+    /// True if it calls, or transfers to, the number of a person who opts out in another call.
+    pub may_be_blocked: bool,
     /// How the call uses the dial queue, in a run that does.
     pub queueing: Option<Queueing>,
 }
@@ -107,10 +109,11 @@ impl Plan {
         plan
     }
 
-    /// Lets no call listen: functions of an earlier version may not know steps.
+    /// Lets no call listen: functions of an earlier version may not know steps. So nobody opts out.
     pub fn without_listening(mut self) -> Self {
         for order in &mut self.orders {
             order.listening = None;
+            order.may_be_blocked = false;
         }
         self
     }
@@ -149,6 +152,12 @@ impl Plan {
 }
 
 impl Order {
+    /// Returns whether its number must stay: who has it matters.
+    pub fn keeps_number(&self) -> bool {
+        let listening = self.listening.as_ref();
+        self.may_be_blocked || listening.is_some_and(|it| it.keeps_number)
+    }
+
     /// The most calls that it may lead to.
     pub fn max_attempts(&self) -> usize {
         let queueing = self.queueing.as_ref();
@@ -159,7 +168,7 @@ impl Order {
     /// Codes of the refusals that its client may get, apart from Twilio's and those of daily caps.
     pub fn refusals(&self) -> Vec<&'static str> {
         let Some(queueing) = &self.queueing else {
-            return Vec::new();
+            return Vec::from_iter(self.may_be_blocked.then_some("number_blocked"));
         };
         let mut codes = vec![
             "number_blocked",
@@ -188,6 +197,7 @@ fn order(rng: &mut Rng, seed: u64, index: usize, to: String) -> Order {
         again_after: (rng.u32(..100) < 15).then(|| milliseconds(rng, 0, 6_000)),
         hang_up_after: (rng.u32(..100) < 10).then(|| milliseconds(rng, 0, 500)),
         listening: None,
+        may_be_blocked: false,
         queueing: None,
     }
 }

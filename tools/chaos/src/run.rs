@@ -138,6 +138,9 @@ pub async fn run(workspace: &Workspace, settings: Settings) -> Result<Report> {
     }
     let mut evidence = services.evidence(&known).await?;
     evidence.webhooks = seen.log.webhooks;
+    evidence.pressed = seen.log.pressed;
+    evidence.late_verdicts = seen.log.late_verdicts;
+    evidence.failed_updates = seen.log.failed_updates;
     evidence.panics = panics::places(&services.log)?;
     evidence.went_back = seen.statuses.went_back;
     if let (Some(queue), Some(deliveries)) = (&mut evidence.queue, seen.deliveries.get(DIAL_QUEUE))
@@ -203,6 +206,7 @@ async fn place(
     let (operations, database) = (operated?, database?);
     let mut known = Known {
         keys: clients.histories().await,
+        outages: database.spans.clone(),
         queue: None,
     };
     if plan.queue.is_some() {

@@ -12,10 +12,10 @@ use crate::moment::{Span, millis, now};
 use crate::operators::with_aftermath;
 use crate::stop::stopped_within;
 
-/// The functions, and the interval of their schedule in a run.
+/// The functions, and the interval of their schedule in a run. Only one that uses the dial queue has the second.
 const SCHEDULES: [(&str, Duration); 2] = [
-    ("dispatch", Duration::from_secs(10)),
     ("effects", Duration::from_secs(5)),
+    ("dispatch", Duration::from_secs(10)),
 ];
 
 /// The interval of looking for kills.
@@ -26,9 +26,10 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 const DIALLING: [&str; 2] = ["dispatch", "dial"];
 
 /// Invokes the functions on their schedules until the run stops, and then waits for them.
-pub async fn run(host: Host, output: Output, stop: watch::Receiver<bool>) {
+pub async fn run(host: Host, output: Output, uses_queue: bool, stop: watch::Receiver<bool>) {
     let mut schedules = JoinSet::new();
-    for (function, interval) in SCHEDULES {
+    let functions = if uses_queue { 2 } else { 1 };
+    for (function, interval) in SCHEDULES.into_iter().take(functions) {
         let (host, output, mut stop) = (host.clone(), output.clone(), stop.clone());
         schedules.spawn(async move {
             let mut runs = JoinSet::new();

@@ -9,6 +9,7 @@ use chrono::Utc;
 use futures_util::TryStreamExt;
 use lambda::{Deliveries, Gateway, Host};
 use mongodb::bson::{Document, doc};
+use outdial::domain::BlockedNumber;
 use serde::de::DeserializeOwned;
 use stack::Result;
 use stack::database::{self, Database, Storage};
@@ -26,7 +27,8 @@ use tokio::sync::watch;
 use crate::evidence::{Evidence, QueueEvidence, StoredCall};
 use crate::hours::Hours;
 use crate::known::Known;
-use crate::moment::now;
+use crate::moment::{Moment, now};
+use crate::notices::notices;
 use crate::plan::{self, DailyCaps, Plan};
 use crate::simulator::Simulator;
 
@@ -96,6 +98,7 @@ impl Services {
         for (name, value) in VARIABLES {
             environment.set(name, value);
         }
+        environment.set("NOTICES", notices());
         if let Some(caps) = plan.caps() {
             environment.set("MAX_CALLS_PER_NUMBER_PER_DAY", caps.per_number.to_string());
             environment.set("MAX_CALLS_PER_USER_PER_DAY", caps.per_user.to_string());
@@ -171,12 +174,21 @@ impl Services {
             Some(queue) => Some(queue.complete(self.queue_evidence().await?)),
             None => None,
         };
+        // Each call was stored before it was dialled.
+        let (legs, twilio_calls) = self
+            .simulator
+            .calls()
+            .await?
+            .into_iter()
+            .partition(|call| call.parent_call_sid.is_some());
         Ok(Evidence {
-            // Each call was stored before it was dialled.
-            twilio_calls: self.simulator.calls().await?,
+            twilio_calls,
+            legs,
             stored_calls: self.calls().await?,
             stored_recordings: self.documents("recordings").await?,
             keys: known.keys.clone(),
+            blocked: self.blocked().await?,
+            outages: known.outages.clone(),
             dead_letters: self.queues.dead(WEBHOOKS).await?,
             queued: self.queues.depth(WEBHOOKS).await?,
             queue,
@@ -207,6 +219,16 @@ impl Services {
         let calls: Vec<Document> = self.documents("calls").await?;
         let read = calls.into_iter().map(StoredCall::read);
         Ok(read.collect::<Result<_, _>>()?)
+    }
+
+    /// The numbers on the block list, and when each was put there.
+    async fn blocked(&self) -> Result<BTreeMap<String, Moment>> {
+        let entries: Vec<BlockedNumber> = self.documents("blocked_numbers").await?;
+        let entries = entries.into_iter();
+        let timed = entries.map(|it| (it.number.as_str().to_owned(), it.created_at));
+        Ok(timed
+            .map(|(number, at)| (number, at.timestamp_millis()))
+            .collect())
     }
 
     async fn documents<T>(&self, collection: &str) -> Result<Vec<T>>

@@ -1,6 +1,6 @@
 //! Follows the simulator's log during a run: webhooks and faults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,7 +8,8 @@ use serde_json::Value;
 use stack::Result;
 use tokio::sync::watch;
 
-use crate::evidence::{Keys, Webhook, call_id_in};
+use crate::evidence::{Webhook, call_id_in};
+use crate::moment::parse;
 use crate::stop::stopped_within;
 
 /// The interval of reading the log.
@@ -24,6 +25,12 @@ pub struct SimulatorLog {
     pub webhooks: Vec<Webhook>,
     /// Injected faults, by kind.
     pub faults: BTreeMap<String, usize>,
+    /// The calls in which a person pressed a key.
+    pub pressed: BTreeSet<String>,
+    /// The calls whose results of machine detection were dropped or delayed.
+    pub late_verdicts: BTreeSet<String>,
+    /// The calls of which an update failed.
+    pub failed_updates: BTreeSet<String>,
     /// Entries that the simulator dropped before they were read.
     pub missed: u64,
     next: u64,
@@ -33,7 +40,9 @@ pub struct SimulatorLog {
 #[derive(Debug, Deserialize)]
 struct Entry {
     n: u64,
+    at: String,
     kind: String,
+    path: Option<String>,
     call_sid: Option<String>,
     webhook: Option<String>,
     rest: Option<Value>,
@@ -83,11 +92,25 @@ impl SimulatorLog {
             self.next = entry.n + 1;
             match entry.kind.as_str() {
                 "webhook" => self.webhooks.push(webhook(entry)),
-                "fault" => *self.faults.entry(fault(entry)).or_default() += 1,
+                "key" => self.pressed.extend(entry.call_sid),
+                "fault" => self.note_fault(entry),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    fn note_fault(&mut self, entry: Entry) {
+        let is_late = matches!(entry.action.as_deref(), Some("drop" | "delay"));
+        if entry.webhook.as_deref() == Some("amd") && is_late {
+            self.late_verdicts.extend(entry.call_sid.clone());
+        }
+        if entry.rest.as_ref().is_some_and(|rest| rest == "update") {
+            let path = entry.path.as_deref().unwrap_or_default();
+            let sid = path.split(['/', '.']).find(|it| it.starts_with("CA"));
+            self.failed_updates.extend(sid.map(str::to_owned));
+        }
+        *self.faults.entry(fault(entry)).or_default() += 1;
     }
 }
 
@@ -101,17 +124,16 @@ fn webhook(entry: Entry) -> Webhook {
         call_sid: entry.call_sid.unwrap_or_default(),
         call_id: entry.url.as_deref().and_then(call_id_in),
         kind: entry.webhook.unwrap_or_default(),
+        at: parse(&entry.at).unwrap_or_default(),
         event: entry.event.unwrap_or_default(),
         answer,
         elapsed_ms: entry.elapsed_ms.unwrap_or_default(),
         sequence: param("SequenceNumber").and_then(|number| number.parse().ok()),
         recording_sid: param("RecordingSid"),
-        url: entry.url.clone().unwrap_or_default(),
-        keys: Keys::read(
-            entry.url.as_deref().unwrap_or_default(),
-            params["Digits"].as_str(),
-        ),
+        url: entry.url.unwrap_or_default(),
+        ..Webhook::default()
     }
+    .with_digits(params["Digits"].as_str())
 }
 
 /// Returns a text such as `status drop` or `create reset after`.
@@ -137,11 +159,24 @@ mod tests {
                 "url":"http://127.0.0.1:1/twilio/status?call_id=one#rc=2","status":200,"params":{"SequenceNumber":"1"}}"#,
             "\n",
             r#"{"n":5,"at":"t","kind":"call.status","call_sid":"CA1","status":"ringing"}"#,
+            "\n",
+            r#"{"n":6,"at":"t","kind":"fault","call_sid":"CA2","webhook":"amd","event":"human","action":"delay"}"#,
+            "\n",
+            r#"{"n":7,"at":"t","kind":"fault","rest":"update","action":"reset","when":"before","path":"/2010-04-01/Accounts/ACa/Calls/CA3.json"}"#,
         );
         seen.read(&log.replace("\n                ", "")).unwrap();
         assert_eq!(seen.missed, 2);
         let faults: Vec<_> = seen.faults.keys().map(String::as_str).collect();
-        assert_eq!(faults, ["create reset after", "status drop"]);
+        assert_eq!(
+            faults,
+            [
+                "amd delay",
+                "create reset after",
+                "status drop",
+                "update reset before"
+            ]
+        );
+        assert!(seen.late_verdicts.contains("CA2") && seen.failed_updates.contains("CA3"));
         let [webhook] = &seen.webhooks[..] else {
             panic!("{:?}", seen.webhooks)
         };

@@ -23,6 +23,7 @@ pub fn plan(run: &Plan) -> Value {
             .push(json!({ "kind": "voice", "to": number, "action": "drop", "probability": 0.5 }));
     }
     callbacks.extend(with_probabilities(voice()));
+    callbacks.extend(with_probabilities(detection()));
     for kind in ["status", "recording"] {
         callbacks.extend(with_probabilities(status_or_recording(kind)));
     }
@@ -98,6 +99,25 @@ fn voice() -> Vec<Share> {
             0.05,
             json!({ "kind": "voice", "action": "delay", "delay_ms": 400 }),
         ),
+    ]
+}
+
+/// Returns the faults of results of machine detection: of ten results, one is wrong, one is lost, two come twice, and one comes
+/// late.
+fn detection() -> Vec<Share> {
+    let rule = |share, action, delay_ms: u32| {
+        (
+            share,
+            json!({ "kind": "amd", "action": action, "delay_ms": delay_ms }),
+        )
+    };
+    vec![
+        rule(0.1, "wrong", 0),
+        rule(0.1, "drop", 0),
+        rule(0.1, "duplicate", 0),
+        rule(0.1, "duplicate", 1_000),
+        rule(0.05, "delay", 300),
+        rule(0.05, "delay", 3_000),
     ]
 }
 

@@ -34,6 +34,26 @@ pub enum Kind {
     FullUnproven,
     /// A person waited in silence after the answer.
     LongSilence,
+    /// The database says that a machine has recorded the message, but it has not recorded all of it.
+    VoicemailUnproven,
+    /// A machine has not recorded the message, although nothing failed.
+    MessageMissed,
+    /// The silence of a machine counts as that of a person.
+    MachineSilenceCounted,
+    /// A result of machine detection cut a person off who had shown to be one, or a call twice.
+    CutOffByVerdict,
+    /// A transfer was dialled twice.
+    TransferDialledTwice,
+    /// A transfer was dialled to a blocked number.
+    TransferToBlocked,
+    /// A person's opt-out was acknowledged, but the number isn't blocked.
+    OptOutLost,
+    /// A number was dialled again after its opt-out.
+    DialledAfterOptOut,
+    /// The result is an outcome that the person did not choose.
+    OutcomeInvented,
+    /// The result contradicts Twilio's call.
+    ResultDiffers,
     /// A webhook was answered 2xx, but it isn't in the database.
     WebhookNotApplied,
     /// `replay` has given up a webhook.
@@ -84,7 +104,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds of every run, in the order of the table.
-    pub const USUAL: [Self; 19] = [
+    pub const USUAL: [Self; 29] = [
         Self::CallWithoutRecord,
         Self::DialledTwice,
         Self::StatusDiffers,
@@ -98,6 +118,16 @@ impl Kind {
         Self::AnswerInvented,
         Self::FullUnproven,
         Self::LongSilence,
+        Self::VoicemailUnproven,
+        Self::MessageMissed,
+        Self::MachineSilenceCounted,
+        Self::CutOffByVerdict,
+        Self::TransferDialledTwice,
+        Self::TransferToBlocked,
+        Self::OptOutLost,
+        Self::DialledAfterOptOut,
+        Self::OutcomeInvented,
+        Self::ResultDiffers,
         Self::WebhookNotApplied,
         Self::DeadLetter,
         Self::StillQueued,
@@ -127,7 +157,8 @@ impl Kind {
         Self::StoredResultDiffers,
     ];
 
-    /// Returns whether such a violation may end by waiting. A wrong dial or response stays, and a panic.
+    /// Returns whether such a violation may end by waiting. A wrong dial or response stays, and a panic;
+    /// and what only the simulator's log can tell.
     pub fn may_settle(self) -> bool {
         let of_queue = [
             Self::NextAttemptMissing,
@@ -136,9 +167,18 @@ impl Kind {
         ];
         let stays = [
             Self::DialledTwice,
+            Self::ScriptNotSpoken,
             Self::AnswerInvented,
             Self::FullUnproven,
             Self::LongSilence,
+            Self::VoicemailUnproven,
+            Self::MessageMissed,
+            Self::CutOffByVerdict,
+            Self::TransferDialledTwice,
+            Self::TransferToBlocked,
+            Self::DialledAfterOptOut,
+            Self::OutcomeInvented,
+            Self::ResultDiffers,
             Self::WrongAnswer,
             Self::Panicked,
         ];
@@ -162,6 +202,16 @@ impl Kind {
             Self::AnswerInvented => "answers that nobody gave",
             Self::FullUnproven => "full deliveries that were cut short",
             Self::LongSilence => "people who waited in silence",
+            Self::VoicemailUnproven => "messages reported and not recorded whole",
+            Self::MessageMissed => "messages missed although nothing failed",
+            Self::MachineSilenceCounted => "machines whose silence was an answer",
+            Self::CutOffByVerdict => "people cut off by machine detection",
+            Self::TransferDialledTwice => "transfers dialled twice",
+            Self::TransferToBlocked => "transfers to blocked numbers",
+            Self::OptOutLost => "opt-outs acknowledged and not stored",
+            Self::DialledAfterOptOut => "calls dialled after an opt-out",
+            Self::OutcomeInvented => "outcomes that nobody chose",
+            Self::ResultDiffers => "results that differ from the call",
             Self::WebhookNotApplied => "webhooks answered 2xx and not applied",
             Self::DeadLetter => "dead letters",
             Self::StillQueued => "webhooks left in the queue",

@@ -43,21 +43,17 @@ pub struct Seen {
 }
 
 impl Watchers {
-    /// Starts all tasks. They run until [`Watchers::stop`]. The schedules of the dial queue run only if the run uses it.
+    /// Starts all tasks. They run until [`Watchers::stop`]. The schedules of the dial queue alone run only if the run uses it.
     pub fn start(services: &Services, uses_queue: bool) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (client, simulator) = (services.client.clone(), services.simulator.origin.clone());
         let log = SimulatorLog::follow(client, simulator, stopped.clone());
         let statuses = StatusWatch::run(services.functions_database(), stopped.clone());
         let host = services.host.clone();
-        let mut schedules = Vec::new();
+        let running = schedules::run(host.clone(), services.output(), uses_queue, stopped.clone());
+        let mut schedules = vec![tokio::spawn(running)];
         if uses_queue {
-            let (output, database) = (services.output(), services.functions_database());
-            schedules.push(tokio::spawn(schedules::run(
-                host.clone(),
-                output,
-                stopped.clone(),
-            )));
+            let database = services.functions_database();
             schedules.push(tokio::spawn(schedules::hasten_probes(
                 database,
                 stopped.clone(),

@@ -8,7 +8,7 @@ use super::player::{BUSY, Ending, FAILED, NO_ANSWER, Player, Stop};
 use super::recorder::PROCESSING;
 use crate::answerer::Answerer;
 use crate::callee::Outcome;
-use crate::model::{EndedBy, Machine, Status, new_sid};
+use crate::model::{EndedBy, Machine, Status, millis, new_sid};
 
 const DIALLING: Duration = Duration::from_millis(300);
 /// The source of a recording of the whole call.
@@ -68,7 +68,10 @@ impl Player {
         loop {
             match stop {
                 Some(Stop::End(ending)) => return ending,
-                Some(Stop::Redirect(other)) => source = other,
+                Some(Stop::Redirect(other)) => {
+                    source = other;
+                    self.note_redirect();
+                }
                 None => {}
             }
             self.acknowledge_commands();
@@ -78,6 +81,13 @@ impl Player {
                 Err(other) => stop = Some(other),
             }
         }
+    }
+
+    fn note_redirect(&self) {
+        let at = millis(self.clock.since(self.answered.unwrap_or_default()));
+        self.sim
+            .store
+            .update_call(&self.sid, |call| call.redirected_ms.push(at));
     }
 
     /// Sends digits or detects machines, between the answer and the first instructions.

@@ -84,6 +84,9 @@ pub struct Call {
     /// The answering machine that picked up.
     #[serde(default)]
     pub machine: Option<Machine>,
+    /// When the REST API gave it other instructions, in milliseconds from the answer.
+    #[serde(default)]
+    pub redirected_ms: Vec<u64>,
     /// The whole seconds for which a leg of a Dial was connected with the call that dialled it. `None`: it was not.
     #[serde(default)]
     pub bridged_seconds: Option<u64>,
@@ -136,6 +139,7 @@ impl Call {
             interrupted: Vec::new(),
             heard: Vec::new(),
             machine: None,
+            redirected_ms: Vec::new(),
             bridged_seconds: None,
             callbacks_sent: 0,
             callbacks_delivered: 0,

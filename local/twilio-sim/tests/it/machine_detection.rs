@@ -154,7 +154,11 @@ async fn machine_records_from_the_end_of_its_greeting() {
     assert!((999..=1001).contains(&(times(3).1 - times(3).0)));
     let person = sim.call(LISTENER, &[("Url", &app.url("/voice"))]).await;
     sim.wait_for_status(&person, "completed").await;
-    assert_eq!(sim.report(&person).await["machine"], Value::Null);
+    let report = sim.report(&person).await;
+    assert_eq!(
+        (&report["machine"], &report["redirected_ms"]),
+        (&Value::Null, &json!([]))
+    );
 }
 
 #[tokio::test]
@@ -197,6 +201,9 @@ async fn update_after_the_result_comes_at_once_at_any_speed() {
     assert_eq!(report["machine"]["recorded"], expected, "{report}");
     let from = report["heard"][0]["from_ms"].as_u64().unwrap();
     assert!((8_000..20_000).contains(&from), "{from}");
+    let redirected = report["redirected_ms"].as_array().unwrap();
+    assert_eq!(redirected.len(), 1);
+    assert!((8_000..=from).contains(&redirected[0].as_u64().unwrap()));
 }
 
 #[tokio::test]

@@ -28,7 +28,11 @@ impl Shared {
             "recording_enabled": order.recorded,
         });
         match &order.listening {
-            Some(listening) => body["steps"] = listening.steps.clone(),
+            Some(listening) => {
+                for (name, value) in listening.fields.as_object().into_iter().flatten() {
+                    body[name] = value.clone();
+                }
+            }
             None => body["script"] = order.script.as_str().into(),
         }
         if let Some(queueing) = queueing {

@@ -28,7 +28,7 @@ impl Queueing {
         }
         if let Some(retry) = &self.retry {
             body["retry"] = retry.to_json();
-            if retry.after_voicemail {
+            if retry.after_voicemail && body.get("voicemail").is_none() {
                 body["machine_detection"] = "Enable".into();
             }
         }

@@ -1,10 +1,11 @@
 //! Checks answered calls: the person heard the script, or the call's document says that they heard an apology.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use outdial::config::DEFAULT_APOLOGY;
 
 use crate::evidence::{Evidence, StoredCall, TwilioCall};
+use crate::notices::IDENTITY;
 use crate::violation::{Kind, Violation};
 
 /// The fate of the script in an answered call.
@@ -77,10 +78,8 @@ fn answered(
         .map(|record| (record.call_id.as_str(), record))
         .collect();
     let mut has_failed = HashMap::new();
-    let mut has_keys = HashSet::new();
     for webhook in evidence.webhooks.iter().filter(|it| it.kind == "voice") {
         has_failed.insert(webhook.call_sid.as_str(), webhook.answer != Some(200));
-        has_keys.extend(webhook.keys.is_some().then_some(webhook.call_sid.as_str()));
     }
     evidence.twilio_calls.iter().filter_map(move |call| {
         let record = records.get(call.call_id()?.as_str()).copied()?;
@@ -90,7 +89,7 @@ fn answered(
         }
         let has_failed = has_failed.get(call.sid.as_str()) == Some(&true);
         // A key may cut off the first word.
-        let has_keys = has_keys.contains(call.sid.as_str()) || !record.answers.is_empty();
+        let has_keys = evidence.pressed.contains(&call.sid) || !record.answers.is_empty();
         let outcome = if has_keys {
             ScriptOutcome::Spoken
         } else {
@@ -116,9 +115,15 @@ fn outcome(
         return ScriptOutcome::Denied;
     }
     // What follows the first words of a call that listens depends on the person.
-    let is_heard = match &record.steps {
-        Some(_) => is_begun,
-        None => is_spoken(&call.spoken, &record.script),
+    let is_heard = if record.listens() {
+        // A machine may hear its message only.
+        is_begun
+            || call.has_heard(IDENTITY)
+            || record
+                .message()
+                .is_some_and(|texts| texts.iter().any(|it| call.has_heard(it)))
+    } else {
+        is_spoken(&call.spoken, &record.script)
     };
     if is_heard {
         return ScriptOutcome::Spoken;

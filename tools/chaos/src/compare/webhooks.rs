@@ -17,10 +17,7 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
         .iter()
         .map(|one| (one.twilio_sid.as_str(), one))
         .collect();
-    let accepted = evidence.webhooks.iter().filter(|hook| {
-        let answer = hook.answer.unwrap_or_default();
-        (200..300).contains(&answer)
-    });
+    let accepted = evidence.webhooks.iter().filter(|hook| hook.is_answered());
     let lost = accepted.filter_map(|hook| {
         let lost = match hook.kind.as_str() {
             "status" => status(hook, records.get(hook.call_sid.as_str()).copied()),
@@ -28,6 +25,7 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
                 hook,
                 recordings.get(hook.recording_sid.as_deref()?).copied(),
             ),
+            "amd" => verdict(hook, records.get(hook.call_sid.as_str()).copied()),
             _ => None,
         };
         lost.map(|(expected, found)| {
@@ -67,6 +65,12 @@ fn status(hook: &Webhook, record: Option<&StoredCall>) -> Option<(String, String
             .collect();
         (expected(), format!("{known:?}"))
     })
+}
+
+/// Checks that the call has a result of machine detection. Otherwise, returns the expected and the actual state.
+fn verdict(hook: &Webhook, record: Option<&StoredCall>) -> Option<(String, String)> {
+    let has_result = record.is_some_and(|record| record.queue.answered_by.is_some());
+    (!has_result).then(|| (hook.event.clone(), "no result of detection".to_owned()))
 }
 
 /// Checks that the recording's document has the callback's status or a later one. Otherwise, returns the expected

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use mongodb::bson::{self, DateTime, Document};
-use outdial::domain::{Action, Answer, Call, Prompt, Retry, Steps, Words};
+use outdial::domain::{
+    Action, Answer, Call, Prompt, Retry, RetryReason, Steps, Voicemail, VoicemailAction, Words,
+};
 use serde::Deserialize;
 
 /// The fields of a call's document that are compared.
@@ -46,7 +48,13 @@ pub struct StoredCall {
     /// The steps of a call that listens.
     #[serde(default)]
     pub steps: Option<Steps>,
-    /// The answers of such a call.
+    /// The treatment of answering machines.
+    #[serde(default)]
+    pub voicemail: Option<Voicemail>,
+    /// True if a machine has recorded the message, as far as the service knows.
+    #[serde(default)]
+    pub voicemail_left: bool,
+    /// The answers of a call that listens.
     #[serde(default)]
     pub answers: Vec<Answer>,
     /// Its result, once it has ended.
@@ -126,6 +134,30 @@ impl StoredCall {
         })
     }
 
+    /// Returns whether the call listens: it has steps, or treats answering machines.
+    pub fn listens(&self) -> bool {
+        self.steps.is_some() || self.voicemail.is_some()
+    }
+
+    /// The texts of the message that this attempt leaves on a machine. `None`: it leaves no message.
+    pub fn message(&self) -> Option<Vec<String>> {
+        let voicemail = self.voicemail.as_ref()?;
+        let retry = self.queue.retry.as_ref();
+        let tries_again = retry.is_some_and(|it| it.on.contains(&RetryReason::Voicemail));
+        let leaves = voicemail.action == VoicemailAction::LeaveMessage && !tries_again;
+        leaves.then(|| texts_of(voicemail.message.iter()))
+    }
+
+    /// Returns whether silence at an ask has this outcome.
+    pub fn is_outcome_of_silence(&self, outcome: &str) -> bool {
+        let asks = self.steps.iter().flat_map(Steps::iter);
+        let mut silent = asks.filter_map(|step| match &step.action {
+            Action::Ask(ask) => ask.no_input.outcome.as_ref(),
+            _ => None,
+        });
+        silent.any(|it| it.as_str() == outcome)
+    }
+
     /// The texts that a call says if no key cuts it short. A call that listens says nothing else before an answer.
     pub fn texts(&self) -> Vec<String> {
         let Some(steps) = &self.steps else {
@@ -136,13 +168,7 @@ impl StoredCall {
             Action::Ask(ask) => Some(&ask.prompt),
             Action::Transfer(_) | Action::HangUp => None,
         });
-        let parts = prompts.flat_map(Prompt::parts);
-        parts
-            .filter_map(|part| match &part.words {
-                Words::Text(text) => Some(text.as_str().to_owned()),
-                Words::Ssml(_) | Words::Spell(_) => None,
-            })
-            .collect()
+        texts_of(prompts)
     }
 
     /// The number of the attempt, from 1.
@@ -159,6 +185,15 @@ impl StoredCall {
     pub fn first_call_id(&self) -> &str {
         self.queue.first_call_id.as_deref().unwrap_or(&self.call_id)
     }
+}
+
+fn texts_of<'a>(prompts: impl Iterator<Item = &'a Prompt>) -> Vec<String> {
+    let parts = prompts.flat_map(Prompt::parts);
+    let texts = parts.filter_map(|part| match &part.words {
+        Words::Text(text) => Some(text.as_str().to_owned()),
+        Words::Ssml(_) | Words::Spell(_) => None,
+    });
+    texts.collect()
 }
 
 /// An entry of a call's timeline.

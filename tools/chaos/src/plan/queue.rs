@@ -63,7 +63,9 @@ impl QueuePlan {
             caps: None,
         };
         for order in orders {
-            if let Some(number) = plan.special_number(rng) {
+            if let Some(number) = plan.special_number(rng)
+                && !order.keeps_number()
+            {
                 order.to = number;
             }
             let mut queueing = queueing(rng, order);
@@ -73,8 +75,9 @@ impl QueuePlan {
                 queueing.expires = (queueing.person == Person::Closes).then_some(60_000);
             }
             // Most calls are answered at once, and need no retry.
-            let may_change =
-                !plan.blocked_numbers.contains(&order.to) && queueing.expires.is_none();
+            let may_change = !plan.blocked_numbers.contains(&order.to)
+                && !order.keeps_number()
+                && queueing.expires.is_none();
             if queueing.retry.is_some() && may_change && rng.u32(..100) < 60 {
                 order.to = changing_number(rng);
             }

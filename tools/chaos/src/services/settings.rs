@@ -5,6 +5,7 @@ use std::time::Duration;
 use lambda::{Kill, Kills, Redeliveries};
 use stack::queues;
 
+use crate::notices::OPT_OUT_KEY;
 use crate::plan::Plan;
 
 /// Speed factor of the simulated calls.
@@ -45,15 +46,16 @@ pub const DIAL_QUEUES: [&str; 3] = [DIAL_QUEUE, "EFFECTS_QUEUE_URL", "WAKE_QUEUE
 
 /// Variables of the functions, in addition to those of every local stack. Calls end, and `reconcile` gives up lost dials,
 /// early enough for a run to see it.
-pub const VARIABLES: [(&str, &str); 8] = [
+pub const VARIABLES: [(&str, &str); 9] = [
+    ("CALLBACK_NUMBER", "+12125550199"),
     ("CALL_RING_TIMEOUT_SECONDS", "10"),
-    // Long enough for two asks with all their tries, for the redirects during an outage, and for the apology.
-    ("CALL_TIME_LIMIT_SECONDS", "90"),
+    // Long enough for two asks with all their tries, for the redirects during an outage, and for the apology; for the longest wait
+    // for the result of machine detection, and the message.
+    ("CALL_TIME_LIMIT_SECONDS", "120"),
     ("MAX_CALLS_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_NUMBER_PER_DAY", "1000000"),
     ("MAX_CALLS_PER_USER_PER_DAY", "1000000"),
-    // Nobody waits in silence, also during an outage.
-    ("NOTICES", r#"{"en-US": {"moment": "One moment, please."}}"#),
+    ("OPT_OUT_KEY", OPT_OUT_KEY),
     ("RECONCILE_PAGE", "100"),
     ("RECONCILE_UNKNOWN_AFTER_SECONDS", "20"),
 ];

@@ -66,7 +66,11 @@ fn has_reason(queue: &Queue<'_>, record: &StoredCall, reason: &str) -> bool {
     match reason {
         // The request to end it may have had no response.
         "requested" | "answered" => true,
-        "number_blocked" => queue.seen.blocked.contains_key(&record.queue.to_number),
+        "number_blocked" | "opted_out" => {
+            let number = &record.queue.to_number;
+            let by_operator = queue.seen.blocked.contains_key(number);
+            by_operator || queue.evidence.blocked.contains_key(number)
+        }
         "batch_canceled" => is_batch_canceled(),
         _ => false,
     }

@@ -80,6 +80,10 @@ fn why_not(queue: &Queue<'_>, record: &StoredCall) -> Option<String> {
         "busy" => RetryReason::Busy,
         "no-answer" => RetryReason::NoAnswer,
         "failed" => RetryReason::Failed,
+        "completed" if record.listens() => match reason_after_steps(record) {
+            Some(reason) => reason,
+            None => return Some(format!("the result is {:?}", record.result)),
+        },
         "completed" if is_machine(record) => RetryReason::Voicemail,
         status => return Some(format!("the attempt before is {status}")),
     };
@@ -89,6 +93,17 @@ fn why_not(queue: &Queue<'_>, record: &StoredCall) -> Option<String> {
         .as_ref()
         .is_some_and(|retry| retry.on.contains(&reason));
     (!wanted).then(|| format!("the attempt before is {}", call.status))
+}
+
+/// Returns the reason to try a call that listens again, although somebody answered. An outcome or a message ends the attempts.
+fn reason_after_steps(record: &StoredCall) -> Option<RetryReason> {
+    match record.result.as_deref()? {
+        "voicemail_missed" => Some(RetryReason::Voicemail),
+        "completed" | "hung_up" if is_machine(record) => Some(RetryReason::Voicemail),
+        "no_input" => Some(RetryReason::NoInput),
+        "error" => Some(RetryReason::Failed),
+        _ => None,
+    }
 }
 
 /// Checks that the next attempt is there, unless something explains why it is not.

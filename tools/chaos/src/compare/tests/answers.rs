@@ -33,6 +33,7 @@ fn pressed(it: &mut Evidence) {
     listens(it);
     it.stored_calls[0].delivery = Some("started".into());
     interrupt(it);
+    it.pressed.insert("CA1".into());
     it.webhooks.push(Webhook {
         call_sid: "CA1".into(),
         kind: "voice".into(),
@@ -154,4 +155,7 @@ fn keys_are_read_from_the_form_and_after_a_redirect_from_the_url() {
         "12"
     );
     assert_eq!(Keys::read("http://127.0.0.1:1/?step=end", Some("1")), None);
+    let of_digits = "http://127.0.0.1:1/twilio/voice?step=code&try=1";
+    assert_eq!(Keys::read(of_digits, Some("12#")).unwrap().digits, "12");
+    assert_eq!(Keys::read(of_digits, Some("#")).unwrap().digits, "#");
 }

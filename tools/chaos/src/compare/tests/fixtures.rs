@@ -1,10 +1,13 @@
 //! Evidence of one healthy call, and what a change of it violates.
 
+use serde_json::{Value, json};
+
 use crate::compare::violations;
 use crate::evidence::{
     Event, Evidence, Heard, KeyHistory, Response, StoredCall, StoredRecording, TwilioCall,
     TwilioRecording, Webhook,
 };
+use crate::moment::Moment;
 use crate::violation::Kind;
 
 pub const NUMBER: &str = "+12065550123";
@@ -19,11 +22,8 @@ pub fn healthy() -> Evidence {
         kind: "status".into(),
         event: event.into(),
         answer: Some(200),
-        url: String::new(),
-        elapsed_ms: 0,
         sequence: Some(sequence),
-        recording_sid: None,
-        keys: None,
+        ..Webhook::default()
     };
     Evidence {
         twilio_calls: vec![dialled("CA1", "one", "completed")],
@@ -59,12 +59,16 @@ pub fn dialled(sid: &str, call_id: &str, status: &str) -> TwilioCall {
         )),
         ended_by: (status == "completed").then(|| "instructions".into()),
         spoken: vec![SCRIPT.into()],
-        interrupted: vec![],
-        heard: vec![Heard { from_ms: 200 }],
+        heard: vec![Heard {
+            text: SCRIPT.into(),
+            from_ms: 200,
+            whole: true,
+        }],
         recordings: vec![TwilioRecording {
             sid: sid.replace("CA", "RE"),
             status: "completed".into(),
         }],
+        ..TwilioCall::default()
     }
 }
 
@@ -111,4 +115,59 @@ pub fn after(change: impl FnOnce(&mut Evidence)) -> Vec<Kind> {
         .collect();
     kinds.dedup();
     kinds
+}
+
+/// Makes the call listen: it has these steps, as a call stores them, and says the script first.
+pub fn listens(it: &mut Evidence, steps: &Value) {
+    let mut all = vec![json!({ "say": [{ "text": SCRIPT }] })];
+    all.extend(steps.as_array().unwrap().iter().cloned());
+    it.stored_calls[0].steps = Some(serde_json::from_value(json!(all)).unwrap());
+    it.stored_calls[0].delivery = Some("started".into());
+}
+
+/// Makes the call treat answering machines. A machine's silence has the outcome `silent`.
+pub fn voicemail(it: &mut Evidence, voicemail: &Value) {
+    let ask = json!({
+        "id": "choice",
+        "ask": [{ "text": "Press 1." }],
+        "options": { "1": {} },
+        "no_input": { "outcome": "silent" },
+    });
+    listens(it, &json!([ask]));
+    it.stored_calls[0].voicemail = Some(serde_json::from_value(voicemail.clone()).unwrap());
+    it.webhooks.push(request("step=choice&try=1", 1_000));
+    it.webhooks.push(request("step=end", 2_000));
+}
+
+/// Makes the call transfer the person.
+pub fn transfers(it: &mut Evidence) {
+    let transfer = json!({
+        "id": "agent",
+        "transfer": { "to": NUMBER, "max_seconds": 60, "failed": { "outcome": "no_agent" } },
+    });
+    listens(it, &json!([transfer]));
+}
+
+/// The leg of that transfer.
+pub fn leg(sid: &str) -> TwilioCall {
+    TwilioCall {
+        sid: sid.into(),
+        to: NUMBER.into(),
+        status: "completed".into(),
+        url: Some("http://127.0.0.1:1/twilio/voice?call_id=one&step=agent&leg=whisper".into()),
+        parent_call_sid: Some("CA1".into()),
+        ..TwilioCall::default()
+    }
+}
+
+/// A request for instructions with this query, which was answered at this time.
+pub fn request(query: &str, at: Moment) -> Webhook {
+    Webhook {
+        call_sid: "CA1".into(),
+        kind: "voice".into(),
+        answer: Some(200),
+        url: format!("http://127.0.0.1:1/twilio/voice?call_id=one&{query}"),
+        at,
+        ..Webhook::default()
+    }
 }

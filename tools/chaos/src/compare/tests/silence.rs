@@ -6,7 +6,10 @@ use crate::violation::Kind;
 
 /// Lets the first word come so late, after a request that failed in three seconds and was repeated in one.
 fn first_word(it: &mut Evidence, from_ms: u64) {
-    it.twilio_calls[0].heard = vec![Heard { from_ms }, Heard { from_ms: 30_000 }];
+    it.twilio_calls[0].heard = Vec::from([from_ms, 30_000].map(|from_ms| Heard {
+        from_ms,
+        ..Heard::default()
+    }));
     let requests = [
         ("step=start", None, 3_000),
         ("step=start", Some(200), 1_000),
