@@ -78,11 +78,11 @@ export function overviewView(main, { query, head, go }) {
     { class: "overview", hidden: true },
     h("div", { class: "tiles" }, Object.values(tiles).map((one) => one.element)),
     h("section", { class: "card" }, h("h2", {}, "Calls by status"), legend, picture.element, note),
-    results.element,
   );
   const below = h(
     "div",
     { class: "pair" },
+    results.element,
     h("section", { class: "card" }, h("h2", {}, "Refused by rule"), refused),
     h("section", { class: "card" }, h("h2", {}, "Service"), parts, healthNote),
   );
@@ -111,7 +111,7 @@ export function overviewView(main, { query, head, go }) {
     setText(note, stats.truncated ? "Not all calls are counted. Choose a shorter time range for complete figures." : "");
     refused.replaceChildren(
       refusals.length > 0
-        ? bars(refusals.map(([code, number]) => [refusalWord(code), number]))
+        ? bars(refusals.map(([code, number]) => [refusalWord(code), number]), "refused")
         : empty("Nothing was refused", "Refusals appear here, counted by rule."),
     );
   };

@@ -71,8 +71,8 @@ pub async fn fill(database: &Database, seed: u64) -> Result<()> {
     }
     // In the newest completed call, the apology was spoken.
     let is_completed = |call: &&mut Document| {
-        call.get_str("status")
-            .is_ok_and(|status| status == "completed")
+        let status = call.get_str("status");
+        status.is_ok_and(|status| status == "completed") && !call.contains_key("voicemail")
     };
     if let Some(call) = calls.iter_mut().rev().find(is_completed) {
         call.insert("delivery", "none");
@@ -136,7 +136,7 @@ fn call(rng: &mut Rng, people: &[Document], now: DateTime<Utc>) -> Document {
         tell(status, rng.u64(2_000..30_000));
     }
     let id = ObjectId::from_bytes(bytes(rng));
-    doc! {
+    let mut call = doc! {
         "_id": id,
         "call_id": Builder::from_random_bytes(bytes(rng)).into_uuid().to_string(),
         "user_id": person.get_object_id("_id").map(ObjectId::to_hex).unwrap_or_default(),
@@ -147,6 +147,27 @@ fn call(rng: &mut Rng, people: &[Document], now: DateTime<Utc>) -> Document {
         "dial_outcome": "accepted", "answered_status": 201, "sip_response_code": sip, "duration_seconds": talked,
         "events": events, "created_by": "backend",
         "created_at": stored(placed), "updated_at": stored(at),
+    };
+    if rng.u8(..3) == 0 {
+        call.extend(result(rng, status));
+    }
+    call
+}
+
+/// The fields of a call that hangs up on machines, and so has a result.
+fn result(rng: &mut Rng, status: &str) -> Document {
+    let voicemail = doc! { "action": "hang_up" };
+    match rng.u8(..10) {
+        _ if status != "completed" => doc! { "voicemail": voicemail, "result": "not_reached" },
+        0..6 => doc! {
+            "voicemail": voicemail, "result": "completed", "delivery": "full", "steps_ended": true, "answered_by": "human",
+        },
+        6..8 => doc! {
+            "voicemail": voicemail, "result": "hung_up", "delivery": "started", "answered_by": "human",
+        },
+        _ => doc! {
+            "voicemail": voicemail, "result": "voicemail_missed", "delivery": "started", "answered_by": "machine_start",
+        },
     }
 }
 
