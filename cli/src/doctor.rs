@@ -123,7 +123,7 @@ async fn all(settings: &Settings, values: &Values, api: Option<&str>) -> Result<
 
 /// Checks every variable as the functions do in their init phase.
 fn variables(settings: &Settings) -> Vec<Finding> {
-    let parsed: [Option<ConfigError>; 14] = [
+    let parsed: [Option<ConfigError>; 15] = [
         settings.mongo().err(),
         settings.twilio().err(),
         settings.calls().err(),
@@ -131,6 +131,7 @@ fn variables(settings: &Settings) -> Vec<Finding> {
         settings.media_signing_key().err(),
         settings.api_keys().err(),
         settings.speech().err(),
+        settings.forward_to().err(),
         settings.webhook_queue().err(),
         settings.dial_queue().err(),
         settings.wake_queue().err(),

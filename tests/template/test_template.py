@@ -31,7 +31,7 @@ DIALLING = ("OutboundCalls", "Dial")
 SENDS = {
     **dict.fromkeys(WEBHOOKS, ["WebhookQueue"]),
     "Status": ["WebhookQueue", "EffectsQueue"],
-    "Replay": ["EffectsQueue"],
+    "Replay": ["WebhookQueue", "EffectsQueue"],
     "Reconcile": ["EffectsQueue"],
     "OutboundCalls": ["WakeQueue"],
     "Batches": ["WakeQueue"],
@@ -73,6 +73,7 @@ OPTIONAL = {
     "HasNotices": "Notices",
     "HasOptOutKey": "OptOutKey",
     "HasCallbackNumber": "CallbackNumber",
+    "HasInboundForwardTo": "InboundForwardTo",
     "HasTranscriptionServices": "TranscriptionServices",
     "HasReservedConcurrency": "ReservedConcurrency",
     "HasOutboundCallsReservedConcurrency": "OutboundCallsReservedConcurrency",
@@ -562,8 +563,6 @@ def test_only_functions_that_use_a_queue_get_its_url(functions):
         ("EFFECTS_QUEUE_URL", "EffectsQueue"),
     ]:
         using = {name for name, queues in SENDS.items() if queue in queues}
-        # It hides messages of the queue that it receives.
-        using |= {"Replay"} if queue == "WebhookQueue" else set()
         using |= KNOW_THE_DIAL_QUEUE if queue == "DialQueue" else set()
         assert {name for name, function in functions.items() if variable in variables(function)} == using, variable
         for name in using - KNOW_THE_DIAL_QUEUE:

@@ -134,6 +134,8 @@ fn greet(stack: &Stack, storage: &Path) {
   curl -s {url}/calls/outbound -H 'Authorization: Bearer {api_key}' --json '{{"user_id": "USER_ID", "to_number": "+14155552671", "script": "Hello in a minute!", "scheduled_at": "'"$({IN_ONE_MINUTE})"'"}}'
   curl -s {url}/calls/CALL_ID -H 'Authorization: Bearer {api_key}'
 
+  curl -s {simulator}/_sim/inbound --json '{{"from": "+14155552671", "presses": ["WW9"]}}'   # somebody calls back, and wants no further calls
+
   Ctrl-C stops everything.
 "#
     );

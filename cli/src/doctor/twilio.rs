@@ -1,6 +1,6 @@
-//! The Twilio account, its API key, and the number that calls come from.
+//! The Twilio account, its API key, the number that calls come from, and the one that people call back.
 
-use outdial::config::{Settings, TwilioConfig};
+use outdial::config::{Settings, TwilioConfig, WebhookKind, webhook_url};
 use outdial::domain::PhoneNumber;
 use reqwest::{Client, StatusCode};
 use secrecy::ExposeSecret;
@@ -28,8 +28,18 @@ pub async fn check(settings: &Settings, http: &Client) -> Vec<Finding> {
         let number = required(settings.calls())?.from_number;
         number_can_call(http, config.clone()?, &number).await
     });
-    let number = number.await;
-    vec![account, key, number]
+    let callback = Finding::of("callback number", async {
+        let number = required(settings.callback_number())?;
+        let number = number.ok_or_else(|| skipped("CALLBACK_NUMBER is not set"))?;
+        if account.has_failed() {
+            return Err(skipped("the account could not be read"));
+        }
+        let url = required(webhook_url(settings, WebhookKind::Inbound))?;
+        let url = url.ok_or_else(|| skipped("the webhook inbound has no URL"))?;
+        calls_reach_us(http, config.clone()?, &number, &url).await
+    });
+    let (number, callback) = tokio::join!(number, callback);
+    vec![account, key, number, callback]
 }
 
 /// Uses the auth token even if there is an API key: the token signs the webhooks.
@@ -67,12 +77,7 @@ async fn number_can_call(
     config: TwilioConfig,
     number: &PhoneNumber,
 ) -> Result<String, Verdict> {
-    let find = |name: &str| {
-        let mut url = resource(&config, &format!("/{name}"));
-        url.query_pairs_mut()
-            .append_pair("PhoneNumber", number.as_str());
-        get(http, &config, url)
-    };
+    let find = |name: &'static str| find(http, &config, name, number);
     let owned = find("IncomingPhoneNumbers").await?;
     match owned["incoming_phone_numbers"][0]["capabilities"]["voice"].as_bool() {
         Some(true) => return Ok(format!("{number} belongs to the account and has voice")),
@@ -92,6 +97,44 @@ async fn number_can_call(
         format!("{number} neither belongs to the account nor is verified"),
         "buy or verify it in Twilio's console, or set TWILIO_FROM_NUMBER to another number",
     ))
+}
+
+/// Checks that Twilio asks our webhook what to say to people who call the number.
+async fn calls_reach_us(
+    http: &Client,
+    config: TwilioConfig,
+    number: &PhoneNumber,
+    url: &str,
+) -> Result<String, Verdict> {
+    let owned = find(http, &config, "IncomingPhoneNumbers", number).await?;
+    let owned = &owned["incoming_phone_numbers"][0];
+    if !owned.is_object() {
+        return Err(failed(
+            format!("{number} does not belong to the account"),
+            "set CALLBACK_NUMBER to a number of the account with voice",
+        ));
+    }
+    let is_ours = owned["voice_url"].as_str() == Some(url) && owned["voice_method"] == "POST";
+    if !is_ours || owned["voice_application_sid"].is_string() {
+        return Err(failed(
+            format!("Twilio does not ask {url} when people call {number}"),
+            "set the number's voice URL to this one with the method POST, and remove its application",
+        ));
+    }
+    Ok(format!("people who call {number} reach {url}"))
+}
+
+/// Returns the numbers of this resource that are `number`.
+async fn find(
+    http: &Client,
+    config: &TwilioConfig,
+    name: &str,
+    number: &PhoneNumber,
+) -> Result<Value, Verdict> {
+    let mut url = resource(config, &format!("/{name}"));
+    url.query_pairs_mut()
+        .append_pair("PhoneNumber", number.as_str());
+    get(http, config, url).await
 }
 
 fn resource(config: &TwilioConfig, path: &str) -> Url {

@@ -1,5 +1,5 @@
 //! The webhooks' URLs and signatures. The form names no call, so nothing is stored, queued or counted: status and recording
-//! refuse it, and voice returns the apology.
+//! refuse it, voice returns the apology, and inbound says who calls.
 
 use futures_util::future::join_all;
 use outdial::config::{Settings, WebhookKind, webhook_url};
@@ -14,6 +14,7 @@ use super::finding::{Finding, Verdict, failed, required, skipped};
 pub async fn check(settings: &Settings, http: &Client) -> Vec<Finding> {
     let kinds = [
         ("voice", WebhookKind::Voice, 200),
+        ("inbound", WebhookKind::Inbound, 200),
         ("status", WebhookKind::Status, 400),
         ("machine", WebhookKind::Machine, 400),
         ("recording", WebhookKind::Recording, 400),

@@ -4,7 +4,7 @@ use mongodb::bson::doc;
 use outdial::config::Settings;
 use outdial::dao::Dao;
 use serde_json::json;
-use testkit::{Secret, Stage};
+use testkit::{BASE_URL, FROM_NUMBER, Secret, Stage, Twilio};
 
 use crate::{fail, outdial_on};
 
@@ -51,6 +51,30 @@ async fn switched_off_dialling_and_reached_cap_fail() {
         lines(&stdout, "Twilio number")[0].starts_with("ok"),
         "{stdout}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn number_that_people_call_back_must_lead_to_the_webhook() {
+    let twilio = Twilio::start().await;
+    let stage = Stage::new().await.playing(&twilio);
+    let callback = |stage: &Stage| {
+        let (stdout, _) = fail(&mut outdial_on(stage, &["doctor"]));
+        let lines = lines(&stdout, "callback number");
+        assert_eq!(lines.len(), 1, "{stdout}");
+        lines[0].to_owned()
+    };
+    assert!(callback(&stage).starts_with("skipped"));
+    let other = callback(&stage.clone().set("CALLBACK_NUMBER", "+12125550199"));
+    assert!(other.starts_with("failed ") && other.contains("does not belong"));
+    let stage = stage.set("CALLBACK_NUMBER", FROM_NUMBER);
+    let unset = callback(&stage);
+    assert!(unset.starts_with("failed "), "{unset}");
+    assert!(
+        unset.contains(&format!("{BASE_URL}/twilio/inbound")),
+        "{unset}"
+    );
+    twilio.answer_callbacks(BASE_URL).await;
+    assert!(callback(&stage).starts_with("ok"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,19 @@
 //! The pause before a failed message is tried again.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    time::Duration,
+};
 
 /// The pause before the second attempt.
 const FIRST_SECONDS: u64 = 10;
 /// The longest pause: a quarter of an hour after the database is back, all messages were tried.
 const LAST_SECONDS: u64 = 900;
+
+/// The pause before the next attempt of an opt-out, which somebody waits for. It comes again as a new message, whose tries begin anew.
+pub(crate) const OPT_OUT_SECONDS: i32 = 10;
+/// The age up to which an opt-out comes again as a new message, as long as the tries of any other one.
+pub(crate) const OPT_OUT_AGE: Duration = Duration::from_hours(36);
 
 /// Returns how long to hide a message after this number of attempts. The time doubles, up to a quarter of an hour. A random part of
 /// up to a fifth is subtracted, so that messages that failed together come apart.

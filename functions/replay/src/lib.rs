@@ -1,6 +1,6 @@
 //! Applies webhooks from the queue: those that the database could not take when they arrived.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use outdial::{
@@ -60,7 +60,8 @@ enum Failure {
     NotTried,
 }
 
-/// Applies a batch. Returns the messages that failed: they stay in the queue, hidden for a time that grows with each attempt.
+/// Applies a batch. Returns the messages that failed: they stay in the queue, hidden for a time that grows with each attempt. Opt-outs
+/// go into the queue as new messages instead, so that they are in force soon after the database is back.
 ///
 /// Once the database is unavailable, the other messages are not tried, because each would wait for it. Nor are messages that could
 /// not be started within `beginning`.
@@ -85,10 +86,13 @@ pub async fn replay(app: &App, event: SqsEvent, beginning: Duration) -> SqsBatch
         }
     }
     if let Some(queue) = &app.queue {
-        let postponed = tokio::time::timeout(POSTPONING, postpone(queue, &failed)).await;
-        if postponed.is_err() {
+        let mut sent_again = Vec::new();
+        let putting = put_back(queue, &failed, &mut sent_again);
+        if tokio::time::timeout(POSTPONING, putting).await.is_err() {
             tracing::warn!(error = "timeout", "failed messages not hidden");
         }
+        let failures = &mut response.batch_item_failures;
+        failures.retain(|failure| !sent_again.contains(&failure.item_identifier));
     }
     response
 }
@@ -111,23 +115,14 @@ async fn handle(app: &App, message: &SqsMessage, is_skipped: bool) -> Result<(),
 }
 
 async fn apply(app: &App, message: &SqsMessage, is_skipped: bool) -> Result<(), Failure> {
-    let webhook: QueuedWebhook = message
-        .body
-        .as_deref()
-        .and_then(|body| serde_json::from_str(body).ok())
-        .ok_or(Failure::Message)?;
+    let webhook = webhook(message).ok_or(Failure::Message)?;
     let span = Span::current();
     span.record("call_id", webhook.call_id.map(field::display));
     span.record("received_by", &webhook.request_id);
     if is_skipped {
         return Err(Failure::NotTried);
     }
-    let event = WebhookEvent::parse(
-        webhook.topic,
-        webhook.form.as_bytes(),
-        webhook.token.as_deref(),
-        webhook.received_at(),
-    )?;
+    let event = event(&webhook)?;
     app.applier.apply(webhook.call_id, &event).await?;
     tracing::info!(
         call_sid = event.call_sid().map(field::display),
@@ -136,9 +131,31 @@ async fn apply(app: &App, message: &SqsMessage, is_skipped: bool) -> Result<(), 
     Ok(())
 }
 
-/// Hides the messages from the next polls. One that is not hidden comes again after the queue's own visibility timeout.
-async fn postpone(queue: &WebhookQueue, messages: &[SqsMessage]) {
+fn webhook(message: &SqsMessage) -> Option<QueuedWebhook> {
+    serde_json::from_str(message.body.as_deref()?).ok()
+}
+
+fn event(webhook: &QueuedWebhook) -> Result<WebhookEvent, InvalidForm> {
+    let (form, at) = (webhook.form.as_bytes(), webhook.received_at());
+    WebhookEvent::parse(webhook.topic, form, webhook.token.as_deref(), at)
+}
+
+/// Sends opt-outs to the queue again, and notes the ids of the received messages. Hides the others from the next polls. One that is
+/// not hidden comes again after the queue's own visibility timeout.
+async fn put_back(queue: &WebhookQueue, messages: &[SqsMessage], sent_again: &mut Vec<String>) {
     for message in messages {
+        if let (Some(body), Some(id)) = (&message.body, &message.message_id)
+            && is_recent_opt_out(message)
+        {
+            match queue.send_again(body, backoff::OPT_OUT_SECONDS).await {
+                Ok(()) => {
+                    tracing::warn!(message_id = id, "opt-out put back");
+                    sent_again.push(id.clone());
+                    continue;
+                }
+                Err(error) => tracing::warn!(%error, message_id = id, "opt-out not put back"),
+            }
+        }
         let Some(receipt_handle) = &message.receipt_handle else {
             continue;
         };
@@ -147,6 +164,18 @@ async fn postpone(queue: &WebhookQueue, messages: &[SqsMessage]) {
             tracing::warn!(%error, "failed message not hidden");
         }
     }
+}
+
+/// Returns true for an opt-out of the last 36 hours. An older one has 200 more tries, like any message.
+fn is_recent_opt_out(message: &SqsMessage) -> bool {
+    let Some(webhook) = webhook(message) else {
+        return false;
+    };
+    let received_at = u64::try_from(webhook.received_at).unwrap_or_default();
+    let received_at = SystemTime::UNIX_EPOCH + Duration::from_millis(received_at);
+    // An error means that it came a moment ago, by another clock.
+    let age = received_at.elapsed().unwrap_or_default();
+    age < backoff::OPT_OUT_AGE && event(&webhook).is_ok_and(|event| event.is_opt_out())
 }
 
 /// Returns the number of times that the message was received, including this one.

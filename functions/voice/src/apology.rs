@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use outdial::{
     domain::{CallId, CallSid, Notice, Place, Speech},
     telemetry::metrics::{self, Count},
-    twilio::hangup,
+    twilio::{hangup, query_pairs},
     webhook::twiml,
 };
 
@@ -93,7 +93,7 @@ pub(crate) async fn survive_panic(
     let url = request.uri().to_string();
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
-        Err(_) => match Place::of_pairs(&crate::steps::query_pairs(&url)) {
+        Err(_) => match Place::of_pairs(&query_pairs(&url)) {
             Some(place) if place.is_after_last_word() => twiml(hangup()),
             _ => app.apology(&app.speech_in(&url)),
         },

@@ -6,12 +6,10 @@ use axum::{extract::FromRef, response::Response};
 use outdial::{
     config::{Settings, SpeechConfig, WebhookKind},
     dao::Dao,
-    domain::{Notice, Speech},
-    twilio,
+    domain::{Notice, PhoneNumber, Speech},
+    twilio::{self, query_pairs},
     webhook::{SignatureCheck, WebhookQueue, twiml},
 };
-
-use crate::steps::query_pairs;
 
 /// The function's state.
 #[derive(Clone)]
@@ -19,7 +17,10 @@ pub struct App {
     pub(crate) dao: Dao,
     pub(crate) speech: Arc<SpeechConfig>,
     pub(crate) queue: Option<WebhookQueue>,
+    /// `INBOUND_FORWARD_TO`: the number that people who call back are connected with.
+    pub(crate) forward_to: Option<PhoneNumber>,
     check: SignatureCheck,
+    inbound_check: SignatureCheck,
 }
 
 impl App {
@@ -33,10 +34,20 @@ impl App {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
             check: SignatureCheck::from_settings(settings, WebhookKind::Voice)?,
+            inbound_check: SignatureCheck::from_settings(settings, WebhookKind::Inbound)?,
             speech: settings.speech()?.into(),
             queue: WebhookQueue::from_settings(settings)?,
+            forward_to: settings.forward_to()?,
             dao: Dao::from_settings(settings)?,
         })
+    }
+
+    /// The state for requests to the URL of [`WebhookKind::Inbound`].
+    pub(crate) fn for_inbound(&self) -> Self {
+        Self {
+            check: self.inbound_check.clone(),
+            ..self.clone()
+        }
     }
 
     /// Returns TwiML that speaks the text in the default voice, and hangs up.

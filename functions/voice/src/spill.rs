@@ -39,16 +39,10 @@ impl App {
     /// Sends a message to the queue. Returns false if the queue has not taken it.
     async fn send(&self, message: &QueuedWebhook, call_sid: Option<&CallSid>) -> bool {
         let logged_sid = call_sid.map(field::display);
-        let sent = match &self.queue {
-            None => Err("WEBHOOK_QUEUE_URL is not set".to_owned()),
-            Some(queue) => match timeout(SEND_TIMEOUT, queue.send(message)).await {
-                Ok(sent) => sent.map_err(|error| error.to_string()),
-                Err(_) => Err("timeout".to_owned()),
-            },
-        };
+        let sent = self.put(message).await;
         let is_step = message.topic == WebhookTopic::Step;
         match &sent {
-            Ok(()) => metrics::count(Count::SpilledWebhook),
+            Ok(()) => {}
             Err(error) if is_step => {
                 tracing::error!(call_sid = logged_sid, error, "step not queued");
             }
@@ -60,6 +54,21 @@ impl App {
             tracing::warn!(call_sid = logged_sid, "delivery none queued");
         }
         sent.is_ok()
+    }
+
+    /// Puts a message into the queue, and counts it. Returns why that failed.
+    pub(crate) async fn put(&self, message: &QueuedWebhook) -> Result<(), String> {
+        let Some(queue) = &self.queue else {
+            return Err("WEBHOOK_QUEUE_URL is not set".to_owned());
+        };
+        match timeout(SEND_TIMEOUT, queue.send(message)).await {
+            Ok(Ok(())) => {
+                metrics::count(Count::SpilledWebhook);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("timeout".to_owned()),
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use outdial::{
     domain::{Call, CallId, CallSid, Notice, OptOutKey, Place, Playing, Speech, Steps},
     service::steps,
     twilio::{
-        self, PRESSED, answer_time, form_pairs, opt_out_key, step_retry, with_answer_time,
-        with_opt_out,
+        self, PRESSED, answer_time, form_pairs, opt_out_key, query_pairs, step_retry,
+        with_answer_time, with_opt_out,
     },
     webhook::{SignedForm, twiml},
 };
@@ -159,13 +159,6 @@ fn repeats_start(url: &str) -> bool {
 
 fn has_retry(pairs: &[(String, String)]) -> bool {
     pairs.iter().any(|(name, _)| name == twilio::RETRY)
-}
-
-/// The decoded query parameters of a URL.
-pub(crate) fn query_pairs(url: &str) -> Vec<(String, String)> {
-    let (_, query) = url.split_once('?').unwrap_or_default();
-    let query = query.split('#').next().unwrap_or_default();
-    form_pairs(query.as_bytes()).into_owned().collect()
 }
 
 /// Answers a request at a place of the steps.

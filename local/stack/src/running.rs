@@ -104,7 +104,9 @@ impl Stack {
                     None => simulator::start(workspace, output, &credentials, *speed).await?,
                 };
                 simulator::configure(&mut environment, &simulator);
+                simulator::configure_callbacks(&mut environment);
                 simulator::report_transcripts(&simulator, &credentials, public_url).await?;
+                simulator::answer_callbacks(&simulator, &credentials, public_url).await?;
                 Some(simulator)
             }
             Twilio::Real => {

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use outdial::config::WebhookKind;
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -25,6 +26,12 @@ const TRANSCRIPTION_SERVICE: &str = "GAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// The language of [`TRANSCRIPTION_SERVICE`].
 const TRANSCRIPT_LANGUAGE: &str = "en-US";
 
+/// What calls with steps begin with, and what a machine hears.
+const NOTICES: &str = r#"{
+    "en": {"identity": "This is the local stack of outdial.", "opt_out": "For no further calls, press 9.", "callback": "For no further calls, call {number}."},
+    "es": {"identity": "Esta es la instalación local de outdial.", "opt_out": "Para no recibir más llamadas, pulse 9.", "callback": "Para no recibir más llamadas, llame al {number}."}
+}"#;
+
 /// The highest speed factor.
 pub const AT_ONCE: u32 = 100;
 
@@ -34,6 +41,45 @@ pub fn configure(environment: &mut Environment, origin: &str) {
     environment.set("TRANSCRIPTION_SERVICES", services);
     environment.set("TWILIO_API_BASE_URL", origin);
     environment.set("TWILIO_INTELLIGENCE_BASE_URL", origin);
+}
+
+/// Configures the functions for people who call back, and who get no further calls with the key 9.
+pub fn configure_callbacks(environment: &mut Environment) {
+    environment.set("CALLBACK_NUMBER", NUMBER);
+    environment.set("OPT_OUT_KEY", "9");
+    environment.set("NOTICES", NOTICES);
+}
+
+/// Lets the simulator at this origin ask the functions at `public_url` what to say to people who call [`NUMBER`].
+///
+/// # Errors
+///
+/// When the simulator refuses.
+pub async fn answer_callbacks(origin: &str, account: &Credentials, public_url: &str) -> Result<()> {
+    let numbers = format!(
+        "{origin}/2010-04-01/Accounts/{}/IncomingPhoneNumbers",
+        account.account_sid
+    );
+    let client = http::client()?;
+    let (user, password) = (&account.account_sid, Some(&account.auth_token));
+    let listed = client
+        .get(format!("{numbers}.json"))
+        .query(&[("PhoneNumber", NUMBER)])
+        .basic_auth(user, password)
+        .send()
+        .await?;
+    let listed: Value = listed.error_for_status()?.json().await?;
+    let sid = listed["incoming_phone_numbers"][0]["sid"].as_str();
+    let sid = sid.ok_or("the simulator does not have its number")?;
+    let url = format!("{public_url}{}", WebhookKind::Inbound.path());
+    let response = client
+        .post(format!("{numbers}/{sid}.json"))
+        .basic_auth(user, password)
+        .form(&[("VoiceUrl", url)])
+        .send()
+        .await?;
+    response.error_for_status()?;
+    Ok(())
 }
 
 /// Lets the simulator at this origin report transcripts to the functions at `public_url`.

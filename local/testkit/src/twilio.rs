@@ -6,7 +6,7 @@ use std::{
 };
 
 use outdial::tls;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use twilio_sim::{
     Config, Simulator,
     clock::Speed,
@@ -133,6 +133,56 @@ impl Twilio {
             .await
             .expect("the simulator answers");
         assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// Lets the simulator ask the functions at this origin what to say to people who call `FROM_NUMBER`.
+    ///
+    /// # Panics
+    ///
+    /// If the simulator refuses.
+    pub async fn answer_callbacks(&self, origin: &str) {
+        let numbers = format!(
+            "{}/2010-04-01/Accounts/{ACCOUNT_SID}/IncomingPhoneNumbers",
+            self.origin
+        );
+        let listing = self.http.get(format!("{numbers}.json"));
+        let listing = listing.basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN)).send();
+        let listed: Value = listing
+            .await
+            .expect("the simulator answers")
+            .json()
+            .await
+            .expect("the simulator answers JSON");
+        let sid = listed["incoming_phone_numbers"][0]["sid"].as_str();
+        let path = outdial::config::WebhookKind::Inbound.path();
+        let answer = self
+            .http
+            .post(format!("{numbers}/{}.json", sid.expect("a number")))
+            .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN))
+            .form(&[("VoiceUrl", format!("{origin}{path}"))])
+            .send()
+            .await
+            .expect("the simulator answers");
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// Lets somebody call the account's number, and press these keys at each Gather. Returns the `CallSid`.
+    ///
+    /// # Panics
+    ///
+    /// If the simulator refuses.
+    pub async fn call_back(&self, from: &str, presses: &[&str]) -> String {
+        let body = json!({ "from": from, "presses": presses });
+        let answer = self
+            .http
+            .post(format!("{}/_sim/inbound", self.origin))
+            .body(body.to_string())
+            .send()
+            .await
+            .expect("the simulator answers");
+        assert_eq!(answer.status(), 201);
+        let call: Value = answer.json().await.expect("the simulator answers JSON");
+        call["sid"].as_str().expect("a CallSid").to_owned()
     }
 
     /// Returns the transcripts at Twilio.

@@ -1,4 +1,4 @@
-//! The inspection API under `/_sim/`: the log, the calls, the dials and the fault plan.
+//! The inspection API under `/_sim/`: the log, the calls, the dials and the fault plan. And calls to the account's numbers.
 
 mod dials;
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
+use crate::call;
 use crate::faults::FaultPlan;
 use crate::model::{Call, EndedBy, TwimlSource};
 use crate::sim::Sim;
@@ -36,6 +37,7 @@ pub fn router() -> Router<Arc<Sim>> {
         .route("/_sim/dials", get(dials::list))
         .route("/_sim/pace", get(dials::pace))
         .route("/_sim/faults", get(faults).put(replace_faults))
+        .route("/_sim/inbound", post(inbound))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -156,8 +158,19 @@ async fn replace_faults(State(sim): State<Arc<Sim>>, body: Bytes) -> Response {
             sim.faults.replace(plan.clone());
             Json(plan).into_response()
         }
-        Err(message) => {
-            (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response()
-        }
+        Err(message) => bad_request(&message),
     }
+}
+
+/// Lets somebody call a number of the account.
+async fn inbound(State(sim): State<Arc<Sim>>, body: Bytes) -> Response {
+    let read = serde_json::from_slice(&body).map_err(|error| error.to_string());
+    match read.and_then(|inbound| call::receive(&sim, inbound)) {
+        Ok(sid) => (StatusCode::CREATED, Json(json!({ "sid": sid }))).into_response(),
+        Err(message) => bad_request(&message),
+    }
+}
+
+fn bad_request(message: &str) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response()
 }

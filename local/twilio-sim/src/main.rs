@@ -183,6 +183,7 @@ const INSPECTION_HELP: &str = "Inspection, without credentials:
   GET /_sim/calls           calls
   GET /_sim/log             log
   GET, PUT /_sim/faults     fault plan
+  POST /_sim/inbound        somebody calls a number of the account
   GET /_sim/health          200";
 
 fn account_sid(text: &str) -> Result<String, String> {

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +13,7 @@ use crate::faults::Faults;
 use crate::log::Log;
 use crate::model::sid_of;
 use crate::store::Store;
-use crate::webhook::WebhookSender;
+use crate::webhook::{WebhookSender, WebhookTarget};
 
 /// A number that the account may call from.
 #[derive(Debug)]
@@ -22,6 +22,18 @@ pub struct PhoneNumber {
     pub sid: String,
     /// The number in E.164 format.
     pub number: String,
+    webhooks: Mutex<NumberWebhooks>,
+}
+
+/// What the account has configured for calls to a number of its own.
+#[derive(Clone, Debug, Default)]
+pub struct NumberWebhooks {
+    /// The instructions for a call.
+    pub voice: Option<WebhookTarget>,
+    /// Requested when these can't be fetched or read.
+    pub voice_fallback: Option<WebhookTarget>,
+    /// The callback at the end of a call.
+    pub status: Option<WebhookTarget>,
 }
 
 impl PhoneNumber {
@@ -30,8 +42,14 @@ impl PhoneNumber {
         let with_sid = |number: &String| Self {
             sid: sid_of("PN", &format!("{account_sid} {number}")),
             number: number.clone(),
+            webhooks: Mutex::default(),
         };
         numbers.iter().map(with_sid).collect()
+    }
+
+    /// Locks the settings for calls to the number. Never hold the lock across an await.
+    pub fn webhooks(&self) -> MutexGuard<'_, NumberWebhooks> {
+        self.webhooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -69,9 +69,24 @@ impl Queue {
     ///
     /// If the queue refuses, or does not respond within [`SEND_TIMEOUT`].
     pub async fn send(&self, body: impl Into<String>) -> Result<(), QueueError> {
+        self.send_after(body, 0).await
+    }
+
+    /// Sends a message that is hidden for this number of seconds at first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Queue::send`].
+    pub async fn send_after(
+        &self,
+        body: impl Into<String>,
+        seconds: i32,
+    ) -> Result<(), QueueError> {
+        let delay = Some(seconds).filter(|&seconds| seconds > 0);
         self.with_timeout(async |client, url| {
             let sent = client.send_message().queue_url(url).message_body(body);
-            sent.send().await.map_err(|error| describe(&error))
+            let sent = sent.set_delay_seconds(delay).send();
+            sent.await.map_err(|error| describe(&error))
         })
         .await
         .map(drop)

@@ -7,6 +7,7 @@ mod calls;
 mod database;
 mod dev_stack;
 mod environment;
+mod inbound;
 mod keys;
 mod media;
 mod pace;

@@ -11,6 +11,11 @@ pub const DEFAULT_APOLOGY: &str = "We are sorry, something went wrong on our sid
 const DEFAULT_MOMENT: &str = "One moment, please.";
 /// The default of the notice `thanks`.
 const DEFAULT_THANKS: &str = "Thank you. Your answer was received. Goodbye.";
+/// The default of the notice `opted_out`.
+const DEFAULT_OPTED_OUT: &str = "You will get no further calls from us. Goodbye.";
+/// The default of the notice `withheld`.
+const DEFAULT_WITHHELD: &str =
+    "We can't see your number. Please call again without hiding it. Goodbye.";
 
 /// Voice, language, and the texts other than scripts that `voice` speaks.
 #[derive(Debug, Clone)]
@@ -45,8 +50,8 @@ pub struct OpeningConfig {
 impl SpeechConfig {
     /// Returns a notice for a call with this speech, and the speech to say it with. `None` if there is none in its language.
     ///
-    /// A recording notice without a translation is `RECORDING_NOTICE`. An apology, a moment and thanks without a translation
-    /// are said in the default language. Without the notice `callback`, only the number is said.
+    /// A recording notice without a translation is `RECORDING_NOTICE`. Notices with a built-in text are said in the default
+    /// language if they have no translation. Without the notice `callback`, only the number is said.
     #[must_use]
     pub fn notice<'a>(&'a self, notice: Notice, call: &'a Speech) -> Option<(&'a str, &'a Speech)> {
         if let Some(text) = self.notices.find(&call.language, notice) {
@@ -59,6 +64,8 @@ impl SpeechConfig {
             Notice::Apology => &self.apology,
             Notice::Moment => DEFAULT_MOMENT,
             Notice::Thanks => DEFAULT_THANKS,
+            Notice::OptedOut => DEFAULT_OPTED_OUT,
+            Notice::Withheld => DEFAULT_WITHHELD,
         };
         let own = self.notices.find(&self.speech.language, notice);
         Some((own.unwrap_or(by_default), &self.speech))
@@ -119,15 +126,6 @@ impl Settings {
         key.map(str::parse)
             .transpose()
             .map_err(|_| ConfigError::malformed("OPT_OUT_KEY", "one digit, such as 9"))
-    }
-
-    fn callback_number(&self) -> Result<Option<PhoneNumber>, ConfigError> {
-        const NUMBER: &str = "a number of the Twilio account in E.164 format, such as +12125550123";
-        let number = self.values.get("CALLBACK_NUMBER")?;
-        number
-            .map(str::parse)
-            .transpose()
-            .map_err(|_| ConfigError::malformed("CALLBACK_NUMBER", NUMBER))
     }
 
     /// Parses `NOTICES`.

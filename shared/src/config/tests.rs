@@ -64,6 +64,8 @@ fn values() -> Vec<(&'static str, String, String)> {
             "https://sqs.example/1/\te",
         ),
         ("HOLIDAYS", "2026-12-25, 01-01", "2026-12- 25"),
+        ("INBOUND_FORWARD_TO", "+12125550199", "+1 2125550199"),
+        ("INBOUND_URL", "https://i.example/i", "https://i.example/ i"),
         ("LANGUAGE", "en-US", "en -US"),
         ("MAX_CALLS_PER_DAY", "5", "5 0"),
         ("MAX_CALLS_PER_NUMBER_PER_DAY", "5", "5\u{a0}0"),
@@ -171,12 +173,14 @@ fn parsed(values: &[(&str, String)]) -> Result<String, ConfigError> {
     ]
     .join("\n");
     Ok(format!(
-        "{secrets} {mongo:?} {twilio:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {}",
+        "{secrets} {mongo:?} {twilio:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {}",
         settings.calls()?,
         settings.pace()?,
         settings.speech()?,
         settings.public_urls()?,
         webhook_url(&settings, WebhookKind::Transcript)?,
+        webhook_url(&settings, WebhookKind::Inbound)?,
+        settings.forward_to()?,
         queues(&settings)?,
         settings.reconcile()?,
         keys.find("test").is_some(),

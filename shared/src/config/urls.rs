@@ -9,6 +9,8 @@ use super::{ConfigError, Environment, Settings};
 pub enum WebhookKind {
     /// Returns TwiML.
     Voice,
+    /// Answers people who call our number: the function `voice`. The operator gives its URL to Twilio.
+    Inbound,
     /// Receives status callbacks.
     Status,
     /// Receives the results of machine detection: the function `status`.
@@ -26,6 +28,7 @@ impl WebhookKind {
     fn of_same_function(self) -> Option<Self> {
         match self {
             Self::Machine => Some(Self::Status),
+            Self::Inbound => Some(Self::Voice),
             Self::Voice | Self::Status | Self::Recording | Self::Transcript | Self::Media => None,
         }
     }
@@ -33,6 +36,7 @@ impl WebhookKind {
     fn variable(self) -> &'static str {
         match self {
             Self::Voice => "VOICE_URL",
+            Self::Inbound => "INBOUND_URL",
             Self::Status => "STATUS_URL",
             Self::Machine => "MACHINE_URL",
             Self::Recording => "RECORDING_URL",
@@ -46,6 +50,7 @@ impl WebhookKind {
     pub fn path(self) -> &'static str {
         match self {
             Self::Voice => "/twilio/voice",
+            Self::Inbound => "/twilio/inbound",
             Self::Status => "/twilio/status",
             Self::Machine => "/twilio/machine",
             Self::Recording => "/twilio/recording",
@@ -113,7 +118,7 @@ pub fn webhook_url(settings: &Settings, kind: WebhookKind) -> Result<Option<Stri
         )?;
         return Ok(Some(url.to_owned()));
     }
-    // Stacks of earlier versions set only the other URL.
+    // Stacks set only the other URL, or did in earlier versions.
     if let Some(other) = kind.of_same_function()
         && let Some(url) = settings.values.get(other.variable())?
         && let Some(origin) = url.strip_suffix(other.path())

@@ -6,6 +6,7 @@ use mongodb::bson::{Bson, Document, bson, doc};
 use super::{
     Dao, DaoError,
     dial_queue::end,
+    effects::is_pending,
     stored::find_one_and_update,
     updates::{by_id, if_else, sid_is_absent},
 };
@@ -133,12 +134,7 @@ fn store_wish(wish: Wish) -> Document {
 /// Matches an ended call that may still get a next attempt: its end has a pending effect, or it was only given up.
 fn may_be_followed() -> Bson {
     let was_given_up = bson!({ "$eq": ["$status_rank", CallStatus::GIVEN_UP_RANK] });
-    // `$effects.type` would do in `MongoDB`, but not in every server with its protocol.
-    let is_pending = bson!({ "$anyElementTrue": [{ "$map": {
-        "input": { "$ifNull": ["$effects", []] },
-        "as": "effect",
-        "in": { "$eq": ["$$effect.type", EffectKind::NextAttempt.as_str()] },
-    } }] });
+    let is_pending = is_pending(EffectKind::NextAttempt);
     let is_unlinked = bson!({ "$eq": [{ "$ifNull": ["$next_call_id", ""] }, ""] });
     bson!({ "$and": [
         { "$eq": ["$effects_open", true] },

@@ -72,6 +72,23 @@ pub(super) fn note_opt_out(when: Bson) -> Document {
     note(effects, &"$status".into())
 }
 
+/// The changes that note the effect of an opt-out of a person who has called back, unless one is still to be done. The call keeps
+/// its result.
+pub(super) fn note_caller_opt_out() -> Document {
+    let is_news = bson!({ "$not": [is_pending(EffectKind::OptOut)] });
+    note([(EffectKind::OptOut, is_news)], &"$status".into())
+}
+
+/// Matches a call with an effect of this kind that is still to be done.
+pub(super) fn is_pending(kind: EffectKind) -> Bson {
+    // `$effects.type` would do in `MongoDB`, but not in every server with its protocol.
+    bson!({ "$anyElementTrue": [{ "$map": {
+        "input": { "$ifNull": ["$effects", []] },
+        "as": "effect",
+        "in": { "$eq": ["$$effect.type", kind.as_str()] },
+    } }] })
+}
+
 /// The condition that late news changes the result of a call: one that has ended, or was given up.
 fn late_result(when: Bson) -> Bson {
     bson!({ "$and": [when, has_result(), at_least(CallStatus::GIVEN_UP_RANK)] })

@@ -7,6 +7,7 @@ pub mod admin;
 mod batches;
 mod blocked;
 mod callee;
+mod callers;
 mod calls;
 mod cancel;
 mod client;

@@ -23,11 +23,15 @@ pub enum Notice {
     Thanks,
     /// The number to call for no further calls, in a message for a machine. It has [`Notices::NUMBER`].
     Callback,
+    /// To a person who has called back: that there will be no further calls.
+    OptedOut,
+    /// To a person who has called back: that we can't see the number.
+    Withheld,
 }
 
 impl Notice {
     /// All notices.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Identity,
         Self::OptOut,
         Self::Recording,
@@ -35,6 +39,8 @@ impl Notice {
         Self::Moment,
         Self::Thanks,
         Self::Callback,
+        Self::OptedOut,
+        Self::Withheld,
     ];
 
     /// The name in `NOTICES`.
@@ -48,6 +54,8 @@ impl Notice {
             Self::Moment => "moment",
             Self::Thanks => "thanks",
             Self::Callback => "callback",
+            Self::OptedOut => "opted_out",
+            Self::Withheld => "withheld",
         }
     }
 }

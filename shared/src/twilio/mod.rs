@@ -5,6 +5,7 @@ mod calls;
 mod client;
 mod dial;
 mod error;
+mod inbound_url;
 mod lists;
 mod recordings;
 mod rest;
@@ -20,6 +21,7 @@ pub use calls::{CALL_NOT_IN_PROGRESS, CallDetails};
 pub use client::TwilioClient;
 pub use dial::OutboundCall;
 pub use error::{BuildError, TwilioError};
+pub use inbound_url::{inbound_plays, inbound_url};
 pub use signature::{Signed, form_pairs, sign};
 pub use ssml::say_ssml;
 pub use transcripts::{HeardSentences, TranscriptDetails};
@@ -28,6 +30,7 @@ pub use twiml::{
     wait_and_redirect,
 };
 pub use webhook_url::{
-    LANGUAGE, PRESSED, RETRY, answer_time, live_step, opt_out_key, plays_audio, step_retry,
-    step_url, transfer_retry, voice_retry, with_answer_time, with_opt_out, without_audio,
+    LANGUAGE, PRESSED, RETRY, answer_time, live_step, opt_out_key, plays_audio, query_pairs,
+    step_retry, step_url, transfer_retry, voice_retry, with_answer_time, with_opt_out,
+    without_audio,
 };

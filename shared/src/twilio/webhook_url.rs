@@ -2,6 +2,7 @@
 
 use bson::DateTime;
 
+use super::signature::form_pairs;
 use crate::domain::{CallId, Language, LegEnd, OptOutKey, Place};
 
 /// Connection overrides in the fragment, which Twilio does not sign: two retries after any failure, each within 6.5 s, all within
@@ -9,7 +10,7 @@ use crate::domain::{CallId, Language, LegEnd, OptOutKey, Place};
 const OVERRIDES: &str = "#rc=3&rp=all&ct=2000&rt=6500&tt=15000";
 
 /// The overrides of a URL in steps, where a person waits in silence: one retry if the connection fails, all within 9 s.
-const STEP_OVERRIDES: &str = "#rc=1&ct=1500&rt=4000&tt=9000";
+pub(super) const STEP_OVERRIDES: &str = "#rc=1&ct=1500&rt=4000&tt=9000";
 
 /// The query parameter of the fallback URL.
 const FALLBACK: &str = "fallback";
@@ -25,6 +26,14 @@ pub const LANGUAGE: &str = "lang";
 
 /// The query parameter with the key that asks for no further calls.
 const OPT_OUT: &str = "opt_out";
+
+/// The decoded query parameters of a URL.
+#[must_use]
+pub fn query_pairs(url: &str) -> Vec<(String, String)> {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let query = query.split('#').next().unwrap_or_default();
+    form_pairs(query.as_bytes()).into_owned().collect()
+}
 
 /// Returns the signed URL with the key that asks for no further calls. Later URLs of the call keep it.
 #[must_use]

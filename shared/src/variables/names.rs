@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 57] = [
+pub const VARIABLES: [&str; 59] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -25,6 +25,8 @@ pub const VARIABLES: [&str; 57] = [
     "EFFECTS_QUEUE_URL",
     "ENVIRONMENT",
     "HOLIDAYS",
+    "INBOUND_FORWARD_TO",
+    "INBOUND_URL",
     "LANGUAGE",
     "LOG_LEVEL",
     "MACHINE_URL",

@@ -14,7 +14,7 @@ use http::header;
 use tracing::field;
 
 use super::{
-    event::{WebhookEvent, WebhookTopic, is_of_leg},
+    event::{WebhookEvent, WebhookTopic, is_of_unrecorded_call},
     extractor::{SignatureCheck, SignedForm},
     queue::{QueuedWebhook, WebhookQueue},
 };
@@ -28,7 +28,7 @@ use crate::{
         effects::EffectsQueue,
         hang_up::hang_up_as_requested,
         machines::redirect_machine,
-        steps::store,
+        steps::{opt_caller_out, report_caller, store},
     },
     telemetry::metrics::{self, Count},
     twilio::TwilioClient,
@@ -64,7 +64,8 @@ impl WebhookReceiver {
                 WebhookTopic::Recording
                 | WebhookTopic::Machine
                 | WebhookTopic::Undelivered
-                | WebhookTopic::Step => applier,
+                | WebhookTopic::Step
+                | WebhookTopic::Inbound => applier,
             },
             queue: WebhookQueue::from_settings(settings)?,
         })
@@ -111,8 +112,8 @@ impl WebhookReceiver {
     ///
     /// 400 if the form is malformed; 503, on which Twilio retries, if neither the database nor the queue has taken the webhook.
     pub async fn receive(&self, form: SignedForm) -> Result<Response, Problem> {
-        if self.topic == WebhookTopic::Status && is_of_leg(&form.body) {
-            tracing::info!("status of a transfer's leg ignored");
+        if self.topic == WebhookTopic::Status && is_of_unrecorded_call(&form.body) {
+            tracing::info!("status of a call without a record ignored");
             return Ok(twiml(EMPTY_TWIML));
         }
         let now = DateTime::now();
@@ -224,6 +225,15 @@ impl WebhookApplier {
                 (recorded.await?, false)
             }
             WebhookEvent::Step(sid, events) => (self.apply_steps(id, sid, events).await?, false),
+            WebhookEvent::CallerOptedOut {
+                call_sid,
+                number,
+                at,
+            } => {
+                let is_blocked = opt_caller_out(&self.dao, number, *at).await?;
+                report_caller(call_sid, is_blocked);
+                (Applied::Changed, false)
+            }
         };
         match applied {
             Applied::Changed => {}

@@ -10,8 +10,8 @@ use crate::{
     config::WebhookKind,
     dao::StepEvent,
     domain::{
-        CallSid, CallStatus, EventSource, InvalidValue, MachineVerdict, Place, RecordingStatus,
-        RecordingUpdate, StatusUpdate, parse_rfc2822,
+        CallSid, CallStatus, EventSource, InvalidValue, MachineVerdict, PhoneNumber, Place,
+        RecordingStatus, RecordingUpdate, StatusUpdate, parse_rfc2822,
     },
     service::steps::event,
     twilio::form_pairs,
@@ -36,6 +36,8 @@ pub enum WebhookTopic {
     Undelivered,
     /// An event of a call with steps, which the database could not store. `voice` sends this, with the keys.
     Step,
+    /// A person called our number and asked for no further calls, and the database could not store it. `voice` sends this.
+    Inbound,
 }
 
 impl WebhookTopic {
@@ -46,6 +48,7 @@ impl WebhookTopic {
             Self::Recording => WebhookKind::Recording,
             Self::Machine => WebhookKind::Machine,
             Self::Undelivered | Self::Step => WebhookKind::Voice,
+            Self::Inbound => WebhookKind::Inbound,
         }
     }
 }
@@ -68,6 +71,15 @@ pub enum WebhookEvent {
     },
     /// Events of a call with steps.
     Step(CallSid, Vec<StepEvent>),
+    /// A person called our number and asked for no further calls.
+    CallerOptedOut {
+        /// The `CallSid` of that call.
+        call_sid: CallSid,
+        /// The number of the person.
+        number: PhoneNumber,
+        /// When the person called.
+        at: DateTime,
+    },
 }
 
 impl WebhookEvent {
@@ -91,6 +103,14 @@ impl WebhookEvent {
                 is_certain: form_pairs(form).any(|(name, _)| name == INSTEAD_OF_ALL),
             },
             WebhookTopic::Step => parse_step(form, received_at)?,
+            WebhookTopic::Inbound => {
+                let form = Form::parse(form);
+                Self::CallerOptedOut {
+                    call_sid: form.required("CallSid")?,
+                    number: form.required("From")?,
+                    at: received_at,
+                }
+            }
         })
     }
 
@@ -103,6 +123,17 @@ impl WebhookEvent {
             Self::Machine(verdict) => Some(&verdict.call_sid),
             Self::Undelivered { call_sid, .. } => call_sid.as_ref(),
             Self::Step(sid, _) => Some(sid),
+            Self::CallerOptedOut { call_sid, .. } => Some(call_sid),
+        }
+    }
+
+    /// Returns true if a person asks for no further calls.
+    #[must_use]
+    pub fn is_opt_out(&self) -> bool {
+        match self {
+            Self::CallerOptedOut { .. } => true,
+            Self::Step(_, events) => events.iter().any(|it| matches!(it, StepEvent::OptedOut(_))),
+            _ => false,
         }
     }
 }
@@ -126,10 +157,37 @@ pub fn parse_voice(body: &[u8]) -> Result<CallSid, InvalidForm> {
     Form::parse(body).required("CallSid")
 }
 
-/// Returns true if a form is about the leg of a transfer: a call that one of our calls dialled.
+/// Returns true if a form is about a call that has no record: the leg of a transfer, which one of our calls dialled, or a call to our
+/// number.
 #[must_use]
-pub fn is_of_leg(body: &[u8]) -> bool {
-    Form::parse(body).0.contains_key("ParentCallSid")
+pub fn is_of_unrecorded_call(body: &[u8]) -> bool {
+    let form = Form::parse(body).0;
+    form.contains_key("ParentCallSid") || form.get("Direction").is_some_and(|it| it == "inbound")
+}
+
+/// A call to our number, as Twilio's form describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboundForm {
+    /// The `CallSid`, if it is well-formed.
+    pub call_sid: Option<CallSid>,
+    /// The number of the person, if it is one in E.164 format.
+    pub from: Option<PhoneNumber>,
+    /// Our number.
+    pub to: Option<PhoneNumber>,
+    /// The keys, if the person pressed some.
+    pub keys: Option<String>,
+}
+
+/// Parses the request of a call to our number. Malformed fields count as absent, because a person is listening.
+#[must_use]
+pub fn parse_inbound(body: &[u8]) -> InboundForm {
+    let form = Form::parse(body);
+    InboundForm {
+        call_sid: form.optional("CallSid"),
+        from: form.optional("From"),
+        to: form.optional("To"),
+        keys: form.optional("Digits"),
+    }
 }
 
 /// Parses the form of [`QueuedWebhook::step`](super::QueuedWebhook::step).

@@ -10,8 +10,8 @@ mod transcript;
 pub use crate::aws::sqs::{QueueError, SEND_TIMEOUT};
 pub use apply::{WebhookApplier, WebhookReceiver, twiml};
 pub use event::{
-    InvalidForm, WebhookEvent, WebhookTopic, parse_machine, parse_recording, parse_status,
-    parse_voice,
+    InboundForm, InvalidForm, WebhookEvent, WebhookTopic, parse_inbound, parse_machine,
+    parse_recording, parse_status, parse_voice,
 };
 pub use extractor::{SignatureCheck, SignedForm};
 pub use queue::{QueuedWebhook, StepEnd, WebhookQueue};

@@ -1,4 +1,4 @@
-//! The SQS queue of webhooks that the database could not take, and of apologies that `voice` spoke.
+//! The SQS queue of webhooks that the database could not take, and of what `voice` could not store.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     aws::sqs::{Queue, QueueError},
     config::{ConfigError, Settings},
-    domain::{CallId, CallSid, Place},
+    domain::{CallId, CallSid, PhoneNumber, Place},
     twilio::form_pairs,
 };
 
@@ -118,6 +118,22 @@ impl QueuedWebhook {
         }
     }
 
+    /// Returns the message that a person called from this number and asked for no further calls.
+    #[must_use]
+    pub fn caller_opted_out(call_sid: &CallSid, number: &PhoneNumber, request_id: String) -> Self {
+        Self {
+            topic: WebhookTopic::Inbound,
+            call_id: None,
+            token: None,
+            form: form_urlencoded::Serializer::new(String::new())
+                .append_pair("CallSid", call_sid.as_str())
+                .append_pair("From", number.as_str())
+                .finish(),
+            received_at: DateTime::now().timestamp_millis(),
+            request_id,
+        }
+    }
+
     /// When it arrived, UTC.
     #[must_use]
     pub fn received_at(&self) -> DateTime {
@@ -167,6 +183,15 @@ impl WebhookQueue {
     /// If the queue refuses, or does not respond within [`SEND_TIMEOUT`](crate::aws::sqs::SEND_TIMEOUT).
     pub async fn send(&self, webhook: &QueuedWebhook) -> Result<(), QueueError> {
         self.0.send_json(webhook).await
+    }
+
+    /// Sends a received message once more, hidden for this number of seconds at first.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebhookQueue::send`].
+    pub async fn send_again(&self, body: &str, seconds: i32) -> Result<(), QueueError> {
+        self.0.send_after(body, seconds).await
     }
 
     /// Hides a received message for this number of seconds from now.

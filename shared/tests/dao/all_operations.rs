@@ -330,6 +330,9 @@ async fn of_blocked_numbers(dao: &Dao, ada: &User) {
         };
         dao.block_number(&blocked).await.unwrap();
     }
+    dao.language_of_caller(&numbers[..2]).await.unwrap();
+    let now = DateTime::now();
+    dao.opt_caller_out(&numbers[..2], now).await.unwrap();
     let callee = dao.get_callee(ada.user_id(), &numbers[..2]).await.unwrap();
     assert!(!callee.unwrap().blocked.is_empty());
     let page = |from| PageRequest { size: 2, from };

@@ -8,6 +8,7 @@ mod all_operations;
 mod all_operations_batches;
 mod all_operations_queue;
 mod blocked;
+mod callers;
 mod calls;
 mod change;
 mod connecting;

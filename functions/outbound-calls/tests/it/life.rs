@@ -33,6 +33,7 @@ impl Played {
         let stage = Stage::new().await.playing(&twilio).set("BASE_URL", &origin);
         let stage = change(stage);
         twilio.report_transcripts(&origin).await;
+        twilio.answer_callbacks(&origin).await;
         let functions = Routers::new(&stage.settings()).unwrap();
         let webhooks = Router::new().fallback(async move |request: Request| {
             let path = request.uri().path().to_owned();

@@ -1,5 +1,6 @@
 //! Tests opting out, from the request to the refusal of the next call.
 
+use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use testkit::Twilio;
 use twilio_sim::clock::Speed;
@@ -47,6 +48,64 @@ async fn person_who_opts_out_is_not_called_again() {
             .await;
         again.assert_problem(422, "number_blocked");
     }
+}
+
+#[tokio::test]
+async fn person_who_calls_back_and_opts_out_is_not_called_again() {
+    let twilio = Twilio::start_at(Speed::parse("40").unwrap()).await;
+    let change = |stage: testkit::Stage| {
+        let stage = stage.set("NOTICES", NOTICES).set("OPT_OUT_KEY", "9");
+        having_queue(stage).set("DIALS_PER_SECOND", "100")
+    };
+    let played = Played::with_stage(twilio, change).await;
+    let api = &played.api;
+    let waiting = api
+        .schedule(in_minutes(60), &json!({ "to_number": TO }))
+        .await;
+    let body = json!({ "user_id": api.user, "to_number": TO, "script": "Hello." });
+    let answer = api.post(&body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let id = text(&answer.json()["call_id"]);
+    eventually("the call is completed", async || {
+        (api.call(&id).await["status"] == "completed").then_some(())
+    })
+    .await;
+
+    let stranger = "+12125550124";
+    for (from, keys) in [
+        (stranger, &["W9"][..]),
+        ("anonymous", &["W9"]),
+        (TO, &["W#", "", "W*"]),
+        (TO, &["W#", "W9"]),
+    ] {
+        let sid = api.twilio.call_back(from, keys).await;
+        let heard = eventually("the call has ended", async || {
+            let calls = api.twilio.calls().await;
+            let call = calls.into_iter().find(|call| call["sid"] == *sid)?;
+            (call["status"] == "completed").then_some(call)
+        })
+        .await;
+        assert_eq!(heard["ended_by"], "instructions", "{heard}");
+        let words = heard["spoken"].to_string();
+        let confirms = words.contains("You will get no further calls from us.");
+        let has_number = from.starts_with('+');
+        let is_opt_out = keys.last() == Some(&"W9");
+        assert_eq!(confirms, has_number && is_opt_out, "{heard}");
+        assert_eq!(words.contains("can't see your number"), !has_number);
+    }
+    let callees = [(stranger, 201), (TO, 422)];
+    for (to, expected) in callees {
+        let body = json!({ "user_id": api.user, "to_number": to, "script": "Hello." });
+        let answer = api.post(&body).await;
+        assert_eq!(answer.status, expected, "{to}: {}", answer.text());
+    }
+    // The function `effects` then cancels the call that waits.
+    let called = api.call(&id).await;
+    assert_eq!(called["result"], Value::Null);
+    assert_eq!(api.call(&waiting).await["status"], "scheduled");
+    let calls = api.stage.database().collection::<Document>("calls");
+    let noted = doc! { "call_id": &id, "effects.type": "opt_out" };
+    assert_eq!(calls.count_documents(noted).await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -163,16 +163,18 @@ async fn text_with_a_dollar_sign_is_not_evaluated() {
 }
 
 #[tokio::test]
-async fn status_of_a_transfers_leg_changes_nothing() {
+async fn status_of_a_transfers_leg_or_of_an_inbound_call_changes_nothing() {
     let stage = Stage::new().await;
     let call = stage.call(|_| {}).await;
     let before = stored(&stage, &call).await;
-    let leg = testkit::new_sid();
-    let parent = [
+    let leg = [
         ("ParentCallSid", sid(&call)),
         ("Direction", "outbound-dial"),
     ];
-    let request = callback(&path(&call), leg.as_str(), "completed", 3, &parent);
-    assert_accepted(&request.send(&router(&stage)).await);
-    assert_eq!(stored(&stage, &call).await, before);
+    for of_other in [&leg[..], &[("Direction", "inbound")]] {
+        let other = testkit::new_sid();
+        let request = callback(&path(&call), other.as_str(), "completed", 3, of_other);
+        assert_accepted(&request.send(&router(&stage)).await);
+        assert_eq!(stored(&stage, &call).await, before);
+    }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod calls;
+mod inbound;
 mod opt_out;
 mod outage;
 mod requests;

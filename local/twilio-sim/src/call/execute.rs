@@ -34,6 +34,8 @@ impl Player {
     /// Executes documents until one of them ends the call. Returns true if the last one ran out of verbs, and did not hang up.
     pub(super) async fn follow(&mut self, mut source: TwimlSource) -> Result<bool, Stop> {
         let mut loaded = self.load(&source, &Form::new()).await?;
+        // A call to the account's number is answered when its instructions have come.
+        self.pick_up();
         let mut has_fallen_back = false;
         loop {
             match self.execute(&loaded).await? {

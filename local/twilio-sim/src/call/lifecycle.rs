@@ -8,7 +8,7 @@ use super::player::{BUSY, Ending, FAILED, NO_ANSWER, Player, Stop};
 use super::recorder::PROCESSING;
 use crate::answerer::Answerer;
 use crate::callee::Outcome;
-use crate::model::{EndedBy, Machine, Status, millis, new_sid};
+use crate::model::{EndedBy, Machine, Origin, Status, millis, new_sid};
 
 const DIALLING: Duration = Duration::from_millis(300);
 /// The source of a recording of the whole call.
@@ -27,6 +27,10 @@ impl Player {
     }
 
     async fn dial(&mut self) -> Result<(), Stop> {
+        if self.request.origin == Origin::Inbound {
+            self.enter_status(Status::Ringing, "ringing", Form::new());
+            return Ok(());
+        }
         self.wait_for_turn().await?;
         self.wait(self.callee.queued).await?;
         self.enter_status(Status::Initiated, "initiated", Form::new());
@@ -42,8 +46,7 @@ impl Player {
             }
             Outcome::Answers if self.callee.rings <= self.request.timeout => {
                 self.wait(self.callee.rings).await?;
-                self.answered = Some(self.clock.passed());
-                self.enter_status(Status::InProgress, "answered", Form::new());
+                self.pick_up();
                 if self.callee.answerer == Answerer::Machine {
                     let machine = Machine::with(self.callee.greeting);
                     self.sim
@@ -56,6 +59,14 @@ impl Player {
                 self.wait(self.request.timeout).await?;
                 Err(Stop::End(NO_ANSWER))
             }
+        }
+    }
+
+    /// Answers the call, if it is not answered yet.
+    pub(super) fn pick_up(&mut self) {
+        if self.answered.is_none() {
+            self.answered = Some(self.clock.passed());
+            self.enter_status(Status::InProgress, "answered", Form::new());
         }
     }
 

@@ -47,6 +47,7 @@ impl Player {
                     call.started = Some(now);
                     call.set_queue_time(self.clock.passed());
                 }
+                Status::Ringing => _ = call.started.get_or_insert(now),
                 Status::InProgress => call.answered = Some(now),
                 _ => {}
             }

@@ -25,6 +25,8 @@ pub enum Origin {
     Api,
     /// A Dial in the call with this SID.
     Dial(String),
+    /// Somebody called a number of the account.
+    Inbound,
 }
 
 impl Origin {
@@ -34,6 +36,7 @@ impl Origin {
         match self {
             Self::Api => "outbound-api",
             Self::Dial(_) => "outbound-dial",
+            Self::Inbound => "inbound",
         }
     }
 
@@ -41,7 +44,7 @@ impl Origin {
     #[must_use]
     pub fn parent(&self) -> Option<&str> {
         match self {
-            Self::Api => None,
+            Self::Api | Self::Inbound => None,
             Self::Dial(parent) => Some(parent),
         }
     }

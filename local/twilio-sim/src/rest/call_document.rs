@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::clock::rfc2822;
-use crate::model::{Call, Status};
+use crate::model::{Call, Origin, Status};
 use crate::phone_number::formatted;
 use crate::sim::Sim;
 
@@ -62,7 +62,7 @@ pub(super) fn document(sim: &Sim, call: &Call) -> Value {
         "from_formatted": formatted(&call.request.from),
         "group_sid": null,
         "parent_call_sid": call.request.origin.parent(),
-        "phone_number_sid": sim.number(&call.request.from).map(|number| &number.sid),
+        "phone_number_sid": sim.number(our_number(call)).map(|number| &number.sid),
         "price": price,
         "price_unit": "USD",
         "queue_time": call.queue_time_ms.to_string(),
@@ -75,6 +75,13 @@ pub(super) fn document(sim: &Sim, call: &Call) -> Value {
         "trunk_sid": null,
         "uri": format!("{base}.json"),
     })
+}
+
+fn our_number(call: &Call) -> &str {
+    match call.request.origin {
+        Origin::Inbound => &call.request.to,
+        Origin::Api | Origin::Dial(_) => &call.request.from,
+    }
 }
 
 fn minutes(seconds: u64) -> u32 {

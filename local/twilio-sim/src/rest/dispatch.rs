@@ -46,6 +46,10 @@ pub(super) async fn dispatch(
     let document = match (route, method) {
         (Route::Account, &Method::GET) => account::fetch(sim),
         (Route::PhoneNumbers, &Method::GET) => phone_numbers::incoming(sim, &query)?,
+        (Route::PhoneNumber(sid), &Method::GET) => phone_numbers::fetch(sim, &sid)?,
+        (Route::PhoneNumber(sid), &Method::POST) => {
+            phone_numbers::update(sim, &sid, &request.form)?
+        }
         (Route::CallerIds, &Method::GET) => phone_numbers::caller_ids(sim, &query)?,
         (Route::Calls, &Method::GET) => calls::list(sim, &query)?,
         (Route::Calls, &Method::POST) => {

@@ -26,6 +26,11 @@ impl Params {
             .filter(|value| !value.is_empty())
     }
 
+    /// Returns true if the parameter is present, even if it is empty.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(own, _)| own == name)
+    }
+
     /// Returns all non-empty values of a parameter.
     pub(super) fn all(&self, name: &str) -> Vec<String> {
         self.0

@@ -10,6 +10,7 @@ pub(super) enum Route {
     Account,
     /// The account's own numbers.
     PhoneNumbers,
+    PhoneNumber(String),
     /// Verified numbers of other owners.
     CallerIds,
     Calls,
@@ -35,6 +36,9 @@ pub(super) fn parse(path: &str) -> Option<(String, Route)> {
     let route = match rest {
         [] => return Some((account.strip_suffix(".json")?.to_owned(), Route::Account)),
         ["IncomingPhoneNumbers.json"] => Route::PhoneNumbers,
+        ["IncomingPhoneNumbers", file] => {
+            Route::PhoneNumber(file.strip_suffix(".json")?.to_owned())
+        }
         ["OutgoingCallerIds.json"] => Route::CallerIds,
         ["Calls.json"] => Route::Calls,
         ["Calls", file] => Route::Call(file.strip_suffix(".json")?.to_owned()),
@@ -70,7 +74,9 @@ impl Route {
     /// Returns the operation that the fault plan uses for a request to this resource.
     pub(super) fn operation(&self, method: &Method) -> RestOperation {
         match (self, method) {
-            (Self::Account | Self::PhoneNumbers | Self::CallerIds, _) => RestOperation::Account,
+            (Self::Account | Self::PhoneNumbers | Self::PhoneNumber(_) | Self::CallerIds, _) => {
+                RestOperation::Account
+            }
             (Self::Calls, &Method::POST) => RestOperation::Create,
             (Self::Calls, _) => RestOperation::List,
             (Self::Call(_), &Method::POST) => RestOperation::Update,

@@ -13,6 +13,7 @@ mod documents;
 mod faults;
 mod gather_and_record;
 mod hangup;
+mod inbound;
 mod inspection;
 mod instructions;
 mod machine_detection;

@@ -16,9 +16,9 @@ use crate::{
 };
 
 pub use machines::{holds, message, plays_message};
-pub use opt_out::{block, store};
+pub use opt_out::{block, opt_caller_out, report_caller, store};
 pub use render::{Message, render, render_hold, render_message};
-pub use transfer::{connect, dial, whisper};
+pub use transfer::{connect, dial, forward, whisper};
 
 /// Stores the event in a request at this place of a call, and returns the call.
 ///

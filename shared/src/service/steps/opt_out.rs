@@ -1,4 +1,4 @@
-//! Opting out: the number is blocked before the person hears that it is.
+//! Opting out, during a call or by calling back: the number is blocked before the person hears that it is.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::answer;
 use crate::{
     dao::{Dao, DaoError, StepEvent, VoiceLookup, within},
     domain::{BlockedNumber, CallId, CallSid, PhoneNumber, Place},
+    service::rules::Line,
 };
 
 /// Time limit for the block list: a person is listening, and the call was read before.
@@ -40,6 +41,36 @@ pub async fn store(
         within(Instant::now() + BLOCK_TIMEOUT, block(dao, &call.to_number)).await?;
     }
     Ok(found)
+}
+
+/// Blocks the number of a person who called at this time and asks for no further calls. Returns false, and changes nothing, if the
+/// number was not dialled in the 90 days before: anybody can pretend to call from any number.
+///
+/// As in [`store`], the effect on a call comes first.
+///
+/// # Errors
+///
+/// Any [`DaoError`]. Repeat it: the opt-out may be incomplete.
+pub async fn opt_caller_out(
+    dao: &Dao,
+    number: &PhoneNumber,
+    called_at: DateTime,
+) -> Result<bool, DaoError> {
+    let line = Line::of(number);
+    let Some(dialled) = dao.opt_caller_out(line.spellings(), called_at).await? else {
+        return Ok(false);
+    };
+    block(dao, &dialled).await?;
+    Ok(true)
+}
+
+/// Logs the outcome of [`opt_caller_out`].
+pub fn report_caller(call_sid: &CallSid, is_blocked: bool) {
+    if is_blocked {
+        tracing::info!(%call_sid, "caller opted out");
+    } else {
+        tracing::warn!(%call_sid, "opt-out of a caller who was not called");
+    }
 }
 
 /// Puts the number of a person who opted out on the block list, if it is not there.

@@ -10,6 +10,8 @@ use crate::{
 const DEFAULT_WHISPER: &str = "You have a call. To take it, press 1.";
 /// Seconds that the other party has to press a key after the whisper.
 const ACCEPT_SECONDS: u32 = 8;
+/// The longest connection of a person who has called us.
+const FORWARD_SECONDS: u32 = 3_600;
 
 /// Returns the document that dials the number of a transfer.
 ///
@@ -28,6 +30,17 @@ pub fn dial(transfer: &Transfer, place: &TransferPlace, from: &PhoneNumber, url:
         .attribute("timeout", Transfer::RING_SECONDS.to_string())
         .child(number);
     response([dial])
+}
+
+/// Returns the document that connects a person who has called `called`, a number of ours, with this number.
+#[must_use]
+pub fn forward(to: &PhoneNumber, called: &PhoneNumber) -> String {
+    let dial = Element::new("Dial")
+        .attribute("callerId", called.as_str())
+        .attribute("timeLimit", FORWARD_SECONDS.to_string())
+        .attribute("timeout", Transfer::RING_SECONDS.to_string())
+        .child(Element::new("Number").text(to.as_str()));
+    response([dial, Element::new("Hangup")])
 }
 
 /// Returns the document for the other party before the connection: only its key 1 leads to that, so that no mailbox takes the
