@@ -4,12 +4,11 @@ mod options;
 mod recipients;
 mod upload;
 mod user;
+mod words;
 
 use std::fmt;
 
 use clap::Args;
-use outdial::domain::ScriptTemplate;
-use outdial::input;
 use reqwest::Method;
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
@@ -26,11 +25,12 @@ use crate::output::Format;
 use crate::prompt;
 use options::Options;
 use recipients::Recipients;
+use words::Words;
 
 #[derive(Args)]
 #[command(after_help = "\
 CSV: the header names to_number and, optionally, external_id, time_zone and metadata.KEY. Every other
-column is a variable of the script. The command checks the whole file before it stores anything, and
+column is a variable of the script or the steps. The command checks the whole file before it stores anything, and
 names each fault by its line. Then the service checks each number by the calling rules. If it refuses
 one, the command cancels the batch, and nothing is dialled.
 
@@ -44,7 +44,8 @@ Ctrl-C ends the command, and the batch goes on. With --output json, the command 
 
 Examples:
   outdial batch run people.csv --user 65f0a1b2c3d4e5f601234567 --script-file script.txt --dry-run
-  outdial batch run people.csv --user 65f0a1b2c3d4e5f601234567 --script-file script.txt --at 2026-12-01T09:00-05:00 --per-second 5 --retry 3 --retry-delays 300,3600")]
+  outdial batch run people.csv --user 65f0a1b2c3d4e5f601234567 --script-file script.txt --at 2026-12-01T09:00-05:00 --per-second 5 --retry 3 --retry-delays 300,3600
+  outdial batch run people.csv --user 65f0a1b2c3d4e5f601234567 --steps-file steps.json --message-file message.txt")]
 pub struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -68,7 +69,7 @@ struct Checked {
     recipients: usize,
     /// Rows that repeat another one.
     duplicates: usize,
-    /// The script of the first recipient.
+    /// The script of the first recipient, or the words of its steps.
     first_script: String,
 }
 
@@ -104,14 +105,8 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
         connection,
         ..
     } = &arguments;
-    let script = input::text(&options.script_file, "a script")?;
-    // Editors on Windows begin a file with a byte order mark.
-    let script = script.trim_start_matches('\u{feff}').trim_end();
-    let template: ScriptTemplate = script.parse().map_err(|error| {
-        let file = options.script_file.display();
-        format!("{file}: the script {error}")
-    })?;
-    let recipients = Recipients::read(&options.file, &template)?;
+    let words = Words::read(&options.words)?;
+    let recipients = Recipients::read(&options.file, &words.template)?;
     let name = options.name()?;
     if arguments.dry_run {
         return format.print(&Checked {
@@ -133,7 +128,7 @@ pub async fn run(arguments: Arguments, format: Format) -> Result<()> {
             return Err("nothing was sent".into());
         }
     }
-    let body = options.body(&name, &user, &template);
+    let body = options.body(&name, &user, &words);
     let key = idempotency_key(&name, &recipients.digest);
     let (batch, is_repeat) = create(&api, &body, &key).await?;
     let mut farewell = Farewell::new(&batch.id, connection.options());

@@ -6,17 +6,17 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header};
 use outdial::{
-    dao::DaoError,
+    dao::{Callee, DaoError},
     domain::{Batch, BatchCreate, Idempotency, UserId},
     http::{BatchBody, Caller, CallsWrite, FieldError, Json, NoParameters, Problem, replayed},
-    service::rules::ContentFault,
+    service::rules::{ContentFault, transfer_lines},
 };
 
 use crate::App;
 
 /// Create a batch
 ///
-/// A batch calls many recipients with one script. It is a `draft`: add recipients, then start it. A repeat of the request with the
+/// A batch calls many recipients with one script, or with the same steps. It is a `draft`: add recipients, then start it. A repeat of the request with the
 /// same `Idempotency-Key` returns the batch that the first one created.
 #[utoipa::path(
     post, path = "/batches", tag = "batches", operation_id = "create_batch",
@@ -30,7 +30,8 @@ use crate::App;
                 ("Idempotent-Replayed" = Option<String>, description = "`true` if the response repeats that of an earlier request"))),
         (status = 404, description = "No user with this id"),
         (status = 422, description = "Fields are invalid; the response lists all of them (`validation_failed`). Or a rule refuses the \
-            batch: `language_not_supported`, `voice_not_allowed`, `scheduling_unavailable`, `idempotency_key_reused`"),
+            batch: `language_not_supported`, `voice_not_allowed`, `transcription_unavailable`, `scheduling_unavailable`, those for the numbers of transfers \
+            (`country_not_allowed` and others), or `idempotency_key_reused`"),
     ),
     security(("bearer" = []), ("api_key" = []))
 )]
@@ -48,10 +49,10 @@ pub(crate) async fn create(
         return Ok(response);
     }
     app.check_queue()?;
-    let user_id = find_user(&app, &body.user_id).await?;
+    let callee = find_callee(&app, &body).await?;
     let batch = app
         .batches
-        .new_batch(body, user_id, idempotency.as_ref(), caller.name)
+        .new_batch(body, &callee, idempotency.as_ref(), caller.name)
         .map_err(refused)?;
     match (app.dao.create_batch(&batch).await, idempotency) {
         (Ok(()), _) => {
@@ -66,12 +67,13 @@ pub(crate) async fn create(
     }
 }
 
-/// Returns the id of an existing user.
-async fn find_user(app: &App, id: &str) -> Result<UserId, Problem> {
+/// Returns the user, and the facts about the numbers that transfers may dial.
+async fn find_callee(app: &App, body: &BatchCreate) -> Result<Callee, Problem> {
     let not_found = || Problem::not_found("user");
-    let id: UserId = id.parse().map_err(|_| not_found())?;
-    let user = app.dao.get_user(id).await?;
-    user.map(|_| id).ok_or_else(not_found)
+    let id: UserId = body.user_id.parse().map_err(|_| not_found())?;
+    let numbers = transfer_lines(body.steps.as_ref()).concat();
+    let callee = app.dao.get_callee(id, &numbers).await?;
+    callee.ok_or_else(not_found)
 }
 
 fn refused(refusal: ContentFault) -> Problem {

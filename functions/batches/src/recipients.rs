@@ -12,7 +12,7 @@ use crate::{App, body::Recipients, changes::wrong_state};
 /// Add recipients to a batch
 ///
 /// As JSON, or as CSV: a header with `to_number`, and `external_id`, `time_zone` and `metadata.KEY` if you need them. Every other
-/// column is a variable of the script. If one recipient is at fault, none is stored, and the response lists all faults by place. A
+/// column is a variable of the script or the steps. If one recipient is at fault, none is stored, and the response lists all faults by place. A
 /// recipient is known by its `external_id` or, without one, by its number: one that the batch has already stays unchanged. So you
 /// can repeat the request.
 #[utoipa::path(

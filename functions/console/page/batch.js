@@ -5,6 +5,7 @@ import { badge, setBadge } from "./badge.js";
 import { batchActions } from "./batch_actions.js";
 import { batchFacts } from "./batch_facts.js";
 import { batchProgress } from "./batch_progress.js";
+import { stepsView } from "./call_steps.js";
 import { callsList } from "./calls_list.js";
 import { h, icon, say, setText, toast } from "./dom.js";
 import { statusWord } from "./format.js";
@@ -48,6 +49,8 @@ export function batchView(main, { id, head }) {
   const place = h("div", { class: "state" }, loading("the batch"));
   const progress = batchProgress();
   const script = h("blockquote", { class: "spoken" });
+  const spoken = h("section", { class: "card" }, h("h2", {}, "Script"), script);
+  const steps = stepsView();
   const details = h("div");
   const list = h("div");
   const body = h(
@@ -56,7 +59,9 @@ export function batchView(main, { id, head }) {
     h("div", { class: "subtitle" }, status),
     actions.faults.element,
     progress.element,
-    h("section", { class: "card" }, h("h2", {}, "Script"), script),
+    spoken,
+    steps.steps,
+    steps.message,
     h("section", { class: "card" }, h("h2", {}, "Details"), details),
     h("section", { "aria-label": "Calls" }, h("h2", { class: "apart" }, "Calls"), list),
   );
@@ -68,7 +73,9 @@ export function batchView(main, { id, head }) {
       document.title = `${batch.name} – outdial console`;
       body.hidden = false;
       place.remove();
-      setText(script, batch.script);
+      setText(script, batch.script ?? "");
+      spoken.hidden = batch.script === null;
+      steps.update(batch);
       stopCalls = callsList(list, {
         path: "/calls",
         query: { batch_id: batch.batch_id },

@@ -1,6 +1,7 @@
 // The details of a batch.
 
 import { segment } from "./api.js";
+import { machineRows } from "./call_facts.js";
 import { h, setText } from "./dom.js";
 import { when, wholeTime } from "./format.js";
 import { withName } from "./names.js";
@@ -17,7 +18,8 @@ export function batchFacts(batch) {
     ["Calls a second, at most", batch.calls_per_second ?? "as fast as the service allows"],
     ["Retries", batch.retry ? retryWords(batch.retry) : "none"],
     ["Recording", batch.recording_enabled ? "on" : "off"],
-    ["Answering machine detection", { Enable: "on", DetectMessageEnd: "on, speaks after the greeting" }[batch.machine_detection] ?? "off"],
+    ["Transcripts", batch.transcribe ? "on" : "off"],
+    ...machineRows(batch),
     ["Voice", batch.voice],
     ["Language", batch.language],
     ["Created", time(batch.created_at)],

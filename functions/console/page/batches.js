@@ -4,7 +4,7 @@ import { get, segment, withQuery } from "./api.js";
 import { badge, setBadge } from "./badge.js";
 import { createBatch } from "./batch_form.js";
 import { h, icon, patch, say, setAttribute, setText } from "./dom.js";
-import { count, when, wholeTime } from "./format.js";
+import { count, spoken, when, wholeTime } from "./format.js";
 import { withName } from "./names.js";
 import { Poller } from "./poll.js";
 import { empty, failure, loading, offerPages } from "./states.js";
@@ -24,7 +24,7 @@ function makeRow(batch) {
     { "data-batch": batch.batch_id },
     h("td", { class: "status" }, status),
     h("td", { class: "whom" }, link, user),
-    h("td", { class: "script" }, h("span", {}, batch.script)),
+    h("td", { class: "script" }, h("span", {}, spoken(batch))),
     started,
     h("td", { class: "time" }, time(batch.created_at)),
   );
@@ -87,7 +87,7 @@ export function batchesView(main, { head }) {
       table.hidden = batches.length === 0;
       table.removeAttribute("aria-busy");
       state.replaceChildren();
-      if (batches.length === 0) state.append(empty("No batches yet", "A batch calls many recipients with one script. Create the first one with the button above."));
+      if (batches.length === 0) state.append(empty("No batches yet", "A batch calls many recipients with one script, or with the same steps. Create the first one with the button above."));
       offerPages({ newer, older, pages }, before.length > 0, next !== null);
       setText(where, `Page ${before.length + 1}${total ? ` · ${count(total)} batches` : ""}`);
       if (shownPage !== undefined && shownPage !== requested) say(`Page ${before.length + 1}`);

@@ -28,6 +28,14 @@ const VOICEMAIL = {
   leave_message: "leave a message",
   hang_up: "hang up",
 };
+
+/** The details of a call or a batch about answering machines. */
+export function machineRows({ voicemail, machine_detection: detection }) {
+  return [
+    ["Answering machines", voicemail && VOICEMAIL[voicemail.action]],
+    ["Answering machine detection", { Enable: "on", DetectMessageEnd: "on, speaks after the greeting" }[detection] ?? (!voicemail && "off")],
+  ];
+}
 const ANSWERED_BY = {
   human: "a person",
   fax: "a fax",
@@ -98,8 +106,7 @@ export function facts(call, recording) {
     ["Said", deliveryWord(call.delivery)],
     ["Answered by", call.answered_by && (ANSWERED_BY[call.answered_by] ?? call.answered_by)],
     ["Recording", recording],
-    ["Answering machines", call.voicemail && VOICEMAIL[call.voicemail.action]],
-    ["Answering machine detection", { Enable: "on", DetectMessageEnd: "on, speaks after the greeting" }[call.machine_detection] ?? (!call.voicemail && "off")],
+    ...machineRows(call),
     ["Voice", call.voice],
     ["Language", call.language],
     ["Phone network", sip && sip !== 200 && `${SIP[sip] ?? "SIP response"} (${sip})`],

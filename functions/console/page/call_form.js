@@ -1,13 +1,13 @@
 // The form that places a call, now or at a time.
 
 import { post, segment } from "./api.js";
-import { addGiven, area, choice, section, speechFields, text } from "./controls.js";
+import { contentFields } from "./content_fields.js";
+import { addGiven, section, speechFields, text } from "./controls.js";
 import { h, setText, toast } from "./dom.js";
 import { field, formDialog, onceKey } from "./forms.js";
 import { masked, when } from "./format.js";
 import { personField } from "./person_field.js";
 import { retryFields } from "./retry_fields.js";
-import { stepsFields } from "./steps_fields.js";
 import { expiryField, hoursField, priorityField, whenFields } from "./time_fields.js";
 import { voicemailFields } from "./voicemail_fields.js";
 
@@ -35,27 +35,7 @@ export function placeCall(user) {
     if (chosen) setText(offer, `Use the number of ${chosen.name}`);
   };
   const person = personField(offerNumber);
-  const script = field({
-    name: "script",
-    label: "Script",
-    control: area(4),
-    hint: "The text to speak, up to 3,000 characters.",
-  });
-  const steps = stepsFields();
-  const kind = field({
-    name: "kind",
-    label: "The call",
-    control: choice([
-      ["script", "speaks a text"],
-      ["steps", "asks questions"],
-    ]),
-  });
-  const showKind = () => {
-    script.element.hidden = kind.control.value !== "script";
-    steps.element.hidden = kind.control.value !== "steps";
-  };
-  kind.control.addEventListener("change", showKind);
-  showKind();
+  const content = contentFields({ label: "The call", hint: "The text to speak, up to 3,000 characters." });
   const speech = speechFields(voicemailFields());
   const time = whenFields("Call");
   const expiry = expiryField("The call is not dialled at this time or later. Default: a day after its first allowed minute.");
@@ -66,7 +46,7 @@ export function placeCall(user) {
   offer.addEventListener("click", () => {
     number.control.value = person.known().phone_number;
     offer.hidden = true;
-    script.control.focus();
+    content.script.focus();
   });
   number.control.addEventListener("input", offerNumber);
 
@@ -74,13 +54,11 @@ export function placeCall(user) {
   formDialog({
     title: "New call",
     action: "Place call",
-    fields: [person, number, kind, script, steps, time, expiry, priority, hours, ...retry.fields, ...speech.fields],
+    fields: [person, number, ...content.fields, time, expiry, priority, hours, ...retry.fields, ...speech.fields],
     body: [
       person.element,
       number.element,
-      kind.element,
-      script.element,
-      steps.element,
+      ...content.elements,
       time.element,
       speech.recorded,
       section(
@@ -100,7 +78,7 @@ export function placeCall(user) {
         retry: retry.read(),
         user_id: await person.id(),
         to_number: number.control.value.trim(),
-        ...(kind.control.value === "steps" ? { steps: steps.read() } : { script: script.control.value }),
+        ...content.read(),
       });
       return once((key) => post("/calls/outbound", body, key));
     },
@@ -112,6 +90,6 @@ export function placeCall(user) {
   if (user) {
     person.fill(user);
     number.control.value = user.phone_number;
-    script.control.focus();
+    content.script.focus();
   }
 }

@@ -104,7 +104,7 @@ function answerView(answer, step) {
   );
 }
 
-/** Creates the cards. `update(call)` shows those that the call has a content for. */
+/** Creates the cards. `update(call)` shows those that the call has a content for. A batch has no answers. */
 export function stepsView() {
   const given = h("ol", { class: "answers" });
   const none = h("p", { class: "hint" });
@@ -131,9 +131,9 @@ export function stepsView() {
       const places = new Map(call.steps.map((step, at) => [step.id, at + 1]));
       list.replaceChildren(...call.steps.map((step) => h("li", {}, stepView(step, places, call.transfers ?? []))));
       const byId = new Map(call.steps.map((step) => [step.id, step]));
-      given.replaceChildren(...call.answers.map((answer) => answerView(answer, byId.get(answer.step))));
-      given.hidden = call.answers.length === 0;
-      none.hidden = call.answers.length > 0;
+      given.replaceChildren(...(call.answers ?? []).map((answer) => answerView(answer, byId.get(answer.step))));
+      given.hidden = !call.answers?.length;
+      none.hidden = !given.hidden;
       none.textContent = call.result ? "No key was pressed." : "No key was pressed yet.";
     },
   };

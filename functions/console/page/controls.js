@@ -30,25 +30,11 @@ export function addGiven(body, values) {
   return body;
 }
 
-/** The field for the detection of answering machines. */
-function detectionField() {
-  const machine = field({
-    name: "machine_detection",
-    label: "Answering machine detection",
-    control: choice([
-      ["", "off"],
-      ["Enable", "on"],
-      ["DetectMessageEnd", "on, speak after the greeting"],
-    ]),
-  });
-  return { ...machine, read: () => ({ machine_detection: machine.control.value }) };
-}
-
 /**
  * The fields for how a script is spoken and recorded. `read()` returns what they say, for a body. `machine` is the field for
  * answering machines.
  */
-export function speechFields(machine = detectionField()) {
+export function speechFields(machine) {
   const recorded = field({ name: "recording_enabled", label: "Record the call", control: h("input", { type: "checkbox" }) });
   const voice = field({ name: "voice", label: "Voice", control: text({ placeholder: "default" }), optional: true });
   const language = field({ name: "language", label: "Language", control: text({ placeholder: "default" }), optional: true });

@@ -134,7 +134,7 @@ export function talked(call) {
   return answered ? Math.max(0, (now() - answered) / 1000) : null;
 }
 
-/** The words of a call: its script, or those of its steps. */
+/** The words of a call or a batch: its script, or those of its steps. */
 export function spoken(call) {
   if (call.script !== null) return call.script;
   const words = (prompt) => (prompt ?? []).map((part) => part.text ?? part.ssml ?? part.spell).join(" ");

@@ -47,6 +47,7 @@ const FILES: &[(&str, &str, &[u8])] = &files! {
     SCRIPT "call_steps.js"
     SCRIPT "calls.js"
     SCRIPT "calls_list.js"
+    SCRIPT "content_fields.js"
     SCRIPT "controls.js"
     SCRIPT "csv_parts.js"
     SCRIPT "dom.js"

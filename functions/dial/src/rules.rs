@@ -56,7 +56,7 @@ impl Verdict {
         let speech = (call.voice.as_ref(), call.language.as_ref());
         let transfers = app
             .rules
-            .check_transfers(call.steps.as_ref(), line, callee, speech)
+            .check_transfers(call.steps.as_ref(), Some(line), callee, speech)
             .map_err(RuleError::from);
         let checked = permanent.and(transfers).and_then(|()| {
             let now = Utc::now();

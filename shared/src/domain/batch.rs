@@ -1,4 +1,4 @@
-//! A batch: calls with one script to many recipients.
+//! A batch: calls with the same words to many recipients.
 
 use std::{fmt, str::FromStr};
 
@@ -6,8 +6,8 @@ use bson::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BatchId, InvalidValue, Language, MachineDetection, Metadata, Pace, Priority, Retry, Script,
-    ScriptTemplate, Voice, from_json_string, one_line,
+    BatchId, CallTemplate, InvalidValue, Language, MachineDetection, Metadata, Pace, Priority,
+    Retry, Script, Steps, Voice, Voicemail, from_json_string, one_line,
 };
 
 /// State of a batch.
@@ -63,8 +63,12 @@ pub struct Batch {
     pub status: BatchStatus,
     /// The `_id` of the user whom the calls are for, as 24 hexadecimal digits.
     pub user_id: String,
-    /// The source of the [`ScriptTemplate`].
+    /// The template of the script: [`Batch::own_script`]. A batch with steps has a text that is no template, so that an earlier
+    /// version, which knows no steps, adds no recipients.
     pub script: Script,
+    /// The steps, whose texts are templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Steps>,
     /// The voice, if the request has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voice: Option<Voice>,
@@ -74,12 +78,18 @@ pub struct Batch {
     /// Answering machine detection, if it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_detection: Option<MachineDetection>,
+    /// The treatment of answering machines, if the request asks for one. Its message is a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voicemail: Option<Voicemail>,
     /// The metadata of every call. A recipient's own pairs replace those with the same key.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
     /// True if the calls are recorded.
     #[serde(default)]
     pub recording_enabled: bool,
+    /// True if the recordings are transcribed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transcribe: bool,
     /// The retries of every call, if the client wants any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
@@ -121,13 +131,30 @@ impl Batch {
     /// The most recipients.
     pub const RECIPIENTS_MAX: u32 = 100_000;
 
-    /// Parses the template of the script.
+    /// The client's script. `None`: the batch has steps.
+    #[must_use]
+    pub fn own_script(&self) -> Option<&Script> {
+        Some(&self.script).filter(|_| self.steps.is_none())
+    }
+
+    /// Returns the script to store with a request that has this one, or steps.
+    pub(crate) fn stored_script(script: Option<Script>) -> Script {
+        script.unwrap_or_else(Script::no_template)
+    }
+
+    /// Parses the template of the calls.
     ///
     /// # Errors
     ///
-    /// If the stored source is not a template of this version.
-    pub fn template(&self) -> Result<ScriptTemplate, InvalidValue> {
-        self.script.as_str().parse()
+    /// If a stored text is not a template of this version.
+    pub fn template(&self) -> Result<CallTemplate, InvalidValue> {
+        let script = self.own_script().map(|script| script.as_str().parse());
+        let template = CallTemplate::of(
+            script.transpose()?,
+            self.steps.as_ref(),
+            self.voicemail.as_ref(),
+        );
+        template.map_err(|_| InvalidValue::new("is not a template"))
     }
 
     /// The batch's own pace, if it has one.

@@ -2,7 +2,10 @@
 //!
 //! They are domain types because the idempotency key hashes them, and the DAO takes changes in this form.
 
+mod content;
 mod outbound_call;
+
+pub(super) use content::ContentFields;
 
 use deserr::{DeserializeError, Deserr, IntoValue, MergeWithError, Value, ValuePointerRef};
 use serde::{Deserialize, Serialize};

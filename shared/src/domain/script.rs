@@ -20,6 +20,11 @@ impl Script {
         Self(" ".to_owned())
     }
 
+    /// A text that no version takes for a template: it has a statement.
+    pub(super) fn no_template() -> Self {
+        Self("{% steps %}".to_owned())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

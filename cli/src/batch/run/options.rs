@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use outdial::domain::{
     BatchName, InvalidValue, Language, MachineDetection, Pace, RequestedTime, RetryReason,
-    RetryRequest, ScriptTemplate, Voice,
+    RetryRequest, Voice,
 };
 use serde_json::{Value, json};
+
+use super::words::{Words, WordsFiles};
 
 use crate::error::Result;
 
@@ -18,9 +20,8 @@ pub struct Options {
     /// The `id` of the user whom the calls are for; default: the only user of the service
     #[arg(long, value_name = "ID")]
     pub user: Option<String>,
-    /// Read the script from this file: text with `{{ variables }}`
-    #[arg(long, value_name = "FILE")]
-    pub script_file: PathBuf,
+    #[command(flatten)]
+    pub words: WordsFiles,
     /// Name of the batch, instead of the file's
     #[arg(long)]
     name: Option<BatchName>,
@@ -45,7 +46,7 @@ pub struct Options {
         value_parser = clap::value_parser!(u32).range(..=i64::from(RetryRequest::MAX_DELAY_SECONDS))
     )]
     retry_delays: Option<Vec<u32>>,
-    /// Ends to try again after: busy, no-answer, failed, voicemail
+    /// Ends to try again after: busy, no-answer, failed, voicemail, `no_input`
     #[arg(long, value_name = "END", value_delimiter = ',', requires = "retry")]
     retry_on: Option<Vec<RetryReason>>,
     /// Answering machine detection: Enable or `DetectMessageEnd`
@@ -54,6 +55,9 @@ pub struct Options {
     /// Record the calls
     #[arg(long)]
     record: bool,
+    /// Transcribe the recordings
+    #[arg(long, requires = "record")]
+    transcribe: bool,
     /// Voice, which must be allowed
     #[arg(long)]
     voice: Option<Voice>,
@@ -84,8 +88,9 @@ impl Options {
     }
 
     /// The body of `POST /batches`. It has the options that are set, so that the service's defaults apply to the others.
-    pub fn body(&self, name: &str, user: &str, script: &ScriptTemplate) -> Value {
-        let mut body = json!({ "name": name, "user_id": user, "script": script });
+    pub fn body(&self, name: &str, user: &str, words: &Words) -> Value {
+        let mut body = json!({ "name": name, "user_id": user });
+        words.add_to(&mut body);
         let mut set = |field: &str, value: Option<Value>| {
             if let Some(value) = value {
                 body[field] = value;
@@ -103,6 +108,7 @@ impl Options {
             self.machine_detection.map(|mode| json!(mode)),
         );
         set("recording_enabled", self.record.then_some(json!(true)));
+        set("transcribe", self.transcribe.then_some(json!(true)));
         set("voice", self.voice.as_ref().map(|voice| json!(voice)));
         set(
             "language",

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use outdial::csv::{Bounds, RecipientRow, RefusedRecipients, read_recipients};
-use outdial::domain::{RenderError, ScriptTemplate};
+use outdial::domain::CallTemplate;
 use outdial::input;
 use ring::digest::{Context, SHA256};
 
@@ -39,7 +39,7 @@ impl Recipients {
     /// # Errors
     ///
     /// If the file can't be read or a row is at fault.
-    pub fn read(path: &Path, template: &ScriptTemplate) -> Result<Self> {
+    pub fn read(path: &Path, template: &CallTemplate) -> Result<Self> {
         let (file, _) = input::open(path, "a CSV file of recipients")?;
         let mut file = Hashing {
             file,
@@ -63,7 +63,7 @@ impl Recipients {
     }
 
     /// Renders each script and finds repeated recipients. Returns every fault.
-    fn check(rows: Vec<RecipientRow>, template: &ScriptTemplate) -> (Self, Vec<String>) {
+    fn check(rows: Vec<RecipientRow>, template: &CallTemplate) -> (Self, Vec<String>) {
         let mut recipients = Self {
             rows: Vec::with_capacity(rows.len()),
             duplicates: 0,
@@ -74,18 +74,21 @@ impl Recipients {
         let mut places: HashMap<String, usize> = HashMap::new();
         for row in rows {
             let line = row.line;
-            match template.render(row.recipient.variables.entries()) {
-                Ok(script) if recipients.rows.is_empty() => {
-                    script.as_str().clone_into(&mut recipients.first_script);
+            match template.render(&row.recipient.variables) {
+                Ok(rendered) if recipients.rows.is_empty() => {
+                    rendered
+                        .text()
+                        .as_str()
+                        .clone_into(&mut recipients.first_script);
                 }
                 Ok(_) => {}
-                Err(RenderError::Missing(names)) => faults.push(format!(
-                    "line {line}: the row lacks {}, which the script names",
-                    names.join(", ")
-                )),
-                Err(RenderError::Invalid(invalid)) => {
-                    faults.push(format!("line {line}: with this row, the script {invalid}"));
-                }
+                Err(found) => faults.extend(found.iter().map(|fault| {
+                    let field = match fault.field.as_ref() {
+                        "variables" => "the row",
+                        field => field,
+                    };
+                    format!("line {line}: {field} {}", fault.message)
+                })),
             }
             let place = *places
                 .entry(row.recipient.identity())
@@ -173,7 +176,8 @@ mod tests {
     use super::*;
 
     fn check(csv: &str) -> (Recipients, Vec<String>) {
-        let template = "Hello {{ name }}!".parse().unwrap();
+        let script = "Hello {{ name }}!".parse().unwrap();
+        let template = CallTemplate::of(Some(script), None, None).unwrap();
         let rows = read_recipients(csv.as_bytes(), Bounds::BATCH).unwrap();
         Recipients::check(rows, &template)
     }
@@ -191,7 +195,7 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "line 3: the row lacks name, which the script names",
+                "line 3: the row must have name, which the script names",
                 "line 4: to_number repeats that of line 2, with other values",
                 "line 6: external_id repeats that of line 5, with other values",
             ]

@@ -106,7 +106,7 @@ fn faults_of_the_whole_file_are_named_before_anything_is_sent() {
     let csv = "to_number,name\n+12125550123,\n+12125550123,Ada\n";
     let (code, _, stderr) = run(&folder, csv, "Hello {{ name }}.", &["--yes"]);
     assert_eq!(code, Some(1));
-    let told = "line 2: the row lacks name, which the script names\nline 3: to_number repeats that of line 2, with other values\n";
+    let told = "line 2: the row must have name, which the script names\nline 3: to_number repeats that of line 2, with other values\n";
     assert!(stderr.starts_with(told), "{stderr}");
 
     let (code, _, stderr) = run(

@@ -13,4 +13,5 @@ mod list;
 mod outage;
 mod progress;
 mod results;
+mod steps;
 mod support;

@@ -2,8 +2,8 @@
 
 use deserr::{DeserializeError, Deserr, IntoValue, MergeWithError, Value, ValuePointerRef};
 
-use super::{NEEDS_RECORDING, OutboundCallRequest};
-use crate::domain::{InvalidValue, Voicemail, fields::Fields};
+use super::{OutboundCallRequest, content::ContentFields};
+use crate::domain::{InvalidValue, fields::Fields};
 
 impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundCallRequest {
     fn deserialize_from_value<V: IntoValue>(
@@ -12,22 +12,7 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundC
     ) -> Result<Self, E> {
         let mut fields = Fields::of(value, location)?;
         let (user_id, to_number) = (fields.required("user_id"), fields.required("to_number"));
-        let (script, steps) = (fields.optional("script"), fields.optional("steps"));
-        match (fields.is_present("script"), fields.is_present("steps")) {
-            (false, false) => fields.refuse("script", "is missing: a call has script or steps"),
-            (true, true) => fields.refuse("steps", "can't be combined with script"),
-            _ => {}
-        }
-        let (recording, transcribe) = recording(&mut fields);
-        let voice = fields.optional("voice");
-        let (language, detection) = (
-            fields.optional("language"),
-            fields.optional("machine_detection"),
-        );
-        let voicemail = fields.optional("voicemail").flatten();
-        if detection.as_ref().is_some_and(Option::is_some) && voicemail.is_some() {
-            fields.refuse("voicemail", Voicemail::NOT_WITH_DETECTION);
-        }
+        let content = ContentFields::read(&mut fields);
         let metadata = fields.optional("metadata");
         let (scheduled_at, expires_at) = (
             fields.optional("scheduled_at"),
@@ -40,14 +25,14 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundC
         fields.finish(ids.map(|(user_id, to_number)| Self {
             user_id,
             to_number,
-            script,
-            steps,
-            recording_enabled: recording,
-            transcribe,
-            voice: voice.flatten(),
-            language: language.flatten(),
-            machine_detection: detection.flatten(),
-            voicemail: voicemail.and_then(Voicemail::unless_ignored),
+            script: content.script,
+            steps: content.steps,
+            recording_enabled: content.recording_enabled,
+            transcribe: content.transcribe,
+            voice: content.voice,
+            language: content.language,
+            machine_detection: content.machine_detection,
+            voicemail: content.voicemail,
             metadata: metadata.unwrap_or_default(),
             scheduled_at: scheduled_at.flatten(),
             expires_at: expires_at.flatten(),
@@ -57,17 +42,4 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundC
             retry: retry.flatten(),
         }))
     }
-}
-
-/// Reads `recording_enabled` and `transcribe`, which needs it.
-fn recording<V: IntoValue, E: DeserializeError + MergeWithError<InvalidValue>>(
-    fields: &mut Fields<'_, V, E>,
-) -> (bool, bool) {
-    let recording = fields.optional("recording_enabled");
-    let transcribe = fields.optional("transcribe").unwrap_or_default();
-    let is_present = fields.is_present("recording_enabled");
-    if transcribe && (recording == Some(false) || !is_present) {
-        fields.refuse("transcribe", NEEDS_RECORDING);
-    }
-    (recording.unwrap_or_default(), transcribe)
 }

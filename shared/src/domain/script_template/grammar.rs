@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use minijinja::machinery::{Token, Tokenizer};
 use minijinja::{Environment, filters, syntax::SyntaxConfig};
 
-use crate::domain::{InvalidValue, ScriptVariables, text_place::place};
+use crate::domain::{InvalidValue, ScriptVariables, one_by_one, text_place::place};
 
 /// The only filter that takes an argument, and the only one that accepts a missing variable.
 const DEFAULT: &str = "default";
 /// The other filters.
-const FILTERS: [&str; 5] = ["upper", "lower", "title", "capitalize", "trim"];
+const FILTERS: [&str; 6] = ["upper", "lower", "title", "capitalize", "trim", "spell"];
 /// The most filters of one variable.
 const FILTERS_MAX: usize = 4;
 /// Names that Jinja reads as values or operators.
@@ -26,6 +26,7 @@ pub fn add_filters(environment: &mut Environment<'static>) {
     environment.add_filter("title", filters::title);
     environment.add_filter("capitalize", filters::capitalize);
     environment.add_filter("trim", filters::trim);
+    environment.add_filter("spell", |text: &str| one_by_one(text));
 }
 
 /// The variables of a template whose grammar is allowed.

@@ -8,10 +8,12 @@ mod grammar;
 use std::collections::{BTreeMap, BTreeSet};
 use std::{fmt, str::FromStr, sync::Arc};
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig,
+};
 use serde::{Serialize, Serializer};
 
-use super::{InvalidValue, Script, from_json_string, text_place::place};
+use super::{InvalidValue, Script, Ssml, from_json_string, text_place::place};
 use grammar::Grammar;
 
 /// A script with `{{ variables }}`: 1 to 3,000 characters, all of which XML 1.0 allows.
@@ -44,6 +46,15 @@ const NAME: &str = "script";
 const FUEL: u64 = 10_000;
 
 impl ScriptTemplate {
+    /// The template of a text with SSML. Rendered values are text, and not markup.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not a template.
+    pub fn of_ssml(ssml: &Ssml) -> Result<Self, InvalidValue> {
+        Self::parse(ssml.as_str(), AutoEscape::Html)
+    }
+
     /// The text, as the client wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -63,7 +74,7 @@ impl ScriptTemplate {
     }
 
     /// Renders the script with these values. Values that the template does not name are ignored. A value is inserted as it is:
-    /// `{{` in it has no meaning, and XML is not escaped. A name without a value has that of the same name in lower case:
+    /// `{{` in it has no meaning, and XML is escaped only by [`ScriptTemplate::of_ssml`]. A name without a value has that of the same name in lower case:
     /// variables from a table have such names, whatever the case of the column's.
     ///
     /// # Errors
@@ -108,6 +119,12 @@ impl FromStr for ScriptTemplate {
     type Err = InvalidValue;
 
     fn from_str(source: &str) -> Result<Self, InvalidValue> {
+        Self::parse(source, AutoEscape::None)
+    }
+}
+
+impl ScriptTemplate {
+    fn parse(source: &str, escape: AutoEscape) -> Result<Self, InvalidValue> {
         // A template obeys the rules of scripts, because it is one if it names no variable.
         let script = source.parse()?;
         if let Some(at) = source.find("{%") {
@@ -129,6 +146,7 @@ impl FromStr for ScriptTemplate {
         let grammar = Grammar::check(source, syntax.clone())?;
         let mut environment = Environment::empty();
         environment.set_syntax(syntax);
+        environment.set_auto_escape_callback(move |_| escape.clone());
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
         grammar::add_filters(&mut environment);

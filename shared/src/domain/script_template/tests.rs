@@ -211,6 +211,31 @@ fn template_and_script_obey_the_rules_of_scripts() {
 }
 
 #[test]
+fn characters_are_spelled_one_by_one() {
+    let spelled = render("Code {{ x | spell }}.", &[("x", "4A7")]);
+    assert_eq!(spelled.unwrap().as_str(), "Code 4, A, 7.");
+}
+
+#[test]
+fn value_is_text_in_ssml_after_every_filter() {
+    let ssml = |source: &str| -> Ssml { source.parse().unwrap() };
+    let source = ssml("<p>{{ x | title }}</p><sub alias=\"{{ x }}\">x</sub>");
+    let template = ScriptTemplate::of_ssml(&source).unwrap();
+    for value in [
+        "tom & <b>jerry</b> \"o'hara\" ]]> 1/2",
+        "&amp;",
+        "{{ x }}",
+        "é",
+    ] {
+        let given = BTreeMap::from([("x".to_owned(), value.to_owned())]);
+        let rendered = template.render(&given).unwrap();
+        let words = ssml(rendered.as_str()).plain_text();
+        assert!(words.ends_with(value), "{words}");
+        assert_eq!(words.to_lowercase(), value.repeat(2).to_lowercase());
+    }
+}
+
+#[test]
 fn template_is_never_printed() {
     let template = template("secret {{ name }}");
     assert_eq!(format!("{template:?}"), "ScriptTemplate(17 characters)");

@@ -29,6 +29,7 @@ pub use leg_place::{LegEnd, LegMoment, TransferPlace};
 pub use names::{Outcome, StepId};
 pub use next::{Asking, Playing};
 pub use place::{AskPlace, Place, SaidPlace};
+pub(super) use prompt::one_by_one;
 pub use prompt::{Part, Prompt, Spelled, Words};
 pub use result::OwnResult;
 pub(super) use rules::message_faults;
@@ -125,6 +126,17 @@ impl Steps {
             step.parts()
                 .map(move |(path, part)| (format!("steps[{at}].{path}"), part))
         })
+    }
+
+    /// The parts in the order of [`Steps::parts`], to change them.
+    pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut Part> {
+        let prompts = self.0.iter_mut().flat_map(Step::prompts_mut);
+        prompts.flat_map(Prompt::parts_mut)
+    }
+
+    /// The fault of steps that say too much.
+    pub(super) fn length_fault(&self) -> Option<String> {
+        rules::length_fault(self.iter())
     }
 
     /// Returns true if a part has audio.

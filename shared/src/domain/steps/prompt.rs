@@ -79,6 +79,11 @@ impl Prompt {
         })
     }
 
+    /// The parts, to change them.
+    pub(in crate::domain) fn parts_mut(&mut self) -> impl Iterator<Item = &mut Part> {
+        self.0.iter_mut()
+    }
+
     /// The prompt that says only this text.
     #[must_use]
     pub fn of_text(text: Script) -> Self {
@@ -116,12 +121,17 @@ impl Part {
     }
 }
 
+/// The characters of a text with a pause after each, so that a voice says them one by one.
+pub(in crate::domain) fn one_by_one(text: &str) -> String {
+    let characters: Vec<_> = text.chars().map(String::from).collect();
+    characters.join(", ")
+}
+
 impl Spelled {
     /// The characters with a pause after each, so that a voice says them one by one.
     #[must_use]
     pub fn to_speech(&self) -> String {
-        let characters: Vec<_> = self.0.chars().map(String::from).collect();
-        characters.join(", ")
+        one_by_one(&self.0)
     }
 
     /// The characters.

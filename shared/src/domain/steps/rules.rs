@@ -42,16 +42,19 @@ pub(super) fn faults(steps: &[Option<Step>]) -> Vec<StepFault> {
             check_then(steps, at, &path, then, &mut faults);
         }
     }
-    let read = steps.iter().flatten();
-    let spoken: usize = read.map(spoken_bytes).sum();
-    if spoken > MAX_SPOKEN_BYTES {
-        faults.push(StepFault {
-            step: None,
-            path: Vec::new(),
-            message: format!("{}, and say {spoken}", too_long()),
-        });
-    }
+    let too_long = length_fault(steps.iter().flatten());
+    faults.extend(too_long.map(|message| StepFault {
+        step: None,
+        path: Vec::new(),
+        message,
+    }));
     faults
+}
+
+/// The fault of steps that say too much.
+pub(super) fn length_fault<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<String> {
+    let spoken: usize = steps.map(spoken_bytes).sum();
+    (spoken > MAX_SPOKEN_BYTES).then(|| format!("{}, and say {spoken}", too_long()))
 }
 
 fn check_id(steps: &[Option<Step>], at: usize, step: &Step, faults: &mut Vec<StepFault>) {

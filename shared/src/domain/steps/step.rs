@@ -202,6 +202,25 @@ impl Step {
         self.own_prompt().into_iter().chain(thens)
     }
 
+    /// The prompts in the order of [`Step::prompts`], to change them.
+    pub(super) fn prompts_mut(&mut self) -> impl Iterator<Item = &mut Prompt> {
+        let (own, thens): (_, Vec<&mut Then>) = match &mut self.action {
+            Action::Say(prompt) => (Some(prompt), Vec::new()),
+            Action::Ask(ask) => {
+                let options = match &mut ask.keys {
+                    Keys::Options(options) => options.values_mut().collect(),
+                    Keys::Digits(_) => Vec::new(),
+                };
+                let thens = options.into_iter().chain([&mut ask.no_input]);
+                (Some(&mut ask.prompt), thens.collect())
+            }
+            Action::Transfer(transfer) => (transfer.whisper.as_mut(), vec![&mut transfer.failed]),
+            Action::HangUp => (None, Vec::new()),
+        };
+        let says = thens.into_iter().filter_map(|then| then.say.as_mut());
+        own.into_iter().chain(says)
+    }
+
     /// The parts of all prompts, with their path: `options.1.say[2]`. A prompt of one part has no index.
     pub fn parts(&self) -> impl Iterator<Item = (String, &Part)> {
         self.prompts()

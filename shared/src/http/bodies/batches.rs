@@ -8,7 +8,10 @@ use utoipa::ToSchema;
 use super::RetryBody;
 use crate::{
     dao::{BatchCounts, RecipientResult},
-    domain::{Batch, BatchStatus, CallStatus, Delivery, MachineDetection, rfc3339},
+    domain::{
+        Batch, BatchStatus, CallStatus, Delivery, MachineDetection, StepBody, Steps, Voicemail,
+        VoicemailBody, rfc3339,
+    },
 };
 
 /// A batch of calls.
@@ -26,9 +29,12 @@ pub struct BatchBody {
     /// The `id` of the user whom the calls are for.
     #[schema(example = "65f0a1b2c3d4e5f601234567")]
     pub user_id: String,
-    /// Text that is spoken, with its variables.
+    /// Text that is spoken, with its variables. Null for a batch with steps.
     #[schema(example = "Hello {{ first_name }}! Your order is ready.")]
-    pub script: String,
+    pub script: Option<String>,
+    /// Steps, with their variables, or null.
+    #[schema(value_type = Option<Vec<StepBody>>, example = json!(null))]
+    pub steps: Option<Steps>,
     /// Voice from the request, or null.
     #[schema(example = "Polly.Joanna-Neural")]
     pub voice: Option<String>,
@@ -37,12 +43,18 @@ pub struct BatchBody {
     pub language: Option<String>,
     /// Answering machine detection from the request, or null.
     pub machine_detection: Option<MachineDetection>,
+    /// Treatment of answering machines from the request, or null.
+    #[schema(value_type = Option<VoicemailBody>)]
+    pub voicemail: Option<Voicemail>,
     /// The client's own key-value pairs of every call.
     #[schema(example = json!({"campaign": "december"}))]
     pub metadata: BTreeMap<String, String>,
     /// Whether the calls are recorded.
     #[schema(example = false)]
     pub recording_enabled: bool,
+    /// Whether the recordings are transcribed.
+    #[schema(example = false)]
+    pub transcribe: bool,
     /// When a call is tried again, or null.
     pub retry: Option<RetryBody>,
     /// Urgency of the calls.
@@ -81,12 +93,15 @@ impl From<Batch> for BatchBody {
             batch_id: batch.id.to_string(),
             name: batch.name.as_str().to_owned(),
             status: batch.status,
-            script: batch.script.as_str().to_owned(),
+            script: batch.own_script().map(|script| script.as_str().to_owned()),
+            steps: batch.steps,
             voice: batch.voice.map(|voice| voice.as_str().to_owned()),
             language: batch.language.map(|language| language.as_str().to_owned()),
             machine_detection: batch.machine_detection,
+            voicemail: batch.voicemail,
             metadata: batch.metadata.into_entries(),
             recording_enabled: batch.recording_enabled,
+            transcribe: batch.transcribe,
             retry: batch.retry.map(RetryBody::from),
             priority: batch.priority.as_str(),
             scheduled_at: batch.scheduled_at.map(rfc3339),

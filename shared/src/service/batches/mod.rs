@@ -14,13 +14,13 @@ pub use entries::RecipientFault;
 pub use pace::CannotFinish;
 pub use recipients::{Added, CheckedRecipients, RecipientsError};
 
-use super::rules::{ContentFault, Rules};
+use super::rules::{Content, ContentFault, Rules};
 use crate::{
     config::CallConfig,
-    dao::Dao,
+    dao::{Callee, Dao},
     domain::{
         Batch, BatchCreate, BatchId, BatchStatus, Idempotency, Pace, PhoneNumber, Priority,
-        RequestedTime, TimeZone, Timing, UserId,
+        RequestedTime, TimeZone, Timing,
     },
 };
 
@@ -51,7 +51,8 @@ impl Batches {
         }
     }
 
-    /// Makes a new batch from a request, and checks it.
+    /// Makes a new batch from a request, and checks it. `callee` has the user, and the facts about the numbers that transfers may
+    /// dial.
     ///
     /// # Errors
     ///
@@ -59,13 +60,13 @@ impl Batches {
     pub fn new_batch(
         &self,
         request: BatchCreate,
-        user_id: UserId,
+        callee: &Callee,
         idempotency: Option<&Idempotency>,
         created_by: Option<String>,
     ) -> Result<Batch, ContentFault> {
         let now = DateTime::now();
-        self.rules
-            .check_speech(request.voice.as_ref(), request.language.as_ref())?;
+        let content = Content::from(&request);
+        self.rules.check_words(&content)?;
         let scheduled_at = request.scheduled_at.as_ref().map(RequestedTime::at);
         let expires_at = request.expires_at.as_ref().map_or_else(
             || {
@@ -75,7 +76,9 @@ impl Batches {
             },
             RequestedTime::at,
         );
-        let retry = request.retry.map(|retry| retry.until(expires_at));
+        self.rules
+            .check_audio_and_transfers(&content, None, callee, expires_at)?;
+        let retry = request.retry.as_ref().map(|retry| retry.until(expires_at));
         let timing = Timing {
             scheduled_at,
             expires_at: request.expires_at.as_ref().map(RequestedTime::at),
@@ -83,8 +86,8 @@ impl Batches {
             max_wait_seconds: None,
             retry: retry.as_ref(),
             attempt: 1,
-            detects_machines: request.machine_detection.is_some(),
-            asks: false,
+            detects_machines: request.machine_detection.is_some() || request.voicemail.is_some(),
+            asks: request.steps.is_some(),
         };
         let faults = timing.faults(now);
         if !faults.is_empty() {
@@ -94,12 +97,15 @@ impl Batches {
             id: BatchId::generate(),
             name: request.name,
             status: BatchStatus::Draft,
-            user_id: user_id.to_string(),
-            script: request.script.source(),
+            user_id: callee.user.user_id().to_string(),
+            script: Batch::stored_script(request.script.map(|template| template.source())),
+            steps: request.steps,
             voice: request.voice,
             language: request.language,
             machine_detection: request.machine_detection,
+            voicemail: request.voicemail,
             metadata: request.metadata,
+            transcribe: request.transcribe,
             recording_enabled: request.recording_enabled,
             retry,
             priority: Priority::Bulk,

@@ -1,6 +1,6 @@
 //! The calls of new recipients: the checks of each recipient, and the call that it becomes.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::collections::HashSet;
 
 use bson::DateTime;
 
@@ -12,17 +12,19 @@ use super::{
 use crate::{
     dao::Callee,
     domain::{
-        Batch, BatchStatus, Call, CallRefusal, Metadata, NewCall, OutboundCallRequest, PhoneNumber,
-        RecipientParts, RenderError, RuleError, Script, ScriptTemplate, ScriptVariables, TimeZone,
+        Batch, BatchStatus, Call, CallRefusal, CallTemplate, FieldFault, Metadata, NewCall,
+        OutboundCallRequest, PhoneNumber, RecipientParts, RenderedCall, RuleError, TimeZone,
         UserId, WaitingFor,
     },
-    service::rules::{Content, ContentFault},
+    service::rules::{Content, ContentFault, Line},
 };
 
 /// The facts for the checks of all recipients.
 pub(super) struct Facts<'a> {
     pub(super) batch: &'a Batch,
-    pub(super) template: ScriptTemplate,
+    pub(super) template: CallTemplate,
+    /// The spellings of the numbers that transfers may dial.
+    pub(super) transfer_lines: Vec<Vec<PhoneNumber>>,
     pub(super) user_id: UserId,
     pub(super) callee: Callee,
     pub(super) blocked: HashSet<PhoneNumber>,
@@ -44,11 +46,11 @@ impl Batches {
         entry: &Entry,
         faults: &mut Vec<RecipientFault>,
     ) -> Result<Option<Call>, &'static str> {
-        let mut refuse = |field: Cow<'static, str>, message| {
+        let mut refuse = |fault: FieldFault| {
             faults.push(RecipientFault {
                 index: entry.index,
-                field,
-                message,
+                field: fault.field,
+                message: fault.message,
             });
         };
         let RecipientParts {
@@ -56,63 +58,71 @@ impl Batches {
             metadata,
             ..
         } = entry.recipient;
-        let script = variables.as_ref().ok().and_then(|variables| {
-            let script = render(&facts.template, variables);
-            let refused = script.map_err(|message| refuse("variables".into(), message));
+        facts.look_up(entry);
+        let rendered = variables.as_ref().ok().and_then(|variables| {
+            let rendered = facts.template.render(variables);
+            let checked = rendered.and_then(|rendered| self.checked(facts, entry, rendered));
+            let refused = checked.map_err(|found| found.into_iter().for_each(&mut refuse));
             refused.ok()
         });
-        let content = Content {
-            script: script.as_ref(),
-            steps: None,
-            voicemail: None,
-            voice: facts.batch.voice.as_ref(),
-            language: facts.batch.language.as_ref(),
-            is_recorded: facts.batch.recording_enabled,
-            is_transcribed: false,
-        };
-        match self.rules.check_content(&content) {
-            Ok(()) => {}
-            Err(ContentFault::Fields(faults)) => {
-                for fault in faults {
-                    refuse(fault.field, fault.message);
-                }
-            }
-            Err(ContentFault::Rule(CallRefusal::Field { field, message, .. })) => {
-                refuse(field, message);
-            }
-            Err(ContentFault::Rule(refusal)) => refuse("script".into(), reason(&refusal)),
-        }
         let metadata = metadata.as_ref().ok().and_then(|metadata| {
             let merged = merged(facts.batch, metadata);
-            let refused = merged.map_err(|message| refuse("metadata".into(), message));
-            refused.ok()
+            merged
+                .map_err(|message| refuse(fault("metadata", message)))
+                .ok()
         });
         let due_at = match self.due_at(facts, entry) {
             Ok(due_at) => due_at,
             Err(RuleError::Refused(refusal)) => {
-                refuse("to_number".into(), reason(&refusal));
+                refuse(fault("to_number", reason(&refusal)));
                 None
             }
             Err(RuleError::UnknownTimeZone(message)) => return Err(message),
         };
-        let (Some(script), Some(metadata), Some(due_at)) = (script, metadata, due_at) else {
+        let (Some(rendered), Some(metadata), Some(due_at)) = (rendered, metadata, due_at) else {
             return Ok(None);
         };
-        Ok(self.call(facts, entry, script, metadata, due_at))
+        Ok(self.call(facts, entry, rendered, metadata, due_at))
+    }
+
+    /// Checks what a call says by the rules for calls without a batch.
+    fn checked(
+        &self,
+        facts: &Facts,
+        entry: &Entry,
+        rendered: RenderedCall,
+    ) -> Result<RenderedCall, Vec<FieldFault>> {
+        let batch = facts.batch;
+        let content = Content {
+            script: rendered.script.as_ref(),
+            steps: rendered.steps.as_ref(),
+            voicemail: rendered.voicemail.as_ref(),
+            voice: batch.voice.as_ref(),
+            language: batch.language.as_ref(),
+            is_recorded: batch.recording_enabled,
+            is_transcribed: batch.transcribe,
+        };
+        let (line, ends_at) = (entry.line.as_ref(), batch.expires_at);
+        let checked = self.rules.check_content(&content).and_then(|()| {
+            let rules = &self.rules;
+            rules.check_audio_and_transfers(&content, line, &facts.callee, ends_at)
+        });
+        match checked {
+            Ok(()) => Ok(rendered),
+            Err(ContentFault::Fields(faults)) => Err(faults),
+            Err(ContentFault::Rule(CallRefusal::Field { field, message, .. })) => {
+                Err(vec![FieldFault { field, message }])
+            }
+            Err(ContentFault::Rule(refusal)) => Err(vec![fault("to_number", reason(&refusal))]),
+        }
     }
 
     /// Checks the number, and returns the first time at which the hours allow the call. `None` if the number or the time zone is
     /// invalid.
-    fn due_at(&self, facts: &mut Facts, entry: &Entry) -> Result<Option<DateTime>, RuleError> {
+    fn due_at(&self, facts: &Facts, entry: &Entry) -> Result<Option<DateTime>, RuleError> {
         let Some(line) = &entry.line else {
             return Ok(None);
         };
-        let blocked = &facts.blocked;
-        let spellings = line.spellings().iter();
-        facts.callee.blocked = spellings
-            .filter(|it| blocked.contains(it))
-            .cloned()
-            .collect();
         self.rules.check_permanent(line, &facts.callee)?;
         let Ok(zone) = &entry.recipient.time_zone else {
             return Ok(None);
@@ -127,7 +137,7 @@ impl Batches {
         &self,
         facts: &Facts,
         entry: &Entry,
-        script: Script,
+        rendered: RenderedCall,
         metadata: Metadata,
         due_at: DateTime,
     ) -> Option<Call> {
@@ -144,14 +154,14 @@ impl Batches {
         let request = OutboundCallRequest {
             user_id: batch.user_id.clone(),
             to_number: to_number.clone(),
-            script: Some(script),
-            steps: None,
+            script: rendered.script,
+            steps: rendered.steps,
             recording_enabled: batch.recording_enabled,
-            transcribe: false,
+            transcribe: batch.transcribe,
             voice: batch.voice.clone(),
             language: batch.language.clone(),
             machine_detection: batch.machine_detection,
-            voicemail: None,
+            voicemail: rendered.voicemail,
             metadata,
             scheduled_at: None,
             expires_at: None,
@@ -185,21 +195,28 @@ impl Batches {
             scheduled_at: batch.scheduled_at,
             ..call
         };
-        let call = call.with_retry(batch.retry.clone());
+        let call = call
+            .with_transfer_lines(facts.transfer_lines.clone())
+            .with_retry(batch.retry.clone());
         Some(call.scheduled(due_at, batch.expires_at, waiting_for))
     }
 }
 
-fn render(template: &ScriptTemplate, variables: &ScriptVariables) -> Result<Script, String> {
-    let rendered = template.render(variables.entries());
-    rendered.map_err(|error| match &error {
-        RenderError::Missing(names) => {
-            format!("must have {}, which the script names", names.join(", "))
-        }
-        RenderError::Invalid(invalid) => {
-            format!("must make a valid script, but the script {invalid}")
-        }
-    })
+impl Facts<'_> {
+    /// Finds those spellings of the recipient's number, and of the numbers that transfers may dial, that are on the block list.
+    fn look_up(&mut self, entry: &Entry) {
+        let line = entry.line.iter().flat_map(Line::spellings);
+        let numbers = line.chain(self.transfer_lines.iter().flatten());
+        let blocked = numbers.filter(|it| self.blocked.contains(it));
+        self.callee.blocked = blocked.cloned().collect();
+    }
+}
+
+fn fault(field: &'static str, message: String) -> FieldFault {
+    FieldFault {
+        field: field.into(),
+        message,
+    }
 }
 
 /// The batch's metadata, with those of a recipient.

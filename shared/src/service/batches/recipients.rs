@@ -13,7 +13,7 @@ use super::{
 use crate::{
     dao::{ADDING, DaoError, Reservation, within},
     domain::{Batch, BatchStatus, Call, PhoneNumber, RecipientParts},
-    service::rules::Line,
+    service::rules::{Line, transfer_lines},
 };
 
 /// The result of adding recipients.
@@ -89,14 +89,16 @@ impl Batches {
         let ids: Vec<_> = entries.iter().filter_map(Entry::object_id).collect();
         let user_id = batch.user_id.parse();
         let user_id = user_id.map_err(|_| RecipientsError::UserNotFound)?;
+        let transfer_lines = transfer_lines(template.steps());
         let (callee, blocked, stored) = tokio::try_join!(
             self.dao.get_callee(user_id, &[]),
-            self.list_blocked(&entries),
+            self.list_blocked(&entries, &transfer_lines),
             self.dao.list_stored_calls(&ids),
         )?;
         let mut facts = Facts {
             batch,
             template,
+            transfer_lines,
             user_id,
             callee: callee.ok_or(RecipientsError::UserNotFound)?,
             blocked,
@@ -138,9 +140,14 @@ impl Batches {
         })
     }
 
-    async fn list_blocked(&self, entries: &[Entry<'_>]) -> Result<HashSet<PhoneNumber>, DaoError> {
+    async fn list_blocked(
+        &self,
+        entries: &[Entry<'_>],
+        transfer_lines: &[Vec<PhoneNumber>],
+    ) -> Result<HashSet<PhoneNumber>, DaoError> {
         let lines = entries.iter().filter_map(|entry| entry.line.as_ref());
         let spellings = lines.flat_map(Line::spellings);
+        let spellings = spellings.chain(transfer_lines.iter().flatten());
         let spellings: HashSet<_> = spellings.cloned().collect();
         let spellings: Vec<_> = spellings.into_iter().collect();
         self.dao.list_blocked_among(&spellings).await

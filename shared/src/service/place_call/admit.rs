@@ -94,7 +94,7 @@ impl Admission {
         let (rules, content) = (&self.scheduler.rules, Content::from(&request));
         rules.check_content(&content)?;
         let schedule = self.scheduler.schedule(&request, &line, &callee)?;
-        rules.check_audio_and_transfers(&content, &line, &callee, schedule.ends_at())?;
+        rules.check_audio_and_transfers(&content, Some(&line), &callee, schedule.ends_at())?;
         let transfer_lines = transfer_lines(request.steps.as_ref());
         let priority = request.priority;
         let call = Call::new(NewCall {

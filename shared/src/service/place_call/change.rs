@@ -125,7 +125,7 @@ impl Admission {
             .retry
             .as_ref()
             .map_or(expires_at, |_| series_ends.max(expires_at));
-        rules.check_audio_and_transfers(&content, line, callee, ends_at)?;
+        rules.check_audio_and_transfers(&content, Some(line), callee, ends_at)?;
         let transfer_lines = transfer_lines(changed.steps.as_ref());
         let (due_at, waiting_for) = match call.due_at {
             Some(due_at) if !times.moves => (due_at, call.waiting_for),

@@ -6,8 +6,8 @@ use super::{Line, Rules, audio};
 use crate::{
     dao::Callee,
     domain::{
-        Call, CallRefusal, FieldFault, Language, OutboundCallRequest, Part, RefusalCode, Script,
-        Steps, Voice, Voicemail,
+        BatchCreate, Call, CallRefusal, FieldFault, Language, OutboundCallRequest, Part,
+        RefusalCode, Script, Steps, Voice, Voicemail,
     },
 };
 
@@ -34,6 +34,21 @@ impl<'a> From<&'a OutboundCallRequest> for Content<'a> {
     fn from(request: &'a OutboundCallRequest) -> Self {
         Self {
             script: request.script.as_ref(),
+            steps: request.steps.as_ref(),
+            voicemail: request.voicemail.as_ref(),
+            voice: request.voice.as_ref(),
+            language: request.language.as_ref(),
+            is_recorded: request.recording_enabled,
+            is_transcribed: request.transcribe,
+        }
+    }
+}
+
+impl<'a> From<&'a BatchCreate> for Content<'a> {
+    /// The content with its variables, without the script: only the price depends on that.
+    fn from(request: &'a BatchCreate) -> Self {
+        Self {
+            script: None,
             steps: request.steps.as_ref(),
             voicemail: request.voicemail.as_ref(),
             voice: request.voice.as_ref(),
@@ -88,9 +103,19 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// If a rule refuses a voice, a language, the price or the transcription; if a voice does not support an element of SSML, if
-    /// an option has the opt-out key, or if a notice or the number to call back is missing.
+    /// As [`Rules::check_words`], or if a rule refuses the price.
     pub fn check_content(&self, content: &Content) -> Result<(), ContentFault> {
+        self.check_words(content)?;
+        Ok(self.check_price(content)?)
+    }
+
+    /// Checks the content as [`Rules::check_content`] does, without the price: that of a template is not known.
+    ///
+    /// # Errors
+    ///
+    /// If a rule refuses a voice, a language or the transcription; if a voice does not support an element of SSML, if
+    /// an option has the opt-out key, or if a notice or the number to call back is missing.
+    pub fn check_words(&self, content: &Content) -> Result<(), ContentFault> {
         let (voice, language) = (content.voice, content.language);
         self.check_speech(voice, language)?;
         self.speech.check_parts(content.parts(), voice, language)?;
@@ -101,7 +126,7 @@ impl Rules {
         if content.is_transcribed {
             self.check_transcription(voice, language)?;
         }
-        Ok(self.check_price(content)?)
+        Ok(())
     }
 
     /// Checks the audio, and the numbers that transfers may dial, after [`Rules::check_content`]. `ends_at` is the time from which
@@ -113,13 +138,13 @@ impl Rules {
     pub fn check_audio_and_transfers(
         &self,
         content: &Content,
-        line: &Line,
+        called: Option<&Line>,
         callee: &Callee,
         ends_at: DateTime,
     ) -> Result<(), ContentFault> {
         no_faults(self.audio_faults(content, ends_at))?;
         let speech = (content.voice, content.language);
-        Ok(self.check_transfers(content.steps, line, callee, speech)?)
+        Ok(self.check_transfers(content.steps, called, callee, speech)?)
     }
 
     /// Returns the audio that the call may not play.

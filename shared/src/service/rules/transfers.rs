@@ -24,7 +24,7 @@ pub fn transfer_lines(steps: Option<&Steps>) -> Vec<Vec<PhoneNumber>> {
 
 impl Rules {
     /// Checks the numbers that a call's transfers may dial as if each was called: own number, validity, type, country, block
-    /// list. `callee` has the facts about the numbers of [`looked_up`]. The calling hours and the daily caps are for called
+    /// list. `callee` has the facts about the numbers of [`looked_up`]. `called` is `None` for a batch. The calling hours and the daily caps are for called
     /// people only.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl Rules {
     pub fn check_transfers(
         &self,
         steps: Option<&Steps>,
-        called: &Line,
+        called: Option<&Line>,
         callee: &Callee,
         (voice, language): (Option<&Voice>, Option<&Language>),
     ) -> Result<(), CallRefusal> {
@@ -43,7 +43,7 @@ impl Rules {
             let line = Line::of(&transfer.to);
             self.check_permanent(&line, callee)
                 .map_err(|refusal| refusal.at(field("to")))?;
-            if called.spellings().contains(&transfer.to) {
+            if called.is_some_and(|called| called.spellings().contains(&transfer.to)) {
                 let message = "must not be the called number";
                 let code = RefusalCode::OwnNumber;
                 return Err(CallRefusal::of_field(code, field("to"), message));
