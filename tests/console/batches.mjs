@@ -67,6 +67,39 @@ test("a batch is created, filled from a file, started, and runs to its end", sig
   assert.equal(await page.locator("tr[data-call]").count(), 1);
 }));
 
+test("a batch of questions is created, and each call gets its own words", signedIn(FEW, async (page) => {
+  const user = await newUser(FEW);
+  await page.getByRole("link", { name: "Batches" }).click();
+  await page.getByRole("button", { name: "New batch" }).click();
+  const form = page.getByRole("dialog");
+  await form.getByLabel("Name", { exact: true }).fill("Appointments");
+  await form.getByLabel("User").fill(user.email);
+  await form.getByLabel("Each call", { exact: true }).selectOption("steps");
+  const step = (number) => form.getByRole("group", { name: new RegExp(`^${number}\\. `) });
+  await step(1).getByLabel("Say", { exact: true }).fill("Hello {{ first_name }");
+  await step(2).getByLabel("Ask", { exact: true }).first().fill("Press 1, {{ first_name | title }}.");
+  await step(2).getByLabel("Name of the question").fill("confirm");
+  await step(2).getByLabel("Outcome").first().fill("confirmed");
+  await form.getByText("Voice, language, answering machines").click();
+  await form.getByLabel("If an answering machine answers").selectOption("leave_message");
+  await form.getByLabel("Message for the machine", { exact: true }).fill("Call us, {{ first_name }}.");
+  await form.getByLabel("Erase the words after the call").check();
+  await form.getByRole("button", { name: "Create batch" }).click();
+  await step(1).locator("[aria-invalid]").waitFor();
+  await step(1).getByLabel("Say", { exact: true }).fill("Hello {{ first_name }}.");
+  await form.getByRole("button", { name: "Create batch" }).click();
+  await page.getByRole("heading", { name: "Appointments" }).waitFor();
+  await page.getByText("Press 1, {{ first_name | title }}.").waitFor();
+  await page.getByText("Call us, {{ first_name }}.").waitFor();
+  assert.ok(await page.getByRole("heading", { name: "Script" }).isHidden());
+  await addRecipients(page, table([`${ANSWERS},a,ada`]));
+  await page.locator("tr[data-call]").filter({ hasText: "Hello ada." }).waitFor();
+  const id = page.url().split("/").at(-1);
+  const { calls } = await callApi(FEW, "GET", `/calls?batch_id=${id}`);
+  assert.equal(calls[0].steps[1].ask[0].text, "Press 1, Ada.");
+  assert.ok(calls[0].sensitive);
+}));
+
 test("faults of a table are shown by line, and the rest of a long table is kept", signedIn(FEW, async (page) => {
   const batch = await newBatch(FEW, await newUser(FEW));
   await open(page, `/batches/${batch.batch_id}`);

@@ -132,6 +132,28 @@ test("a transfer connects the person with another number", signedIn(FEW, async (
   assert.equal(await fact(page, "Result"), "Transferred");
 }));
 
+test("the builder has audio, a key that blocks the number, and transcripts", signedIn(FEW, async (page) => {
+  const dialog = await fillSteps(page, await newUser(FEW));
+  await step(dialog, 1).getByLabel("Say", { exact: true }).fill("Hello.");
+  await step(dialog, 1).getByText("Language, voice, spelling, repetition, audio").click();
+  await step(dialog, 1).getByLabel("Audio instead of the words").fill("http://media.example.com/hello.wav");
+  const ask = step(dialog, 2);
+  await ask.getByLabel("Ask", { exact: true }).first().fill("Press 1 for no further calls.");
+  await ask.getByLabel("Block the number, and end the call").check();
+  assert.ok(await dialog.getByLabel("Transcribe the recording").isHidden());
+  await dialog.getByLabel("Record the call").check();
+  await dialog.getByLabel("Transcribe the recording").check();
+  const [request] = await Promise.all([
+    page.waitForRequest((sent) => sent.url().endsWith("/calls/outbound")),
+    dialog.getByRole("button", { name: "Place call" }).click(),
+  ]);
+  const body = request.postDataJSON();
+  assert.equal(body.transcribe, true);
+  assert.equal(body.steps[0].say.audio_url, "http://media.example.com/hello.wav");
+  assert.equal(body.steps[1].options[1].block, true);
+  await step(dialog, 1).locator('input[type="url"][aria-invalid]').waitFor();
+}));
+
 test("a message is left on an answering machine", signedIn(FEW, async (page) => {
   const dialog = await fillCall(page, await newUser(FEW), "Hello! This is the dentist.");
   await dialog.getByLabel("Number").fill(MACHINE);

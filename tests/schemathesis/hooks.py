@@ -49,7 +49,7 @@ TIMES = {"must be earlier than to", "must be at most 31 days before to"}
 NOT_VALID = ("must be a valid number", "must be written ")
 # Times depend on each other and on the clock, delays on their sum. To a schema, 3.0 is a whole number. A script is a template, and
 # recipients are a CSV table. A call has either a script or steps; a step has exactly one action, and a `goto` leads forward. A transcript
-# needs a recording and a service, and a part of speech has exactly one kind of words.
+# needs a recording and a service, a sensitive call has none, and a part of speech has exactly one kind of words.
 BEYOND_SCHEMA = (
     "expires_at",
     "max_wait_seconds",
@@ -57,6 +57,7 @@ BEYOND_SCHEMA = (
     "retry.",
     "scheduled_at",
     "script",
+    "sensitive",
     "steps",
     "transcribe",
     "voicemail",

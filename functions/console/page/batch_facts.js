@@ -20,6 +20,7 @@ export function batchFacts(batch) {
     ["Recording", batch.recording_enabled ? "on" : "off"],
     ["Transcripts", batch.transcribe ? "on" : "off"],
     ...machineRows(batch),
+    ["Sensitive", batch.sensitive && "words are erased after each call"],
     ["Voice", batch.voice],
     ["Language", batch.language],
     ["Created", time(batch.created_at)],

@@ -107,6 +107,7 @@ export function facts(call, recording) {
     ["Answered by", call.answered_by && (ANSWERED_BY[call.answered_by] ?? call.answered_by)],
     ["Recording", recording],
     ...machineRows(call),
+    ["Sensitive", call.sensitive && (call.words_erased_at ? h("span", {}, "words erased ", time(call.words_erased_at)) : "words are erased after the end")],
     ["Voice", call.voice],
     ["Language", call.language],
     ["Phone network", sip && sip !== 200 && `${SIP[sip] ?? "SIP response"} (${sip})`],

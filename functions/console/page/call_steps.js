@@ -88,9 +88,10 @@ function stepView(step, places, legs) {
 
 /** The answer in words: what the key stands for, or why it counts for nothing. */
 function answerWords(answer, step) {
-  const then = step?.options?.[answer.option];
+  if (!step) return "";
+  const then = step.options?.[answer.option];
   if (then) return then.outcome ? resultWord(then.outcome) : "";
-  return step?.max_digits ? "" : "not one of the keys";
+  return step.max_digits ? "" : "not one of the keys";
 }
 
 function answerView(answer, step) {
@@ -123,14 +124,17 @@ export function stepsView() {
       const left = isErased(call) ? null : call.voicemail?.message;
       message.hidden = !left;
       if (left) words.replaceChildren(promptView(left));
-      answers.hidden = !isShown;
+      // The steps of a sensitive call are erased before its answers.
+      const isAnswered = Boolean(call.answers?.length) && !isErased(call);
+      answers.hidden = !isShown && !isAnswered;
       steps.hidden = !isShown;
       const latest = JSON.stringify([call.steps, call.answers, call.result, call.transfers]);
-      if (!isShown || latest === known) return;
+      if (answers.hidden || latest === known) return;
       known = latest;
-      const places = new Map(call.steps.map((step, at) => [step.id, at + 1]));
-      list.replaceChildren(...call.steps.map((step) => h("li", {}, stepView(step, places, call.transfers ?? []))));
-      const byId = new Map(call.steps.map((step) => [step.id, step]));
+      const all = call.steps ?? [];
+      const places = new Map(all.map((step, at) => [step.id, at + 1]));
+      list.replaceChildren(...all.map((step) => h("li", {}, stepView(step, places, call.transfers ?? []))));
+      const byId = new Map(all.map((step) => [step.id, step]));
       given.replaceChildren(...(call.answers ?? []).map((answer) => answerView(answer, byId.get(answer.step))));
       given.hidden = !call.answers?.length;
       none.hidden = !given.hidden;

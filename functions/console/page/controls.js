@@ -36,20 +36,29 @@ export function addGiven(body, values) {
  */
 export function speechFields(machine) {
   const recorded = field({ name: "recording_enabled", label: "Record the call", control: h("input", { type: "checkbox" }) });
+  const transcribed = field({ name: "transcribe", label: "Transcribe the recording", control: h("input", { type: "checkbox" }) });
+  const showTranscribed = () => {
+    transcribed.element.hidden = !recorded.control.checked;
+    if (!recorded.control.checked) transcribed.control.checked = false;
+  };
+  recorded.control.addEventListener("change", showTranscribed);
+  showTranscribed();
+  const sensitive = field({ name: "sensitive", label: "Erase the words after the call", control: h("input", { type: "checkbox" }) });
   const voice = field({ name: "voice", label: "Voice", control: text({ placeholder: "default" }), optional: true });
   const language = field({ name: "language", label: "Language", control: text({ placeholder: "default" }), optional: true });
   return {
-    fields: [recorded, voice, language, machine],
-    recorded: recorded.element,
+    fields: [recorded, transcribed, sensitive, voice, language, machine],
+    recorded: h("div", { class: "group" }, recorded.element, transcribed.element),
     more: section(
       "Voice, language, answering machines",
       h("div", { class: "pair" }, voice.element, language.element),
       machine.element,
+      sensitive.element,
     ),
     read: () =>
       addGiven(
         { recording_enabled: recorded.control.checked },
-        { voice: voice.control.value.trim(), language: language.control.value.trim(), ...machine.read() },
+        { transcribe: transcribed.control.checked || null, sensitive: sensitive.control.checked || null, voice: voice.control.value.trim(), language: language.control.value.trim(), ...machine.read() },
       ),
   };
 }

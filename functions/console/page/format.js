@@ -136,6 +136,7 @@ export function talked(call) {
 
 /** The words of a call or a batch: its script, or those of its steps. */
 export function spoken(call) {
+  if (call.words_erased_at) return "erased";
   if (call.script !== null) return call.script;
   const words = (prompt) => (prompt ?? []).map((part) => part.text ?? part.ssml ?? part.spell).join(" ");
   const steps = (call.steps ?? []).map((step) => words(step.say ?? step.ask));

@@ -14,7 +14,7 @@ function optionFields(first, remove, changed) {
   const key = field({ name: "", label: "Key", control: choice(KEYS.map((key) => [key, key])) });
   key.control.value = first;
   key.control.addEventListener("change", changed);
-  const then = thenFields("the key");
+  const then = thenFields("the key", { ofKey: true });
   const drop = h("button", { class: "button quiet icon-only", type: "button", "aria-label": "Remove this key", title: "Remove" }, icon("close"));
   drop.addEventListener("click", remove);
   const element = h("fieldset", { class: "option" }, h("legend", { class: "unseen" }, "A key"), h("div", { class: "option-key" }, key.element, drop), then.element);
@@ -22,7 +22,7 @@ function optionFields(first, remove, changed) {
 }
 
 export function askFields(id) {
-  const words = wordsFields("Ask");
+  const words = wordsFields("Ask", { audio: true });
   const name = field({
     name: "",
     label: "Name of the question",

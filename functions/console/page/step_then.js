@@ -7,9 +7,9 @@ import { wordsFields } from "./step_words.js";
 
 /**
  * Creates the fields. `targets(list)` offers the steps that may follow: pairs of a step and its title. `read(idOf)` returns
- * the continuation for a body.
+ * the continuation for a body. Only what follows a key may block the number.
  */
-export function thenFields(what) {
+export function thenFields(what, { ofKey = false } = {}) {
   const outcome = field({
     name: "",
     label: "Outcome",
@@ -18,10 +18,11 @@ export function thenFields(what) {
   });
   const next = choice([["", "the next step"], ["end", "the end of the call"]]);
   const goto_ = field({ name: "", label: "Continue with", control: next });
-  const words = wordsFields(`Say after ${what}`, { optional: true });
+  const words = wordsFields(`Say after ${what}`, { optional: true, audio: true });
+  const block = field({ name: "", label: "Block the number, and end the call", control: h("input", { type: "checkbox" }) });
   let steps = new Map();
   return {
-    element: h("div", { class: "then" }, h("div", { class: "pair" }, outcome.element, goto_.element), words.element),
+    element: h("div", { class: "then" }, h("div", { class: "pair" }, outcome.element, goto_.element), words.element, ofKey && block.element),
     outcome: outcome.control,
     targets(list) {
       const chosen = next.selectedOptions[0]?.target;
@@ -35,7 +36,7 @@ export function thenFields(what) {
       );
       next.lastElementChild.target = "end";
     },
-    named: (path) => [[`${path}.outcome`, outcome], [`${path}.goto`, goto_], ...words.named(`${path}.say`), [path, outcome]],
+    named: (path) => [[`${path}.outcome`, outcome], [`${path}.goto`, goto_], ...words.named(`${path}.say`), [`${path}.block`, ofKey ? block : outcome], [path, outcome]],
     /** The step that follows, or undefined. */
     target: () => steps.get(next.value)?.step,
     read(idOf) {
@@ -44,6 +45,7 @@ export function thenFields(what) {
         outcome: outcome.control.value.trim(),
         goto: target ? idOf(target) : next.value,
         say: words.read(),
+        block: block.control.checked || null,
       });
     },
   };

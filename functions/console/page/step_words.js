@@ -6,8 +6,8 @@ import { field } from "./forms.js";
 
 const MOST_PARTS = 8;
 
-/** The fields of one part. */
-function partFields(label, remove) {
+/** The fields of one part. Only with `audio` it may have a recording that is played instead of the words. */
+function partFields(label, audio, remove) {
   const words = field({ name: "", label, control: area(2) });
   const kind = field({
     name: "",
@@ -29,8 +29,15 @@ function partFields(label, remove) {
       ["3", "three times"],
     ]),
   });
+  const url = field({
+    name: "",
+    label: "Audio instead of the words",
+    control: text({ type: "url", inputmode: "url", placeholder: "address of a WAV or MP3 file" }),
+    hint: "The words are spoken if it can't be played.",
+    optional: true,
+  });
   const triple = h("div", { class: "triple" }, language.element, voice.element, kind.element, repeat.element);
-  const more = section("Language, voice, spelling, repetition", triple);
+  const more = section(audio ? "Language, voice, spelling, repetition, audio" : "Language, voice, spelling, repetition", triple, audio && url.element);
   const drop = h("button", { class: "button quiet icon-only", type: "button", "aria-label": `Remove: ${label}`, title: "Remove" }, icon("close"));
   drop.addEventListener("click", remove);
   return {
@@ -42,17 +49,19 @@ function partFields(label, remove) {
       [`${path}.language`, language],
       [`${path}.voice`, voice],
       [`${path}.repeat`, repeat],
+      [`${path}.audio_url`, audio ? url : words],
       [`${path}.text`, words],
       [`${path}.ssml`, words],
       [`${path}.spell`, words],
       [path, words],
     ],
-    isPlain: () => kind.control.value === "text" && !language.control.value.trim() && !voice.control.value.trim() && repeat.control.value === "1",
+    isPlain: () => kind.control.value === "text" && !language.control.value.trim() && !voice.control.value.trim() && repeat.control.value === "1" && !url.control.value.trim(),
     read() {
       const value = words.control.value;
       const part = { [kind.control.value]: kind.control.value === "spell" ? value.replaceAll(/\s/g, "") : value };
       if (language.control.value.trim()) part.language = language.control.value.trim();
       if (voice.control.value.trim()) part.voice = voice.control.value.trim();
+      if (url.control.value.trim()) part.audio_url = url.control.value.trim();
       if (repeat.control.value !== "1") part.repeat = Number(repeat.control.value);
       return part;
     },
@@ -63,9 +72,9 @@ function partFields(label, remove) {
 
 /**
  * Creates the fields for what is said. `read()` returns it for a body, `named(path)` the fields by the path of their errors.
- * With `optional`, no words are no value.
+ * With `optional`, no words are no value. With `audio`, the parts may have audio.
  */
-export function wordsFields(label, { optional = false } = {}) {
+export function wordsFields(label, { optional = false, audio = false } = {}) {
   const list = h("div", { class: "parts-list" });
   const add = h("button", { class: "button quiet", type: "button" }, icon("plus"), "Add words in another language");
   const element = h("div", { class: "words-fields" }, list, add);
@@ -75,7 +84,7 @@ export function wordsFields(label, { optional = false } = {}) {
     add.hidden = parts.length >= MOST_PARTS;
   };
   const append = () => {
-    const part = partFields(parts.length === 0 ? label : `${label}, then`, () => {
+    const part = partFields(parts.length === 0 ? label : `${label}, then`, audio, () => {
       const at = parts.indexOf(part);
       parts.splice(at, 1);
       part.element.remove();

@@ -11,7 +11,7 @@ const KINDS = { say: "Say", ask: "Ask", transfer: "Transfer", hang_up: "Hang up"
 const IDS = { ask: "question", transfer: "transfer" };
 
 function sayFields() {
-  const words = wordsFields("Say");
+  const words = wordsFields("Say", { audio: true });
   return {
     element: words.element,
     focus: words.focus,

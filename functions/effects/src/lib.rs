@@ -1,10 +1,11 @@
-//! Applies what follows a change of a call, such as its next attempt.
+//! Applies what follows a change of a call, such as its next attempt. Erases the words of sensitive calls.
 
 mod app;
 mod call;
 mod messages;
 mod sweep;
 mod trigger;
+mod words;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub async fn effects(
         Trigger::Messages(event) => Ok(messages::apply(app, event, until).await),
         Trigger::Sweep => {
             sweep::sweep(app, until).await?;
+            words::erase(app, until).await?;
             Ok(SqsBatchResponse::default())
         }
     }

@@ -23,6 +23,10 @@ pub(crate) fn call_to_play(
     match found {
         VoiceLookup::Call(call, sid_error) => {
             tracing::Span::current().record("call_id", field::display(call.call_id));
+            if call.is_wordless() {
+                tracing::error!(call_sid = %sid, "voice request after the words were erased, apologized");
+                return Err(app.apology(&speech_of(app, &call)));
+            }
             if let Some(error) = sid_error {
                 tracing::warn!(%error, call_sid = %sid, "CallSid not stored");
             }

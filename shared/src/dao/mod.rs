@@ -43,6 +43,7 @@ mod updates;
 mod users;
 mod verdict;
 mod voice;
+mod words;
 
 pub use batches::{
     ADDING, Adding, BatchChange, BatchCounts, OpenBatches, RecipientResult, Reservation,
@@ -72,6 +73,7 @@ pub use stored::ERASED_AT;
 pub use users::UserDeletion;
 pub use verdict::VerdictOutcome;
 pub use voice::VoiceLookup;
+pub use words::{EndedWords, EndedWordsPage};
 
 use stored::{
     BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, RECORDINGS, TRANSCRIPTS, USERS, insert_once,

@@ -124,6 +124,15 @@ fn stages(sid: &CallSid, event: &StepEvent) -> Result<Vec<Document>, DaoError> {
             (field, if_else(applies(), value, stored))
         })
         .collect();
+    let has_keys = matches!(
+        event,
+        StepEvent::Answered { .. } | StepEvent::OptedOut(Some(_))
+    );
+    if has_keys {
+        // Keys that come after the words of a sensitive call were erased are erased too.
+        let reopens = bson!({ "$and": [applies(), { "$eq": ["$sensitive", true] }] });
+        changes.insert("words_open", if_else(reopens, true, "$words_open"));
+    }
     changes.extend(match event {
         StepEvent::OptedOut(_) => note_opt_out(applies()),
         _ => note_late_news(applies()),

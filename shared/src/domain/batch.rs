@@ -90,6 +90,9 @@ pub struct Batch {
     /// True if the recordings are transcribed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub transcribe: bool,
+    /// True if the words of each call are erased after its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
     /// The retries of every call, if the client wants any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,

@@ -8,7 +8,7 @@ use super::{
     BatchName, CallTemplate, InvalidValue, Language, MachineDetection, Metadata, Pace, Priority,
     Recipient, RequestedTime, RetryRequest, ScriptTemplate, Steps, Voice, Voicemail,
     fields::Fields,
-    request::{ContentFields, RecordingEnabled, Transcribe},
+    request::{ContentFields, RecordingEnabled, Sensitive, Transcribe},
     steps::StepBody,
     voicemail::VoicemailBody,
 };
@@ -49,6 +49,11 @@ pub struct BatchCreate {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(value_type = Transcribe, required = false)]
     pub transcribe: bool,
+    /// Whether to erase the words, and the digits that people press, after each call's end. It can't be combined with
+    /// `recording_enabled`. Default: `false`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(value_type = Sensitive, required = false)]
+    pub sensitive: bool,
     /// Voice, which must be allowed. Default: a voice that speaks the language.
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "Polly.Joanna-Neural")]
     pub voice: Option<Voice>,
@@ -121,6 +126,7 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for BatchCrea
             steps: content.steps,
             recording_enabled: content.recording_enabled,
             transcribe: content.transcribe,
+            sensitive: content.sensitive,
             voice: content.voice,
             language: content.language,
             machine_detection: content.machine_detection,

@@ -4,6 +4,7 @@ mod derived;
 mod machines;
 mod new;
 mod result;
+mod sensitive;
 
 use std::fmt;
 
@@ -107,6 +108,15 @@ pub struct Call {
     /// True if the recording is transcribed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub transcribe: bool,
+    /// True if the words and the keys are erased after the call's end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
+    /// True while a sensitive call has its words, or keys that came late.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub words_open: bool,
+    /// Time at which the words were erased, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words_erased_at: Option<DateTime>,
     /// URL of the first completed recording at Twilio.
     #[serde(default)]
     pub recording_url: Option<String>,

@@ -127,6 +127,11 @@ pub struct OutboundCallRequest {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(value_type = Transcribe, required = false)]
     pub transcribe: bool,
+    /// Whether to erase the words, and the digits that the person presses, after the call's end. It can't be combined with
+    /// `recording_enabled`. Default: `false`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(value_type = Sensitive, required = false)]
+    pub sensitive: bool,
     /// Voice, which must be allowed. Default: a voice that speaks the language.
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "Polly.Joanna-Neural")]
     pub voice: Option<Voice>,
@@ -242,6 +247,12 @@ pub(super) struct RecordingEnabled(bool);
 #[schema(default = false, example = true)]
 #[expect(dead_code, reason = "only a schema, never a value")]
 pub(super) struct Transcribe(bool);
+
+/// Whether the words of a call are erased after its end.
+#[derive(ToSchema)]
+#[schema(default = false, example = false)]
+#[expect(dead_code, reason = "only a schema, never a value")]
+pub(super) struct Sensitive(bool);
 
 /// The fault of `transcribe` without a recording.
 pub(crate) const NEEDS_RECORDING: &str = "needs recording_enabled: true";

@@ -42,6 +42,7 @@ pub async fn call_everything(dao: &Dao) {
     of_open_calls(dao, &calls[1]).await;
     of_blocked_numbers(dao, ada).await;
     of_effects(dao, &calls[2]).await;
+    of_words(dao, ada).await;
     of_queue(dao, ada).await;
     of_batches(dao, ada).await;
     let span = TimeRange::new(DateTime::from_millis(0), DateTime::from_millis(1)).unwrap();
@@ -55,6 +56,24 @@ pub async fn call_everything(dao: &Dao) {
     of_admission(dao, call).await;
     dao.delete_user(ada.user_id()).await.unwrap();
     dao.delete_user(users[1].user_id()).await.unwrap();
+}
+
+async fn of_words(dao: &Dao, ada: &User) {
+    let call = Call {
+        sensitive: true,
+        words_open: true,
+        status: CallStatus::Completed,
+        status_rank: CallStatus::ENDED_RANK,
+        ..call_of(ada.user_id())
+    };
+    dao.create_call(&call).await.unwrap();
+    let later = DateTime::now().saturating_add_duration(Duration::from_mins(1));
+    let first = Some(ObjectId::from_bytes([0; 12]));
+    let page = dao.list_ended_words(later, first, 9).await.unwrap();
+    assert!(dao.erase_words(&page.calls[0]).await.unwrap());
+    assert!(!dao.erase_words(&page.calls[0]).await.unwrap());
+    let page = dao.list_ended_words(later, None, 9).await.unwrap();
+    assert!(page.calls.is_empty());
 }
 
 async fn of_admission(dao: &Dao, call: &Call) {

@@ -24,6 +24,7 @@ fn batch(user: &User) -> Batch {
         steps: None,
         voicemail: None,
         transcribe: false,
+        sensitive: false,
         voice: None,
         language: None,
         machine_detection: None,

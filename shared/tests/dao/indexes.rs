@@ -103,6 +103,7 @@ async fn indexes_of_the_earlier_service_are_replaced_or_kept() {
                 "open_ends",
                 "open_recordings",
                 "open_transcripts",
+                "open_words",
                 "result_created_at",
                 "status_created_at",
                 "to_number_created_at",

@@ -78,6 +78,7 @@ fn confirmed() -> StepEvent {
             nth: 1,
             digits: "1".to_owned(),
             option: Some("1".to_owned()),
+            is_accepted: false,
             at: second(4),
         },
         ends_ask: false,

@@ -34,6 +34,7 @@ fn answered(step: &str, nth: u32, digits: &str, at: i64, ends_ask: bool) -> Step
         nth,
         digits: digits.to_owned(),
         option: (step == "b").then(|| digits.to_owned()),
+        is_accepted: false,
         at: DateTime::from_millis(at),
     };
     StepEvent::Answered { answer, ends_ask }

@@ -66,6 +66,7 @@ async fn call_that_must_go_on_is_not_taken_over() {
             nth: 1,
             digits: "1".to_owned(),
             option: None,
+            is_accepted: false,
             at: DateTime::now(),
         });
     }

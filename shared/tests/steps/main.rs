@@ -4,6 +4,7 @@
 
 mod faults;
 mod flow;
+mod heaviest;
 mod plain_text;
 mod result;
 mod schema;

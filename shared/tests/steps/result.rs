@@ -4,6 +4,7 @@ use bson::DateTime;
 use outdial::domain::{
     Answer, Call, CallStatus, Delivery, LegStatus, TransferLeg, Voicemail, VoicemailAction,
 };
+use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 
 use crate::support::steps;
@@ -24,6 +25,7 @@ fn answer(step: &str, nth: u32, digits: &str) -> Answer {
         nth,
         digits: digits.to_owned(),
         option: None,
+        is_accepted: false,
         at: DateTime::now(),
     }
 }
@@ -161,4 +163,38 @@ fn time_limit_has_room_for_the_longest_connection() {
     let call = call(json!([transfer("a", 90), transfer("b", 3600)]));
     assert_eq!(call.time_limit(600), 4_200);
     assert_eq!(call.time_limit(14_000), 14_400);
+}
+
+proptest! {
+    #[test]
+    fn erasing_words_and_keys_leaves_the_result(
+        pressed in vec((prop::sample::select(&["a", "b", "c"][..]), 1..=3_u32, "[0-9*]{1,4}"), 0..6),
+        late in vec((prop::sample::select(&["a", "b", "c"][..]), 1..=3_u32, "[0-9*]{1,4}"), 0..3),
+        unanswered in vec(prop::sample::select(&["a", "b", "c"][..]), 0..3),
+        steps_ended: bool,
+        opted_out: bool,
+    ) {
+        let mut call = call(json!([
+            { "id": "a", "ask": "A?", "max_digits": 3, "no_input": { "outcome": "silent_a" } },
+            { "id": "b", "ask": "B?", "options": { "1": { "outcome": "one", "say": "One." }, "2": { "goto": "end" } } },
+            { "id": "c", "ask": "C?", "max_digits": 1, "no_input": { "say": "Bye." } },
+        ]));
+        let given = |call: &Call, (step, nth, digits): (&str, u32, String)| {
+            let (_, ask) = call.steps.as_ref().unwrap().ask(step).unwrap();
+            let option = ask.option(&digits).map(|_| digits.clone());
+            Answer { option, ..answer(step, nth, &digits) }
+        };
+        call.answers = pressed.into_iter().map(|it| given(&call, it)).collect();
+        call.unanswered = unanswered.into_iter().map(|id| id.parse().unwrap()).collect();
+        (call.steps_ended, call.opted_out) = (steps_ended, opted_out);
+        let mut erased = call.without_words(call.created_at);
+        prop_assert_eq!(erased.result(), call.result());
+        let late: Vec<_> = late.into_iter().map(|it| given(&call, it)).collect();
+        call.answers.extend(late.clone());
+        erased.answers.extend(late);
+        prop_assert_eq!(erased.result(), call.result(), "after late keys");
+        let again = erased.without_words(call.created_at);
+        prop_assert_eq!(again.result(), call.result(), "erased twice");
+        prop_assert!(again.answers.iter().all(|it| it.digits.is_empty() || it.option.is_some()));
+    }
 }

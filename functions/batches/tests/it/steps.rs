@@ -98,7 +98,7 @@ async fn csv_has_the_variables_of_steps() {
 
 #[tokio::test]
 async fn template_is_checked_as_the_words_of_a_call() {
-    let notices = r#"{"en-US": {"identity": "Dr. Gray.", "opt_out": "Press 9 to opt out.", "callback": "Call {number}."}}"#;
+    let notices = r#"{"en-US": {"identity": "Dr. Gray.", "opt_out": "Press 9 to opt out.", "callback": "Call {number}.", "recording": "Recorded."}}"#;
     let stage = |stage: testkit::Stage| {
         let stage = stage.set("OPT_OUT_KEY", "9").set("NOTICES", notices);
         stage.set("CALLBACK_NUMBER", "+12125550100")

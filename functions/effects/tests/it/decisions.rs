@@ -177,6 +177,7 @@ fn result_decides_whether_an_answered_call_is_tried_again() {
         nth: 1,
         digits: "1".to_owned(),
         option: Some("1".to_owned()),
+        is_accepted: false,
         at: second(15),
     });
     assert_never(&answered, NoAttempt::Answered);
@@ -217,6 +218,7 @@ fn waiting_attempt_after_silence_stays_until_an_answer_is_known() {
         nth: 1,
         digits: "1".to_owned(),
         option: Some("1".to_owned()),
+        is_accepted: false,
         at: second(15),
     });
     assert_never(&answered, NoAttempt::Answered);

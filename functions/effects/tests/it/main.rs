@@ -10,3 +10,4 @@ mod opt_out;
 mod result;
 mod support;
 mod sweep;
+mod words;

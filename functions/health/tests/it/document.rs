@@ -244,7 +244,10 @@ async fn field_with_a_default_is_optional_and_nullable_field_is_required() {
     }
     let with_defaults = [
         "BatchCreate.recording_enabled",
+        "BatchCreate.sensitive",
+        "BatchCreate.transcribe",
         "OutboundCallRequest.recording_enabled",
+        "OutboundCallRequest.sensitive",
         "OutboundCallRequest.transcribe",
     ];
     assert_eq!(defaults, with_defaults);
@@ -292,6 +295,7 @@ async fn every_field_is_described_and_bodies_have_no_others() {
                 "steps",
                 "twilio_code",
                 "twilio_message",
+                "words_erased_at",
             ];
             let is_shown_without = without.contains(&field.as_str());
             assert!(

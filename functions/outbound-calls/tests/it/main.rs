@@ -27,6 +27,7 @@ mod recordings;
 mod results;
 mod rotation;
 mod schedule;
+mod sensitive;
 mod series;
 mod stats;
 mod steps;

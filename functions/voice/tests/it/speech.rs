@@ -202,3 +202,15 @@ async fn apology_is_spoken_in_the_language_of_the_url() {
         assert_eq!(spoken, expected, "{lang}");
     }
 }
+
+#[tokio::test]
+async fn call_whose_words_are_erased_is_answered_with_the_apology() {
+    let stage = Stage::new().await;
+    let call = stage
+        .call(|call| {
+            call.sensitive = true;
+            call.words_erased_at = Some(mongodb::bson::DateTime::now());
+        })
+        .await;
+    assert_eq!(twiml_of(&stage, &call).await, say(APOLOGY));
+}

@@ -9,7 +9,7 @@ use super::{
 use crate::dao::{
     BATCHES, BLOCKED_NUMBERS, CALLS, COUNTERS, RECORDINGS, ReconcileKind, TRANSCRIPTS, USERS,
     batches::{at_work, of_any_batch},
-    dial_queue, effects,
+    dial_queue, effects, words,
 };
 
 const USERS_OF_NUMBER: Index = index(
@@ -173,6 +173,12 @@ pub(super) const INDEXES: &[Index] = &[
         "open_effects",
         &[("effects_open", 1), ("_id", 1)],
         Kind::Partial(effects::pending),
+    ),
+    index(
+        CALLS,
+        "open_words",
+        &[("words_open", 1), ("_id", 1)],
+        Kind::Partial(words::ended),
     ),
     index(
         CALLS,

@@ -9,10 +9,11 @@ impl Call {
     /// Maximum number of events in a timeline. `events_dropped` counts the others.
     pub const EVENTS_MAX: usize = 64;
 
-    /// The client's script. `None`: the call has steps.
+    /// The client's script. `None`: the call has steps, or its words are erased.
     #[must_use]
     pub fn own_script(&self) -> Option<&Script> {
-        self.script.as_ref().filter(|_| self.steps.is_none())
+        let has_own = self.steps.is_none() && !self.is_wordless();
+        self.script.as_ref().filter(|_| has_own)
     }
 
     /// Returns the script to store with these, of which a call has one.

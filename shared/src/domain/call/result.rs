@@ -80,7 +80,8 @@ impl Call {
             return None;
         };
         let is_accepted = |answer: &&Answer| {
-            step.id.as_ref() == Some(&answer.step) && ask.accepts(&answer.digits)
+            step.id.as_ref() == Some(&answer.step)
+                && (answer.is_accepted || ask.accepts(&answer.digits))
         };
         self.answers.iter().find(is_accepted)
     }

@@ -3,7 +3,7 @@
 use deserr::{DeserializeError, Deserr, IntoValue, MergeWithError};
 
 use super::{MachineDetection, NEEDS_RECORDING};
-use crate::domain::{InvalidValue, Language, Steps, Voice, Voicemail, fields::Fields};
+use crate::domain::{Call, InvalidValue, Language, Steps, Voice, Voicemail, fields::Fields};
 
 /// The content of a call, as a request has it. `S` is the script.
 pub(in crate::domain) struct ContentFields<S> {
@@ -11,6 +11,7 @@ pub(in crate::domain) struct ContentFields<S> {
     pub(in crate::domain) steps: Option<Steps>,
     pub(in crate::domain) recording_enabled: bool,
     pub(in crate::domain) transcribe: bool,
+    pub(in crate::domain) sensitive: bool,
     pub(in crate::domain) voice: Option<Voice>,
     pub(in crate::domain) language: Option<Language>,
     pub(in crate::domain) machine_detection: Option<MachineDetection>,
@@ -36,6 +37,10 @@ impl<S> ContentFields<S> {
         if transcribe && (recording == Some(false) || !is_present) {
             fields.refuse("transcribe", NEEDS_RECORDING);
         }
+        let sensitive = fields.optional("sensitive").unwrap_or_default();
+        if sensitive && recording == Some(true) {
+            fields.refuse("sensitive", Call::NOT_RECORDED);
+        }
         let (voice, language) = (fields.optional("voice"), fields.optional("language"));
         let detection = fields.optional::<Option<_>>("machine_detection");
         let voicemail = fields.optional::<Option<Voicemail>>("voicemail").flatten();
@@ -47,6 +52,7 @@ impl<S> ContentFields<S> {
             steps,
             recording_enabled: recording.unwrap_or_default(),
             transcribe,
+            sensitive,
             voice: voice.flatten(),
             language: language.flatten(),
             machine_detection: detection.flatten(),

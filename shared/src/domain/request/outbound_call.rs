@@ -29,6 +29,7 @@ impl<E: DeserializeError + MergeWithError<InvalidValue>> Deserr<E> for OutboundC
             steps: content.steps,
             recording_enabled: content.recording_enabled,
             transcribe: content.transcribe,
+            sensitive: content.sensitive,
             voice: content.voice,
             language: content.language,
             machine_detection: content.machine_detection,

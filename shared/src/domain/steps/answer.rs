@@ -20,6 +20,9 @@ pub struct Answer {
     /// The option that the keys choose. `None`: the ask has no options, or no such one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub option: Option<String>,
+    /// True if the keys were an answer and are erased: the call is sensitive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_accepted: bool,
     /// Time at which Twilio reported them, UTC.
     pub at: DateTime,
 }

@@ -134,6 +134,12 @@ impl Steps {
         prompts.flat_map(Prompt::parts_mut)
     }
 
+    /// Replaces all words by silence. What follows an answer stays.
+    pub(super) fn erase_words(&mut self) {
+        let prompts = self.0.iter_mut().flat_map(Step::prompts_mut);
+        prompts.for_each(Prompt::erase_words);
+    }
+
     /// The fault of steps that say too much.
     pub(super) fn length_fault(&self) -> Option<String> {
         rules::length_fault(self.iter())

@@ -84,6 +84,11 @@ impl Prompt {
         self.0.iter_mut()
     }
 
+    /// Replaces the words by silence.
+    pub(in crate::domain) fn erase_words(&mut self) {
+        *self = Self::of_text(Script::silent());
+    }
+
     /// The prompt that says only this text.
     #[must_use]
     pub fn of_text(text: Script) -> Self {

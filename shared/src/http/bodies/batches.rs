@@ -44,7 +44,7 @@ pub struct BatchBody {
     /// Answering machine detection from the request, or null.
     pub machine_detection: Option<MachineDetection>,
     /// Treatment of answering machines from the request, or null.
-    #[schema(value_type = Option<VoicemailBody>)]
+    #[schema(value_type = Option<VoicemailBody>, example = json!(null))]
     pub voicemail: Option<Voicemail>,
     /// The client's own key-value pairs of every call.
     #[schema(example = json!({"campaign": "december"}))]
@@ -55,6 +55,9 @@ pub struct BatchBody {
     /// Whether the recordings are transcribed.
     #[schema(example = false)]
     pub transcribe: bool,
+    /// Whether the words of each call are erased after its end.
+    #[schema(example = false)]
+    pub sensitive: bool,
     /// When a call is tried again, or null.
     pub retry: Option<RetryBody>,
     /// Urgency of the calls.
@@ -102,6 +105,7 @@ impl From<Batch> for BatchBody {
             metadata: batch.metadata.into_entries(),
             recording_enabled: batch.recording_enabled,
             transcribe: batch.transcribe,
+            sensitive: batch.sensitive,
             retry: batch.retry.map(RetryBody::from),
             priority: batch.priority.as_str(),
             scheduled_at: batch.scheduled_at.map(rfc3339),

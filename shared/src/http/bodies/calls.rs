@@ -12,6 +12,7 @@ use crate::domain::{
 };
 
 /// An outbound call.
+#[expect(clippy::struct_excessive_bools, reason = "the fields of a response")]
 #[derive(Serialize, ToSchema)]
 #[schema(as = Call)]
 pub struct CallBody {
@@ -63,6 +64,13 @@ pub struct CallBody {
     /// Whether the recording is transcribed.
     #[schema(example = false)]
     pub transcribe: bool,
+    /// Whether the words, and the digits that the person presses, are erased after the call's end.
+    #[schema(example = false)]
+    pub sensitive: bool,
+    /// When they were erased, in RFC 3339 format, or null. `script`, `steps` and the message of `voicemail` are null then, and
+    /// `digits` that chose no option are empty.
+    #[schema(format = DateTime, example = json!(null))]
+    pub words_erased_at: Option<String>,
     /// Twilio's URL of the first completed recording. It needs Twilio's credentials; `/recordings/{recording_id}/media` returns one that doesn't.
     #[schema(
         example = "https://api.twilio.com/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Recordings/RE0123456789abcdef0123456789abcdef"
@@ -168,6 +176,7 @@ impl From<Call> for CallBody {
     fn from(call: Call) -> Self {
         // The only attempt of a call without retries.
         let attempts = (!call.is_in_a_series()).then(|| Attempts::of([&call]));
+        let is_wordless = call.is_wordless();
         Self {
             answers: call
                 .answers_in_order()
@@ -190,14 +199,19 @@ impl From<Call> for CallBody {
             status: call.status,
             status_reason: call.status_reason,
             dial_outcome: call.dial_outcome,
-            steps: call.steps,
+            steps: call.steps.filter(|_| !is_wordless),
             voice: call.voice.map(|voice| voice.as_str().to_owned()),
             language: call.language.map(|language| language.as_str().to_owned()),
             machine_detection: call.machine_detection,
-            voicemail: call.voicemail,
+            voicemail: call.voicemail.map(|voicemail| Voicemail {
+                message: voicemail.message.filter(|_| !is_wordless),
+                ..voicemail
+            }),
             metadata: call.metadata.into_entries(),
             recording_enabled: call.recording_enabled,
             transcribe: call.transcribe,
+            sensitive: call.sensitive,
+            words_erased_at: call.words_erased_at.map(rfc3339),
             recording_url: call.recording_url,
             hangup_requested: call.hangup_requested,
             duration_seconds: call.duration_seconds,

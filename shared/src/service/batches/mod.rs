@@ -106,6 +106,7 @@ impl Batches {
             voicemail: request.voicemail,
             metadata: request.metadata,
             transcribe: request.transcribe,
+            sensitive: request.sensitive,
             recording_enabled: request.recording_enabled,
             retry,
             priority: Priority::Bulk,

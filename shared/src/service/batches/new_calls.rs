@@ -158,6 +158,7 @@ impl Batches {
             steps: rendered.steps,
             recording_enabled: batch.recording_enabled,
             transcribe: batch.transcribe,
+            sensitive: batch.sensitive,
             voice: batch.voice.clone(),
             language: batch.language.clone(),
             machine_detection: batch.machine_detection,

@@ -225,7 +225,7 @@ impl Admission {
         if !first.is_undialled() || may_be_under_way(&first) {
             return repeat(idempotency, first).map(Some);
         }
-        if !idempotency.matches(first.request_hash.as_deref()) {
+        if !is_same(idempotency, &first) {
             return Err(PlaceCallError::KeyReused);
         }
         // If another repeat withdraws it at the same moment, or the first request dials after all, the insert finds the key
@@ -254,7 +254,7 @@ impl Admission {
 /// Checks that a request with a used key is the same as the first one, and that the first one has ended.
 fn repeat(idempotency: &Idempotency, first: Call) -> Result<Box<Call>, PlaceCallError> {
     tracing::Span::current().record("call_id", tracing::field::display(first.call_id));
-    if !idempotency.matches(first.request_hash.as_deref()) {
+    if !is_same(idempotency, &first) {
         return Err(PlaceCallError::KeyReused);
     }
     // A webhook may come before the first request's response, which is still under way then; hardly so if the call has ended.
@@ -263,6 +263,11 @@ fn repeat(idempotency: &Idempotency, first: Call) -> Result<Box<Call>, PlaceCall
         return Err(PlaceCallError::InProgress);
     }
     Ok(first.into())
+}
+
+/// Returns true if the call was placed by the same request. That of an erased sensitive call is known only by its key.
+fn is_same(idempotency: &Idempotency, first: &Call) -> bool {
+    first.is_wordless() || idempotency.matches(first.request_hash.as_deref())
 }
 
 /// Returns true if the request that stored the call, and has not answered yet, may still be at work.

@@ -239,6 +239,13 @@ fn check_times(
             message: NEEDS_RECORDING.to_owned(),
         });
     }
+    if changed.sensitive && changed.recording_enabled {
+        faults.push(FieldFault {
+            field: "recording_enabled".into(),
+            message: "must be false: the call is sensitive, and the recording would keep its words"
+                .to_owned(),
+        });
+    }
     let is_of_batch = changed.batch_id.is_some();
     if is_of_batch && update.priority.0.is_some_and(|it| it != Priority::Bulk) {
         faults.push(FieldFault {

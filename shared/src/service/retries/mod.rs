@@ -49,6 +49,8 @@ pub enum NoAttempt {
     NumberRefused,
     /// The client wants no retry after such an end.
     NotWanted,
+    /// The call was sensitive, and its words are erased.
+    WordsErased,
     /// The batch is canceled.
     BatchCanceled,
     /// It would begin when the retries have expired.
@@ -69,6 +71,7 @@ impl NoAttempt {
             Self::Stopped => "earlier_attempt_answered",
             Self::NumberRefused => "number_refused",
             Self::NotWanted => "not_wanted",
+            Self::WordsErased => "words_erased",
             Self::BatchCanceled => StatusReason::BatchCanceled.as_str(),
             Self::TooLate => "too_late",
         }
@@ -107,6 +110,9 @@ pub fn next_attempt(call: &Call, batch: BatchState, now: DateTime) -> NextAttemp
     // The next attempt must not be dialled meanwhile.
     if call.next_call_id.is_some() && is_certainly_reached(call) {
         return NextAttempt::Never(NoAttempt::Answered);
+    }
+    if call.is_wordless() {
+        return NextAttempt::Never(NoAttempt::WordsErased);
     }
     let may_change = awaits_callback(call) || awaits_detection(call);
     if may_change && now < noted_at.saturating_add_duration(CALLBACK_WAIT) {

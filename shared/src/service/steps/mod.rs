@@ -72,6 +72,7 @@ fn answer(ask: &AskPlace, keys: &str, at: DateTime) -> Answer {
         nth: ask.nth,
         digits: keys.chars().take(Answer::MAX_DIGITS).collect(),
         option: ask.option(keys).map(str::to_owned),
+        is_accepted: false,
         at,
     }
 }
