@@ -34,8 +34,8 @@ pub struct Evidence {
     pub stored_recordings: Vec<StoredRecording>,
     /// The webhooks that the simulator has sent; each attempt is an entry.
     pub webhooks: Vec<Webhook>,
-    /// The calls in which a person pressed a key, also if no request reports it.
-    pub pressed: BTreeSet<String>,
+    /// The keys that were pressed in each call, also those that no request reports.
+    pub pressed: BTreeMap<String, String>,
     /// The calls whose results of machine detection the simulator dropped or delayed.
     pub late_verdicts: BTreeSet<String>,
     /// The calls of which an update by the service failed.

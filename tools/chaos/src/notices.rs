@@ -3,6 +3,9 @@
 /// `OPT_OUT_KEY`.
 pub const OPT_OUT_KEY: &str = "9";
 
+/// The key of an option that opts out.
+pub const BLOCKING_KEY: &str = "8";
+
 /// Who is calling: the first words of a call that listens.
 pub const IDENTITY: &str = "This is the harbour office.";
 

@@ -25,8 +25,8 @@ pub struct SimulatorLog {
     pub webhooks: Vec<Webhook>,
     /// Injected faults, by kind.
     pub faults: BTreeMap<String, usize>,
-    /// The calls in which a person pressed a key.
-    pub pressed: BTreeSet<String>,
+    /// The keys that were pressed in each call.
+    pub pressed: BTreeMap<String, String>,
     /// The calls whose results of machine detection were dropped or delayed.
     pub late_verdicts: BTreeSet<String>,
     /// The calls of which an update failed.
@@ -43,6 +43,7 @@ struct Entry {
     at: String,
     kind: String,
     path: Option<String>,
+    key: Option<String>,
     call_sid: Option<String>,
     webhook: Option<String>,
     rest: Option<Value>,
@@ -92,7 +93,11 @@ impl SimulatorLog {
             self.next = entry.n + 1;
             match entry.kind.as_str() {
                 "webhook" => self.webhooks.push(webhook(entry)),
-                "key" => self.pressed.extend(entry.call_sid),
+                "key" => {
+                    let sid = entry.call_sid.unwrap_or_default();
+                    let keys = self.pressed.entry(sid).or_default();
+                    keys.push_str(&entry.key.unwrap_or_default());
+                }
                 "fault" => self.note_fault(entry),
                 _ => {}
             }
@@ -158,7 +163,7 @@ mod tests {
             r#"{"n":4,"at":"t","kind":"webhook","call_sid":"CA1","webhook":"status","event":"ringing","attempt":1,
                 "url":"http://127.0.0.1:1/twilio/status?call_id=one#rc=2","status":200,"params":{"SequenceNumber":"1"}}"#,
             "\n",
-            r#"{"n":5,"at":"t","kind":"call.status","call_sid":"CA1","status":"ringing"}"#,
+            r#"{"n":5,"at":"t","kind":"key","call_sid":"CA1","key":"4","call_time_ms":1}"#,
             "\n",
             r#"{"n":6,"at":"t","kind":"fault","call_sid":"CA2","webhook":"amd","event":"human","action":"delay"}"#,
             "\n",
@@ -176,6 +181,7 @@ mod tests {
                 "update reset before"
             ]
         );
+        assert_eq!(seen.pressed["CA1"], "4");
         assert!(seen.late_verdicts.contains("CA2") && seen.failed_updates.contains("CA3"));
         let [webhook] = &seen.webhooks[..] else {
             panic!("{:?}", seen.webhooks)

@@ -89,7 +89,7 @@ fn answered(
         }
         let has_failed = has_failed.get(call.sid.as_str()) == Some(&true);
         // A key may cut off the first word.
-        let has_keys = evidence.pressed.contains(&call.sid) || !record.answers.is_empty();
+        let has_keys = evidence.pressed.contains_key(&call.sid) || !record.answers.is_empty();
         let outcome = if has_keys {
             ScriptOutcome::Spoken
         } else {

@@ -19,6 +19,8 @@ pub(super) struct ListeningCall<'a> {
     pub(super) requests: Vec<&'a Webhook>,
     /// The deliveries of results of machine detection.
     pub(super) verdicts: Vec<&'a Webhook>,
+    /// The keys that were pressed in it.
+    pub(super) pressed: &'a str,
     /// The legs of its transfers.
     pub(super) legs: Vec<&'a TwilioCall>,
     /// True if nothing failed in this call, so that all of it must be as in a world without failures.
@@ -47,6 +49,7 @@ pub(super) fn calls(evidence: &Evidence) -> Vec<ListeningCall<'_>> {
             call,
             requests: of_kind("voice"),
             verdicts: of_kind("amd"),
+            pressed: evidence.pressed.get(&call.sid).map_or("", String::as_str),
             legs: evidence.legs.iter().filter(is_leg).collect(),
             is_undisturbed: false,
         };
@@ -72,6 +75,13 @@ impl ListeningCall<'_> {
     /// Returns whether the person heard an apology.
     pub(super) fn has_apologized(&self) -> bool {
         self.call.has_heard(DEFAULT_APOLOGY)
+    }
+
+    /// Returns whether a request that the simulator's log does not have may have reported these keys: one that the end of the call or
+    /// an update cut off.
+    pub(super) fn may_have_reported(&self, keys: &str) -> bool {
+        let is_cut_off = !self.ended_by_instructions() || !self.call.redirected_ms.is_empty();
+        is_cut_off && self.pressed.contains(keys)
     }
 
     /// Returns whether the instructions led to the end of the call.

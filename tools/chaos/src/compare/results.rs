@@ -4,6 +4,7 @@ use outdial::domain::{Action, Keys, OwnResult, Step, Steps, Then};
 
 use super::listening::{self, ListeningCall};
 use crate::evidence::Evidence;
+use crate::notices::{BLOCKING_KEY, OPT_OUT_KEY};
 use crate::violation::{Kind, Violation};
 
 /// Returns the violations that concern results.
@@ -17,7 +18,12 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
             continue;
         };
         let is_chosen = match OwnResult::of_word(result) {
-            Some(OwnResult::OptedOut) => listening.requests.iter().any(|it| it.opts_out),
+            Some(OwnResult::OptedOut) => {
+                let mut requests = listening.requests.iter();
+                requests.any(|it| it.opts_out)
+                    || listening.may_have_reported(OPT_OUT_KEY)
+                    || listening.may_have_reported(BLOCKING_KEY)
+            }
             Some(_) => true,
             None => is_chosen(&listening, result),
         };
@@ -50,6 +56,7 @@ fn leads_to(listening: &ListeningCall<'_>, step: &Step, outcome: &str) -> bool {
             let keys = |digits: &str| {
                 let mut reported = listening.requests.iter().filter_map(|it| it.keys.as_ref());
                 reported.any(|keys| keys.step == id && keys.digits == digits)
+                    || listening.may_have_reported(digits)
             };
             let by_option = match &ask.keys {
                 Keys::Options(options) => options

@@ -33,7 +33,7 @@ fn pressed(it: &mut Evidence) {
     listens(it);
     it.stored_calls[0].delivery = Some("started".into());
     interrupt(it);
-    it.pressed.insert("CA1".into());
+    it.pressed.insert("CA1".into(), "1".into());
     it.webhooks.push(Webhook {
         call_sid: "CA1".into(),
         kind: "voice".into(),
@@ -117,6 +117,29 @@ fn answer_that_nobody_gave_is_found() {
         stored(it, "2");
     };
     assert_eq!(after(other_keys), [Kind::AnswerInvented]);
+}
+
+#[test]
+fn key_of_a_request_that_the_end_of_the_call_cut_off_is_not_invented() {
+    let cut_off = |it: &mut Evidence| {
+        pressed(it);
+        stored(it, "1");
+        it.webhooks.pop();
+        it.twilio_calls[0].ended_by = Some("update".into());
+    };
+    assert_eq!(after(cut_off), []);
+    let other_key = |it: &mut Evidence| {
+        cut_off(it);
+        it.pressed.insert("CA1".into(), "2".into());
+    };
+    assert_eq!(after(other_key), [Kind::AnswerInvented]);
+    let opted_out = |it: &mut Evidence| {
+        cut_off(it);
+        it.stored_calls[0].answers.clear();
+        it.stored_calls[0].result = Some("opted_out".into());
+        it.pressed.insert("CA1".into(), "19".into());
+    };
+    assert_eq!(after(opted_out), []);
 }
 
 #[test]

@@ -4,20 +4,17 @@ use fastrand::Rng;
 use serde_json::json;
 
 use super::{Listening, Order, asks, machines, number, words};
-use crate::notices::OPT_OUT_KEY;
+use crate::notices::{BLOCKING_KEY, OPT_OUT_KEY};
 
 /// Number of later calls to the same person.
 const FOLLOWERS: usize = 2;
-
-/// The key of an option that opts out.
-const BLOCKING: &str = "8";
 
 /// The most Gathers before the one at which the person opts out.
 const BEFORE: usize = 5;
 
 pub(super) fn listening(rng: &mut Rng) -> Listening {
     let mut steps = asks::steps(rng);
-    steps[1]["options"][BLOCKING] = json!({ "block": true });
+    steps[1]["options"][BLOCKING_KEY] = json!({ "block": true });
     if rng.bool() {
         // Words that ask nothing come first.
         steps.insert(0, json!({ "say": words(rng) }));
@@ -29,7 +26,7 @@ pub(super) fn listening(rng: &mut Rng) -> Listening {
     let mut presses = asks::presses(rng);
     presses.truncate(rng.usize(..BEFORE));
     let key = if rng.u32(..4) == 0 {
-        BLOCKING
+        BLOCKING_KEY
     } else {
         OPT_OUT_KEY
     };
