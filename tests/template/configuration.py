@@ -42,7 +42,7 @@ def reads(code, callers=()):
     kinds = re.findall(r"WebhookKind::(\w+)", code)
     found = VARIABLES & {*re.findall(r'"([A-Z_]+)"', code), *(URL_VARIABLES.get(kind) for kind in kinds)}
     calls = set(re.findall(r"\w+::\w+", code)) | set(re.findall(r"(?<![.:\w])(\w+)\(", code))
-    calls |= {f"Settings::{name}" for name in re.findall(r"\b(?:self|settings)\.(\w+)\(", code)}
+    calls |= {f"Settings::{name}" for name in re.findall(r"\b(?:(?:self|settings)\.(?=\w+\()|Self::)(\w+)", code)}
     for call in calls & set(BODIES) - set(callers):
         found |= reads(BODIES[call], (*callers, call))
     return {name for name in found if not name.startswith("AWS_")}

@@ -288,7 +288,7 @@ def test_errors_of_any_function_and_throttles_of_functions_with_callers_raise_an
     assert watched(alarms, "AWS/Lambda", "Errors") == sorted(binaries)
     # Strangers can cause throttles of health, and a listener notices those of media. The dashboard shows both. A run of dispatch throttles
     # wake-ups that it serves itself.
-    assert watched(alarms, "AWS/Lambda", "Throttles") == sorted(WEBHOOKS | {"Users", "OutboundCalls", "Batches", "Dial"})
+    assert watched(alarms, "AWS/Lambda", "Throttles") == sorted(WEBHOOKS | {"Fallback", "Users", "OutboundCalls", "Batches", "Dial"})
 
 
 def test_alarms_use_the_metrics_and_dimensions_that_the_functions_count(alarms, binaries):
@@ -306,10 +306,11 @@ def test_alarms_use_the_metrics_and_dimensions_that_the_functions_count(alarms, 
         "Faults": webhooks - {"voice"} | {"health", "users", "outbound-calls", "batches", "media"},
         "SuspectedDoubleDials": everywhere | {"outbound-calls", "reconcile", "dial"},
         "OrphanWebhooks": everywhere,
-        "BadSignatures": webhooks | {"media"},
+        "BadSignatures": webhooks | {"media", "replay"},
         "UnauthorizedRequests": {"users", "outbound-calls", "batches", "health"},
         "UnreadableDocuments": everywhere - {"status"} | {"users", "outbound-calls", "batches", "reconcile", "dispatch", "dial", "effects"},
         "Apologies": {"voice"},
+        "Fallbacks": {"fallback"},
         "DialsLeftUnknown": {"reconcile"},
         "FailedReplays": {"replay"},
         "DispatchStopped": {"dispatch"},
@@ -328,8 +329,8 @@ def test_faults_of_every_function_with_requests_raise_an_alarm(alarms, binaries)
         for name, alarm in alarms.items()
     }
     faults = {name: functions for name, functions in faults.items() if functions}
-    own_url = {f"{name}UrlErrorsAlarm": {binaries[name]} for name in FUNCTION_URLS - {"Voice"}}
-    assert faults == own_url | {"ApiErrorsAlarm": {"health", "users", "outbound-calls", "batches"}}, "voice always returns 200"
+    own_url = {f"{name}UrlErrorsAlarm": {binaries[name]} for name in FUNCTION_URLS - {"Voice", "Fallback"}}
+    assert faults == own_url | {"ApiErrorsAlarm": {"health", "users", "outbound-calls", "batches"}}, "these two always return 200"
 
 
 def test_dead_letters_and_waiting_webhooks_raise_an_alarm(alarms):

@@ -129,7 +129,8 @@ def test_committed_signatures_are_valid():
 def test_webhook_has_a_valid_signature_unless_it_is_forged(file, function_of):
     event = load(file)
     environments = load(EVENTS / "env.json")
-    environment = environments[function_of(file)]
+    # `fallback` has no token; `replay` checks its requests.
+    environment = environments[{"Fallback": "Voice"}.get(function_of(file), function_of(file))]
     tokens = (environment["TWILIO_AUTH_TOKEN"], environment["TWILIO_AUTH_TOKEN_SECONDARY"])
     genuine = event["headers"]["x-twilio-signature"] in [sign.twilio_signature(event, token) for token in tokens]
     assert genuine != file.stem.endswith("-forged")

@@ -24,12 +24,12 @@ ROUTES = {
 POSTED = {"/calls/outbound"}
 # Twilio calls these. They queue what the database does not take.
 WEBHOOKS = {name for path, name in ROUTES.items() if path.startswith("/twilio/")}
-FUNCTION_URLS = WEBHOOKS | {"Media"}
+FUNCTION_URLS = WEBHOOKS | {"Media", "Fallback"}
 # These give Twilio the URLs of the webhooks.
 DIALLING = ("OutboundCalls", "Dial")
 # The queues that each function sends messages to, and the queue whose messages Lambda gives it.
 SENDS = {
-    **dict.fromkeys(WEBHOOKS, ["WebhookQueue"]),
+    **dict.fromkeys({*WEBHOOKS, "Fallback"}, ["WebhookQueue"]),
     "Status": ["WebhookQueue", "EffectsQueue"],
     "Replay": ["WebhookQueue", "EffectsQueue"],
     "Reconcile": ["EffectsQueue"],
@@ -43,8 +43,10 @@ RECEIVES = {"Replay": "WebhookQueue", "Dispatch": "WakeQueue", "Dial": "DialQueu
 # These send nothing to the dial queue. Its URL tells them that calls are scheduled and paced.
 KNOW_THE_DIAL_QUEUE = {"OutboundCalls", "Batches", "Reconcile"}
 DEAD_LETTERS = {"WebhookQueue": "WebhookDeadLetters", "DialQueue": "DialDeadLetters", "EffectsQueue": "EffectsDeadLetters"}
-# Deployed only on request, and without access to the secret.
+# Deployed only on request.
 OPTIONAL_FUNCTIONS = {"Console"}
+# These override the common SECRET_ID with no value, and have no access to the secret.
+WITHOUT_SECRET = {"Console", "Fallback"}
 FROM_THE_SECRET = {
     "MONGO_URI",
     "TWILIO_ACCOUNT_SID",
@@ -222,7 +224,7 @@ def test_webhooks_and_media_have_function_urls(deployed, functions):
     urls = deployed.of_type("AWS::Lambda::Url")
     assert set(urls) == {f"{name}Url" for name in FUNCTION_URLS}
     for name in FUNCTION_URLS:
-        assert urls[f"{name}Url"]["AuthType"] == "NONE", "the signature is the authentication"
+        assert urls[f"{name}Url"]["AuthType"] == "NONE", "the signature is the authentication; fallback says only public words"
         assert urls[f"{name}Url"].get("InvokeMode", "BUFFERED") == ("RESPONSE_STREAM" if name == "Media" else "BUFFERED")
         assert "FunctionUrlConfig" in functions[name]
 
@@ -290,7 +292,7 @@ def test_each_function_has_only_the_permissions_that_it_needs(deployed, given):
             actions += ["sqs:ChangeMessageVisibility"] if name == "Replay" else []
             expected.append(statement(actions, {"Fn::GetAtt": [RECEIVES[name], "Arn"]}))
         expected += [statement("sqs:SendMessage", {"Fn::GetAtt": [queue, "Arn"]}) for queue in SENDS.get(name, [])]
-        knows_secret = name not in OPTIONAL_FUNCTIONS
+        knows_secret = name not in WITHOUT_SECRET
         if "HasSecret" in given and knows_secret:
             expected.append(statement("secretsmanager:GetSecretValue", {"Ref": "SecretArn"}))
         if "HasSecretKey" in given and knows_secret:
@@ -613,11 +615,10 @@ def test_each_function_gets_only_the_variables_that_its_code_reads(functions, wr
             read -= set(URL_VARIABLES.values()) | ({"EFFECTS_QUEUE_URL"} if name != "Status" else set())
             # It gives live calls the URL of the message for a machine.
             read |= {"VOICE_URL"} if name == "Status" else set()
-        else:
+        elif name != "Replay":
             # The second token verifies webhooks.
             read -= {"TWILIO_AUTH_TOKEN_SECONDARY"}
-        # These functions override the common SECRET_ID with no value.
-        without = {"SECRET_ID"} if name in OPTIONAL_FUNCTIONS else set()
+        without = {"SECRET_ID"} if name in WITHOUT_SECRET else set()
         assert set(variables(function)) == read | without, name
 
 
@@ -649,6 +650,19 @@ def test_twilio_calls_the_function_urls_or_the_given_origin(deployed):
         assert variables(fronted[dialling])["BASE_URL"] == {"Ref": "BaseUrl"}
         for functions in (plain, fronted):
             assert variables(functions[dialling])["MEDIA_URL"] == {"Fn::Sub": "${MediaUrl.FunctionUrl}media"}
+    own = {"Fn::Sub": "${FallbackUrl.FunctionUrl}twilio/fallback"}
+    for functions in (plain, fronted):
+        for name in (*DIALLING, "Replay"):
+            assert variables(functions[name])["FALLBACK_URL"] == own, "it works while the given origin fails"
+
+
+def test_fallback_needs_nothing_that_may_fail(deployed, written):
+    given = deployed.settled(*OPTIONAL).of_type("AWS::Lambda::Function")["Fallback"]
+    assert set(variables(given)) == {"ENVIRONMENT", "LOG_LEVEL", "STACK_NAME", "VOICE", "LANGUAGE", "DEFAULT_VOICES", "APOLOGY", "NOTICES", "WEBHOOK_QUEUE_URL"}
+    actions = {action for name, it in allowed(deployed.settled("HasSecret")) if name == "Fallback" for action in listed(it["Action"])}
+    assert {action for action in actions if not action.startswith(("logs:", "xray:"))} == {"sqs:SendMessage"}
+    assert "Fallback" not in ROUTES.values(), "it does not share the gateway's limits"
+    assert given["Timeout"] >= 1.5 + 3, "1.5 s for the queue"
 
 
 def test_every_variable_is_one_that_the_configuration_reads(functions):

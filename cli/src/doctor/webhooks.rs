@@ -1,5 +1,5 @@
 //! The webhooks' URLs and signatures. The form names no call, so nothing is stored, queued or counted: status and recording
-//! refuse it, voice returns the apology, and inbound says who calls.
+//! refuse it, voice and fallback return the apology, and inbound says who calls.
 
 use futures_util::future::join_all;
 use outdial::config::{Settings, WebhookKind, webhook_url};
@@ -28,8 +28,31 @@ pub async fn check(settings: &Settings, http: &Client) -> Vec<Finding> {
             is_signed(http, &url, token, expected).await
         })
     });
-    join_all(checks).await
+    let fallback = Finding::of("webhook fallback", apologizes(settings, http));
+    let (mut findings, fallback) = tokio::join!(join_all(checks), fallback);
+    findings.push(fallback);
+    findings
 }
+
+/// Sends the form to the fallback URL, without a signature.
+async fn apologizes(settings: &Settings, http: &Client) -> Result<String, Verdict> {
+    let url = required(settings.fallback_url())?;
+    let url = url.ok_or_else(|| skipped("FALLBACK_URL is not set: the voice URL is used"))?;
+    let response = http.post(&url).form(&FORM).send().await;
+    let response = response.map_err(|error| not_reached(&url, &error))?;
+    let status = status(&response);
+    let document = response.text().await.unwrap_or_default();
+    if status == 200 && document.contains("</Say>") {
+        return Ok(format!("{url} apologizes"));
+    }
+    Err(failed(
+        format!("{url} responded {status}, without words"),
+        "check that FALLBACK_URL leads to the function fallback",
+    ))
+}
+
+/// A form that names no call.
+const FORM: [(&str, &str); 1] = [("ApiVersion", "2010-04-01")];
 
 /// Sends the form without and with a signature. `expected` is the status of the signed one.
 async fn is_signed(
@@ -38,9 +61,8 @@ async fn is_signed(
     token: &str,
     expected: u16,
 ) -> Result<String, Verdict> {
-    let form = [("ApiVersion", "2010-04-01")];
     let send = async |signature: Option<String>| {
-        let mut request = http.post(url).form(&form);
+        let mut request = http.post(url).form(&FORM);
         if let Some(signature) = signature {
             request = request.header("x-twilio-signature", signature);
         }
@@ -54,7 +76,7 @@ async fn is_signed(
             "check that the URL leads to the function; see its logs and those of the API",
         ));
     }
-    let signed = send(Some(sign(url, &form, token))).await?;
+    let signed = send(Some(sign(url, &FORM, token))).await?;
     match status(&signed) {
         status if status == expected => Ok(format!("{url} accepts signed forms only")),
         403 => Err(failed(

@@ -9,7 +9,10 @@ use outdial::{
     service::effects::EffectsQueue,
     telemetry::metrics::{self, Count},
     twilio::TwilioClient,
-    webhook::{InvalidForm, QueuedWebhook, WebhookApplier, WebhookEvent, WebhookQueue},
+    webhook::{
+        InvalidForm, QueuedWebhook, SignatureCheck, WebhookApplier, WebhookEvent, WebhookQueue,
+        WebhookTopic,
+    },
 };
 use tracing::{Instrument, Span, field};
 
@@ -19,6 +22,7 @@ mod backoff;
 #[derive(Clone)]
 pub struct App {
     applier: WebhookApplier,
+    check: SignatureCheck,
     queue: Option<WebhookQueue>,
 }
 
@@ -36,7 +40,11 @@ impl App {
         let dao = Dao::connect_in_background(settings, Settings::mongo)?;
         let effects = EffectsQueue::from_settings(settings)?;
         let applier = WebhookApplier::new(dao, Some(twilio)).announcing(effects);
-        Ok(Self { applier, queue })
+        Ok(Self {
+            applier,
+            check: SignatureCheck::of_fallbacks(settings)?,
+            queue,
+        })
     }
 }
 
@@ -121,6 +129,11 @@ async fn apply(app: &App, message: &SqsMessage, is_skipped: bool) -> Result<(), 
     span.record("received_by", &webhook.request_id);
     if is_skipped {
         return Err(Failure::NotTried);
+    }
+    if webhook.topic == WebhookTopic::Fallback && !app.check.is_genuine(&webhook).await {
+        metrics::count(Count::BadSignature);
+        tracing::warn!("fallback request not verified, ignored");
+        return Ok(());
     }
     let event = event(&webhook)?;
     app.applier.apply(webhook.call_id, &event).await?;

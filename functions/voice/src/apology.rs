@@ -5,13 +5,13 @@ use std::panic::AssertUnwindSafe;
 use axum::{extract::State, middleware::Next, response::Response};
 use futures_util::FutureExt;
 use outdial::{
-    domain::{CallId, CallSid, Notice, Place, Speech},
+    domain::{CallId, CallSid, Notice, Speech},
     telemetry::metrics::{self, Count},
-    twilio::{hangup, query_pairs},
-    webhook::twiml,
+    twilio::hangup,
+    webhook::{StepRequest, twiml},
 };
 
-use crate::{app::App, steps::StepRequest};
+use crate::app::App;
 
 /// The call in a voice request.
 pub(crate) struct VoiceRequest {
@@ -57,7 +57,7 @@ impl App {
     /// Ends a call that can't go on because the database is unavailable. If the request brings an answer, and the queue has taken
     /// it, the person hears general thanks; after an opt-out, the call just ends. Otherwise as [`App::apologize`].
     pub(crate) async fn thank_or_apologize(&self, request: &VoiceRequest) -> Response {
-        let opts_out = request.step.as_ref().is_some_and(StepRequest::opts_out);
+        let opts_out = request.step.as_ref().is_some_and(|step| step.opts_out);
         let answers = request.step.as_ref().is_some_and(StepRequest::is_answer);
         if !(answers || opts_out) || request.hangs_up {
             return self.apologize(request).await;
@@ -93,8 +93,8 @@ pub(crate) async fn survive_panic(
     let url = request.uri().to_string();
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
-        Err(_) => match Place::of_pairs(&query_pairs(&url)) {
-            Some(place) if place.is_after_last_word() => twiml(hangup()),
+        Err(_) => match StepRequest::of(&url, &[]) {
+            Some(step) if step.hangs_up() => twiml(hangup()),
             _ => app.apology(&app.speech_in(&url)),
         },
     }

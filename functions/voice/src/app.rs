@@ -7,8 +7,8 @@ use outdial::{
     config::{Settings, SpeechConfig, WebhookKind},
     dao::Dao,
     domain::{Notice, PhoneNumber, Speech},
-    twilio::{self, query_pairs},
-    webhook::{SignatureCheck, WebhookQueue, twiml},
+    twilio,
+    webhook::{self, SignatureCheck, WebhookQueue, twiml},
 };
 
 /// The function's state.
@@ -52,15 +52,14 @@ impl App {
 
     /// Returns TwiML that speaks the text in the default voice, and hangs up.
     pub(crate) fn say(&self, text: &str) -> Response {
-        Self::say_with(text, &self.speech.speech)
+        let speech = &self.speech.speech;
+        let (voice, language) = (speech.voice.as_str(), speech.language.as_str());
+        twiml(twilio::say_and_hang_up(text, voice, language))
     }
 
     /// Returns TwiML that speaks the notice, and hangs up.
     pub(crate) fn say_notice(&self, notice: Notice, speech: &Speech) -> Response {
-        match self.speech.notice(notice, speech) {
-            Some((text, speech)) => Self::say_with(text, speech),
-            None => twiml(twilio::hangup()),
-        }
+        webhook::say_notice(&self.speech, notice, speech)
     }
 
     /// Returns TwiML that asks for a moment, and redirects to the URL.
@@ -76,15 +75,7 @@ impl App {
 
     /// The speech of a call whose language is in this URL, without its document.
     pub(crate) fn speech_in(&self, url: &str) -> Speech {
-        let pairs = query_pairs(url);
-        let language = pairs.iter().find(|(name, _)| name == twilio::LANGUAGE);
-        let language = language.and_then(|(_, tag)| tag.parse().ok());
-        self.speech.speech.of_stored(None, language.as_ref())
-    }
-
-    fn say_with(text: &str, speech: &Speech) -> Response {
-        let (voice, language) = (speech.voice.as_str(), speech.language.as_str());
-        twiml(twilio::say_and_hang_up(text, voice, language))
+        webhook::speech_in(&self.speech, url).unwrap_or_else(|| self.speech.speech.clone())
     }
 }
 

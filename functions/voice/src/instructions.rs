@@ -6,14 +6,14 @@ use outdial::{
     domain::{Call, CallSid, Place},
     service::steps::render,
     twilio::{self, voice_retry},
-    webhook::{SignedForm, parse_voice, twiml},
+    webhook::{SignedForm, StepRequest, parse_voice, twiml},
 };
 
 use crate::{
     apology::VoiceRequest,
     app::App,
     found::{GOODBYE, call_to_play, hears_notice, speech_of},
-    steps::{self, FailedUrl, StepRequest, document},
+    steps::{self, FailedUrl, document},
 };
 
 /// Answer a voice request
@@ -44,7 +44,7 @@ pub(crate) async fn voice(State(app): State<App>, form: SignedForm) -> Response 
     let failed = FailedUrl::of(&form);
     let failed_at = failed.as_ref().and_then(FailedUrl::place);
     let is_at_end = failed_at.as_ref().is_some_and(Place::is_after_last_word);
-    let step = StepRequest::of(&form);
+    let step = StepRequest::of(&form.url, &form.body);
     let request = VoiceRequest {
         call_id: form.call_id,
         call_sid: call_sid.as_ref().ok().cloned(),

@@ -5,12 +5,12 @@ use std::time::Duration;
 use outdial::{
     domain::{CallSid, Place},
     telemetry::metrics::{self, Count},
-    webhook::{QueuedWebhook, StepEnd, WebhookTopic},
+    webhook::{QueuedWebhook, StepEnd, StepRequest, WebhookTopic},
 };
 use tokio::time::timeout;
 use tracing::field;
 
-use crate::{apology::VoiceRequest, app::App, steps::StepRequest};
+use crate::{apology::VoiceRequest, app::App};
 
 /// The time limit of the queue: together with the database's, less than Twilio waits for a request in steps.
 const SEND_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -26,13 +26,14 @@ impl App {
 
     /// Queues the keys of a call that goes on. If the queue does not take them, a later request stores them.
     pub(crate) async fn queue_keys(&self, step: &StepRequest, sid: &CallSid, request_id: &str) {
-        let end = if step.opts_out() {
+        let end = if step.opts_out {
             StepEnd::OptedOut
         } else {
             StepEnd::NotCutOff
         };
         let (id, request_id) = (step.call_id, request_id.to_owned());
-        let message = QueuedWebhook::step(id, sid, step.place(), step.keys(), end, request_id);
+        let message =
+            QueuedWebhook::step(id, sid, &step.place, step.keys.as_deref(), end, request_id);
         self.send(&message, Some(sid)).await;
     }
 
@@ -79,15 +80,15 @@ fn message(request: &VoiceRequest) -> Option<QueuedWebhook> {
     match (&request.step, id, sid) {
         (None, ..) if request.hangs_up => None,
         (Some(step), ..) if step.is_of_leg() => None,
-        (Some(step), Some(id), Some(sid)) if *step.place() != Place::Start => {
-            let end = if step.opts_out() {
+        (Some(step), Some(id), Some(sid)) if step.place != Place::Start => {
+            let end = if step.opts_out {
                 StepEnd::OptedOut
             } else if request.hangs_up {
                 StepEnd::NotCutOff
             } else {
                 StepEnd::CutOff
             };
-            let (place, keys) = (step.place(), step.keys());
+            let (place, keys) = (&step.place, step.keys.as_deref());
             Some(QueuedWebhook::step(id, sid, place, keys, end, request_id))
         }
         _ => {

@@ -2,117 +2,21 @@
 
 use axum::response::Response;
 use outdial::{
-    domain::{Call, CallId, CallSid, Notice, OptOutKey, Place, Playing, Speech, Steps},
+    domain::{Call, CallSid, Notice, OptOutKey, Place, Playing, Speech, Steps},
     service::steps,
     twilio::{
-        self, PRESSED, answer_time, form_pairs, opt_out_key, query_pairs, step_retry,
-        with_answer_time, with_opt_out,
+        self, answer_time, form_pairs, opt_out_key, query_pairs, step_retry, with_answer_time,
+        with_opt_out,
     },
-    webhook::{SignedForm, twiml},
+    webhook::{SignedForm, StepRequest, repeats_start, twiml},
 };
 
 use crate::{
     apology::VoiceRequest,
     app::App,
     found::{call_to_play, hears_notice, speech_of},
-    transfer::{self, LegForm},
+    transfer,
 };
-
-/// A request at a place of a call's steps.
-pub(crate) struct StepRequest {
-    pub(crate) place: Place,
-    /// The keys, which a redirect to the same place carries in its URL.
-    pub(crate) keys: Option<String>,
-    opts_out: bool,
-    /// True if it is a redirect to the same place.
-    is_retry: bool,
-    pub(crate) call_id: CallId,
-    pub(crate) url: String,
-    /// What the request says about a transfer.
-    pub(crate) leg: LegForm,
-}
-
-impl StepRequest {
-    /// Returns the request if its URL has a place. Such a URL has a `call_id`.
-    pub(crate) fn of(form: &SignedForm) -> Option<Self> {
-        let pairs = query_pairs(&form.url);
-        let digits = form_pairs(&form.body).find(|(name, _)| name == "Digits");
-        let pressed = pairs.iter().find(|(name, _)| name == PRESSED);
-        let keys = digits
-            .map(|(_, digits)| digits.into_owned())
-            .or_else(|| pressed.map(|(_, digits)| digits.clone()));
-        let leg = LegForm::of(form);
-        let place = leg.completed(Place::of_pairs(&pairs)?);
-        let keys = keys
-            .filter(|keys| !keys.is_empty())
-            .map(|keys| match &place {
-                Place::Ask(ask) => ask.without_finishing_key(&keys).to_owned(),
-                _ => keys,
-            });
-        let opts_out = keys.as_deref().is_some_and(|keys| match &place {
-            // The other party of a transfer can't opt out.
-            Place::Transfer(_) => false,
-            Place::Ask(ask) if ask.blocks(keys) => true,
-            _ => opt_out_key(&form.url).is_some_and(|key| key.is(keys)),
-        });
-        Some(Self {
-            place,
-            keys,
-            opts_out,
-            is_retry: has_retry(&pairs),
-            call_id: form.call_id?,
-            url: form.url.clone(),
-            leg,
-        })
-    }
-
-    /// The place.
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
-    }
-
-    /// The keys, if the person pressed some.
-    pub(crate) fn keys(&self) -> Option<&str> {
-        self.keys.as_deref()
-    }
-
-    /// Returns true if it is a repeated request for the first words.
-    pub(crate) fn repeats_start(&self) -> bool {
-        repeats_start(&self.url)
-    }
-
-    /// Returns true if the keys ask for no further calls.
-    pub(crate) fn opts_out(&self) -> bool {
-        self.opts_out
-    }
-
-    /// Returns true if the keys are an answer, as far as the URL knows.
-    pub(crate) fn is_answer(&self) -> bool {
-        match (&self.place, &self.keys) {
-            (Place::Ask(ask), Some(keys)) => ask.accepts(keys),
-            _ => false,
-        }
-    }
-
-    /// Returns true if nothing is left to say to a person: if something fails for good, the call ends without an apology.
-    pub(crate) fn is_after_last_word(&self) -> bool {
-        self.place.is_after_last_word()
-    }
-
-    /// Returns true if the leg of a transfer makes the request, not the call.
-    pub(crate) fn is_of_leg(&self) -> bool {
-        matches!(&self.place, Place::Transfer(place) if place.moment.is_of_leg())
-    }
-
-    /// Returns true if the answer is a hang-up, whatever fails: nothing is left to say, or nobody hears it but the other party of a
-    /// transfer.
-    pub(crate) fn hangs_up(&self) -> bool {
-        match &self.place {
-            Place::Transfer(place) => self.is_of_leg() || place.was_connected() || self.leg.is_over,
-            place => place.is_after_last_word(),
-        }
-    }
-}
 
 /// The URL that failed, if the request is for the fallback URL and Twilio names the other.
 pub(crate) struct FailedUrl(String);
@@ -151,16 +55,6 @@ impl FailedUrl {
     }
 }
 
-/// Returns true if the URL is that of a redirect to the start of the steps.
-fn repeats_start(url: &str) -> bool {
-    let pairs = query_pairs(url);
-    has_retry(&pairs) && Place::of_pairs(&pairs) == Some(Place::Start)
-}
-
-fn has_retry(pairs: &[(String, String)]) -> bool {
-    pairs.iter().any(|(name, _)| name == twilio::RETRY)
-}
-
 /// Answers a request at a place of the steps.
 pub(crate) async fn play(
     app: &App,
@@ -183,7 +77,7 @@ pub(crate) async fn play(
     let call = match recorded {
         Ok(found) => match call_to_play(app, found, sid) {
             Ok(call) => call,
-            Err(_) if step.is_after_last_word() => return twiml(twilio::hangup()),
+            Err(_) if step.place.is_after_last_word() => return twiml(twilio::hangup()),
             Err(response) => return response,
         },
         Err(error) => {
@@ -194,11 +88,11 @@ pub(crate) async fn play(
             {
                 tracing::warn!(%error, call_sid = %sid, "step not stored, redirected");
                 // The person may hang up before the redirect.
-                if !step.is_retry && (step.is_answer() || step.opts_out()) {
+                if !step.is_retry && (step.is_answer() || step.opts_out) {
                     app.queue_keys(step, sid, &request.request_id).await;
                 }
                 // A machine may record.
-                if step.is_after_last_word() {
+                if step.place.is_after_last_word() {
                     return twiml(twilio::wait_and_redirect(&retry_url));
                 }
                 return app.one_moment(&request.speech, &retry_url);

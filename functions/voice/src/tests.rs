@@ -4,11 +4,11 @@ use axum::{Router, extract::State, response::Response, routing::post};
 use outdial::{
     config::Settings,
     http::with_common_layers,
-    webhook::{SignedForm, parse_voice},
+    webhook::{SignedForm, StepRequest, parse_voice},
 };
 use testkit::{Queue, Request, Stage};
 
-use crate::{apology::VoiceRequest, app::App, steps::StepRequest, with_apology};
+use crate::{apology::VoiceRequest, app::App, with_apology};
 
 #[tokio::test]
 async fn panic_gets_an_apology_and_the_next_request_succeeds() {
@@ -71,7 +71,7 @@ async fn panic_at_the_end_of_steps_hangs_up_and_queues_the_end() {
             call_sid: parse_voice(&form.body).ok(),
             request_id: form.request_id.clone(),
             speech: app.speech_in(&form.url),
-            step: StepRequest::of(&form),
+            step: StepRequest::of(&form.url, &form.body),
             heard_nothing: false,
             hangs_up: true,
         };

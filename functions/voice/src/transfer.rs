@@ -6,57 +6,18 @@ use axum::response::Response;
 use outdial::{
     dao::{DaoError, StepEvent, VoiceLookup},
     domain::{
-        Call, CallSid, LegEnd, LegMoment, LegStatus, Notice, Place, Speech, Transfer, TransferLeg,
-        TransferPlace,
+        Call, CallSid, LegMoment, LegStatus, Notice, Speech, Transfer, TransferLeg, TransferPlace,
     },
     service::steps,
-    twilio::{self, form_pairs, step_retry, transfer_retry},
-    webhook::{SignedForm, twiml},
+    twilio::{self, step_retry, transfer_retry},
+    webhook::{StepRequest, twiml},
 };
 
 use crate::{
     apology::VoiceRequest,
     app::App,
     found::{call_to_play, speech_of},
-    steps::StepRequest,
 };
-
-/// What Twilio's form says about a transfer.
-pub(crate) struct LegForm {
-    /// The call that dialled the leg of the request.
-    parent: Option<CallSid>,
-    /// How the leg ended.
-    end: Option<LegEnd>,
-    /// True if the call has ended, so that nobody hears the answer.
-    pub(crate) is_over: bool,
-}
-
-impl LegForm {
-    /// Reads the form.
-    pub(crate) fn of(form: &SignedForm) -> Self {
-        let fields: Vec<_> = form_pairs(&form.body).into_owned().collect();
-        let find = |name: &str| {
-            let found = fields.iter().find(|(other, _)| other == name);
-            found.map(|(_, value)| value.as_str())
-        };
-        Self {
-            parent: find("ParentCallSid").and_then(|sid| sid.parse().ok()),
-            end: LegEnd::of_form(find),
-            is_over: find("CallStatus") == Some("completed"),
-        }
-    }
-
-    /// The place with the end of the leg from the form, if it has one.
-    pub(crate) fn completed(&self, place: Place) -> Place {
-        match (place, &self.end) {
-            (Place::Transfer(place), Some(end)) if place.moment == LegMoment::Ended => {
-                let end = Some(end.clone());
-                Place::Transfer(TransferPlace { end, ..place })
-            }
-            (place, _) => place,
-        }
-    }
-}
 
 /// Answers a request at a place of a transfer.
 pub(crate) async fn play(

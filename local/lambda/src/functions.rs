@@ -69,6 +69,7 @@ mod tests {
             ("/blocked-numbers", "outbound-calls"),
             ("/blocked-numbers/%2B12125550123", "outbound-calls"),
             ("/twilio/voice", "voice"),
+            ("/twilio/fallback", "fallback"),
             ("/twilio/status", "status"),
             ("/twilio/recording", "recording"),
             ("/media", "media"),

@@ -11,8 +11,8 @@ pub use source::EventSource;
 /// The template of this source tree.
 pub const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// The function without a route in the template, and the route that it has here: a deployed `media` has its own URL.
-const LOCAL_ROUTE: (&str, &str) = ("media", "/media");
+/// The functions without a route in the template, and the routes that they have here: deployed, they have only URLs of their own.
+const LOCAL_ROUTES: [(&str, &str); 2] = [("fallback", "/twilio/fallback"), ("media", "/media")];
 
 /// One function of the template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,8 @@ pub fn functions(template: &'static str) -> Vec<Function> {
     let functions = resources(template).filter_map(|(_, body)| {
         let name = between(body, "BuildProperties: {Binary: ", '}')?;
         let lines = || lines(body);
-        let local = (name == LOCAL_ROUTE.0).then_some(LOCAL_ROUTE.1);
+        let local = LOCAL_ROUTES.into_iter().find(|(own, _)| *own == name);
+        let local = local.map(|(_, route)| route);
         let routes = lines().filter(|line| line.contains("{Type: HttpApi"));
         let routes =
             routes.map(|line| between(line, " Path: '", '\'').expect("a route has a path"));

@@ -48,6 +48,11 @@ pub const HTTP_FUNCTIONS: &[HttpFunction] = &[
         document: Some(voice::openapi),
     },
     HttpFunction {
+        name: "fallback",
+        router: |settings| Ok(fallback::router(fallback::App::from_settings(settings))),
+        document: Some(fallback::openapi),
+    },
+    HttpFunction {
         name: "status",
         router: |settings| Ok(status::router(status::App::from_settings(settings)?)),
         document: Some(status::openapi),

@@ -71,6 +71,7 @@ impl Environment {
         environment.set("API_KEYS", format!("local:{hash}"));
         environment.set("BASE_URL", public_url);
         environment.set("ENVIRONMENT", "development");
+        environment.set("FALLBACK_URL", format!("{public_url}/twilio/fallback"));
         environment.set(
             "LOG_LEVEL",
             variable("LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),

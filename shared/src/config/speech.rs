@@ -1,8 +1,11 @@
 //! Speech: voice, language, and the sentences that the service itself speaks.
 
+use std::collections::HashMap;
+
 use super::{ConfigError, Settings};
-use crate::domain::{
-    DefaultVoices, Notice, Notices, OptOutKey, PhoneNumber, Script, Speech, Spelled,
+use crate::{
+    domain::{DefaultVoices, Notice, Notices, OptOutKey, PhoneNumber, Script, Speech, Spelled},
+    variables::Values,
 };
 
 /// The default of `APOLOGY`.
@@ -92,23 +95,52 @@ impl Settings {
     ///
     /// When a variable is malformed.
     pub fn speech(&self) -> Result<SpeechConfig, ConfigError> {
-        let text = |name: &str| -> Result<Option<String>, ConfigError> {
-            match self.values.get(name)? {
-                Some(text) if text.parse::<Script>().is_err() => Err(ConfigError::malformed(
-                    name,
-                    "a text of at most 3,000 characters that XML 1.0 allows",
-                )),
-                text => Ok(text.map(str::to_owned)),
-            }
-        };
         Ok(SpeechConfig {
             speech: self.default_speech()?,
-            apology: text("APOLOGY")?.unwrap_or_else(|| DEFAULT_APOLOGY.to_owned()),
-            recording_notice: text("RECORDING_NOTICE")?,
+            apology: self.apology()?,
+            recording_notice: self.spoken_text("RECORDING_NOTICE")?,
             notices: self.notices()?,
             opt_out_key: self.opt_out_key()?,
             callback_number: self.callback_number()?,
         })
+    }
+
+    /// Parses `VOICE`, `LANGUAGE`, `DEFAULT_VOICES`, `APOLOGY` and `NOTICES`, for a function that must speak whatever they are. A
+    /// malformed one is logged, and the defaults count.
+    #[must_use]
+    pub fn speech_or_default(&self) -> SpeechConfig {
+        SpeechConfig {
+            speech: self.or_default(Self::default_speech),
+            apology: self.or_default(Self::apology),
+            recording_notice: None,
+            notices: self.or_default(Self::notices),
+            opt_out_key: None,
+            callback_number: None,
+        }
+    }
+
+    fn or_default<T>(&self, parse: fn(&Self) -> Result<T, ConfigError>) -> T {
+        parse(self).unwrap_or_else(|error| {
+            tracing::error!(%error, "variable ignored");
+            let unset = self.with_values(Values::new(HashMap::new()).into());
+            parse(&unset).expect("a variable of speech has a default")
+        })
+    }
+
+    /// Parses `APOLOGY`.
+    fn apology(&self) -> Result<String, ConfigError> {
+        let own = self.spoken_text("APOLOGY")?;
+        Ok(own.unwrap_or_else(|| DEFAULT_APOLOGY.to_owned()))
+    }
+
+    fn spoken_text(&self, name: &str) -> Result<Option<String>, ConfigError> {
+        match self.values.get(name)? {
+            Some(text) if text.parse::<Script>().is_err() => Err(ConfigError::malformed(
+                name,
+                "a text of at most 3,000 characters that XML 1.0 allows",
+            )),
+            text => Ok(text.map(str::to_owned)),
+        }
     }
 
     /// Parses `OPT_OUT_KEY`, `NOTICES`, `RECORDING_NOTICE` and `CALLBACK_NUMBER`.
@@ -231,6 +263,45 @@ mod tests {
         );
         assert_eq!(of(notices, "", "+12125550100"), None);
         assert_eq!(of(notices, "9", ""), None);
+    }
+
+    #[test]
+    fn malformed_variable_has_its_default_where_something_must_be_spoken() {
+        let good = [
+            ("VOICE", "Polly.Mia"),
+            ("LANGUAGE", "es-MX"),
+            ("APOLOGY", "Perdón."),
+            ("NOTICES", r#"{"fr": {"apology": "Pardon."}}"#),
+        ];
+        let spoken = |changed: &str, bad: &str| {
+            let config = settings(good.map(|(name, value)| {
+                let value = if name == changed { bad } else { value };
+                (name, value)
+            }));
+            let config = config.speech_or_default();
+            let french = config
+                .speech
+                .of_stored(None, Some(&"fr-FR".parse().unwrap()));
+            let (french, _) = config.notice(Notice::Apology, &french).unwrap();
+            [
+                config.speech.voice.as_str(),
+                config.speech.language.as_str(),
+                config.apology.as_str(),
+                french,
+            ]
+            .map(str::to_owned)
+        };
+        let all = ["Polly.Mia", "es-MX", "Perdón.", "Pardon."];
+        let default = DEFAULT_APOLOGY;
+        for (changed, bad, expected) in [
+            ("", "", all),
+            ("VOICE", "a b", ["woman", "en-US", all[2], all[3]]),
+            ("LANGUAGE", "e s", ["woman", "en-US", all[2], all[3]]),
+            ("APOLOGY", "a\u{7}", [all[0], all[1], default, all[3]]),
+            ("NOTICES", "{", [all[0], all[1], all[2], all[2]]),
+        ] {
+            assert_eq!(spoken(changed, bad), expected, "{changed}");
+        }
     }
 
     #[test]

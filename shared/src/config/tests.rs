@@ -63,6 +63,11 @@ fn values() -> Vec<(&'static str, String, String)> {
             "https://sqs.example/1/e",
             "https://sqs.example/1/\te",
         ),
+        (
+            "FALLBACK_URL",
+            "https://f.example/f",
+            "https://f.example/ f",
+        ),
         ("HOLIDAYS", "2026-12-25, 01-01", "2026-12- 25"),
         ("INBOUND_FORWARD_TO", "+12125550199", "+1 2125550199"),
         ("INBOUND_URL", "https://i.example/i", "https://i.example/ i"),

@@ -73,7 +73,12 @@ pub struct PublicUrls {
     pub recording: String,
     /// `MEDIA_URL`, or `BASE_URL/media`.
     pub media: String,
+    /// [`Settings::fallback_url`].
+    pub fallback: Option<String>,
 }
+
+/// What the URL of one function must be.
+const FULL_URL: &str = "a full https URL without query or fragment";
 
 impl Settings {
     /// Parses the URLs that outdial gives to Twilio and to clients.
@@ -99,7 +104,20 @@ impl Settings {
             machine: url(WebhookKind::Machine)?,
             recording: url(WebhookKind::Recording)?,
             media: url(WebhookKind::Media)?,
+            fallback: self.fallback_url()?,
         })
+    }
+
+    /// Parses `FALLBACK_URL`, the URL that Twilio requests if the voice URL fails. `None`: the voice URL with a mark, as in earlier
+    /// versions. It does not follow from `BASE_URL`, so that it works while that origin fails.
+    ///
+    /// # Errors
+    ///
+    /// When `FALLBACK_URL` is malformed.
+    pub fn fallback_url(&self) -> Result<Option<String>, ConfigError> {
+        let url = self.values.get("FALLBACK_URL")?;
+        url.map_or(Ok(()), |url| check(self, "FALLBACK_URL", url, FULL_URL))?;
+        Ok(url.map(str::to_owned))
     }
 }
 
@@ -110,12 +128,7 @@ impl Settings {
 /// When the variable is malformed.
 pub fn webhook_url(settings: &Settings, kind: WebhookKind) -> Result<Option<String>, ConfigError> {
     if let Some(url) = settings.values.get(kind.variable())? {
-        check(
-            settings,
-            kind.variable(),
-            url,
-            "a full https URL without query or fragment",
-        )?;
+        check(settings, kind.variable(), url, FULL_URL)?;
         return Ok(Some(url.to_owned()));
     }
     // Stacks set only the other URL, or did in earlier versions.
@@ -184,6 +197,7 @@ mod tests {
         assert_eq!(urls.status, "https://calls.example.com/twilio/status");
         assert_eq!(urls.machine, "https://calls.example.com/twilio/machine");
         assert_eq!(urls.media, "https://calls.example.com/media");
+        assert_eq!(urls.fallback, None, "it has an origin of its own");
     }
 
     #[test]

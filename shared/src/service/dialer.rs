@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::{CallConfig, PublicUrls},
     dao::Dao,
-    domain::{Call, CallSid, DialResult, Language, Speech},
+    domain::{Call, CallSid, DialResult, Language, Speech, Steps},
     twilio::{OutboundCall, TwilioClient},
 };
 
@@ -59,11 +59,14 @@ impl Dialer {
 
     fn request<'a>(&'a self, call: &'a Call, language: &'a Language) -> OutboundCall<'a> {
         let (machine_detection, is_in_background) = call.detection().unzip();
+        // If audio fails, `voice` says words instead. Nobody else can.
+        let plays_audio = call.steps.as_ref().is_some_and(Steps::has_audio);
         OutboundCall {
             call_id: call.call_id,
             to: &call.to_number,
             from: &call.from_number,
             voice_url: &self.urls.voice,
+            fallback_url: self.urls.fallback.as_deref().filter(|_| !plays_audio),
             status_url: &self.urls.status,
             recording_url: &self.urls.recording,
             language,

@@ -21,7 +21,7 @@ use crate::variables::{ConfigError, variable};
 
 /// The crates whose spans and events follow `LOG_LEVEL`. All others are capped at INFO, because below it the runtime logs
 /// whole events with personal data.
-const OWN: [&str; 15] = [
+const OWN: [&str; 16] = [
     "outdial",
     "console",
     "health",
@@ -29,6 +29,7 @@ const OWN: [&str; 15] = [
     "outbound_calls",
     "batches",
     "voice",
+    "fallback",
     "status",
     "recording",
     "media",

@@ -45,6 +45,8 @@ pub enum Count {
     ReconciledCall,
     /// `voice` apologized to a call instead of speaking its script.
     Apology,
+    /// Twilio requested the fallback URL, because `voice` failed.
+    Fallback,
     /// `reconcile` could not determine the outcome of a dial yet.
     DialLeftUnknown,
     /// A stored document could not be read. Lists skip it.
@@ -75,7 +77,7 @@ const WEBHOOK_LAG: &str = "WebhookLag";
 const OLDEST_DUE: &str = "OldestDueSeconds";
 
 impl Count {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 24] = [
         Self::PlacedCall,
         Self::RefusedCall(RefusalCode::DailyCap),
         Self::Dial(DialOutcome::Accepted),
@@ -87,6 +89,7 @@ impl Count {
         Self::FailedReplay,
         Self::ReconciledCall,
         Self::Apology,
+        Self::Fallback,
         Self::DialLeftUnknown,
         Self::UnreadableDocument,
         Self::UnauthorizedRequest,
@@ -114,6 +117,7 @@ impl Count {
             Self::FailedReplay => "FailedReplays",
             Self::ReconciledCall => "ReconciledCalls",
             Self::Apology => "Apologies",
+            Self::Fallback => "Fallbacks",
             Self::DialLeftUnknown => "DialsLeftUnknown",
             Self::UnreadableDocument => "UnreadableDocuments",
             Self::UnauthorizedRequest => "UnauthorizedRequests",

@@ -20,8 +20,10 @@ pub struct OutboundCall<'a> {
     pub to: &'a PhoneNumber,
     /// The caller ID.
     pub from: &'a PhoneNumber,
-    /// The URL that returns TwiML. The fallback URL is the same, with a mark in the query.
+    /// The URL that returns TwiML.
     pub voice_url: &'a str,
+    /// The URL that Twilio requests if the voice URL fails. `None`: the voice URL, with a mark in the query.
+    pub fallback_url: Option<&'a str>,
     /// The URL for status callbacks.
     pub status_url: &'a str,
     /// The URL for recording callbacks.
@@ -92,10 +94,7 @@ fn form(call: &OutboundCall<'_>) -> Vec<(&'static str, String)> {
         ("From", call.from.as_str().to_owned()),
         ("Url", voice_url(call)),
         ("Method", "POST".to_owned()),
-        (
-            "FallbackUrl",
-            fallback(call.voice_url, call.call_id, call.language),
-        ),
+        ("FallbackUrl", fallback_url(call)),
         ("FallbackMethod", "POST".to_owned()),
         ("StatusCallback", callback(call.status_url, call.call_id)),
         ("StatusCallbackMethod", "POST".to_owned()),
@@ -136,6 +135,13 @@ fn voice_url(call: &OutboundCall<'_>) -> String {
         first_step(call.voice_url, call.call_id, call.language)
     } else {
         voice(call.voice_url, call.call_id, call.language)
+    }
+}
+
+fn fallback_url(call: &OutboundCall<'_>) -> String {
+    match call.fallback_url {
+        Some(url) => voice(url, call.call_id, call.language),
+        None => fallback(call.voice_url, call.call_id, call.language),
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn callback(url: &str, call_id: CallId) -> String {
     with_pair(url, &format!("call_id={call_id}"))
 }
 
-/// Returns the voice URL of a call with a script.
+/// Returns the voice URL of a call with a script, or the URL of the function `fallback` for a call.
 pub(super) fn voice(url: &str, call_id: CallId, language: &Language) -> String {
     with_pair(url, &of_call(call_id, language))
 }

@@ -1,7 +1,7 @@
 //! The names of the variables, and which of them get special treatment.
 
 /// Every variable that this service reads. The AWS credentials are missing here, because the SDK reads them.
-pub const VARIABLES: [&str; 59] = [
+pub const VARIABLES: [&str; 60] = [
     "ALLOWED_COUNTRIES",
     "ALLOWED_VOICES",
     "API_KEYS",
@@ -24,6 +24,7 @@ pub const VARIABLES: [&str; 59] = [
     "DIAL_QUEUE_URL",
     "EFFECTS_QUEUE_URL",
     "ENVIRONMENT",
+    "FALLBACK_URL",
     "HOLIDAYS",
     "INBOUND_FORWARD_TO",
     "INBOUND_URL",

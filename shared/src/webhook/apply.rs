@@ -65,7 +65,8 @@ impl WebhookReceiver {
                 | WebhookTopic::Machine
                 | WebhookTopic::Undelivered
                 | WebhookTopic::Step
-                | WebhookTopic::Inbound => applier,
+                | WebhookTopic::Inbound
+                | WebhookTopic::Fallback => applier,
             },
             queue: WebhookQueue::from_settings(settings)?,
         })

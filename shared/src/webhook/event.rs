@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap, str::FromStr};
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::queue::INSTEAD_OF_ALL;
+use super::{fallback::parse_fallback, queue::INSTEAD_OF_ALL};
 use crate::{
     config::WebhookKind,
     dao::StepEvent,
@@ -38,6 +38,8 @@ pub enum WebhookTopic {
     Step,
     /// A person called our number and asked for no further calls, and the database could not store it. `voice` sends this.
     Inbound,
+    /// A request for the fallback URL. `fallback` sends this, unverified.
+    Fallback,
 }
 
 impl WebhookTopic {
@@ -47,7 +49,7 @@ impl WebhookTopic {
             Self::Status => WebhookKind::Status,
             Self::Recording => WebhookKind::Recording,
             Self::Machine => WebhookKind::Machine,
-            Self::Undelivered | Self::Step => WebhookKind::Voice,
+            Self::Undelivered | Self::Step | Self::Fallback => WebhookKind::Voice,
             Self::Inbound => WebhookKind::Inbound,
         }
     }
@@ -111,6 +113,7 @@ impl WebhookEvent {
                     at: received_at,
                 }
             }
+            WebhookTopic::Fallback => parse_fallback(form, received_at)?,
         })
     }
 

@@ -1,4 +1,4 @@
-//! The extractor of webhooks: checks Twilio's signature before a handler sees the form.
+//! The extractor of webhooks: checks Twilio's signature before a handler sees the form. Also checks queued ones.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use http::{HeaderMap, header};
 use lambda_http::{RequestExt, request::RequestContext};
 use secrecy::SecretString;
 
+use super::queue::QueuedWebhook;
 use crate::{
     config::RefreshReason,
     config::{ConfigError, Reloadable, Settings, WebhookKind, webhook_url},
@@ -36,6 +37,33 @@ impl SignatureCheck {
             tokens: settings.reloadable(Settings::webhook_tokens)?,
             url: webhook_url(settings, kind)?.map(Arc::from),
         })
+    }
+
+    /// Reads the tokens and `FALLBACK_URL`, to check requests for the fallback URL out of the queue.
+    ///
+    /// # Errors
+    ///
+    /// If a variable is missing or malformed.
+    pub fn of_fallbacks(settings: &Settings) -> Result<Self, ConfigError> {
+        Ok(Self {
+            tokens: settings.reloadable(Settings::webhook_tokens)?,
+            url: settings.fallback_url()?.map(Arc::from),
+        })
+    }
+
+    /// Returns whether Twilio has signed this webhook out of the queue, whose signature nobody has checked.
+    pub async fn is_genuine(&self, webhook: &QueuedWebhook) -> bool {
+        let (Some(url), Some(claim)) = (&self.url, &webhook.unverified) else {
+            return false;
+        };
+        let signed = Signed {
+            url: &format!("{url}?{}", claim.query),
+            signature: Some(&claim.signature),
+            settings: claim.settings.as_deref(),
+            content_type: None,
+            body: webhook.form.as_bytes(),
+        };
+        call_id(&claim.query) == webhook.call_id && self.is_signed(signed).await
     }
 
     /// Checks the signature with the known tokens and, if it does not match, with those in the reloaded secret.
@@ -135,12 +163,14 @@ fn bad_signature() -> Problem {
     )
 }
 
-fn call_id(query: &str) -> Option<CallId> {
+/// The `call_id` in a query.
+pub(super) fn call_id(query: &str) -> Option<CallId> {
     form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == "call_id")
         .and_then(|(_, value)| value.parse().ok())
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// The header with this name, if it is text.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

@@ -4,7 +4,10 @@
 mod apply;
 mod event;
 mod extractor;
+mod fallback;
 mod queue;
+mod spoken;
+mod step_request;
 mod transcript;
 
 pub use crate::aws::sqs::{QueueError, SEND_TIMEOUT};
@@ -14,5 +17,8 @@ pub use event::{
     parse_recording, parse_status, parse_voice,
 };
 pub use extractor::{SignatureCheck, SignedForm};
+pub use fallback::FallbackRequest;
 pub use queue::{QueuedWebhook, StepEnd, WebhookQueue};
+pub use spoken::{say_notice, speech_in};
+pub use step_request::{LegForm, StepRequest, repeats_start};
 pub use transcript::{TranscriptUpdate, parse_transcript};

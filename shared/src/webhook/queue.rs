@@ -30,7 +30,7 @@ pub enum StepEnd {
 /// The field of [`QueuedWebhook::instead_of_all`].
 pub(super) const INSTEAD_OF_ALL: &str = "InsteadOfAll";
 
-/// A webhook in the queue, whose signature was checked: a JSON object.
+/// A webhook in the queue: a JSON object. Its signature was checked, unless it is [`Unverified`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedWebhook {
     /// The topic.
@@ -47,6 +47,21 @@ pub struct QueuedWebhook {
     pub received_at: i64,
     /// The request's id in the logs.
     pub request_id: String,
+    /// The signature, if the function that received the webhook could not check it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<Unverified>,
+}
+
+/// A signature that is still to be checked.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unverified {
+    /// The query of the URL that Twilio requested.
+    pub query: String,
+    /// The header `X-Twilio-Signature`.
+    pub signature: String,
+    /// The header `X-Twilio-Webhooks-Signature-Settings`.
+    #[serde(default)]
+    pub settings: Option<String>,
 }
 
 impl QueuedWebhook {
@@ -58,6 +73,7 @@ impl QueuedWebhook {
             token: form.token,
             received_at: received_at.timestamp_millis(),
             request_id: form.request_id,
+            unverified: None,
         }
     }
 
@@ -78,6 +94,7 @@ impl QueuedWebhook {
                 .finish(),
             received_at: DateTime::now().timestamp_millis(),
             request_id,
+            unverified: None,
         }
     }
 
@@ -115,6 +132,7 @@ impl QueuedWebhook {
                 .finish(),
             received_at: DateTime::now().timestamp_millis(),
             request_id,
+            unverified: None,
         }
     }
 
@@ -131,6 +149,7 @@ impl QueuedWebhook {
                 .finish(),
             received_at: DateTime::now().timestamp_millis(),
             request_id,
+            unverified: None,
         }
     }
 

@@ -31,6 +31,7 @@ pub async fn dial_as(
         to: &to,
         from: &from,
         voice_url: "https://example.com/twilio/voice",
+        fallback_url: None,
         status_url: "https://example.com/twilio/status",
         recording_url: "https://example.com/twilio/recording",
         language: &language,

@@ -18,15 +18,16 @@ use crate::statistics::{median, ms, percentile};
 const LATENCIES_MS: [u64; 3] = [0, 1, 10];
 
 /// Functions that must poll nearly as soon as the floor.
-const NEAR_THE_FLOOR: [&str; 4] = ["voice", "status", "recording", "health"];
+const NEAR_THE_FLOOR: [&str; 5] = ["voice", "fallback", "status", "recording", "health"];
 /// The most time until their first poll, by the floor's.
 const INIT_RATIO: f64 = 1.5;
 
 /// Functions whose first response must come within [`FIRST_RESPONSE_MS`] after exec. With a distant database it may come
 /// [`ROUND_TRIPS`] later. It includes connecting to the database, which a function does once it has authenticated the
 /// request.
-const FAST: [&str; 6] = [
+const FAST: [&str; 7] = [
     "voice",
+    "fallback",
     "status",
     "recording",
     "health",

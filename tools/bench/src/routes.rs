@@ -50,7 +50,7 @@ const fn route(
 pub const DIALS: &str = "POST /calls/outbound";
 
 /// All measured requests.
-pub const ROUTES: [Route; 19] = [
+pub const ROUTES: [Route; 20] = [
     // With a key: without one the function repeats its last result.
     route("GET /health", "health", 200, |_, _| Request::get("/health")),
     route("GET /users/{id}", "users", 200, |fixture, _| {
@@ -110,6 +110,9 @@ pub const ROUTES: [Route; 19] = [
     route("POST /twilio/voice, a key", "voice", 200, |fixture, nth| {
         let place = "step=confirm&try=1&tries=3&repeats=0&from=0&keys=12";
         listening(fixture, nth, place, &[("Digits", "1")])
+    }),
+    route("POST /twilio/fallback", "fallback", 200, |fixture, nth| {
+        webhook(fixture, nth, "/twilio/fallback", &[("ErrorCode", "11200")])
     }),
     route("POST /twilio/status", "status", 200, status),
     route("POST /twilio/recording", "recording", 200, recording),

@@ -71,6 +71,31 @@ async fn dispatch_has_run(database: &Database) {
     }
 }
 
+/// Asserts that no check of this stack fails.
+fn assert_passes(local: &str) {
+    let stdout = succeed(&mut outdial(&["doctor", local]));
+    assert_eq!(
+        stdout
+            .lines()
+            .filter(|line| line.starts_with("ok "))
+            .count(),
+        stdout.lines().count() - 2,
+        "{stdout}"
+    );
+    let shown = succeed(&mut outdial(&["dialing", "status", local]));
+    assert!(shown.starts_with("dialling is on\n"), "{shown}");
+    let shown = succeed(&mut outdial(&["indexes", local]));
+    assert!(shown.contains("every index is there"), "{shown}");
+    assert!(
+        lines(&stdout, "secret")[0].starts_with("skipped"),
+        "{stdout}"
+    );
+    assert!(
+        lines(&stdout, "Twilio API key")[0].starts_with("skipped"),
+        "{stdout}"
+    );
+}
+
 #[tokio::test]
 async fn running_stack_passes_and_each_fault_is_named() {
     let dev = Dev::start();
@@ -88,28 +113,7 @@ async fn running_stack_passes_and_each_fault_is_named() {
     dispatch_has_run(&database).await;
     let before = everything(&database).await;
 
-    let local = format!("--local={}", dev.port());
-    let stdout = succeed(&mut outdial(&["doctor", &local]));
-    assert_eq!(
-        stdout
-            .lines()
-            .filter(|line| line.starts_with("ok "))
-            .count(),
-        stdout.lines().count() - 2,
-        "{stdout}"
-    );
-    let shown = succeed(&mut outdial(&["dialing", "status", &local]));
-    assert!(shown.starts_with("dialling is on\n"), "{shown}");
-    let shown = succeed(&mut outdial(&["indexes", &local]));
-    assert!(shown.contains("every index is there"), "{shown}");
-    assert!(
-        lines(&stdout, "secret")[0].starts_with("skipped"),
-        "{stdout}"
-    );
-    assert!(
-        lines(&stdout, "Twilio API key")[0].starts_with("skipped"),
-        "{stdout}"
-    );
+    assert_passes(&format!("--local={}", dev.port()));
 
     for (name, value, failures) in [
         (
@@ -145,6 +149,11 @@ async fn running_stack_passes_and_each_fault_is_named() {
             "RECORDING_URL",
             &format!("{}/health", stack.variables["BASE_URL"]),
             &[("webhook recording", "responded 405")],
+        ),
+        (
+            "FALLBACK_URL",
+            &format!("{}/twilio/voice", stack.variables["BASE_URL"]),
+            &[("webhook fallback", "responded 403, without words")],
         ),
         (
             "ALLOWED_COUNTRIES",

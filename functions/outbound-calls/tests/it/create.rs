@@ -7,7 +7,7 @@ use testkit::{API_KEY, FROM_NUMBER, Request, api_key};
 use crate::support::{Api, QUEUED, post, status_callback, status_router, text};
 
 /// The values of a parameter in the dial request.
-fn sent(dial: &Value, name: &str) -> Vec<String> {
+pub fn sent(dial: &Value, name: &str) -> Vec<String> {
     let pairs = dial["params"].as_array().cloned().unwrap_or_default();
     let values = pairs.iter().filter_map(|pair| {
         let (key, value) = pair.as_str()?.split_once('=')?;

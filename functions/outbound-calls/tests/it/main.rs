@@ -13,6 +13,7 @@ mod create;
 mod database;
 mod dial_refusals;
 mod dialling;
+mod fallback;
 mod hangup;
 mod hours;
 mod idempotency;

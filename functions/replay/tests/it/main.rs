@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod effects;
+mod fallback;
 mod opt_out;
 mod replay;
 mod spill;

@@ -174,6 +174,7 @@ async fn failed_send_is_retried_once_without_delay() {
         form: "CallSid=CA1".to_owned(),
         received_at: 1_800_000_000_000,
         request_id: "r".to_owned(),
+        unverified: None,
     };
     for _ in 0..5 {
         let begun = Instant::now();

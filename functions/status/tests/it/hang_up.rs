@@ -24,6 +24,7 @@ async fn waiting(stage: &Stage, twilio: &Twilio) -> (Call, String) {
         to: &"+12125550109".parse().unwrap(),
         from: &call.from_number,
         voice_url: testkit::BASE_URL,
+        fallback_url: None,
         status_url: testkit::BASE_URL,
         recording_url: testkit::BASE_URL,
         language: &"en-US".parse().unwrap(),

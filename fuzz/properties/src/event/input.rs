@@ -37,6 +37,7 @@ enum Path<'a> {
     Status,
     Recording,
     Media,
+    Fallback,
     Other(&'a str),
 }
 
@@ -118,6 +119,7 @@ impl Path<'_> {
             Self::Status => "/twilio/status".to_owned(),
             Self::Recording => "/twilio/recording".to_owned(),
             Self::Media => "/media".to_owned(),
+            Self::Fallback => "/twilio/fallback".to_owned(),
             Self::Other(text) => (*text).to_owned(),
         }
     }

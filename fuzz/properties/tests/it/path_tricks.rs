@@ -97,6 +97,7 @@ async fn only_the_exact_path_reaches_a_handler() {
         (functions.router("health"), get("/health")),
         (functions.router("health"), get("/openapi.json")),
         (functions.router("voice"), hook("/twilio/voice")),
+        (functions.router("fallback"), hook("/twilio/fallback")),
         (functions.router("status"), hook("/twilio/status")),
         (functions.router("recording"), hook("/twilio/recording")),
         (functions.router("media"), get("/media")),

@@ -148,6 +148,11 @@ async fn call_and_recording_responses_have_every_header() {
         check((name, function), 405, Request::new("GET", path)).await;
         check((name, function), 413, hook(path).body(&"a".repeat(70_000))).await;
     }
+    let fallback = ("fallback", functions.router("fallback"));
+    let path = "/twilio/fallback";
+    check(fallback, 200, hook(path).body(&"a".repeat(70_000))).await;
+    check(fallback, 404, Request::new("POST", "/twilio/nothing")).await;
+    check(fallback, 405, Request::new("GET", path)).await;
     for (name, function, path) in [
         ("status", functions.router("status"), "/twilio/status"),
         (

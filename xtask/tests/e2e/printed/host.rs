@@ -39,6 +39,7 @@ impl Host {
             .envs(stage.variables())
             .envs(VARIABLES)
             .env("BASE_URL", &url)
+            .env("FALLBACK_URL", format!("{url}/twilio/fallback"))
             .env("LOG_LEVEL", log_level)
             .env("STACK_NAME", STACK)
             .stdout(Stdio::piped())

@@ -112,6 +112,10 @@ impl Scenario {
             let answer = self.host.webhook(path, form).await;
             self.expect(answer, expected);
         }
+        // `replay` checks the signature of this one.
+        let failed = [&personal[..], &[("CallSid", sid), ("ErrorUrl", NOTE)]].concat();
+        let answer = self.host.webhook(&path("fallback"), &failed).await;
+        self.expect(answer, 200);
         for path in [&status, &recording, &voice] {
             let forged = self
                 .host
