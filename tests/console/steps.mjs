@@ -139,7 +139,7 @@ test("the builder has audio, a key that blocks the number, and transcripts", sig
   await step(dialog, 1).getByLabel("Audio instead of the words").fill("http://media.example.com/hello.wav");
   const ask = step(dialog, 2);
   await ask.getByLabel("Ask", { exact: true }).first().fill("Press 1 for no further calls.");
-  await ask.getByLabel("Block the number, and end the call").check();
+  await ask.getByLabel("Never call again, and end the call").check();
   assert.ok(await dialog.getByLabel("Transcribe the recording").isHidden());
   await dialog.getByLabel("Record the call").check();
   await dialog.getByLabel("Transcribe the recording").check();

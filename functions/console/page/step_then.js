@@ -19,7 +19,7 @@ export function thenFields(what, { ofKey = false } = {}) {
   const next = choice([["", "the next step"], ["end", "the end of the call"]]);
   const goto_ = field({ name: "", label: "Continue with", control: next });
   const words = wordsFields(`Say after ${what}`, { optional: true, audio: true });
-  const block = field({ name: "", label: "Block the number, and end the call", control: h("input", { type: "checkbox" }) });
+  const block = field({ name: "", label: "Never call again, and end the call", control: h("input", { type: "checkbox" }) });
   let steps = new Map();
   return {
     element: h("div", { class: "then" }, h("div", { class: "pair" }, outcome.element, goto_.element), words.element, ofKey && block.element),
