@@ -1,17 +1,16 @@
 //! Tests placing calls for later: when they are stored, and what is refused.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use testkit::{Queue, Request};
 
 use crate::support::{Api, having_queue, in_minutes, shown, text, with_key};
 
-/// Every day of the week is closed, except for a time that is never near.
-fn closed_now() -> String {
-    let opens = in_minutes(6 * 60).format("%H:%M");
-    let closes = in_minutes(8 * 60).format("%H:%M");
-    format!("{opens}-{closes}")
+/// The calling hours of two hours each day, from a time that is not near.
+fn two_hours_from(opens: DateTime<Utc>) -> String {
+    let closes = opens + TimeDelta::hours(2);
+    format!("{}-{}", opens.format("%H:%M"), closes.format("%H:%M"))
 }
 
 async fn with_hours(hours: &str) -> Api {
@@ -173,8 +172,8 @@ async fn stack_without_a_queue_refuses_what_needs_one() {
 
 #[tokio::test]
 async fn call_outside_the_hours_waits_for_them_if_it_may() {
-    let api = with_hours(&closed_now()).await;
     let opens = in_minutes(6 * 60);
+    let api = with_hours(&two_hours_from(opens)).await;
     let mut body = api.body_to(TOLL_FREE);
     api.post(&body)
         .await
@@ -200,8 +199,8 @@ async fn call_outside_the_hours_waits_for_them_if_it_may() {
 
 #[tokio::test]
 async fn scheduled_call_moves_into_the_hours_or_is_refused() {
-    let api = with_hours(&closed_now()).await;
     let opens = in_minutes(6 * 60);
+    let api = with_hours(&two_hours_from(opens)).await;
     let mut body = api.body_to(TOLL_FREE);
     body["scheduled_at"] = json!(in_minutes(60).to_rfc3339());
     let answer = api.post(&body).await;
