@@ -30,7 +30,7 @@ pub enum StepEnd {
 /// The field of [`QueuedWebhook::instead_of_all`].
 pub(super) const INSTEAD_OF_ALL: &str = "InsteadOfAll";
 
-/// A webhook in the queue: a JSON object. Its signature was checked, unless it is [`Unverified`].
+/// A webhook in the queue: a JSON object. Its signature was checked, unless it has `unverified`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedWebhook {
     /// The topic.
