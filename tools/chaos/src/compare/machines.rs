@@ -71,6 +71,7 @@ fn message_missed(listening: &ListeningCall<'_>) -> Option<Violation> {
         && listening.ended_by_instructions()
         && call.machine.is_some()
         && may_be_found
+        && !record.tries_machines_again()
         && record.answers.is_empty()
         && listening.legs.is_empty();
     (must_have_it && !has_message(listening, &message)).then(|| {

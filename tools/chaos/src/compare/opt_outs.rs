@@ -1,17 +1,17 @@
 //! Checks opt-outs: one that was acknowledged is on the block list, and the number is not dialled again.
 //!
-//! An opt-out is acknowledged when the call ends after its key, without an apology. From a second later on, no call goes to the
-//! number. If the database is unavailable, the queue takes the opt-out, and it counts from when it is on the block list.
+//! An opt-out is acknowledged when the call ends after its key, without an apology. No request that comes later may call the number,
+//! and the dial queue stops within the two seconds for which it trusts the block list that it has read. If the database is unavailable, the queue takes the opt-out, and it counts from when it is on the block list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::listening::{self, ListeningCall};
 use crate::evidence::{Evidence, Webhook};
 use crate::moment::{Moment, rfc3339};
 use crate::violation::{Kind, Violation};
 
-/// A dial that has begun before the acknowledgement may reach Twilio this much later.
-const GRACE: Moment = 1_000;
+/// The time for which a dial from the queue trusts the block list that it has read.
+const GRACE: Moment = 2_000;
 
 /// The value of `retry` in the URL of the last request: only after it, the queue takes an opt-out.
 const LAST_RETRY: &str = "3";
@@ -39,12 +39,23 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
         let first = in_force.entry(number).or_insert(since);
         *first = since.min(*first);
     }
+    let records = evidence.stored_calls.iter();
+    let records: HashMap<_, _> = records.map(|it| (it.call_id.as_str(), it)).collect();
     for call in &evidence.twilio_calls {
         let (Some(since), Some(dialled_at)) = (in_force.get(call.to.as_str()), call.created())
         else {
             continue;
         };
-        if dialled_at > since + GRACE {
+        let record = call.call_id().and_then(|id| records.get(id.as_str()));
+        let is_late = match record {
+            // A request reads the block list once, after it has arrived, and may dial some seconds later.
+            Some(record) if !record.has_waited() => {
+                let arrived_at = record.queue.created_at;
+                arrived_at.is_some_and(|at| at.timestamp_millis() > *since)
+            }
+            _ => dialled_at > since + GRACE,
+        };
+        if is_late {
             let expected = format!("no dial after the opt-out at {}", rfc3339(*since));
             let seen = format!("dialled at {}", rfc3339(dialled_at));
             let violation = Violation::new(Kind::DialledAfterOptOut, expected, seen);

@@ -139,13 +139,17 @@ impl StoredCall {
         self.steps.is_some() || self.voicemail.is_some()
     }
 
-    /// The texts of the message that this attempt leaves on a machine. `None`: it leaves no message.
+    /// The texts of the message for a machine.
     pub fn message(&self) -> Option<Vec<String>> {
         let voicemail = self.voicemail.as_ref()?;
-        let retry = self.queue.retry.as_ref();
-        let tries_again = retry.is_some_and(|it| it.on.contains(&RetryReason::Voicemail));
-        let leaves = voicemail.action == VoicemailAction::LeaveMessage && !tries_again;
+        let leaves = voicemail.action == VoicemailAction::LeaveMessage;
         leaves.then(|| texts_of(voicemail.message.iter()))
+    }
+
+    /// Returns whether it may hang up on a machine, because another attempt may follow.
+    pub fn tries_machines_again(&self) -> bool {
+        let retry = self.queue.retry.as_ref();
+        retry.is_some_and(|it| it.on.contains(&RetryReason::Voicemail))
     }
 
     /// Returns whether silence at an ask has this outcome.

@@ -128,6 +128,27 @@ fn message_may_be_missed_only_if_something_failed() {
 }
 
 #[test]
+fn attempt_before_the_last_may_hang_up_on_a_machine() {
+    let retried = |it: &mut Evidence| {
+        machine(it, false);
+        it.stored_calls[0].result = Some("voicemail_missed".into());
+        let retry = json!({
+            "max_attempts": 2,
+            "delays_seconds": [5],
+            "on": ["voicemail"],
+            "expires_at": { "$date": { "$numberLong": "0" } },
+        });
+        it.stored_calls[0].queue.retry = Some(serde_json::from_value(retry).unwrap());
+    };
+    assert_eq!(after(retried), []);
+    let left = |it: &mut Evidence| {
+        retried(it);
+        left(it, true);
+    };
+    assert_eq!(after(left), []);
+}
+
+#[test]
 fn silence_of_a_machine_is_no_answer() {
     for result in ["no_input", "silent"] {
         let counted = |it: &mut Evidence| {

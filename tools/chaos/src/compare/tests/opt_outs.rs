@@ -19,7 +19,7 @@ fn pressed(query: &str, at: i64) -> Webhook {
     request(query, at).with_digits(Some("9"))
 }
 
-/// Another call to the number at this time.
+/// Another call to the number at this time, out of the queue.
 fn dialled_at(it: &mut Evidence, at: i64) {
     let mut call = dialled("CA2", "two", "no-answer");
     call.created = rfc3339(at);
@@ -27,6 +27,8 @@ fn dialled_at(it: &mut Evidence, at: i64) {
     it.twilio_calls.push(call);
     let mut second = record("two", Some("CA2"), "no-answer");
     second.recording_url = None;
+    second.queue.lane = Some("normal".into());
+    second.queue.created_at = Some(mongodb::bson::DateTime::from_millis(0));
     it.stored_calls.push(second);
     it.keys[0].attempts = 2;
 }
@@ -73,15 +75,30 @@ fn opt_out_without_an_acknowledgement_need_not_be_stored() {
 }
 
 #[test]
-fn dial_after_the_next_second_is_found() {
+fn dial_from_the_queue_after_the_next_two_seconds_is_found() {
     let dialled = |at| {
         move |it: &mut Evidence| {
             opted_out(it);
             dialled_at(it, at);
         }
     };
-    assert_eq!(after(dialled(11_000)), []);
-    assert_eq!(after(dialled(11_001)), [Kind::DialledAfterOptOut]);
+    assert_eq!(after(dialled(12_000)), []);
+    assert_eq!(after(dialled(12_001)), [Kind::DialledAfterOptOut]);
+}
+
+#[test]
+fn request_that_arrives_after_the_opt_out_must_not_dial() {
+    let requested = |arrived_at| {
+        move |it: &mut Evidence| {
+            opted_out(it);
+            dialled_at(it, 13_000);
+            let second = &mut it.stored_calls[1];
+            second.queue.lane = None;
+            second.queue.created_at = Some(mongodb::bson::DateTime::from_millis(arrived_at));
+        }
+    };
+    assert_eq!(after(requested(10_000)), []);
+    assert_eq!(after(requested(10_001)), [Kind::DialledAfterOptOut]);
 }
 
 #[test]
@@ -96,7 +113,7 @@ fn opt_out_in_the_queue_counts_from_when_it_is_stored() {
             dialled_at(it, at);
         }
     };
-    assert_eq!(after(queued("3", 21_000)), []);
-    assert_eq!(after(queued("3", 21_001)), [Kind::DialledAfterOptOut]);
-    assert_eq!(after(queued("1", 21_000)), [Kind::DialledAfterOptOut]);
+    assert_eq!(after(queued("3", 22_000)), []);
+    assert_eq!(after(queued("3", 22_001)), [Kind::DialledAfterOptOut]);
+    assert_eq!(after(queued("1", 22_000)), [Kind::DialledAfterOptOut]);
 }
