@@ -145,7 +145,7 @@ impl Plan {
         match rng.u32(..100) {
             0..10 => SPECIAL[rng.usize(..SPECIAL.len())].to_owned(),
             10..24 => one_of(rng, &self.shared_numbers),
-            24..32 => one_of(rng, &self.mute_numbers),
+            24..36 => one_of(rng, &self.mute_numbers),
             _ => number(rng),
         }
     }

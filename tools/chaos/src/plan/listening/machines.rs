@@ -37,16 +37,21 @@ pub(super) fn mistaken_person(rng: &mut Rng, presses: &[String]) -> Value {
     json!({
         "presses": presses,
         "detected_as": "machine",
-        "detected_after_seconds": seconds(rng, 2, 25),
+        "detected_after_seconds": seconds(rng, 2, 20),
     })
 }
 
 fn callee(rng: &mut Rng) -> Value {
     match rng.u32(..100) {
         0..60 => machine(rng),
-        60..80 => json!({ "presses": asks::presses(rng) }),
-        80..95 => {
-            let presses = asks::presses(rng);
+        60..72 => json!({ "presses": asks::presses(rng) }),
+        72..95 => {
+            let mut presses = asks::presses(rng);
+            if rng.bool() {
+                // The result comes after a key, while the person waits.
+                presses[0] = asks::after_pause(rng, "1");
+                presses.truncate(1);
+            }
             mistaken_person(rng, &presses)
         }
         95..98 => json!({ "answerer": "silence" }),
