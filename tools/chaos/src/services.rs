@@ -32,9 +32,9 @@ use crate::notices::notices;
 use crate::plan::{self, DailyCaps, Plan};
 use crate::simulator::Simulator;
 
-pub use settings::DIAL_QUEUE;
+pub use settings::{DIAL_QUEUE, SPEED};
 use settings::{
-    DIAL_QUEUES, DIALS_PER_SECOND, ENVIRONMENTS, SPEED, VARIABLES, WEBHOOKS, kills, queue_options,
+    DIAL_QUEUES, DIALS_PER_SECOND, ENVIRONMENTS, VARIABLES, WEBHOOKS, kills, queue_options,
 };
 
 /// The running services.

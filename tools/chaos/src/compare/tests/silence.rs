@@ -37,6 +37,23 @@ fn silence_after_the_answer_is_found() {
 }
 
 #[test]
+fn key_before_the_first_word_ends_the_silence() {
+    for (real_ms, found) in [(50, vec![]), (100, vec![Kind::LongSilence])] {
+        let pressed = |it: &mut Evidence| {
+            first_word(it, 9_000);
+            it.webhooks.push(Webhook {
+                call_sid: "CA1".into(),
+                kind: "voice".into(),
+                at: real_ms,
+                opts_out: true,
+                ..Webhook::default()
+            });
+        };
+        assert_eq!(after(pressed), found, "{real_ms} ms");
+    }
+}
+
+#[test]
 fn client_may_want_detection_before_the_first_word() {
     let detected = |it: &mut Evidence| {
         first_word(it, 9_000);
