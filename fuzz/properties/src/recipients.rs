@@ -9,7 +9,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// Reads any bytes as a table of recipients. Recipients are valid and within the bounds. They are the same when they are written as
-/// CSV and read again. Faults are in the order of the rows, and repeat no phone number.
+/// CSV and read again, or refused if a line of a value looks like a row of that table. Faults are in the order of the rows, and repeat no phone number.
 ///
 /// # Panics
 ///
@@ -36,8 +36,11 @@ fn accepted(bytes: &[u8], rows: &[RecipientRow]) {
         }
         let again = write(recipient);
         let bounds = Bounds::REQUEST;
-        let again = read_recipients(&again[..], bounds)
-            .unwrap_or_else(|refused| panic!("{refused}: {}", again.escape_ascii()));
+        let again = match read_recipients(&again[..], bounds) {
+            Ok(again) => again,
+            Err(refused) if refused.to_string().contains("which is a row itself") => continue,
+            Err(refused) => panic!("{refused}: {}", again.escape_ascii()),
+        };
         assert_eq!(again.len(), 1);
         assert!(again[0].recipient == *recipient, "{recipient:?}");
     }

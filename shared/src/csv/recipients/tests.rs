@@ -105,6 +105,7 @@ fn row_that_swallows_others_in_quotes_is_refused() {
         "phone,name\n+12125550101,\"Ada\n+12125550102,Bob\n+12125550103,Eve\"\n+12125550104,Joe\n",
         "name;phone;city\n\"Ada;+12125550101;A\n'Bob;+12125550102;B\nEve\";+12125550103;C\n",
         "phone,name\n+12125550101,\"Ada\n+12125550102,\"\"Bob\"\"\"\n",
+        "phone,name\n+12125550101,\"Ada\n+12125550102,Bob\",,\n",
     ] {
         let said = faults(text);
         let wanted = "line 2: the row continues in quotes over line 3, which is a row itself: close the quote before it";

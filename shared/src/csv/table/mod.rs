@@ -84,9 +84,7 @@ impl<R: Read> Table<R> {
             return Ok(None);
         };
         let mut record = record(&mut self.lines, self.delimiter, first, self.names.len())?;
-        // Spreadsheets add empty cells at the end.
-        let width = used_width(&record.cells);
-        record.cells.truncate(width.max(self.names.len()));
+        drop_added(&mut record.cells, self.names.len());
         Ok(Some(record))
     }
 }
@@ -134,6 +132,12 @@ fn used_width(cells: &[String]) -> usize {
         .map_or(0, |last| last + 1)
 }
 
+/// Drops the empty cells after these columns, which spreadsheets add.
+fn drop_added(cells: &mut Vec<String>, columns: usize) {
+    let width = used_width(cells);
+    cells.truncate(width.max(columns));
+}
+
 /// Reads the row that begins with this line, in a table of so many columns.
 fn record<R: Read>(
     lines: &mut Lines<R>,
@@ -163,8 +167,10 @@ fn record<R: Read>(
         line = next;
         let mut alone = Splitter::new(delimiter);
         alone.take(line.number, &line.text);
-        if columns > 1 && alone.cells().len() == columns {
-            inner_rows.push((line.number, alone.into_cells()));
+        let mut cells = alone.into_cells();
+        drop_added(&mut cells, columns);
+        if columns > 1 && cells.len() == columns {
+            inner_rows.push((line.number, cells));
         }
     }
     Ok(Record {
