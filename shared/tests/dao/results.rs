@@ -327,7 +327,8 @@ async fn apply(dao: &Dao, call: &Call, change: &Change, read_before: &mut Option
 
 #[tokio::test]
 async fn after_any_order_and_repetition_of_changes_the_stored_result_is_the_computed_one() {
-    const CASES: usize = 64;
+    // Each run draws other changes.
+    const CASES: usize = 24;
     with_dao(async |dao| {
         let mut runner = TestRunner::default();
         for _ in 0..CASES {
