@@ -10,7 +10,7 @@ const FIRST_SECONDS: u64 = 10;
 /// The longest pause: a quarter of an hour after the database is back, all messages were tried.
 const LAST_SECONDS: u64 = 900;
 
-/// The pause before the next attempt of an opt-out, which somebody waits for. It comes again as a new message, whose tries begin anew.
+/// Seconds until `replay` tries a failed opt-out again. It is sent as a new message, whose count of tries begins at one.
 pub(crate) const OPT_OUT_SECONDS: i32 = 10;
 /// The age up to which an opt-out comes again as a new message, as long as the tries of any other one.
 pub(crate) const OPT_OUT_AGE: Duration = Duration::from_hours(36);

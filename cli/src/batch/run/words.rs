@@ -1,4 +1,4 @@
-//! What the calls of a batch say: a script or steps, and a message for machines, each from a file.
+//! The words of a batch from files: a script or steps, and a message for machines.
 
 use std::path::{Path, PathBuf};
 

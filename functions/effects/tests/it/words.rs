@@ -12,7 +12,7 @@ use testkit::Stage;
 
 use crate::support::{dao, end, find, handle_end, read, retry, sweep};
 
-/// What must not remain.
+/// Parts of the call's words, keys and request that must be erased.
 const SECRETS: [&str; 7] = [
     "493027", "4, 9, 3", "Zelda", "Gray", "8315", "5077", "a1b2c3",
 ];

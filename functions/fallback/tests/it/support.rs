@@ -37,7 +37,7 @@ pub fn request(query: &str, error_url: &str, more: &[(&str, &str)]) -> Request {
     Request::webhook(&path(query), &[&form, more].concat())
 }
 
-/// What the document says, and the language. `None`: it only hangs up.
+/// The words of the document and their language. `None`: it only hangs up.
 #[track_caller]
 pub fn said(answer: &Answer) -> Option<(String, String)> {
     assert_eq!(answer.status, 200, "{}", answer.text());

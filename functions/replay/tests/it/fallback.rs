@@ -106,7 +106,7 @@ async fn steps_that_a_failure_ended_are_cut_off() {
     let ask = "&step=confirm&try=1&tries=1&repeats=0&from=0&keys=12";
     for (place, keys, delivery, expected) in [
         ("&step=start", None, Delivery::None, "error"),
-        // Twilio may not send the keys again, so this is no silence.
+        // A request without keys is not proof of silence: Twilio may have dropped them.
         (ask, None, Delivery::Started, "error"),
         (ask, Some("1"), Delivery::Started, "yes"),
         (&format!("{ask}&pressed=1"), None, Delivery::Started, "yes"),

@@ -15,7 +15,7 @@ use crate::support::{replay, scene, sid};
 /// The longest time from the return of the database until an opt-out is in force: its pause, and the poll of this test.
 const GAP: Duration = Duration::from_secs(15);
 
-/// The opt-outs of two people: one during a call, one by calling back. And a message that is no opt-out.
+/// Two opt-outs, one during a call and one by calling back, and an unrelated message.
 async fn messages(stage: &Stage) -> [String; 3] {
     let during = stage.call(|_| ()).await;
     let after = stage
