@@ -26,7 +26,7 @@ const TRANSCRIPTION_SERVICE: &str = "GAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// The language of [`TRANSCRIPTION_SERVICE`].
 const TRANSCRIPT_LANGUAGE: &str = "en-US";
 
-/// What calls with steps begin with, and what a machine hears.
+/// The notices at the beginning of calls with steps, and after a message for a machine.
 const NOTICES: &str = r#"{
     "en": {"identity": "This is the local stack of outdial.", "opt_out": "For no further calls, press 9.", "callback": "For no further calls, call {number}."},
     "es": {"identity": "Esta es la instalación local de outdial.", "opt_out": "Para no recibir más llamadas, pulse 9.", "callback": "Para no recibir más llamadas, llame al {number}."}

@@ -166,7 +166,7 @@ impl Twilio {
         assert!(answer.status().is_success(), "{}", answer.status());
     }
 
-    /// Lets somebody call the account's number, and press these keys at each Gather. Returns the `CallSid`.
+    /// Makes a person call the account's number and press these keys at each Gather. Returns the `CallSid`.
     ///
     /// # Panics
     ///

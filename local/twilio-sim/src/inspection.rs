@@ -162,7 +162,7 @@ async fn replace_faults(State(sim): State<Arc<Sim>>, body: Bytes) -> Response {
     }
 }
 
-/// Lets somebody call a number of the account.
+/// Makes a person call a number of the account.
 async fn inbound(State(sim): State<Arc<Sim>>, body: Bytes) -> Response {
     let read = serde_json::from_slice(&body).map_err(|error| error.to_string());
     match read.and_then(|inbound| call::receive(&sim, inbound)) {

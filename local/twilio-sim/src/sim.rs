@@ -25,7 +25,7 @@ pub struct PhoneNumber {
     webhooks: Mutex<NumberWebhooks>,
 }
 
-/// What the account has configured for calls to a number of its own.
+/// The account's settings for calls to one of its numbers.
 #[derive(Clone, Debug, Default)]
 pub struct NumberWebhooks {
     /// The instructions for a call.

@@ -37,7 +37,7 @@ pub struct SpeechConfig {
     pub callback_number: Option<PhoneNumber>,
 }
 
-/// What calls from which a person can opt out must say.
+/// The notices that a call must say if a person can opt out of it.
 #[derive(Debug, Clone)]
 pub struct OpeningConfig {
     /// `OPT_OUT_KEY`.

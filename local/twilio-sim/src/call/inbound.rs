@@ -17,7 +17,7 @@ use crate::sim::Sim;
 /// The longest duration of a call.
 const TIME_LIMIT: Duration = Duration::from_hours(4);
 
-/// Somebody who calls a number of the account.
+/// A person who calls a number of the account.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InboundCall {

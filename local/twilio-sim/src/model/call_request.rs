@@ -25,7 +25,7 @@ pub enum Origin {
     Api,
     /// A Dial in the call with this SID.
     Dial(String),
-    /// Somebody called a number of the account.
+    /// A person called a number of the account.
     Inbound,
 }
 
